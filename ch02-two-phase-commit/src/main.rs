@@ -1,0 +1,2 @@
+//! Two-phase commit.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The guide.
+fn main() {}

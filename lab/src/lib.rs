@@ -1,0 +1,6 @@
+//! The kit that all chapters share.
+
+pub mod event;
+pub mod node;
+
+pub use node::{Cx, Effect, Fact, Input, Node, NodeId};
