@@ -1,5 +1,6 @@
 //! The kit that all chapters share.
 
+pub mod chapter;
 pub mod event;
 pub mod node;
 
