@@ -1,0 +1,346 @@
+//! A log as a space-time diagram: one column a node, time downwards.
+//!
+//! The picture is one self-contained `<svg>`. Colours and text go through theme variables with
+//! fallbacks, so it reads on light, on dark and on paper; nothing is told by colour alone. It has
+//! classes and no ids, because the print page puts all pages into one document. Every event is a
+//! group with its `data-seq`, so that a page can light up what has happened so far.
+
+mod marks;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::Messages;
+use crate::event::{Event, Kind, Log};
+
+const TOP: f64 = 58.0;
+const GUTTER: f64 = 34.0;
+const CHAR: f64 = 6.7;
+
+/// The diagram. Equal logs give equal bytes.
+#[must_use]
+pub fn render(log: &Log) -> String {
+    Diagram::of(log).draw()
+}
+
+/// The colour of a role: a theme variable with a fallback from the palette of Okabe and Ito.
+#[must_use]
+pub fn role_colour(role: &str) -> String {
+    let fallback = match role {
+        "lb" => "#56b4e9",
+        "web" => "#0072b2",
+        "coord" => "#d55e00",
+        "stock" => "#009e73",
+        "pay" => "#cc79a7",
+        "replica" => "#e69f00",
+        "collector" => "#a89a00",
+        _ => "#6b7280",
+    };
+    let known = ["client", "lb", "web", "coord", "stock", "pay", "replica", "collector"];
+    let name = if known.contains(&role) { role } else { "client" };
+    format!("var(--role-{name}, {fallback})")
+}
+
+/// Text made safe for SVG and HTML, in elements and in attributes.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+struct Diagram<'a> {
+    log: &'a Log,
+    messages: Messages<'a>,
+    columns: BTreeMap<&'a str, f64>,
+    /// The height of each event, by `seq`.
+    rows: BTreeMap<u64, f64>,
+    width: f64,
+    height: f64,
+    out: String,
+}
+
+impl<'a> Diagram<'a> {
+    fn of(log: &'a Log) -> Self {
+        let longest = log.events.iter().map(|e| e.text.chars().count()).max().unwrap_or(0);
+        let step =
+            (f64::from(u32::try_from(longest).unwrap_or(30)) * CHAR + 34.0).clamp(128.0, 176.0);
+        let mut columns = BTreeMap::new();
+        let mut x = GUTTER + step * 0.42;
+        for cast in &log.header.cast {
+            columns.insert(cast.name.as_str(), x);
+            x += step;
+        }
+        let width = x - step + step * 0.45;
+        let mut rows = BTreeMap::new();
+        let mut y = TOP;
+        let mut before: Option<&Event> = None;
+        for event in &log.events {
+            y += height_of(event, before, width);
+            rows.insert(event.seq, y);
+            before = Some(event);
+        }
+        let tail = before.map_or(20.0, |e| if e.kind == Kind::Violation { 26.0 } else { 24.0 });
+        let messages = Messages::of(log);
+        Self { log, messages, columns, rows, width, height: y + tail, out: String::new() }
+    }
+
+    fn draw(mut self) -> String {
+        let (w, h) = (self.width.ceil(), self.height.ceil());
+        let title = escape(&self.log.header.title);
+        let _ = write!(
+            self.out,
+            "<svg class=\"spacetime\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" \
+             height=\"{h}\" xmlns=\"http://www.w3.org/2000/svg\" style=\"font-family:var(--sans-font, \
+             system-ui, sans-serif);font-size:13px\"><title>{title}</title>"
+        );
+        self.lifelines();
+        for event in &self.log.events {
+            let kind = format!("{:?}", event.kind).to_lowercase();
+            let _ = write!(self.out, "<g class=\"ev ev-{kind}\" data-seq=\"{}\">", event.seq);
+            self.event(event);
+            self.out.push_str("</g>");
+        }
+        self.out.push_str("</svg>");
+        self.out
+    }
+
+    fn lifelines(&mut self) {
+        let bottom = self.lifeline_end();
+        for cast in &self.log.header.cast {
+            let x = self.columns[cast.name.as_str()];
+            let colour = role_colour(&cast.role);
+            let name = escape(&cast.name);
+            let half =
+                (f64::from(u32::try_from(name.chars().count()).unwrap_or(8)) * 8.0 + 22.0) / 2.0;
+            let (left, wide) = (x - half, half * 2.0);
+            let _ = write!(
+                self.out,
+                "<g class=\"node\" data-node=\"{name}\" style=\"--c:{colour}\"><rect x=\"{left:.1}\" y=\"10\" \
+                 width=\"{wide:.1}\" height=\"26\" rx=\"13\" style=\"fill:var(--c);fill-opacity:.16;\
+                 stroke:var(--c);stroke-width:1.5\"/><text x=\"{x:.1}\" y=\"27.5\" text-anchor=\"middle\" \
+                 style=\"fill:var(--fg, #1c1c28);font-weight:600\">{name}</text>"
+            );
+            let mut up_from = Some(36.0);
+            let mut down_from = None;
+            for event in self.log.events.iter().filter(|e| e.node == cast.name) {
+                let y = self.rows[&event.seq];
+                if event.kind == Kind::Crash
+                    && let Some(from) = up_from.take()
+                {
+                    self.out.push_str(&marks::lifeline(x, from, y));
+                    down_from = Some(y);
+                }
+                if event.kind == Kind::Boot
+                    && let Some(from) = down_from.take()
+                {
+                    self.out.push_str(&marks::hatched(x, from + 9.0, y - 7.0));
+                    up_from = Some(y);
+                }
+            }
+            if let Some(from) = up_from {
+                self.out.push_str(&marks::lifeline(x, from, bottom));
+            }
+            if let Some(from) = down_from {
+                self.out.push_str(&marks::hatched(x, from + 9.0, bottom));
+            }
+            self.out.push_str("</g>");
+        }
+    }
+
+    fn lifeline_end(&self) -> f64 {
+        let last_is_violation = self.log.events.last().is_some_and(|e| e.kind == Kind::Violation);
+        let room = if last_is_violation { self.violation_height() + 8.0 } else { 6.0 };
+        self.height - room
+    }
+
+    fn violation_height(&self) -> f64 {
+        let lines = self.log.events.last().map_or(1, |e| wrap(&e.text, self.width).len());
+        f64::from(u32::try_from(lines).unwrap_or(1)) * 17.0 + 16.0
+    }
+
+    fn x(&self, node: &str) -> f64 {
+        self.columns.get(node).copied().unwrap_or(GUTTER)
+    }
+
+    fn event(&mut self, event: &Event) {
+        let y = self.rows[&event.seq];
+        let x = self.x(&event.node);
+        if event.kind != Kind::Violation {
+            self.out.push_str(&marks::number(event.seq, y));
+        }
+        match event.kind {
+            Kind::Send => self.send(event, x, y),
+            Kind::Receive => self.receive(event, x, y),
+            Kind::Lose => self.lose(event, y),
+            Kind::Duplicate => self.duplicate(event, x, y),
+            Kind::Violation => {
+                let lines = wrap(&event.text, self.width);
+                self.out.push_str(&marks::violation(&lines, self.width, y));
+            }
+            Kind::Fault => {
+                let peer = event.peer.as_deref().map(|p| self.x(p));
+                self.out.push_str(&marks::cut(x, peer, y));
+                self.label(event, x, y);
+            }
+            Kind::Boot
+            | Kind::Replay
+            | Kind::Timeout
+            | Kind::Gone
+            | Kind::Persist
+            | Kind::Note
+            | Kind::Crash
+            | Kind::Wipe => {
+                self.out.push_str(&marks::mark(event.kind, x, y));
+                self.label(event, x, y);
+            }
+        }
+    }
+
+    /// Text beside the lifeline: to the right, but to the left at the last column.
+    fn label(&mut self, event: &Event, x: f64, y: f64) {
+        let last = self.log.header.cast.last().is_some_and(|c| c.name == event.node);
+        let text = match event.kind {
+            Kind::Crash if event.text.is_empty() => "crash".to_string(),
+            Kind::Boot if event.text.is_empty() => "starts".to_string(),
+            Kind::Gone if event.text.is_empty() => "gone".to_string(),
+            Kind::Wipe if event.text.is_empty() => "disk wiped".to_string(),
+            Kind::Boot
+            | Kind::Replay
+            | Kind::Receive
+            | Kind::Timeout
+            | Kind::Gone
+            | Kind::Send
+            | Kind::Persist
+            | Kind::Note
+            | Kind::Lose
+            | Kind::Duplicate
+            | Kind::Crash
+            | Kind::Wipe
+            | Kind::Fault
+            | Kind::Violation => event.text.clone(),
+        };
+        let text = shorten(&text, 24);
+        let (dx, anchor) = if last { (x - 13.0, "end") } else { (x + 13.0, "start") };
+        self.out.push_str(&marks::label(&text, dx, y + 4.5, anchor));
+    }
+
+    /// A send draws its own shaft only while nothing else does: an arrival or a loss draws it whole.
+    fn send(&mut self, event: &Event, x: f64, y: f64) {
+        self.out.push_str(&marks::dot(x, y));
+        if !self.messages.fate(event).is_empty() {
+            return;
+        }
+        let Some(peer) = event.peer.as_deref() else { return };
+        let to = self.x(peer);
+        let end = x + (to - x).signum() * 46.0;
+        self.out.push_str(&marks::dashed(x, y, end, y + 8.0));
+        let name = format!("{} … {}", shorten(&event.text, 18), if to < x { "⇠" } else { "⇢" });
+        self.message_label(&name, x, to, y);
+    }
+
+    fn receive(&mut self, event: &Event, x: f64, y: f64) {
+        let Some(send) = self.messages.send_of(event) else {
+            let from = event.peer.as_deref().map_or(x - 40.0, |p| self.x(p));
+            self.out.push_str(&marks::arrow(from, y - 12.0, x, y, false));
+            self.message_label(&event.text, from, x, y - 12.0);
+            return;
+        };
+        let (from, at) = (self.x(&send.node), self.rows[&send.seq]);
+        let fate = self.messages.fate(send);
+        let double = fate.iter().any(|f| f.kind == Kind::Duplicate);
+        self.out.push_str(&marks::arrow(from, at, x, y, double));
+        let first =
+            fate.iter().find(|f| f.kind == Kind::Receive).is_some_and(|f| f.seq == event.seq);
+        if first {
+            self.message_label(&send.text, from, x, at);
+        }
+    }
+
+    fn lose(&mut self, event: &Event, y: f64) {
+        let Some(send) = self.messages.send_of(event) else {
+            let x = self.x(&event.node);
+            self.out.push_str(&marks::cross(x, y));
+            self.label(event, x, y);
+            return;
+        };
+        let (from, at) = (self.x(&send.node), self.rows[&send.seq]);
+        let to = send.peer.as_deref().map_or(from, |p| self.x(p));
+        let x = from + (to - from) * 0.62;
+        self.out.push_str(&marks::dashed(from, at, x, y));
+        self.out.push_str(&marks::cross(x, y));
+        self.message_label(&send.text, from, to, at);
+    }
+
+    fn duplicate(&mut self, event: &Event, x: f64, y: f64) {
+        let Some(send) = self.messages.send_of(event) else {
+            self.out.push_str(&marks::mark(Kind::Duplicate, x, y));
+            self.label(event, x, y);
+            return;
+        };
+        let (from, at) = (self.x(&send.node), self.rows[&send.seq]);
+        let to = send.peer.as_deref().map_or(x, |p| self.x(p));
+        let drawn = self.messages.fate(send).iter().any(|f| f.kind == Kind::Receive);
+        if !drawn {
+            self.out.push_str(&marks::arrow(from, at, to, y, true));
+            self.message_label(&send.text, from, to, at);
+        }
+        self.out.push_str(&marks::mark(Kind::Duplicate, (from + to) / 2.0, y));
+    }
+
+    /// Message text sits at the sending end, above its shaft, where the reader's eye starts.
+    fn message_label(&mut self, text: &str, from: f64, to: f64, y: f64) {
+        let anchor = if to < from { "end" } else { "start" };
+        let x = from + (to - from).signum() * 9.0;
+        self.out.push_str(&marks::label(&shorten(text, 24), x, y - 4.0, anchor));
+    }
+}
+
+/// How far below the event before it an event stands. What needs room for text gets it; an arrival
+/// needs none, since its words stand where it was sent.
+fn height_of(event: &Event, before: Option<&Event>, width: f64) -> f64 {
+    let same_node = before.is_some_and(|b| b.node == event.node);
+    match event.kind {
+        Kind::Receive => 24.0,
+        Kind::Send if same_node => 22.0,
+        Kind::Send | Kind::Lose | Kind::Duplicate => 26.0,
+        Kind::Violation => {
+            let lines = u32::try_from(wrap(&event.text, width).len()).unwrap_or(1);
+            38.0 + f64::from(lines - 1) * 17.0
+        }
+        Kind::Crash | Kind::Boot => 30.0,
+        Kind::Replay
+        | Kind::Timeout
+        | Kind::Gone
+        | Kind::Persist
+        | Kind::Note
+        | Kind::Wipe
+        | Kind::Fault => 26.0,
+    }
+}
+
+fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_string();
+    }
+    let kept: String = text.chars().take(most - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+fn wrap(text: &str, width: f64) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        let long = u32::try_from(line.chars().count() + word.chars().count()).unwrap_or(80);
+        if !line.is_empty() && f64::from(long) * CHAR > width - 90.0 {
+            lines.push(word.to_string());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
