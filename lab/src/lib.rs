@@ -1,8 +1,16 @@
-//! The kit that all chapters share.
+//! The kit that all chapters share: what a node is, the worlds it lives in, and the drivers that
+//! feed it.
+//!
+//! Read [`node`] first, then [`world`], then [`explore`]. The kit knows no chapter.
 
 pub mod chapter;
 pub mod event;
+pub mod explore;
+mod fingerprint;
 pub mod node;
+pub mod rng;
 pub mod view;
+pub mod world;
 
+pub use fingerprint::fingerprint;
 pub use node::{Cx, Effect, Fact, Input, Node, NodeId};
