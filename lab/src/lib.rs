@@ -7,8 +7,12 @@ pub mod chapter;
 pub mod event;
 pub mod explore;
 mod fingerprint;
+#[cfg(feature = "net")]
+pub mod measure;
 pub mod node;
 pub mod rng;
+#[cfg(feature = "net")]
+pub mod run;
 pub mod view;
 pub mod world;
 

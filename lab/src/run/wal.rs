@@ -176,9 +176,7 @@ impl Wal {
             }
             let name = segment_name(wal.number);
             wal.finish_frame();
-            wal.disk
-                .write(&name, wal.at, &wal.frame)
-                .map_err(|e| io_error("write", &name, e))?;
+            wal.disk.write(&name, wal.at, &wal.frame).map_err(|e| io_error("write", &name, e))?;
             wal.disk.sync(&name).map_err(|e| io_error("sync", &name, e))?;
             wal.frame_is_durable();
             Ok(())

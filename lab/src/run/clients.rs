@@ -1,0 +1,198 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! Clients are nodes. Whatever an edge speaks with them (HTTP, RESP, a function call), to the node
+//! each connection is a [`NodeId`] that says things, is answered, and is gone one day.
+//!
+//! An id is `1 · node (8 bits) · start (16 bits) · counter (28 bits)`: never used again, because the
+//! start count is durable; and at most 53 bits, so that every JSON reader keeps it exact.
+//!
+//! # Left out
+//!
+//! Sessions that outlive a connection: that is chapter 1.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::frame::Context;
+use super::inbox::{Arrival, Ended, Inbox};
+use crate::{Node, NodeId};
+
+const CLIENT: u64 = 1 << 52;
+const NODE_BITS: u32 = 8;
+const START_BITS: u32 = 16;
+const COUNTER_BITS: u32 = 28;
+
+/// The largest id a server may have, so that it fits into the ids of its clients.
+pub const MAX_SERVER: NodeId = NodeId((1 << NODE_BITS) - 1);
+/// How often a node may start on one data directory.
+pub const MAX_START: u64 = (1 << START_BITS) - 1;
+
+/// The server a client is connected to; `None` for what is not a client.
+#[must_use]
+pub fn server_of(id: NodeId) -> Option<NodeId> {
+    (id.0 & CLIENT != 0).then_some(NodeId((id.0 >> (START_BITS + COUNTER_BITS)) & MAX_SERVER.0))
+}
+
+fn client_id(server: NodeId, start: u64, counter: u64) -> NodeId {
+    NodeId(CLIENT | server.0 << (START_BITS + COUNTER_BITS) | start << COUNTER_BITS | counter)
+}
+
+/// What a client hears, and the context that came with it.
+pub struct Reply<N: Node> {
+    /// What the node said.
+    pub msg: N::Msg,
+    /// What travelled along.
+    pub context: Context,
+}
+
+/// Why a client was not let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// As many are connected as the configuration allows.
+    Full {
+        /// That many.
+        limit: usize,
+    },
+    /// All ids of this start are used up.
+    IdsUsedUp,
+    /// The driver is no longer running.
+    Ended,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { limit } => {
+                write!(f, "{limit} clients are connected, the limit; try again in a moment")
+            }
+            Self::IdsUsedUp => f.write_str("this start has no client ids left; restart the node"),
+            Self::Ended => write!(f, "{Ended}"),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Lets clients in; cheap to clone, for the handlers of an edge.
+pub struct Clients<N: Node> {
+    inbox: Inbox<N>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: NodeId,
+    start: u64,
+    limit: usize,
+    queue: usize,
+    counter: AtomicU64,
+    connected: AtomicUsize,
+}
+
+impl<N: Node> Clone for Clients<N> {
+    fn clone(&self) -> Self {
+        Self { inbox: self.inbox.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<N: Node> Clients<N> {
+    pub(super) fn new(
+        inbox: Inbox<N>,
+        server: NodeId,
+        start: u64,
+        limit: usize,
+        queue: usize,
+    ) -> Self {
+        let (counter, connected) = (AtomicU64::new(0), AtomicUsize::new(0));
+        let shared = Shared { server, start, limit, queue, counter, connected };
+        Self { inbox, shared: Arc::new(shared) }
+    }
+
+    /// Lets one client in, under an id nobody had before.
+    ///
+    /// # Errors
+    /// There are too many, or the driver has ended.
+    pub fn connect(&self) -> Result<Client<N>, Refused> {
+        let shared = &self.shared;
+        if shared.connected.fetch_add(1, Ordering::Relaxed) >= shared.limit {
+            shared.connected.fetch_sub(1, Ordering::Relaxed);
+            return Err(Refused::Full { limit: shared.limit });
+        }
+        let counter = shared.counter.fetch_add(1, Ordering::Relaxed);
+        let id = client_id(shared.server, shared.start, counter & ((1 << COUNTER_BITS) - 1));
+        let (replies, hears) = mpsc::channel(shared.queue);
+        // From here on dropping it gives its place back.
+        let client = Client { id, hears, clients: self.clone() };
+        if counter >> COUNTER_BITS != 0 {
+            return Err(Refused::IdsUsedUp);
+        }
+        self.inbox.urge(Arrival::Open { id, replies }).map_err(|Ended| Refused::Ended)?;
+        Ok(client)
+    }
+}
+
+/// One client's connection. Dropping it tells the node that the client is gone.
+pub struct Client<N: Node> {
+    id: NodeId,
+    hears: mpsc::Receiver<Reply<N>>,
+    clients: Clients<N>,
+}
+
+impl<N: Node> Client<N> {
+    /// What the node knows this client by.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.id
+    }
+
+    /// Says something to the node; waits while its queue is full.
+    ///
+    /// # Errors
+    /// The driver has ended.
+    pub async fn send(&self, msg: N::Msg) -> Result<(), Ended> {
+        self.send_with(msg, Context::default()).await
+    }
+
+    /// As [`Client::send`], with a context that everything it causes carries along.
+    ///
+    /// # Errors
+    /// The driver has ended.
+    pub async fn send_with(&self, msg: N::Msg, context: Context) -> Result<(), Ended> {
+        self.clients.inbox.push(Arrival::Client { id: self.id, context, msg }).await
+    }
+
+    /// The next thing the node says. `None` once the connection is over: the driver has ended, or
+    /// this client did not listen for so long that its queue was full.
+    pub async fn recv(&mut self) -> Option<N::Msg> {
+        self.hears.recv().await.map(|reply| reply.msg)
+    }
+
+    /// As [`Client::recv`], with the context.
+    pub async fn recv_with(&mut self) -> Option<Reply<N>> {
+        self.hears.recv().await
+    }
+}
+
+impl<N: Node> Drop for Client<N> {
+    fn drop(&mut self) {
+        self.clients.shared.connected.fetch_sub(1, Ordering::Relaxed);
+        // If the driver has ended there is nobody left to tell.
+        let _ = self.clients.inbox.urge(Arrival::Gone(self.id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_names_its_server_and_survives_json() {
+        let id = client_id(MAX_SERVER, MAX_START, (1 << COUNTER_BITS) - 1);
+        assert_eq!(server_of(id), Some(MAX_SERVER));
+        assert!(id.0 < 1 << 53);
+        assert_ne!(client_id(NodeId(1), 2, 3), client_id(NodeId(1), 3, 3));
+        assert_eq!(server_of(MAX_SERVER), None);
+    }
+}

@@ -1,0 +1,333 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! What two nodes' drivers say to each other: frames with a length and a checksum. TCP delivers
+//! bytes in order; it does not say where a message ends, which program is at the other side, or
+//! that a proxy or a bug in memory left the bytes alone.
+//!
+//! ```text
+//! length 4 · crc32c of the body 4 · body
+//! body     version 1 · head (postcard: see [`Head`]) · payload (postcard: the node's own message)
+//! ```
+//!
+//! # Left out
+//!
+//! Authentication and encryption: nothing here listens beyond loopback by default.
+
+use std::error::Error;
+use std::fmt::{self, Display};
+
+use crc32c::crc32c;
+use serde::{Deserialize, Serialize};
+
+use crate::NodeId;
+
+/// The version this program writes, and the only one it reads.
+pub const VERSION: u8 = 1;
+/// The longest body that is sent or believed.
+pub const MAX_FRAME: usize = 1 << 20;
+/// The longest context.
+pub const MAX_CONTEXT: usize = 64;
+
+const PREFIX: usize = 8;
+
+/// Opaque bytes that travel with a message and with what it causes: tracing rides here.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct Context(Vec<u8>);
+
+impl Context {
+    /// Takes up to [`MAX_CONTEXT`] bytes.
+    ///
+    /// # Errors
+    /// There are more.
+    pub fn new(bytes: &[u8]) -> Result<Self, ContextTooLong> {
+        Self::try_from(bytes.to_vec())
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<Vec<u8>> for Context {
+    type Error = ContextTooLong;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, ContextTooLong> {
+        if bytes.len() > MAX_CONTEXT { Err(ContextTooLong(bytes.len())) } else { Ok(Self(bytes)) }
+    }
+}
+
+impl From<Context> for Vec<u8> {
+    fn from(context: Context) -> Self {
+        context.0
+    }
+}
+
+/// A context is at most [`MAX_CONTEXT`] bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ContextTooLong(pub usize);
+
+impl Display for ContextTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a context of {} bytes; at most {MAX_CONTEXT} travel with a message", self.0)
+    }
+}
+
+impl Error for ContextTooLong {}
+
+/// What a driver needs to know about a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Head {
+    /// Which cluster: after a restart a port may belong to somebody else.
+    pub cluster: u64,
+    /// Who sends it.
+    pub from: NodeId,
+    /// The node it is for, or a client that is connected there.
+    pub to: NodeId,
+    /// The sender's start count.
+    pub start: u64,
+    /// The sender's number for this send: with `from` and `start`, a name for it that no other
+    /// event of the run has.
+    pub sequence: u64,
+    /// The sender's number for the input that caused it.
+    pub cause: u64,
+    /// What travels along.
+    pub context: Context,
+}
+
+/// One message on the wire.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Frame {
+    /// For the driver.
+    pub head: Head,
+    /// For the node.
+    pub payload: Vec<u8>,
+}
+
+/// Why bytes are not a frame, or a message does not become one. The connection cannot go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FrameError {
+    /// Longer than any frame may be.
+    TooLong {
+        /// The length it claims, or has.
+        len: usize,
+    },
+    /// The body is not what was sent.
+    Checksum,
+    /// The other side runs another version of this program.
+    Version {
+        /// Its version.
+        found: u8,
+    },
+    /// The checksum is right and the content makes no sense: the two programs differ.
+    Malformed,
+}
+
+impl Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { len } => write!(
+                f,
+                "a frame of {len} bytes, and {MAX_FRAME} are the limit; send it in chunks, or look \
+                 for what else connects to this port"
+            ),
+            Self::Checksum => f.write_str("a frame has a wrong checksum; the connection is closed"),
+            Self::Version { found } => write!(
+                f,
+                "the other side speaks version {found}, this one {VERSION}; run the same build"
+            ),
+            Self::Malformed => {
+                f.write_str("a frame that this build cannot read; run the same build on both sides")
+            }
+        }
+    }
+}
+
+impl Error for FrameError {}
+
+/// Appends one frame to a buffer: what is released together leaves in one write.
+///
+/// # Errors
+/// The message is too long. The buffer is as it was.
+pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let begin = out.len();
+    out.extend_from_slice(&[0; PREFIX]);
+    out.push(VERSION);
+    let written = append(head, out).and_then(|()| append(message, out));
+    let len = out.len() - begin - PREFIX;
+    if written.is_err() || len > MAX_FRAME {
+        out.truncate(begin);
+        return Err(written.err().unwrap_or(FrameError::TooLong { len }));
+    }
+    let crc = crc32c(&out[begin + PREFIX..]);
+    let len = u32::try_from(len).expect("below MAX_FRAME");
+    out[begin..begin + 4].copy_from_slice(&len.to_le_bytes());
+    out[begin + 4..begin + PREFIX].copy_from_slice(&crc.to_le_bytes());
+    Ok(())
+}
+
+fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    out.extend(postcard::to_allocvec(value).map_err(|_| FrameError::Malformed)?);
+    Ok(())
+}
+
+/// Cuts a stream of bytes into frames, however the bytes arrive.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    bytes: Vec<u8>,
+    taken: usize,
+}
+
+impl Decoder {
+    /// Adds bytes as they came.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        // What is left over is less than one frame: moving it to the front is cheap.
+        self.bytes.drain(..self.taken);
+        self.taken = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame, or `None` until more bytes come.
+    ///
+    /// # Errors
+    /// What came is not a frame, and where the next one begins is unknown: close the connection.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        let rest = &self.bytes[self.taken..];
+        let Some(prefix) = rest.get(..PREFIX) else { return Ok(None) };
+        let word = |at: usize| u32::from_le_bytes(prefix[at..at + 4].try_into().expect("4 bytes"));
+        let len = word(0) as usize;
+        // Before anything is kept for it: a length from outside must not decide about our memory.
+        if len > MAX_FRAME {
+            return Err(FrameError::TooLong { len });
+        }
+        let Some(body) = rest.get(PREFIX..PREFIX + len) else { return Ok(None) };
+        if crc32c(body) != word(4) {
+            return Err(FrameError::Checksum);
+        }
+        let (&version, body) = body.split_first().ok_or(FrameError::Malformed)?;
+        if version != VERSION {
+            return Err(FrameError::Version { found: version });
+        }
+        let (head, payload) = postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
+        let frame = Frame { head, payload: payload.to_vec() };
+        self.taken += PREFIX + len;
+        Ok(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn any_frame()(
+            numbers in any::<[u64; 6]>(),
+            context in prop::collection::vec(any::<u8>(), 0..=MAX_CONTEXT),
+            payload in ".{0,200}",
+        ) -> (Head, String) {
+            let [cluster, from, to, start, sequence, cause] = numbers;
+            let context = Context::new(&context).unwrap();
+            let (from, to) = (NodeId(from), NodeId(to));
+            (Head { cluster, from, to, start, sequence, cause, context }, payload)
+        }
+    }
+
+    fn encoded(frames: &[(Head, String)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (head, payload) in frames {
+            encode(head, payload, &mut bytes).unwrap();
+        }
+        bytes
+    }
+
+    fn drain(decoder: &mut Decoder, into: &mut Vec<(Head, String)>) {
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            into.push((frame.head, postcard::from_bytes(&frame.payload).unwrap()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_out_as_they_went_in_wherever_the_stream_is_cut(
+            frames in prop::collection::vec(any_frame(), 1..5),
+            cuts in prop::collection::vec(1..40usize, 1..8),
+        ) {
+            let bytes = encoded(&frames);
+            let mut decoder = Decoder::default();
+            let mut got = Vec::new();
+            let mut rest = bytes.as_slice();
+            for len in cuts.iter().cycle() {
+                if rest.is_empty() { break }
+                let (now, later) = rest.split_at((*len).min(rest.len()));
+                decoder.feed(now);
+                drain(&mut decoder, &mut got);
+                rest = later;
+            }
+            prop_assert_eq!(got, frames);
+        }
+
+        #[test]
+        fn random_bytes_are_refused_or_waited_for(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let mut decoder = Decoder::default();
+            decoder.feed(&bytes);
+            prop_assert!(!matches!(decoder.next_frame(), Ok(Some(_))));
+        }
+
+        #[test]
+        fn a_flipped_bit_never_gives_another_frame(frame in any_frame(), at in any::<prop::sample::Index>()) {
+            let mut bytes = encoded(&[frame]);
+            let bit = at.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let mut decoder = Decoder::default();
+            decoder.feed(&bytes);
+            prop_assert!(!matches!(decoder.next_frame(), Ok(Some(_))));
+        }
+
+        #[test]
+        fn a_right_checksum_around_random_bytes_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut bytes = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
+            bytes.extend_from_slice(&crc32c(&body).to_le_bytes());
+            bytes.extend_from_slice(&body);
+            let mut decoder = Decoder::default();
+            decoder.feed(&bytes);
+            let _ = decoder.next_frame();
+        }
+    }
+
+    fn head() -> Head {
+        Head {
+            cluster: 1,
+            from: NodeId(1),
+            to: NodeId(2),
+            start: 1,
+            sequence: 1,
+            cause: 1,
+            context: Context::default(),
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_is_refused_and_leaves_the_buffer_alone() {
+        let mut bytes = vec![1, 2, 3];
+        let error = encode(&head(), &vec![0u8; MAX_FRAME], &mut bytes).unwrap_err();
+        assert!(matches!(error, FrameError::TooLong { .. }), "{error}");
+        assert_eq!(bytes, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_length_beyond_the_limit_is_refused_before_its_bytes_come() {
+        let mut decoder = Decoder::default();
+        decoder.feed(&[0xff; PREFIX]);
+        assert_eq!(decoder.next_frame(), Err(FrameError::TooLong { len: 0xffff_ffff }));
+    }
+
+    #[test]
+    fn a_context_of_65_bytes_is_refused() {
+        assert!(Context::new(&[0; 64]).is_ok());
+        assert_eq!(Context::new(&[0; 65]), Err(ContextTooLong(65)));
+    }
+}

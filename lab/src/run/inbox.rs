@@ -1,0 +1,87 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! The one way in: everything a node may hear stands in one bounded queue. When it is full, nobody
+//! reads sockets any more, and TCP tells the senders. Only what costs one place per connection (its
+//! end) and what the owner of the driver asks for may go past the bound.
+//!
+//! # Left out
+//!
+//! Fairness between senders beyond first come, first served.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::clients::Reply;
+use super::frame::Context;
+use crate::{Node, NodeId};
+
+/// Names the send behind a message: no two sends of a run share it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Origin {
+    pub(super) from: NodeId,
+    pub(super) start: u64,
+    pub(super) sequence: u64,
+}
+
+/// One thing for the driver's loop.
+pub(super) enum Arrival<N: Node> {
+    /// From this node itself or another one, for this node or one of its clients.
+    Message { origin: Origin, to: NodeId, context: Context, msg: N::Msg },
+    /// A client connects.
+    Open { id: NodeId, replies: mpsc::Sender<Reply<N>> },
+    /// A connected client speaks.
+    Client { id: NodeId, context: Context, msg: N::Msg },
+    /// A client's connection ended.
+    Gone(NodeId),
+    /// The addresses of the other nodes.
+    Peers(BTreeMap<NodeId, SocketAddr>),
+    /// The owner wants an orderly end.
+    Stop,
+}
+
+/// The driver is no longer running.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ended;
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("this node has stopped; connect to it again once it is back")
+    }
+}
+
+impl std::error::Error for Ended {}
+
+/// An arrival and the place it takes in the queue until it is dropped.
+pub(super) type Queued<N> = (Option<OwnedSemaphorePermit>, Arrival<N>);
+
+pub(super) struct Inbox<N: Node> {
+    queue: mpsc::UnboundedSender<Queued<N>>,
+    room: Arc<Semaphore>,
+}
+
+impl<N: Node> Clone for Inbox<N> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), room: Arc::clone(&self.room) }
+    }
+}
+
+impl<N: Node> Inbox<N> {
+    pub(super) fn new(bound: usize) -> (Self, mpsc::UnboundedReceiver<Queued<N>>) {
+        let (queue, arrivals) = mpsc::unbounded_channel();
+        (Self { queue, room: Arc::new(Semaphore::new(bound)) }, arrivals)
+    }
+
+    /// Waits for room.
+    pub(super) async fn push(&self, arrival: Arrival<N>) -> Result<(), Ended> {
+        let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Ended)?;
+        self.queue.send((Some(place), arrival)).map_err(|_| Ended)
+    }
+
+    /// Goes past the bound; in order with what was pushed before.
+    pub(super) fn urge(&self, arrival: Arrival<N>) -> Result<(), Ended> {
+        self.queue.send((None, arrival)).map_err(|_| Ended)
+    }
+}

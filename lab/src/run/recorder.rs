@@ -1,0 +1,160 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! A real run as an event log: one file per node and start, JSON lines as in [`crate::event`], every
+//! input in full. Whoever replays the inputs into the same node gets the same effects.
+//!
+//! An input is one of `{"replay":RECORD}`, `{"boot":START}`, `{"from":ID,"message":MSG,
+//! "sent":[START,SEQ]}` (`sent` names the event in the sender's file; clients have none),
+//! `{"timeout":TIMER}` and `{"gone":ID}`, each with `"now"`, what the node's clock showed in µs.
+//!
+//! # Left out
+//!
+//! Durability: the file is flushed before messages leave, so it survives the process, not the
+//! machine.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use super::clients::server_of;
+use super::driver::Runnable;
+use super::inbox::Origin;
+use crate::event::{Cast, Event, Header, Kind};
+use crate::{Input, NodeId};
+
+/// Where and how a driver records its run.
+#[derive(Clone, Debug)]
+pub struct EventFile {
+    /// The directory; the file is called `NAME.START.jsonl`.
+    pub dir: PathBuf,
+    /// The run, as a reader would name it.
+    pub title: String,
+    /// Everybody who takes part, in the order of their columns.
+    pub cast: BTreeMap<NodeId, Cast>,
+    /// Time 0 of the run, the same for all nodes.
+    pub epoch: SystemTime,
+}
+
+pub(super) struct Recorder {
+    seq: u64,
+    file: Option<(BufWriter<File>, EventFile)>,
+    me: String,
+}
+
+impl Recorder {
+    pub(super) fn open(me: NodeId, start: u64, config: Option<EventFile>) -> io::Result<Self> {
+        let Some(config) = config else {
+            return Ok(Self { seq: 0, file: None, me: String::new() });
+        };
+        let me = config.name(me);
+        std::fs::create_dir_all(&config.dir)?;
+        let file = File::create(config.dir.join(format!("{me}.{start}.jsonl")))?;
+        let cast = config.cast.values().cloned().collect();
+        let header = Header { title: config.title.clone(), cast, verdict: None };
+        let mut out = BufWriter::new(file);
+        writeln!(out, "{}", serde_json::to_string(&header)?)?;
+        Ok(Self { seq: 0, file: Some((out, config)), me })
+    }
+
+    /// Counts an event, and writes it if anybody wants it. `fill` adds what is special about it.
+    pub(super) fn event(
+        &mut self,
+        kind: Kind,
+        cause: Option<u64>,
+        fill: impl FnOnce(&mut Event, &EventFile),
+    ) -> u64 {
+        self.seq += 1;
+        let Some((out, config)) = &mut self.file else { return self.seq };
+        let time = config.epoch.elapsed().unwrap_or_default();
+        let mut event = Event {
+            seq: self.seq,
+            time: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
+            node: self.me.clone(),
+            kind,
+            text: String::new(),
+            peer: None,
+            causes: cause.into_iter().collect(),
+            input: None,
+            state: None,
+        };
+        fill(&mut event, config);
+        let written = serde_json::to_string(&event).map_err(io::Error::from);
+        if let Err(error) = written.and_then(|line| writeln!(out, "{line}")) {
+            // A log that is only watched must not stop the node.
+            tracing::error!(%error, "the event log ends here");
+            self.file = None;
+        }
+        self.seq
+    }
+
+    /// Records what a node takes; gives the number that its effects name as their cause.
+    pub(super) fn input<N: Runnable>(
+        &mut self,
+        input: &Input<N>,
+        origin: Option<Origin>,
+        now: Duration,
+    ) -> u64 {
+        let (kind, cause) = match input {
+            Input::Replay(_) => (Kind::Replay, None),
+            Input::Boot { .. } => (Kind::Boot, None),
+            Input::Message { from, .. } => {
+                // Only this node's own events have numbers in this file.
+                let own = origin.filter(|o| o.from == *from && self.is_me(*from));
+                (Kind::Receive, own.map(|o| o.sequence))
+            }
+            Input::Timeout(_) => (Kind::Timeout, None),
+            Input::Gone(_) => (Kind::Gone, None),
+        };
+        self.event(kind, cause, |event, config| {
+            let (text, peer, mut value) = match input {
+                Input::Replay(record) => (record.to_string(), None, json!({ "replay": record })),
+                Input::Boot { start } => (format!("start {start}"), None, json!({ "boot": start })),
+                Input::Message { from, msg } => {
+                    let mut value = json!({ "from": from, "message": msg });
+                    if let Some(o) = origin {
+                        value["sent"] = json!([o.start, o.sequence]);
+                    }
+                    (msg.to_string(), Some(config.name(*from)), value)
+                }
+                Input::Timeout(timer) => (timer.to_string(), None, json!({ "timeout": timer })),
+                Input::Gone(id) => (String::new(), Some(config.name(*id)), json!({ "gone": id })),
+            };
+            value["now"] = Value::from(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
+            (event.text, event.peer, event.input) = (text, peer, Some(value));
+        })
+    }
+
+    /// A record in words, if anybody reads them.
+    pub(super) fn words(&self, record: &impl ToString) -> String {
+        if self.file.is_some() { record.to_string() } else { String::new() }
+    }
+
+    /// Hands everything to the operating system.
+    pub(super) fn flush(&mut self) {
+        if let Some((out, _)) = &mut self.file
+            && let Err(error) = out.flush()
+        {
+            tracing::error!(%error, "the event log ends here");
+            self.file = None;
+        }
+    }
+
+    fn is_me(&self, id: NodeId) -> bool {
+        self.file.as_ref().is_some_and(|(_, config)| config.name(id) == self.me)
+    }
+}
+
+impl EventFile {
+    pub(super) fn name(&self, id: NodeId) -> String {
+        match (self.cast.get(&id), server_of(id)) {
+            (Some(cast), _) => cast.name.clone(),
+            // A connection: which one, and at whom.
+            (None, Some(server)) => format!("client-{}@{}", id.0 & 0xfff_ffff, self.name(server)),
+            (None, None) => id.to_string(),
+        }
+    }
+}

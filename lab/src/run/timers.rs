@@ -1,0 +1,72 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! The armed timers of one node. A timer is its own name: setting it again replaces it.
+//!
+//! # Left out
+//!
+//! Persistence: timers die with the process, and the node sets them again when it boots.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+pub(super) struct Timers<T> {
+    armed: BTreeMap<T, Instant>,
+    by_time: BTreeSet<(Instant, T)>,
+}
+
+impl<T: Ord + Clone> Timers<T> {
+    pub(super) fn new() -> Self {
+        Self { armed: BTreeMap::new(), by_time: BTreeSet::new() }
+    }
+
+    pub(super) fn set(&mut self, timer: T, at: Instant) {
+        self.cancel(&timer);
+        self.by_time.insert((at, timer.clone()));
+        self.armed.insert(timer, at);
+    }
+
+    pub(super) fn cancel(&mut self, timer: &T) {
+        if let Some(at) = self.armed.remove(timer) {
+            self.by_time.remove(&(at, timer.clone()));
+        }
+    }
+
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// The longest overdue timer, disarmed.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<T> {
+        if self.next()? > now {
+            return None;
+        }
+        let (_, timer) = self.by_time.pop_first()?;
+        self.armed.remove(&timer);
+        Some(timer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an Instant comes from nowhere else")]
+    fn setting_replaces_cancelling_disarms_and_the_oldest_fires_first() {
+        let t = |s| Instant::now() + Duration::from_secs(s);
+        let (one, two, three) = (t(10), t(20), t(30));
+        let mut timers = Timers::new();
+        timers.set("a", one);
+        timers.set("b", two);
+        timers.set("c", one);
+        timers.set("a", three);
+        timers.cancel(&"c");
+        assert_eq!(timers.next(), Some(two));
+        assert_eq!(timers.pop_due(one), None);
+        assert_eq!(timers.pop_due(three), Some("b"));
+        assert_eq!(timers.pop_due(three), Some("a"));
+        assert_eq!((timers.pop_due(three), timers.next()), (None, None));
+    }
+}

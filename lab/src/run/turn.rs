@@ -1,0 +1,286 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! The loop around one node, in turns: hear everything that has arrived, step the node once for
+//! each, force the log once, release everything that waited for it. While the disk works nobody
+//! else is served; what arrives meanwhile shares the next forced write. That is group commit without
+//! a timer, a second thread or a queue between the two.
+//!
+//! # Left out
+//!
+//! A log-writer thread. It was measured: with one client the hand-over costs more than it saves,
+//! and with many the batch of one thread is already as large as what arrives during one fsync.
+
+#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::clients::{Reply, server_of};
+use super::counters::Counters;
+use super::driver::{Fatal, Observer, Runnable};
+use super::frame::{self, Context, Head};
+use super::inbox::{Arrival, Origin, Queued};
+use super::peers::Peers;
+use super::recorder::Recorder;
+use super::timers::Timers;
+use super::wal::Wal;
+use crate::event::Kind;
+use crate::node::react;
+use crate::rng::Rng;
+use crate::{Effect, Input, NodeId};
+
+/// How many inputs one turn takes at most, so that nobody waits for a log of unbounded length.
+const TURN: usize = 1024;
+
+/// The node and everything its effects touch. Owned by one thread.
+pub(super) struct Turns<N: Runnable> {
+    pub(super) cluster: u64,
+    pub(super) me: NodeId,
+    pub(super) start: u64,
+    pub(super) node: N,
+    pub(super) wal: Wal,
+    pub(super) arrivals: mpsc::UnboundedReceiver<Queued<N>>,
+    pub(super) waiting: VecDeque<Queued<N>>,
+    pub(super) clients: BTreeMap<NodeId, mpsc::Sender<Reply<N>>>,
+    pub(super) peers: Peers,
+    pub(super) timers: Timers<N::Timer>,
+    /// Effects behind a record that is not durable yet, in order.
+    pub(super) held: Vec<Held<N>>,
+    pub(super) observer: Box<dyn Observer<N>>,
+    pub(super) recorder: Recorder,
+    pub(super) rng: Rng,
+    pub(super) counters: Arc<Counters>,
+    pub(super) clock: Clock,
+    pub(super) crash_after_effect: Option<u64>,
+    pub(super) stopping: bool,
+}
+
+/// An effect that waits for the disk.
+pub(super) enum Held<N: Runnable> {
+    Send(Outgoing<N>),
+    /// Only for the event log: now it may say that this record is durable.
+    Persist {
+        text: String,
+        cause: u64,
+    },
+}
+
+pub(super) struct Outgoing<N: Runnable> {
+    to: NodeId,
+    msg: N::Msg,
+    cause: u64,
+    context: Context,
+}
+
+/// A clock that never goes back while the process lives, and goes on about where it was after a
+/// restart.
+pub(super) struct Clock {
+    pub(super) began: Instant,
+    pub(super) base: Duration,
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> Duration {
+        self.base + self.began.elapsed()
+    }
+}
+
+impl<N: Runnable> Turns<N> {
+    /// Runs until asked to stop, or until the disk fails.
+    pub(super) async fn run(mut self) -> Result<(), Fatal> {
+        self.input(Input::Boot { start: self.start }, None, Context::default())?;
+        self.end_turn()?;
+        while !self.stopping {
+            self.wait().await;
+            // Lets the socket readers take what came in while the disk was busy: it shares the next
+            // forced write, and a peer that spoke in time is heard before a timer says it did not.
+            tokio::task::yield_now().await;
+            self.listen();
+            for _ in 0..TURN {
+                let Some((place, arrival)) = self.waiting.pop_front() else { break };
+                self.take(arrival)?;
+                drop(place);
+            }
+            while let Some(timer) = self.timers.pop_due(Instant::now()) {
+                self.input(Input::Timeout(timer), None, Context::default())?;
+            }
+            self.end_turn()?;
+        }
+        self.wal.close().map_err(Fatal::Log)
+    }
+
+    async fn wait(&mut self) {
+        if !self.waiting.is_empty() {
+            return;
+        }
+        let timer = self.timers.next();
+        let alarm = async {
+            match timer {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            arrival = self.arrivals.recv() => self.waiting.extend(arrival),
+            () = alarm => {}
+        }
+    }
+
+    /// Moves everything that has arrived behind what is waiting.
+    fn listen(&mut self) {
+        while let Ok(arrival) = self.arrivals.try_recv() {
+            self.waiting.push_back(arrival);
+        }
+    }
+
+    fn take(&mut self, arrival: Arrival<N>) -> Result<(), Fatal> {
+        match arrival {
+            Arrival::Message { origin, to, context, msg } if to == self.me => {
+                let from = origin.from;
+                self.input(Input::Message { from, msg }, Some(origin), context)?;
+            }
+            // Another node answers a client that is connected here.
+            Arrival::Message { to, context, msg, .. } => self.reply(to, Reply { msg, context }),
+            Arrival::Open { id, replies } => drop(self.clients.insert(id, replies)),
+            Arrival::Client { id, context, msg } => {
+                self.input(Input::Message { from: id, msg }, None, context)?;
+            }
+            Arrival::Gone(id) => {
+                self.clients.remove(&id);
+                self.input(Input::Gone(id), None, Context::default())?;
+            }
+            Arrival::Peers(book) => self.peers.set(self.me, book),
+            Arrival::Stop => self.stopping = true,
+        }
+        Ok(())
+    }
+
+    fn input(
+        &mut self,
+        input: Input<N>,
+        origin: Option<Origin>,
+        context: Context,
+    ) -> Result<(), Fatal> {
+        let now = self.clock.now();
+        let cause = self.recorder.input(&input, origin, now);
+        let context = self.observer.input(&input, context);
+        self.counters.steps.fetch_add(1, Relaxed);
+        for effect in react(&mut self.node, self.me, now, input) {
+            self.carry_out(effect, cause, &context)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out(&mut self, effect: Effect<N>, cause: u64, context: &Context) -> Result<(), Fatal> {
+        match effect {
+            Effect::Send { to, msg } => {
+                let out = Outgoing { to, msg, cause, context: context.clone() };
+                if self.wal.is_dirty() { self.held.push(Held::Send(out)) } else { self.send(out) }
+            }
+            Effect::SendAhead { to, msg } => {
+                self.send(Outgoing { to, msg, cause, context: context.clone() });
+            }
+            Effect::Persist(record) => {
+                self.wal.append(&entry(context, &record)?).map_err(Fatal::Log)?;
+                self.counters.records.fetch_add(1, Relaxed);
+                self.held.push(Held::Persist { text: self.recorder.words(&record), cause });
+            }
+            Effect::Checkpoint(record) => {
+                // What waits for records in front of it must not wait for a new segment.
+                self.end_turn()?;
+                self.wal.checkpoint(&entry(context, &record)?).map_err(Fatal::Log)?;
+                let text = self.recorder.words(&record);
+                self.held.push(Held::Persist { text: format!("checkpoint {text}"), cause });
+                self.end_turn()?;
+            }
+            Effect::SetTimer { timer, after } => {
+                self.timers.set(timer, Instant::now() + draw(&mut self.rng, &after));
+            }
+            Effect::CancelTimer(timer) => self.timers.cancel(&timer),
+            Effect::Note(note) => {
+                self.recorder.event(Kind::Note, Some(cause), |e, _| e.text = note.to_string());
+                self.observer.note(&note, context);
+            }
+        }
+        let done = self.counters.effects.fetch_add(1, Relaxed) + 1;
+        if let Some(last) = self.crash_after_effect {
+            // One at a time, each carried out to its end: otherwise "after" would mean nothing.
+            self.end_turn()?;
+            if done >= last {
+                std::process::abort();
+            }
+        }
+        Ok(())
+    }
+
+    /// Forces the log once and releases everything that waited for it.
+    fn end_turn(&mut self) -> Result<(), Fatal> {
+        // What need not wait leaves before the disk is asked.
+        self.recorder.flush();
+        self.peers.flush();
+        self.wal.sync().map_err(Fatal::Log)?;
+        self.counters.syncs.store(self.wal.syncs(), Relaxed);
+        self.counters.log_bytes.store(self.wal.bytes(), Relaxed);
+        for held in std::mem::take(&mut self.held) {
+            match held {
+                Held::Send(out) => self.send(out),
+                Held::Persist { text, cause } => {
+                    self.recorder.event(Kind::Persist, Some(cause), |e, _| e.text = text);
+                }
+            }
+        }
+        self.recorder.flush();
+        self.peers.flush();
+        Ok(())
+    }
+
+    fn send(&mut self, out: Outgoing<N>) {
+        let Outgoing { to, msg, cause, context } = out;
+        let sequence = self.recorder.event(Kind::Send, Some(cause), |event, config| {
+            event.text = msg.to_string();
+            event.peer = Some(config.name(to));
+        });
+        let (start, from) = (self.start, self.me);
+        if to == self.me {
+            // Behind the inputs already waiting, also those that nobody has looked at yet.
+            self.listen();
+            let origin = Origin { from, start, sequence };
+            self.waiting.push_back((None, Arrival::Message { origin, to, context, msg }));
+            return;
+        }
+        let server = server_of(to);
+        if server == Some(self.me) {
+            return self.reply(to, Reply { msg, context });
+        }
+        let head = Head { cluster: self.cluster, from, to, start, sequence, cause, context };
+        self.peers.push(server.unwrap_or(to), |buffer| frame::encode(&head, &msg, buffer));
+    }
+
+    fn reply(&mut self, to: NodeId, reply: Reply<N>) {
+        let taken = self.clients.get(&to).is_some_and(|client| client.try_send(reply).is_ok());
+        if taken {
+            self.counters.replies.fetch_add(1, Relaxed);
+        } else {
+            // It does not listen, or has left: the end of its queue ends its connection.
+            self.clients.remove(&to);
+            self.counters.dropped.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// A record and what travels along, as the log keeps them.
+pub(super) fn entry<R: serde::Serialize>(context: &Context, record: &R) -> Result<Vec<u8>, Fatal> {
+    postcard::to_allocvec(&(context, record)).map_err(|e| Fatal::Record(e.to_string()))
+}
+
+fn draw(rng: &mut Rng, range: &std::ops::Range<Duration>) -> Duration {
+    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let (from, to) = (micros(range.start), micros(range.end));
+    Duration::from_micros(if from < to { rng.pick(from..to) } else { from })
+}

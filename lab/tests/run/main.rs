@@ -1,0 +1,6 @@
+//! Real drivers on loopback, over real files: two nodes that write down what they are told before
+//! they say so. Counts are asserted, times never.
+
+mod cluster;
+mod processes;
+mod toy;
