@@ -1,0 +1,169 @@
+//! Boxes that ask something of the reader: why, predict, change one line, an exercise.
+//!
+//! All of them are plain HTML with `details`: they work without JavaScript and on paper.
+
+use std::fmt::Write as _;
+
+use lab::view::svg::escape;
+
+use super::directive::Directive;
+use super::expand::Expander;
+use crate::exercise;
+use crate::trouble::{Result, Trouble};
+
+/// Whether a directive has a body and an end of its own.
+#[must_use]
+pub fn is_block(name: &str) -> bool {
+    matches!(name, "why" | "predict" | "change")
+}
+
+/// A directive with a body.
+///
+/// # Errors
+/// What its kind asks for is missing.
+pub fn block(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> {
+    match d.name.as_str() {
+        "change" => change(x, d, body),
+        name => question(x, d, body, name),
+    }
+}
+
+/// An answer: its words, whether it is right, and the explanation as Markdown.
+struct Answer {
+    words: String,
+    right: bool,
+    because: Vec<String>,
+}
+
+/// `- [x] words` starts an answer; the indented lines below explain it.
+fn answers(body: &[&str]) -> Result<Vec<Answer>> {
+    let mut answers: Vec<Answer> = Vec::new();
+    for line in body {
+        let start = line.strip_prefix("- [x] ").map(|w| (w, true));
+        let start = start.or_else(|| line.strip_prefix("- [ ] ").map(|w| (w, false)));
+        if let Some((words, right)) = start {
+            answers.push(Answer { words: words.trim().to_string(), right, because: vec![] });
+        } else if let Some(last) = answers.last_mut() {
+            last.because.push(line.trim().to_string());
+        } else if !line.trim().is_empty() {
+            return Err(Trouble::new(
+                format!("`{}` stands before the first answer", line.trim()),
+                "start answers with `- [ ] ` or `- [x] `, and indent what explains them",
+            ));
+        }
+    }
+    Ok(answers)
+}
+
+fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> Result<String> {
+    d.only(&[])?;
+    let asked = d.text.clone().ok_or_else(|| {
+        Trouble::new(format!("a {name} asks nothing"), format!("write {{{{#{name} \"the question?\"}}}}"))
+    })?;
+    let answers = answers(body)?;
+    let wanted = if name == "predict" { 3..=3 } else { 2..=5 };
+    if !wanted.contains(&answers.len()) {
+        return Err(Trouble::new(
+            format!("this {name} has {} answers", answers.len()),
+            format!("give it {} to {}", wanted.start(), wanted.end()),
+        ));
+    }
+    if answers.iter().filter(|a| a.right).count() == 0 {
+        return Err(Trouble::new("no answer is right", "mark it with [x]"));
+    }
+    if let Some(silent) = answers.iter().find(|a| a.because.iter().all(String::is_empty)) {
+        return Err(Trouble::new(
+            format!("nothing explains the answer `{}`", silent.words),
+            "indent the explanation below it; wrong answers need one most",
+        ));
+    }
+    let heading = if name == "predict" { "Guess first" } else { "Why?" };
+    let mut out = format!(
+        "<aside class=\"box {name}\"><p class=\"box-name\">{heading}</p>\n\n{}\n\n",
+        x.inline(&asked)?
+    );
+    for answer in answers {
+        let verdict = if answer.right { ("right", "Yes.") } else { ("wrong", "No.") };
+        let mut because = String::new();
+        for line in &answer.because {
+            let _ = writeln!(because, "{}", x.inline(line)?);
+        }
+        let _ = write!(
+            out,
+            "<details class=\"answer {}\"><summary>{}</summary>\n\n<b class=\"verdict\">{}</b> {}\n\n</details>\n",
+            verdict.0,
+            html(&answer.words),
+            verdict.1,
+            because.trim()
+        );
+    }
+    out.push_str("</aside>\n");
+    Ok(out)
+}
+
+/// `{{#change file=… find="…" replace="…" command="…"}}` what then happens `{{/change}}`.
+fn change(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> {
+    d.only(&["file", "find", "replace", "command"])?;
+    let (file, find) = (d.need("file")?, d.need("find")?);
+    let source = x.ws.read(file)?;
+    let hits = source.matches(find).count();
+    if hits != 1 {
+        return Err(Trouble::new(
+            format!("`{find}` stands {hits} times in {file}, it must stand there once"),
+            "name more of the line",
+        ));
+    }
+    let line = source.lines().position(|l| l.contains(find.lines().next().unwrap_or(find)));
+    let line = line.map_or(0, |l| l + 1);
+    let replace = match d.need("replace")? {
+        "" => "(nothing)".to_string(),
+        text => escape(text),
+    };
+    let mut then = String::new();
+    for text in body {
+        let _ = writeln!(then, "{}", x.inline(text)?);
+    }
+    Ok(format!(
+        "<aside class=\"box change\"><p class=\"box-name\">Change one line</p><p class=\"where\"><code>{file}</code>, \
+         line {line}</p><pre class=\"swap\"><span class=\"old\"><i>−</i><del>{}</del></span>\n<span class=\"new\">\
+         <i>+</i><ins>{replace}</ins></span></pre><p class=\"run\"><code>{}</code></p><details><summary>What then \
+         happens</summary>\n\n{}\n\n</details></aside>\n",
+        escape(find),
+        escape(d.need("command")?),
+        then.trim()
+    ))
+}
+
+/// `{{#exercise id=ch02-vote}}`: title, size and command of an exercise, from its file.
+///
+/// # Errors
+/// No exercise has this id.
+pub fn exercise(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["id"])?;
+    let exercise = exercise::find(x.ws, d.need("id")?)?;
+    let stars = "★".repeat(exercise.stars);
+    let task = exercise.task.iter().map(|l| x.inline(l)).collect::<Result<Vec<_>>>()?.join("\n");
+    Ok(format!(
+        "<aside class=\"box exercise\"><p class=\"box-name\">Exercise <span title=\"{} of 3\">{stars}</span></p>\n\n\
+         **{}** {}\n\n<p class=\"run\"><code>cargo guide exercise start {}</code></p></aside>\n",
+        exercise.stars,
+        exercise.title,
+        task.trim(),
+        exercise.id
+    ))
+}
+
+/// The little Markdown that a summary may hold: code and emphasis.
+fn html(text: &str) -> String {
+    let mut out = String::new();
+    for (i, part) in escape(text).split('`').enumerate() {
+        if i % 2 == 1 {
+            let _ = write!(out, "<code>{part}</code>");
+            continue;
+        }
+        for (j, piece) in part.split('*').enumerate() {
+            let _ = if j % 2 == 1 { write!(out, "<em>{piece}</em>") } else { write!(out, "{piece}") };
+        }
+    }
+    out
+}

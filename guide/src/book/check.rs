@@ -1,0 +1,172 @@
+//! The book's own test: what mdBook lets pass in silence stops here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::expand::{Expander, UsedAnchors};
+use super::page::{self, Kind, MAIN_PATH, Meta, Page};
+use super::{anchors, links, refresh};
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What must be mended.
+    pub errors: Vec<Trouble>,
+    /// What may be an oversight.
+    pub warnings: Vec<Trouble>,
+    /// Words and minutes, a page a line.
+    pub table: String,
+}
+
+/// Checks the book as it stands; builds it into `site` to follow its links.
+///
+/// # Errors
+/// The book cannot be loaded at all.
+pub fn check(ws: &Workspace, site: &Path) -> Result<Report> {
+    let pages = super::pages(ws)?;
+    let mut report = Report::default();
+    let mut metas = Vec::new();
+    for page in &pages {
+        match Meta::parse(&page.text) {
+            Ok(meta) => metas.push((page, meta)),
+            Err(trouble) => report.errors.push(trouble.or_at(page.place(1))),
+        }
+        report.errors.extend(fences(page));
+    }
+    let mut expander = Expander::new(ws, &pages);
+    let mut shown = BTreeMap::new();
+    for page in &pages {
+        let _ = expander.page(page);
+        shown.insert(page.path.clone(), expander.shown);
+    }
+    report.errors.append(&mut expander.troubles);
+    budgets(&metas, &shown, &mut report);
+    required(ws, &metas, &mut report.errors);
+    sources(ws, &expander.used_anchors, &mut report)?;
+    for term in expander.glossary.unused() {
+        let place = format!("book/src/{}", expander.glossary.page.as_deref().unwrap_or(""));
+        report.warnings.push(Trouble::at(place, format!("no page uses the term `{term}`"), ""));
+    }
+    generated(ws, &expander.used_files, &mut report)?;
+    if report.errors.is_empty() {
+        match super::build(ws, site) {
+            Ok(()) => report.errors.extend(links::dead(site)),
+            Err(trouble) => report.errors.push(trouble),
+        }
+    }
+    Ok(report)
+}
+
+/// Rust on a page is an include, so that it was compiled and tested.
+fn fences(page: &Page) -> Vec<Trouble> {
+    let mut bad = Vec::new();
+    let mut fence = page::Fence::default();
+    let mut inside = false;
+    for (i, line) in page.text.lines().enumerate() {
+        let covered = fence.covers(line);
+        let word = line.trim_start().trim_start_matches(['`', '~']);
+        if covered && !inside && word.starts_with("rust") {
+            bad.push(Trouble::at(
+                page.place(i + 1),
+                "Rust written into a page: nothing compiles it",
+                "move it into a source file between anchors and show it with {{#listing …}}",
+            ));
+        }
+        inside = covered;
+    }
+    bad
+}
+
+fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, report: &mut Report) {
+    let mut main: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    let _ = writeln!(report.table, "{:>6} {:>6} {:>4} {:>4}  page", "words", "of", "min", "figs");
+    for (page, meta) in metas {
+        let words = page::words(&page.text);
+        let (listings, figures) = shown.get(&page.path).copied().unwrap_or((0, 0));
+        let minutes = page::minutes(words, listings, figures);
+        let budget = meta.kind.budget();
+        let of = budget.map_or_else(|| "–".to_string(), |b| b.to_string());
+        let _ = writeln!(report.table, "{words:>6} {of:>6} {minutes:>4} {figures:>4}  {}", page.path);
+        if let Some(most) = budget.filter(|most| words > *most) {
+            report.errors.push(Trouble::at(
+                page.place(1),
+                format!("{words} words, the budget of this kind of page is {most}"),
+                "cut what the picture already tells, or move it to a Going deeper page",
+            ));
+        }
+        if let Some(chapter) = meta.chapter.as_deref().filter(|_| meta.kind.is_main()) {
+            let total = main.entry(chapter).or_default();
+            total.0 += words;
+            total.1 += minutes;
+        }
+    }
+    for (chapter, (words, minutes)) in main {
+        let _ = writeln!(report.table, "{words:>6} {MAIN_PATH:>6} {minutes:>4}       {chapter}: its main path");
+        if words > MAIN_PATH {
+            report.errors.push(Trouble::new(
+                format!("the main path of {chapter} has {words} words, the budget is {MAIN_PATH}"),
+                "move a part to a Going deeper page",
+            ));
+        }
+    }
+}
+
+fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) {
+    let has = |kind: Kind, chapter: Option<&str>, step: Option<&str>| {
+        metas.iter().any(|(_, m)| {
+            m.kind == kind
+                && (chapter.is_none() || m.chapter.as_deref() == chapter)
+                && (step.is_none() || m.step.as_deref() == step)
+        })
+    };
+    let mut need = |there: bool, what: String| {
+        if !there {
+            let fix = "write it and name it in book/src/SUMMARY.md";
+            errors.push(Trouble::new(format!("the book has no page {what}"), fix));
+        }
+    };
+    need(has(Kind::Start, None, None), "kind=start".into());
+    need(has(Kind::Glossary, None, None), "kind=glossary".into());
+    for chapter in &ws.chapters {
+        let id = chapter.id();
+        need(has(Kind::BreakIt, Some(id), None), format!("kind=breakit chapter={id}"));
+        need(has(Kind::Card, Some(id), None), format!("kind=card chapter={id}"));
+        for step in chapter.steps() {
+            let told = has(Kind::Step, Some(id), Some(step.id)) || has(Kind::Deeper, Some(id), Some(step.id));
+            need(told, format!("kind=step chapter={id} step={}", step.id));
+        }
+    }
+}
+
+/// Anchors in the chapters' sources: every one opened is closed, and some page shows it.
+fn sources(ws: &Workspace, used: &UsedAnchors, report: &mut Report) -> Result<()> {
+    let mut files: BTreeSet<String> = used.keys().cloned().collect();
+    for chapter in &ws.chapters {
+        files.extend(chapter.steps().iter().flat_map(|s| s.files.iter().map(ToString::to_string)));
+    }
+    for file in files {
+        let Ok(text) = ws.read(&file) else { continue };
+        for (line, what) in anchors::unpaired(&text) {
+            report.errors.push(Trouble::at(format!("{file}:{line}"), what, "open once, close once"));
+        }
+        let none = BTreeSet::new();
+        for name in anchors::names(&text).difference(used.get(&file).unwrap_or(&none)) {
+            report.warnings.push(Trouble::at(&file, format!("no page shows the anchor `{name}`"), ""));
+        }
+    }
+    Ok(())
+}
+
+fn generated(ws: &Workspace, used: &BTreeSet<String>, report: &mut Report) -> Result<()> {
+    let mut files = refresh::from_chapters(ws)?;
+    let unused = |path: &&String| path.starts_with("book/data/runs") && !used.contains(*path);
+    for path in files.keys().filter(unused) {
+        report.warnings.push(Trouble::at(path, "no page shows this run", ""));
+    }
+    files.append(&mut refresh::outputs(ws)?);
+    report.errors.extend(refresh::stale(ws, &files));
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Figures: recorded runs as a picture, as text, and as something to step through.
+
+use lab::event::Log;
+use lab::view::{svg, text};
+
+use super::directive::Directive;
+use super::expand::Expander;
+use crate::trouble::{Result, Trouble};
+
+/// The most events a figure may hold.
+pub const MOST_EVENTS: usize = 25;
+/// The most columns a figure may hold.
+pub const MOST_COLUMNS: usize = 6;
+
+/// Where a run is kept: `ch02/half-an-order` is `book/data/runs/ch02/half-an-order.jsonl`.
+#[must_use]
+pub fn run_file(run: &str) -> String {
+    format!("book/data/runs/{run}.jsonl")
+}
+
+/// `{{#figure run=ch02/half-an-order caption="claim" timeline=true}}`.
+///
+/// # Errors
+/// No such run, a damaged one, or one too large to read.
+pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["run", "caption", "timeline"])?;
+    let run = d.need("run")?;
+    let log = load(x, run)?;
+    let caption = x.inline(d.need("caption")?)?;
+    let (label, id) = x.number("Figure");
+    let inner = picture(&log);
+    let body = if d.get("timeline") == Some("true") {
+        format!("<time-line data-figure=\"{id}\">{inner}{}</time-line>", data(&log))
+    } else {
+        inner
+    };
+    Ok(format!(
+        "<figure class=\"fig\" id=\"{id}\">{body}{}<figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
+        as_text(&log)
+    ))
+}
+
+/// `{{#breakit chapter=ch02 step=step2 path=0,0 run=ch02/blocked caption="…"}}`: the exhibit, and
+/// without a server or JavaScript the shortest schedule as a figure.
+///
+/// # Errors
+/// An unknown step, a path that is not numbers, or a missing run.
+pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["chapter", "step", "path", "run", "caption"])?;
+    let (chapter, step) = (d.need("chapter")?, d.need("step")?);
+    let name = format!("{chapter}/{step}");
+    let _ = x.ws.step(&name)?;
+    let path = d.get("path").unwrap_or("");
+    let numbers: std::result::Result<Vec<u32>, _> =
+        path.split(',').filter(|p| !p.trim().is_empty()).map(|p| p.trim().parse()).collect();
+    let numbers = numbers.map_err(|_| {
+        Trouble::new(format!("`{path}` is not a path"), "write the choices' numbers, such as path=0,3,1")
+    })?;
+    let path: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    let log = load(x, d.need("run")?)?;
+    let caption = x.inline(d.need("caption")?)?;
+    let (label, id) = x.number("Figure");
+    Ok(format!(
+        "<figure class=\"fig breakit\" id=\"{id}\"><break-it data-chapter=\"{chapter}\" data-step=\"{step}\" \
+         data-path=\"{}\"><div class=\"fallback\">{}<p class=\"live-note\">Here you can break it yourself, move by \
+         move, once the book runs on your machine: <code>cargo run</code> in the repository.</p></div></break-it>{}\
+         <figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
+        path.join("."),
+        picture(&log),
+        as_text(&log)
+    ))
+}
+
+fn load(x: &mut Expander<'_>, run: &str) -> Result<Log> {
+    let file = run_file(run);
+    let log = x.generated(&file)?;
+    let log = Log::from_json_lines(&log)
+        .map_err(|e| Trouble::new(format!("{file}: {e}"), "run `cargo guide book refresh`"))?;
+    if log.events.len() > MOST_EVENTS || log.header.cast.len() > MOST_COLUMNS {
+        return Err(Trouble::new(
+            format!(
+                "the run {run} has {} events and {} nodes; a figure may have {MOST_EVENTS} and {MOST_COLUMNS}",
+                log.events.len(),
+                log.header.cast.len()
+            ),
+            "shrink the run, or show a part of it",
+        ));
+    }
+    Ok(log)
+}
+
+fn picture(log: &Log) -> String {
+    let name = svg::escape(&log.header.title);
+    format!(
+        "<div class=\"fig-scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Diagram: {name}\">{}</div>",
+        svg::render(log)
+    )
+}
+
+/// Markdown ends an HTML block at a blank line, so there must be none.
+fn as_text(log: &Log) -> String {
+    let lines: Vec<String> =
+        text::render(log).lines().filter(|l| !l.trim().is_empty()).map(svg::escape).collect();
+    format!(
+        "<details class=\"as-text\"><summary>As text</summary><pre class=\"log\">{}</pre></details>",
+        lines.join("\n")
+    )
+}
+
+/// The log for the scrubber, safe inside a script element.
+#[must_use]
+pub fn data(log: &Log) -> String {
+    let json = serde_json::json!({ "cast": log.header.cast, "events": log.events });
+    let json = json.to_string().replace('<', "\\u003c");
+    format!("<script type=\"application/json\" class=\"log-data\">{json}</script>")
+}

@@ -1,0 +1,116 @@
+//! The book: pages with directives in, HTML out.
+//!
+//! A page never holds code, output, a picture or a number of its own. It names them, and
+//! [`expand`] puts them in: listings from compiled files, everything else from `book/data`, which
+//! [`refresh`] regenerates. mdBook itself stays silent when something is missing, so [`check`] is
+//! loud.
+
+pub mod anchors;
+pub mod boxes;
+pub mod check;
+pub mod directive;
+pub mod expand;
+pub mod figure;
+pub mod glossary;
+pub mod links;
+pub mod listing;
+pub mod page;
+pub mod refresh;
+pub mod tables;
+
+use std::path::Path;
+
+use mdbook_driver::MDBook;
+use mdbook_driver::book::{Book, BookItem};
+use mdbook_preprocessor::errors::Result as MdResult;
+use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
+
+use self::expand::Expander;
+use self::page::Page;
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// Our preprocessor, as `book.toml` names it.
+pub struct Guide {
+    /// Where the files are.
+    pub ws: Workspace,
+}
+
+impl Preprocessor for Guide {
+    fn name(&self) -> &'static str {
+        "guide"
+    }
+
+    fn run(&self, _: &PreprocessorContext, mut book: Book) -> MdResult<Book> {
+        let pages = pages_of(&book);
+        let mut expander = Expander::new(&self.ws, &pages);
+        book.for_each_mut(|item| {
+            if let BookItem::Chapter(chapter) = item
+                && let Some(path) = &chapter.source_path
+            {
+                let path = path_words(path);
+                let page = Page { path, text: std::mem::take(&mut chapter.content) };
+                chapter.content = expander.page(&page);
+            }
+        });
+        match expander.troubles.as_slice() {
+            [] => Ok(book),
+            troubles => {
+                let all: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+                Err(mdbook_preprocessor::errors::Error::msg(all.join("\n")))
+            }
+        }
+    }
+}
+
+fn path_words(path: &Path) -> String {
+    path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn pages_of(book: &Book) -> Vec<Page> {
+    book.iter()
+        .filter_map(|item| match item {
+            BookItem::Chapter(c) => {
+                let path = c.source_path.as_deref()?;
+                Some(Page { path: path_words(path), text: c.content.clone() })
+            }
+            BookItem::Separator | BookItem::PartTitle(_) => None,
+        })
+        .collect()
+}
+
+fn load(ws: &Workspace) -> Result<MDBook> {
+    MDBook::load(ws.root.join("book"))
+        .map_err(|e| Trouble::new(format!("the book cannot be loaded: {e:#}"), "check book.toml and SUMMARY.md"))
+}
+
+/// The pages in reading order, as they were written.
+///
+/// # Errors
+/// mdBook cannot load the book.
+pub fn pages(ws: &Workspace) -> Result<Vec<Page>> {
+    Ok(pages_of(&load(ws)?.book))
+}
+
+/// Builds the book into a folder.
+///
+/// # Errors
+/// Every directive that could not be replaced, or what mdBook says.
+pub fn build(ws: &Workspace, into: &Path) -> Result<()> {
+    let mut book = load(ws)?;
+    book.config.build.build_dir = into.to_path_buf();
+    book.with_preprocessor(Guide { ws: ws.clone() });
+    book.build().map_err(|e| Trouble::new(format!("the book cannot be built:\n{e:#}"), ""))
+}
+
+/// Answers `mdbook`'s questions on stdin and stdout, so that stock mdBook builds the same pages.
+///
+/// # Errors
+/// The input is not a book, or a directive could not be replaced.
+pub fn preprocess(ws: &Workspace, input: &mut dyn std::io::Read, output: &mut dyn std::io::Write) -> Result<()> {
+    let wrong = |e: mdbook_preprocessor::errors::Error| Trouble::new(format!("{e:#}"), "");
+    let (context, book) = mdbook_preprocessor::parse_input(input).map_err(wrong)?;
+    let book = Guide { ws: ws.clone() }.run(&context, book).map_err(wrong)?;
+    serde_json::to_writer(output, &book)
+        .map_err(|e| Trouble::new(format!("cannot answer mdbook: {e}"), "run it through `mdbook build book`"))
+}

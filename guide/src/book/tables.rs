@@ -1,0 +1,238 @@
+//! What commands print and tests assert: captured outputs, matrices, numbers, measurements.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use lab::chapter::{Matrix, Verdict};
+use lab::view::svg::escape;
+use serde::{Deserialize, Serialize};
+
+use super::directive::Directive;
+use super::expand::Expander;
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// The file with all counted numbers.
+pub const NUMBERS: &str = "book/data/numbers.json";
+
+/// Where a captured output is kept.
+#[must_use]
+pub fn output_file(file: &str) -> String {
+    format!("book/data/outputs/{file}")
+}
+
+/// Where a chapter's matrix is kept.
+#[must_use]
+pub fn matrix_file(chapter: &str) -> String {
+    format!("book/data/matrix/{chapter}.json")
+}
+
+/// `{{#output file=ch02/find-step2.txt}}`: a command and what it printed.
+///
+/// # Errors
+/// The file is missing, or its first line is no command.
+pub fn output(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["file", "caption"])?;
+    let file = output_file(d.need("file")?);
+    let text = x.generated(&file)?;
+    let (command, printed) = text.split_once('\n').unwrap_or((&text, ""));
+    let Some(command) = command.strip_prefix("$ ") else {
+        return Err(Trouble::new(
+            format!("the first line of {file} is not a command"),
+            "start the file with `$ cargo guide …`, then run `cargo guide book refresh`",
+        ));
+    };
+    if printed.trim().is_empty() {
+        return Err(Trouble::new(format!("{file} holds no output yet"), "run `cargo guide book refresh`"));
+    }
+    let caption = match d.get("caption") {
+        Some(caption) => format!("<figcaption>\n\n{}\n\n</figcaption>", x.inline(caption)?),
+        None => String::new(),
+    };
+    Ok(format!(
+        "<figure class=\"output\">\n\n<pre class=\"terminal\" tabindex=\"0\"><b class=\"prompt\">$ {}</b>\n{}</pre>\n\n\
+         {caption}</figure>\n",
+        escape(command),
+        escape(printed.trim_end())
+    ))
+}
+
+/// A matrix as it is kept: plain words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeptMatrix {
+    faults: Vec<String>,
+    rows: Vec<KeptRow>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct KeptRow {
+    step: String,
+    title: String,
+    cells: Vec<KeptCell>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct KeptCell {
+    verdict: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    why: String,
+    command: String,
+}
+
+impl From<Matrix> for KeptMatrix {
+    fn from(matrix: Matrix) -> Self {
+        let cell = |c: lab::chapter::Cell| KeptCell {
+            verdict: c.verdict.to_string(),
+            why: c.why,
+            command: c.command,
+        };
+        let row = |r: lab::chapter::MatrixRow| KeptRow {
+            step: r.step,
+            title: r.title,
+            cells: r.cells.into_iter().map(cell).collect(),
+        };
+        Self { faults: matrix.faults, rows: matrix.rows.into_iter().map(row).collect() }
+    }
+}
+
+/// The sign before a verdict: never colour alone.
+#[must_use]
+pub fn sign(verdict: &str) -> &'static str {
+    match verdict {
+        "ok" => "✓",
+        "unsafe" => "✗",
+        "stuck" => "‖",
+        "slow" => "~",
+        _ => "?",
+    }
+}
+
+/// The same for a typed verdict, with its word.
+#[must_use]
+pub fn words(verdict: Verdict) -> String {
+    let word = verdict.to_string();
+    format!("{} {word}", sign(&word))
+}
+
+/// `{{#matrix chapter=ch02}}`: every step under every fault; each cell opens to its command.
+///
+/// # Errors
+/// The matrix was never generated.
+pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["chapter"])?;
+    let file = matrix_file(d.need("chapter")?);
+    let kept: KeptMatrix = parse(&file, &x.generated(&file)?)?;
+    let mut out = String::from("<div class=\"table-wrapper\"><table class=\"matrix\"><thead><tr><th>step</th>");
+    for fault in &kept.faults {
+        let _ = write!(out, "<th>{}</th>", escape(fault));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for row in &kept.rows {
+        let number = row.step.trim_start_matches("step");
+        let _ = write!(out, "<tr><th scope=\"row\"><b>{number}</b> {}</th>", escape(&row.title));
+        for cell in &row.cells {
+            let why = if cell.why.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&cell.why)) };
+            let _ = write!(
+                out,
+                "<td class=\"v-{0}\"><details><summary>{1} {0}</summary>{why}<code>{2}</code></details></td>",
+                cell.verdict,
+                sign(&cell.verdict),
+                escape(&cell.command)
+            );
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</tbody></table></div>\n");
+    Ok(out)
+}
+
+/// A measurement as `book/data/measured/*.json` keeps it.
+#[derive(Clone, Debug, Deserialize)]
+struct Measured {
+    machine: String,
+    date: String,
+    versions: String,
+    command: String,
+    spread: String,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// `{{#measured ch02.steps}}`: times, always with machine, versions, date, spread and command.
+///
+/// # Errors
+/// The measurement is missing or incomplete.
+pub fn measured(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+    d.only(&["name"])?;
+    let file = format!("book/data/measured/{}.json", d.need("name")?);
+    x.used_files.insert(file.clone());
+    let m: Measured = parse(&file, &x.ws.read(&file)?)?;
+    let mut out = String::from("<div class=\"table-wrapper\"><table class=\"measured\"><thead><tr>");
+    for column in &m.columns {
+        let _ = write!(out, "<th>{}</th>", escape(column));
+    }
+    out.push_str("</tr></thead><tbody>");
+    for row in &m.rows {
+        if row.len() != m.columns.len() {
+            return Err(Trouble::new(format!("{file}: a row has {} cells", row.len()), "one a column"));
+        }
+        out.push_str("<tr>");
+        for cell in row {
+            let class = cell.split(' ').find(|w| matches!(*w, "ok" | "unsafe" | "stuck" | "slow"));
+            let class = class.map(|w| format!(" class=\"v-{w}\"")).unwrap_or_default();
+            let _ = write!(out, "<td{class}>{}</td>", escape(cell));
+        }
+        out.push_str("</tr>");
+    }
+    let _ = writeln!(
+        out,
+        "</tbody></table><p class=\"measured-on\">{}; {}; {}. {}. Measure yours: <code>{}</code></p></div>",
+        escape(&m.machine),
+        escape(&m.versions),
+        escape(&m.date),
+        escape(&m.spread),
+        escape(&m.command)
+    );
+    Ok(out)
+}
+
+/// Replaces `{{#num ch02.states_step3}}` inside a line.
+///
+/// # Errors
+/// No such number.
+pub fn numbers(ws: &Workspace, line: &str) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("{{#num ") {
+        let (key, after) = after
+            .split_once("}}")
+            .ok_or_else(|| Trouble::new("a number that is not closed", "close it with }}"))?;
+        out.push_str(before);
+        out.push_str(&number(ws, key.trim())?);
+        rest = after;
+    }
+    if let Some((_, bad)) = rest.split_once("{{#") {
+        let name = bad.split_whitespace().next().unwrap_or("");
+        return Err(Trouble::new(
+            format!("`{{{{#{name}` inside a line"),
+            "only num may stand inside a line; put the others on lines of their own",
+        ));
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn number(ws: &Workspace, key: &str) -> Result<String> {
+    let all: BTreeMap<String, String> = parse(NUMBERS, &ws.read(NUMBERS)?)?;
+    all.get(key).cloned().ok_or_else(|| {
+        let chapter = key.split('.').next().unwrap_or("");
+        let near: Vec<&str> =
+            all.keys().filter(|k| k.starts_with(chapter)).map(String::as_str).collect();
+        Trouble::new(format!("there is no number `{key}`"), format!("one of: {}", near.join(", ")))
+    })
+}
+
+fn parse<T: for<'a> Deserialize<'a>>(file: &str, text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|e| Trouble::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`"))
+}

@@ -1,0 +1,233 @@
+//! The command line: one command, `cargo guide`.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands;
+use crate::trouble::Result;
+use crate::workspace::Workspace;
+
+/// The guide through Fun Topics in Distributed Systems. Without a command: build and serve the book.
+#[derive(Parser, Debug)]
+#[command(name = "guide", bin_name = "cargo guide", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Build the book and serve it on this machine, exhibits included
+    Serve(Serve),
+    /// The chapters and their steps
+    List,
+    /// One simulated run of a step
+    Run(Run),
+    /// Search seeds for a run that breaks a step, and shrink it
+    Find(Find),
+    /// Try every order of events of a step's small world
+    Explore(Explore),
+    /// Every step under every fault
+    Matrix {
+        /// A chapter, such as ch02; without it, all
+        chapter: Option<String>,
+    },
+    /// What changes from one step to the next, line by line
+    Diff {
+        /// The chapter, such as ch02
+        chapter: String,
+        /// The step before, such as step2
+        from: String,
+        /// The step after, such as step3
+        to: String,
+    },
+    /// Re-execute a recorded real run and show it
+    Replay {
+        /// The event log, as JSON lines
+        file: PathBuf,
+        /// Also write one page with the picture to step through
+        #[arg(long)]
+        html: Option<PathBuf>,
+    },
+    /// Build, check or refresh the book
+    Book {
+        #[command(subcommand)]
+        what: Book,
+    },
+    /// mdBook's preprocessor protocol on stdin and stdout
+    Preprocess {
+        #[command(subcommand)]
+        what: Option<Supports>,
+    },
+    /// Starters, hints, checks and solutions
+    Exercise {
+        #[command(subcommand)]
+        what: Exercise,
+    },
+    /// Which engines are on this machine, and how to install the rest
+    Doctor,
+}
+
+#[derive(Args, Debug)]
+struct Serve {
+    /// The first port to try
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// Open the book in a browser
+    #[arg(long)]
+    open: bool,
+}
+
+#[derive(Args, Debug)]
+struct Run {
+    /// Such as ch02/step1
+    step: String,
+    /// Equal seeds give equal runs
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Play a golden script instead
+    #[arg(long, conflicts_with = "seed")]
+    script: Option<PathBuf>,
+    /// Also write one page with the picture to step through
+    #[arg(long, conflicts_with = "script")]
+    html: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Find {
+    /// Such as ch02/step1
+    step: String,
+    /// How many seeds to try
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// Also write one page with the picture to step through
+    #[arg(long)]
+    html: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct Explore {
+    /// Such as ch02/step3
+    step: String,
+    /// Process crashes (each may come back)
+    #[arg(long, default_value_t = 1)]
+    crashes: u8,
+    /// Messages that may vanish
+    #[arg(long, default_value_t = 0)]
+    losses: u8,
+    /// Messages that may arrive twice
+    #[arg(long, default_value_t = 0)]
+    duplicates: u8,
+    /// Give up, undecided, at this many states
+    #[arg(long, default_value_t = 300_000)]
+    states: usize,
+}
+
+#[derive(Subcommand, Debug)]
+enum Book {
+    /// Build it into target/book
+    Build,
+    /// Find what mdBook lets pass: missing anchors, stale files, dead links, pages over budget
+    Check,
+    /// Regenerate every generated file
+    Refresh,
+}
+
+#[derive(Subcommand, Debug)]
+enum Supports {
+    /// Whether a renderer is supported: all are
+    Supports {
+        /// The renderer
+        renderer: String,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+enum Exercise {
+    /// All exercises
+    List,
+    /// Write your copy of the starter
+    Start {
+        /// Such as ch02/vote
+        id: String,
+    },
+    /// Judge your copy
+    Check {
+        /// Such as ch02/vote
+        id: String,
+    },
+    /// The next hint
+    Hint {
+        /// Such as ch02/vote
+        id: String,
+    },
+    /// The solution
+    Solution {
+        /// Such as ch02/vote
+        id: String,
+    },
+}
+
+/// Runs one command. Returns the exit code: 0 done, 1 a verdict or answer was not as hoped, 2 trouble.
+pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) => {
+            let _ = write!(out, "{e}");
+            return e.exit_code();
+        }
+    };
+    let command = cli.command.unwrap_or(Command::Serve(Serve { port: 3000, open: false }));
+    match dispatch(ws, command, out) {
+        Ok(true) => 0,
+        Ok(false) => 1,
+        Err(trouble) => {
+            let _ = writeln!(out, "{trouble}");
+            2
+        }
+    }
+}
+
+fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<bool> {
+    match command {
+        Command::Serve(s) => crate::serve::serve(ws, s.port, s.open, out),
+        Command::List => commands::list::list(ws, out),
+        Command::Run(r) => match &r.script {
+            Some(script) => commands::run::script(ws, &r.step, script, out),
+            None => commands::run::run(ws, &r.step, r.seed, r.html.as_deref(), out),
+        },
+        Command::Find(f) => commands::run::find(ws, &f.step, f.seeds, f.html.as_deref(), out),
+        Command::Explore(e) => {
+            let bounds = lab::chapter::Bounds {
+                crashes: e.crashes,
+                losses: e.losses,
+                duplicates: e.duplicates,
+                states: e.states,
+            };
+            commands::explore::explore(ws, &e.step, &bounds, out)
+        }
+        Command::Matrix { chapter } => commands::explore::matrix(ws, chapter.as_deref(), out),
+        Command::Diff { chapter, from, to } => commands::diff::diff(ws, &chapter, &from, &to, out),
+        Command::Replay { file, html } => commands::run::replay(ws, &file, html.as_deref(), out),
+        Command::Book { what } => match what {
+            Book::Build => commands::book::build(ws, out),
+            Book::Check => commands::book::check(ws, out),
+            Book::Refresh => commands::book::refresh(ws, out),
+        },
+        Command::Preprocess { what: Some(Supports::Supports { renderer: _ }) } => Ok(true),
+        Command::Preprocess { what: None } => {
+            crate::book::preprocess(ws, &mut std::io::stdin().lock(), out).map(|()| true)
+        }
+        Command::Exercise { what } => match what {
+            Exercise::List => commands::exercise::list(ws, out),
+            Exercise::Start { id } => commands::exercise::start(ws, &id, out),
+            Exercise::Check { id } => commands::exercise::check(ws, &id, out),
+            Exercise::Hint { id } => commands::exercise::hint(ws, &id, out),
+            Exercise::Solution { id } => commands::exercise::solution(ws, &id, out),
+        },
+        Command::Doctor => commands::doctor::doctor(out),
+    }
+}

@@ -1,0 +1,27 @@
+//! What each command does. All of them write to `out`, so that the book can capture them.
+
+pub mod book;
+pub mod diff;
+pub mod doctor;
+pub mod exercise;
+pub mod explore;
+pub mod list;
+pub mod run;
+
+use std::io::Write;
+
+use crate::trouble::{Result, Trouble};
+
+/// Prints a line, or says that nobody reads it any more.
+pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
+    writeln!(out, "{text}").map_err(|e| Trouble::new(format!("cannot print: {e}"), ""))
+}
+
+/// Prints what to try next.
+pub(crate) fn next(out: &mut dyn Write, commands: &[String]) -> Result<()> {
+    say(out, "")?;
+    for (i, command) in commands.iter().enumerate() {
+        say(out, &format!("{} {command}", if i == 0 { "next:" } else { "     " }))?;
+    }
+    Ok(())
+}

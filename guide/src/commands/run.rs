@@ -1,0 +1,117 @@
+//! `guide run`, `find` and `replay`: one run at a time.
+
+use std::io::Write;
+use std::path::Path;
+
+use lab::event::Log;
+use lab::view::text;
+
+use super::{next, say};
+use crate::export;
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// One simulated run.
+///
+/// # Errors
+/// An unknown step, or a page that cannot be written.
+pub fn run(ws: &Workspace, name: &str, seed: u64, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+    let (chapter, step) = ws.step(name)?;
+    let log = chapter.run(step.id, seed).ok_or_else(|| cannot(name, "be simulated"))?;
+    say(out, text::render(&log).trim_end())?;
+    page(&log, html, out)?;
+    next(
+        out,
+        &[
+            format!("cargo guide run {name} --seed {}", seed + 1),
+            format!("cargo guide find {name}"),
+            format!("cargo guide run {name} --seed {seed} --html run.html"),
+        ],
+    )?;
+    Ok(true)
+}
+
+/// A golden script against a step.
+///
+/// # Errors
+/// An unknown step or an unreadable script.
+pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> Result<bool> {
+    let (chapter, step) = ws.step(name)?;
+    let source = std::fs::read_to_string(file)
+        .map_err(|e| Trouble::new(format!("cannot read {}: {e}", file.display()), "check the path"))?;
+    let played = chapter.script(step.id, &source).ok_or_else(|| cannot(name, "play scripts"))?;
+    let printed =
+        played.map_err(|why| Trouble::at(file.display().to_string(), why, "see the scenarios of the chapter"))?;
+    say(out, printed.trim_end())?;
+    next(out, &[format!("cargo guide explore {name}")])?;
+    Ok(true)
+}
+
+/// Searches seeds, shrinks, prints the smallest.
+///
+/// # Errors
+/// An unknown step, or a page that cannot be written.
+pub fn find(ws: &Workspace, name: &str, seeds: u64, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+    let (chapter, step) = ws.step(name)?;
+    let found = chapter.find(step.id, 1..seeds.saturating_add(1)).ok_or_else(|| cannot(name, "be searched"))?;
+    let Some(broken) = found.counterexample else {
+        say(out, &format!("{} seeds, and none of them breaks {name}", found.tried))?;
+        say(out, "seeds prove nothing; every order of events does:")?;
+        next(out, &[format!("cargo guide explore {name}")])?;
+        return Ok(true);
+    };
+    let (before, after) = broken.shrunk;
+    say(out, &format!("seed {} breaks it, after {} tried", broken.seed, found.tried))?;
+    say(out, &format!("shrunk from {before} to {after} happenings:"))?;
+    say(out, "")?;
+    say(out, text::render(&broken.log).trim_end())?;
+    page(&broken.log, html, out)?;
+    let mut commands = vec![format!("cargo guide find {name} --html broken.html")];
+    commands.extend(following(ws, name).map(|n| format!("cargo guide find {n}")));
+    next(out, &commands)?;
+    Ok(true)
+}
+
+/// Re-executes a recorded run.
+///
+/// # Errors
+/// An unreadable log, or one of no chapter we have.
+pub fn replay(ws: &Workspace, file: &Path, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+    let place = file.display().to_string();
+    let source = std::fs::read_to_string(file)
+        .map_err(|e| Trouble::new(format!("cannot read {place}: {e}"), "check the path"))?;
+    let log = Log::from_json_lines(&source)
+        .map_err(|e| Trouble::at(&place, e.to_string(), "the book's appendix documents the format"))?;
+    let id = log.header.title.split(['/', ' ']).next().unwrap_or("");
+    let chapter = ws.chapter(id).map_err(|t| t.or_at(&place))?;
+    match chapter.replay(&log) {
+        Ok(log) => {
+            say(out, text::render(&log).trim_end())?;
+            say(out, "")?;
+            say(out, "replayed: every node did again what it did then")?;
+            page(&log, html, out)?;
+            next(out, &[format!("cargo guide replay {place} --html run.html")])?;
+            Ok(true)
+        }
+        Err(why) => {
+            say(out, &format!("differs: {why}"))?;
+            next(out, &["cargo guide list".into()])?;
+            Ok(false)
+        }
+    }
+}
+
+fn following(ws: &Workspace, name: &str) -> Option<String> {
+    ws.step_names().into_iter().skip_while(|n| n != name).nth(1)
+}
+
+fn cannot(name: &str, what: &str) -> Trouble {
+    Trouble::new(format!("{name} cannot {what}"), "see `cargo guide list`")
+}
+
+fn page(log: &Log, html: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+    let Some(file) = html else { return Ok(()) };
+    std::fs::write(file, export::page(log))
+        .map_err(|e| Trouble::new(format!("cannot write {}: {e}", file.display()), "choose another place"))?;
+    say(out, &format!("\npicture: {}", file.display()))
+}

@@ -1,0 +1,135 @@
+//! Judges an answer: compiles the learner's file into a small program and runs its `check`.
+//!
+//! The program is generated under `target/exercises`, in a workspace of its own, so that an answer
+//! that does not compile cannot break anybody's build.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// One file to judge.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How the verdict names it.
+    pub name: String,
+    /// The chapter whose crate it builds on, such as `ch02`.
+    pub chapter: String,
+    /// The file's text.
+    pub source: String,
+}
+
+/// What became of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Its name.
+    pub name: String,
+    /// Whether its check held.
+    pub passed: bool,
+    /// What the check said.
+    pub said: String,
+}
+
+/// Judges answers in one go: one compilation, one run.
+///
+/// # Errors
+/// The program does not compile; the compiler's words are in the message.
+pub fn judge(ws: &Workspace, answers: &[Answer]) -> Result<Vec<Verdict>> {
+    let folder = ws.root.join("target/exercises");
+    write(ws, &folder, answers)?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["run", "--quiet", "--offline", "--manifest-path"])
+        .arg(folder.join("Cargo.toml"))
+        .env("CARGO_TARGET_DIR", folder.join("build"))
+        .env_remove("CARGO_BUILD_TARGET_DIR")
+        .output()
+        .map_err(|e| Trouble::new(format!("cannot run cargo: {e}"), "is it on the PATH?"))?;
+    let printed = String::from_utf8_lossy(&built.stdout);
+    let verdicts: Vec<Verdict> = printed.lines().filter_map(verdict).collect();
+    if verdicts.len() != answers.len() {
+        let words = String::from_utf8_lossy(&built.stderr);
+        return Err(Trouble::new(
+            format!("it does not compile:\n\n{}", words.trim()),
+            "the compiler's first message is the one to read",
+        ));
+    }
+    Ok(verdicts)
+}
+
+fn verdict(line: &str) -> Option<Verdict> {
+    let value: serde_json::Value = serde_json::from_str(line.strip_prefix("verdict ")?).ok()?;
+    Some(Verdict {
+        name: value["name"].as_str()?.to_string(),
+        passed: value["passed"].as_bool()?,
+        said: value["said"].as_str()?.to_string(),
+    })
+}
+
+fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
+    let disk = |e: std::io::Error| {
+        Trouble::new(format!("cannot write {}: {e}", folder.display()), "check the folder's permissions")
+    };
+    std::fs::create_dir_all(folder.join("src")).map_err(disk)?;
+    let mut main = String::from(MAIN);
+    let mut calls = String::new();
+    for (i, answer) in answers.iter().enumerate() {
+        keep(&folder.join(format!("src/answer{i}.rs")), &answer.source).map_err(disk)?;
+        let _ = writeln!(main, "#[allow(dead_code, unused)]\nmod answer{i};");
+        let _ = writeln!(calls, "    tell({:?}, answer{i}::check);", answer.name);
+    }
+    let _ = write!(main, "\nfn main() {{\n    std::panic::set_hook(Box::new(|_| {{}}));\n{calls}}}\n");
+    keep(&folder.join("src/main.rs"), &main).map_err(disk)?;
+    keep(&folder.join("Cargo.toml"), &manifest(ws, answers)?).map_err(disk)?;
+    // The same versions as the workspace's, and no question to a registry.
+    let lock = ws.read("Cargo.lock")?;
+    if !folder.join("Cargo.lock").exists() {
+        keep(&folder.join("Cargo.lock"), &lock).map_err(disk)?;
+    }
+    Ok(())
+}
+
+/// Writes only what changed, so that cargo builds only what changed.
+fn keep(file: &Path, text: &str) -> std::io::Result<()> {
+    if std::fs::read_to_string(file).is_ok_and(|have| have == text) {
+        return Ok(());
+    }
+    std::fs::write(file, text)
+}
+
+fn manifest(ws: &Workspace, answers: &[Answer]) -> Result<String> {
+    let mut chapters: Vec<&str> = answers.iter().map(|a| a.chapter.as_str()).collect();
+    chapters.sort_unstable();
+    chapters.dedup();
+    let root = ws.root.display();
+    let mut text = String::from(
+        "[package]\nname = \"answer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [profile.dev]\ndebug = false\n\n[profile.dev.package.lab]\nopt-level = 2\n\n",
+    );
+    let _ = writeln!(text, "[dependencies]\nserde_json = \"1\"\nlab = {{ path = \"{root}/lab\" }}");
+    for id in chapters {
+        let folder = ws.chapter(id)?.folder();
+        let _ = writeln!(
+            text,
+            "{folder} = {{ path = \"{root}/{folder}\", default-features = false }}"
+        );
+    }
+    Ok(text)
+}
+
+const MAIN: &str = r#"fn tell(name: &str, check: fn() -> Result<String, String>) {
+    let (passed, said) = match std::panic::catch_unwind(check) {
+        Ok(Ok(said)) => (true, said),
+        Ok(Err(why)) => (false, why),
+        Err(panic) => {
+            let words = panic.downcast_ref::<String>().cloned();
+            let words = words.or_else(|| panic.downcast_ref::<&str>().map(|w| w.to_string()));
+            (false, format!("it panicked: {}", words.unwrap_or_default()))
+        }
+    };
+    println!("verdict {}", serde_json::json!({ "name": name, "passed": passed, "said": said }));
+}
+
+"#;
