@@ -2,5 +2,6 @@
 //! they say so. Counts are asserted, times never.
 
 mod cluster;
+mod costs;
 mod processes;
 mod toy;

@@ -1,0 +1,104 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! What one forced write and one round trip cost on this machine, with nothing around them. A
+//! request that needs two forced writes in sequence cannot be faster than two of these.
+//!
+//! # Left out
+//!
+//! Raw devices and kernel bypass: nobody runs a shop on them.
+
+#![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Instant;
+
+use super::Measured;
+
+const BLOCK: [u8; 512] = [0xa5; 512];
+
+/// Which bytes a forced write goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Forced {
+    /// New ones at the end of a file: its length has to be forced as well.
+    Append,
+    /// Ones that the file has already, as in a log that is filled with zeros up front.
+    Overwrite,
+}
+
+/// Writes 512 bytes and forces them, again and again, in a file of its own in this directory.
+///
+/// # Errors
+/// What the operating system says.
+pub fn fsync_floor(dir: &Path, how: Forced, count: u32) -> io::Result<Measured> {
+    let path = dir.join(format!("fsync-floor-{}", std::process::id()));
+    let measured = force(&path, how, count);
+    fs::remove_file(&path)?;
+    measured
+}
+
+fn force(path: &Path, how: Forced, count: u32) -> io::Result<Measured> {
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
+    if how == Forced::Overwrite {
+        file.write_all(&vec![0; BLOCK.len() * count as usize])?;
+        file.sync_all()?;
+        file.seek(SeekFrom::Start(0))?;
+    }
+    let mut measured = Measured::empty();
+    let began = Instant::now();
+    for _ in 0..count {
+        let asked = Instant::now();
+        file.write_all(&BLOCK)?;
+        file.sync_data()?;
+        measured.add(asked.elapsed());
+    }
+    Ok(measured.took(began.elapsed()))
+}
+
+/// Sends 64 bytes to another thread over loopback TCP and waits until they are back.
+///
+/// # Errors
+/// What the operating system says.
+pub fn round_trip_floor(count: u32) -> io::Result<Measured> {
+    let listener = TcpListener::bind(("127.0.0.1", 0))?;
+    let mut here = TcpStream::connect(listener.local_addr()?)?;
+    here.set_nodelay(true)?;
+    let (mut there, _) = listener.accept()?;
+    there.set_nodelay(true)?;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut bytes = [0; 64];
+            while there.read_exact(&mut bytes).is_ok() && there.write_all(&bytes).is_ok() {}
+        });
+        let mut bytes = [0; 64];
+        let mut measured = Measured::empty();
+        let began = Instant::now();
+        for _ in 0..count {
+            let asked = Instant::now();
+            here.write_all(&bytes)?;
+            here.read_exact(&mut bytes)?;
+            measured.add(asked.elapsed());
+        }
+        let elapsed = began.elapsed();
+        // The other thread ends with its connection.
+        drop(here);
+        Ok(measured.took(elapsed))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_count_what_they_did_and_leave_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        for how in [Forced::Append, Forced::Overwrite] {
+            assert_eq!(fsync_floor(dir.path(), how, 3).unwrap().count(), 3);
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert_eq!(round_trip_floor(3).unwrap().count(), 3);
+    }
+}
