@@ -197,3 +197,30 @@ pub fn react<N: Node>(node: &mut N, me: NodeId, now: Duration, input: Input<N>) 
     assert!(!replaying || effects.is_empty(), "recovery is a fold: Replay may have no effects");
     effects
 }
+
+/// Lets a node of one kind play inside a node that is one of several kinds: same vocabulary, so its
+/// input and its effects pass through unchanged.
+pub fn delegate<N, R>(role: &mut R, input: Input<N>, cx: &mut Cx<N>)
+where
+    N: Node,
+    R: Node<Msg = N::Msg, Timer = N::Timer, Record = N::Record, Note = N::Note>,
+{
+    let input = match input {
+        Input::Replay(record) => Input::Replay(record),
+        Input::Boot { start } => Input::Boot { start },
+        Input::Message { from, msg } => Input::Message { from, msg },
+        Input::Timeout(timer) => Input::Timeout(timer),
+        Input::Gone(client) => Input::Gone(client),
+    };
+    let mut inner = Cx::new(cx.me, cx.now);
+    role.step(input, &mut inner);
+    cx.effects.extend(inner.effects.into_iter().map(|effect| match effect {
+        Effect::Send { to, msg } => Effect::Send { to, msg },
+        Effect::SendAhead { to, msg } => Effect::SendAhead { to, msg },
+        Effect::Persist(record) => Effect::Persist(record),
+        Effect::Checkpoint(record) => Effect::Checkpoint(record),
+        Effect::SetTimer { timer, after } => Effect::SetTimer { timer, after },
+        Effect::CancelTimer(timer) => Effect::CancelTimer(timer),
+        Effect::Note(note) => Effect::Note(note),
+    }));
+}

@@ -22,8 +22,8 @@ use std::sync::Arc;
 pub use graph::{Edge, Graph};
 pub use search::explore;
 
-use crate::node::Node;
-use crate::world::{Action, Stage, What, Wire, World};
+use crate::node::{Node, NodeId};
+use crate::world::{Action, Happening, Role, Stage, What, Wire, World};
 
 /// Whether a world is as it should be; the error says in words what is not.
 pub type Check<N, G> = fn(&World<N, G>) -> Result<(), String>;
@@ -35,9 +35,9 @@ pub type StepCheck<N, G> = fn(&World<N, G>, &Action<N>, &World<N, G>) -> Result<
 #[derive(Clone, Debug)]
 pub struct Model<N: Node, G> {
     /// The nodes of this world.
-    pub roles: Vec<crate::world::Role<N>>,
+    pub roles: Vec<Role<N>>,
     /// Folds happenings into the ghost.
-    pub observe: fn(&mut G, crate::node::NodeId, &crate::world::Happening<'_, N>),
+    pub observe: fn(&mut Arc<G>, NodeId, &Happening<'_, N>),
     /// One line about a node.
     pub describe: fn(&N) -> String,
     /// What holds in every state.
@@ -99,6 +99,9 @@ pub struct Limits {
     pub duplicates: u8,
     /// Timers that run out; `None`: as many as like.
     pub timeouts: Option<u8>,
+    /// Whether timers are longer than everything on the way: they run out only when nothing else
+    /// can happen. Takes schedules away, so it is no way to judge safety.
+    pub patient: bool,
     /// Give up at so many states.
     pub states: usize,
     /// Whether to stop at the first state that breaks a property.
@@ -116,15 +119,17 @@ impl Limits {
             losses: 0,
             duplicates: 0,
             timeouts: None,
+            patient: false,
             states: 300_000,
             stop_when_unsafe: true,
         }
     }
 
-    /// For progress: a bag with budgets.
+    /// For progress: a bag with budgets, and patient timers. A state that is stuck under these is
+    /// stuck; one that is not can go on if timers are long enough.
     #[must_use]
     pub fn progress(crashes: u8, losses: u8, duplicates: u8) -> Self {
-        Self { wire: Wire::Bag, losses, duplicates, ..Self::safety(crashes) }
+        Self { wire: Wire::Bag, losses, duplicates, patient: true, ..Self::safety(crashes) }
     }
 }
 
@@ -175,26 +180,33 @@ where
             found.push(What::Lose(Arc::clone(envelope)));
         }
     }
+    let mut restarts = Vec::new();
+    let mut timeouts = Vec::new();
     for role in &world.stage().roles {
         let (id, host) = (role.id, world.host(role.id));
         if host.node.is_none() {
-            found.push(What::Restart(id));
+            restarts.push(What::Restart(id));
             continue;
         }
         if !host.own.is_empty() {
             found.push(What::Own(id));
         }
-        if limits.timeouts.is_none_or(|most| spent.timeouts < most) {
-            found.extend(host.timers.iter().map(|timer| What::Timeout(id, timer.clone())));
-        } else {
-            held_back |= !host.timers.is_empty();
-        }
         if !host.queue.is_empty() {
             found.push(What::Flush(id));
         }
-        if role.may_crash && spent.crashes < limits.crashes {
-            found.push(What::Crash { node: id, forget: 0 });
-        }
+        timeouts.extend(host.timers.iter().map(|timer| What::Timeout(id, timer.clone())));
+    }
+    let busy = found.iter().any(|what| !what.is_fault());
+    if limits.timeouts.is_some_and(|most| spent.timeouts >= most) {
+        held_back = !timeouts.is_empty();
+    } else if !(limits.patient && busy) {
+        found.append(&mut timeouts);
+    }
+    found.append(&mut restarts);
+    if spent.crashes < limits.crashes {
+        let up = world.stage().roles.iter().filter(|role| world.node(role.id).is_some());
+        let hit = up.filter(|role| role.may_crash);
+        found.extend(hit.map(|role| What::Crash { node: role.id, forget: 0 }));
     }
     (found, held_back)
 }

@@ -53,8 +53,9 @@ pub struct Stage<N: Node, G> {
     pub wire: Wire,
     /// Whether each record waits for its own flush.
     pub lagging: bool,
-    /// Folds what happens into the ghost: what no node knows, and properties need.
-    pub observe: fn(&mut G, NodeId, &Happening<'_, N>),
+    /// Folds what happens into the ghost: what no node knows, and properties need. Most happenings
+    /// change nothing, so it gets the shared ghost and makes it its own (`Arc::make_mut`) on change.
+    pub observe: fn(&mut Arc<G>, NodeId, &Happening<'_, N>),
     /// One line about a node for logs and the page.
     pub describe: fn(&N) -> String,
 }
@@ -78,7 +79,7 @@ pub struct World<N: Node, G> {
     stage: Arc<Stage<N, G>>,
     hosts: Vec<(Arc<Host<N>>, u128)>,
     network: Network<N::Msg>,
-    ghost: G,
+    ghost: Arc<G>,
     spent: Spent,
 }
 
@@ -92,7 +93,7 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
             stage,
             hosts,
             network: Network::new(),
-            ghost: G::default(),
+            ghost: Arc::new(G::default()),
             spent: Spent::default(),
         };
         for role in Arc::clone(&world.stage).roles.iter() {

@@ -143,7 +143,7 @@ fn model(parties: u64) -> Model<Party, ()> {
     roles.extend((1..=parties).map(|i| role(NodeId(i), "stock", Party::Resource(State::Working))));
     Model {
         roles,
-        observe: |(), _, _| {},
+        observe: |_, _, _| {},
         describe: |node| format!("{node:?}"),
         always: vec![("consistent", consistent)],
         steps: Vec::new(),

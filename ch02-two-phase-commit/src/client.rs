@@ -1,0 +1,146 @@
+//! The workload: clients that want orders done once, and readers that look.
+//!
+//! They are nodes like all others and take part in every model: the client who was told "done" is a
+//! witness, and half of all commit bugs can only be seen by asking it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use lab::{Cx, Input, Node, NodeId};
+
+use crate::types::{Balances, COORD, Key, Msg, Note, Order, Outcome, Record, Timer, wait};
+
+/// Sends one order after the other, each until it is answered.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Client {
+    /// What is still to be done; the first is being asked for.
+    pub orders: VecDeque<(Key, Order)>,
+    /// The answers so far.
+    pub answers: BTreeMap<Key, Outcome>,
+}
+
+impl Client {
+    /// A client with these orders.
+    #[must_use]
+    pub fn new(orders: impl IntoIterator<Item = (Key, Order)>) -> Self {
+        Self { orders: orders.into_iter().collect(), answers: BTreeMap::new() }
+    }
+
+    fn ask(&self, cx: &mut Cx<Self>) {
+        if let Some((key, order)) = self.orders.front() {
+            cx.send(COORD, Msg::Submit { key: key.clone(), order: order.clone() });
+            cx.set_timer(Timer::Retry, wait::RETRY);
+        }
+    }
+
+    fn on_answer(&mut self, key: Key, outcome: Outcome, cx: &mut Cx<Self>) {
+        let waiting = self.orders.front().is_some_and(|(asked, _)| *asked == key);
+        if !waiting || outcome == Outcome::Busy {
+            return;
+        }
+        self.orders.pop_front();
+        self.answers.insert(key, outcome);
+        cx.cancel_timer(Timer::Retry);
+        self.ask(cx);
+    }
+}
+
+impl Node for Client {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Boot { .. } | Input::Timeout(_) => self.ask(cx),
+            Input::Message { msg: Msg::Answer { key, outcome }, .. } => {
+                self.on_answer(key, outcome, cx);
+            }
+            Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
+        }
+    }
+}
+
+/// How a reader asks.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Question {
+    /// Each participant for itself.
+    Each(BTreeSet<NodeId>),
+    /// The coordinator, for balances of one moment (step 4).
+    OneMoment(Order),
+}
+
+/// Looks at every participant once, and says what it saw.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Reader {
+    question: Question,
+    seen: BTreeMap<NodeId, Balances>,
+    done: bool,
+}
+
+impl Reader {
+    /// Asks every participant for itself.
+    #[must_use]
+    pub fn of_each(participants: impl IntoIterator<Item = NodeId>) -> Self {
+        let question = Question::Each(participants.into_iter().collect());
+        Self { question, seen: BTreeMap::new(), done: false }
+    }
+
+    /// Asks the coordinator for balances of one moment.
+    #[must_use]
+    pub fn of_one_moment(look: Order) -> Self {
+        Self { question: Question::OneMoment(look), seen: BTreeMap::new(), done: false }
+    }
+
+    /// Whether it has seen all.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn ask(&self, cx: &mut Cx<Self>) {
+        match &self.question {
+            Question::Each(participants) => {
+                participants.iter().for_each(|&id| cx.send(id, Msg::Look));
+            }
+            Question::OneMoment(order) => {
+                cx.send(COORD, Msg::Submit { key: Key::new("look"), order: order.clone() });
+            }
+        }
+        cx.set_timer(Timer::Retry, wait::RETRY);
+    }
+
+    fn on_have(&mut self, from: NodeId, balances: Balances, cx: &mut Cx<Self>) {
+        self.seen.entry(from).or_insert(balances);
+        let Question::Each(participants) = &self.question else { return };
+        if participants.iter().all(|id| self.seen.contains_key(id)) {
+            self.finish(self.seen.clone(), cx);
+        }
+    }
+
+    fn finish(&mut self, seen: BTreeMap<NodeId, Balances>, cx: &mut Cx<Self>) {
+        if !self.done {
+            self.done = true;
+            cx.cancel_timer(Timer::Retry);
+            cx.note(Note::Saw(seen));
+        }
+    }
+}
+
+impl Node for Reader {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Boot { .. } | Input::Timeout(_) => self.ask(cx),
+            Input::Message { from, msg: Msg::Have { balances } } => self.on_have(from, balances, cx),
+            Input::Message { msg: Msg::Answer { outcome: Outcome::Done(seen), .. }, .. } => {
+                self.finish(seen, cx);
+            }
+            Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What has to be true, whatever happens.
+//!
+//! The names are those of Bernstein, Hadzilacos and Goodman, *Concurrency Control and Recovery in
+//! Database Systems* (1987), section 7.3. Their five conditions speak of participants only; the rest
+//! ask the client, because a commit bug that no participant can see is still a bug.
+//!
+//! | name | says |
+//! |---|---|
+//! | AC1 | no two participants decide differently |
+//! | AC2 | a decision is never reversed |
+//! | AC3 | commit only if everyone voted yes |
+//! | AC4 | without failures, all yes means commit (a test of its own, it speaks of whole runs) |
+//! | AC5 | once failures are repaired, everybody decides (the goal: see [`settled`]) |
+//! | ACK | what was answered "done" is never dropped |
+//! | NACK | what was answered "declined" is never done |
+//! | ONCE | one key is done at most once by each participant |
+//! | HALF | nobody sees an umbrella gone that is not paid for, or the other way round |
+//! | FORGET | the coordinator forgets only what everyone has done |
+//!
+//! MONEY, that no coin appears or vanishes, is ACK, NACK, ONCE and HALF together here: the umbrella
+//! on the shelf and the coin in the till are two names for the same worth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use lab::NodeId;
+use lab::world::{Happening, World};
+
+use crate::shop::{Coordinator, Participant, Shop};
+use crate::types::{Balances, COORD, Key, Msg, Note, Outcome, Record, TxId, Vote};
+
+/// What only an observer of everything can know.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Ledger {
+    /// Which wish an attempt is for.
+    wish: BTreeMap<TxId, Key>,
+    /// Who voted yes.
+    yes: BTreeSet<(TxId, NodeId)>,
+    /// Who did its part (durably) how often, and has not taken it back.
+    done: BTreeMap<(TxId, NodeId), u32>,
+    /// Who voted yes and then let go.
+    let_go: BTreeSet<(TxId, NodeId)>,
+    /// What clients were told.
+    told: BTreeMap<Key, Outcome>,
+    /// What the coordinator has forgotten.
+    forgotten: BTreeSet<TxId>,
+    /// What readers saw.
+    seen: Vec<BTreeMap<NodeId, Balances>>,
+}
+
+/// Folds what happens into the ledger.
+pub fn observe<C, P>(ledger: &mut Arc<Ledger>, at: NodeId, what: &Happening<'_, Shop<C, P>>)
+where
+    C: Coordinator,
+    P: Participant,
+{
+    let own = Arc::make_mut;
+    match what {
+        Happening::Persist(Record::Applied { tx, .. } | Record::Committed { tx }) => {
+            *own(ledger).done.entry((*tx, at)).or_default() += 1;
+        }
+        Happening::Persist(Record::Undone { tx }) => {
+            own(ledger).done.remove(&(*tx, at));
+        }
+        Happening::Persist(Record::Ended { tx }) => {
+            own(ledger).forgotten.insert(*tx);
+        }
+        Happening::Send(envelope) => match &envelope.msg {
+            Msg::Prepare { tx, key, .. } | Msg::Apply { tx, key, .. } => {
+                own(ledger).wish.insert(*tx, key.clone());
+            }
+            Msg::Vote { tx, vote: Vote::Yes(_) } => {
+                own(ledger).yes.insert((*tx, at));
+            }
+            _ => {}
+        },
+        Happening::Receive(envelope) => {
+            if let Msg::Answer { key, outcome } = &envelope.msg {
+                own(ledger).told.entry(key.clone()).or_insert_with(|| outcome.clone());
+            }
+        }
+        Happening::Note(Note::LetGo(tx)) => {
+            own(ledger).let_go.insert((*tx, at));
+        }
+        Happening::Note(Note::Saw(seen)) => own(ledger).seen.push(seen.clone()),
+        _ => {}
+    }
+}
+
+impl Ledger {
+    /// The attempts at a wish.
+    fn attempts<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = TxId> + 'a {
+        self.wish.iter().filter(move |(_, wish)| *wish == key).map(|(tx, _)| *tx)
+    }
+
+    fn doers(&self, tx: TxId) -> impl Iterator<Item = NodeId> + '_ {
+        self.done.keys().filter(move |(done, _)| *done == tx).map(|(_, id)| *id)
+    }
+}
+
+/// A world of the chapter.
+pub type ShopWorld<C, P> = World<Shop<C, P>, Ledger>;
+
+fn participants<C: Coordinator, P: Participant>(
+    world: &ShopWorld<C, P>,
+) -> impl Iterator<Item = NodeId> + '_ {
+    let roles = world.stage().roles.iter();
+    roles.filter(|role| matches!(role.program, Shop::Participant(_))).map(|role| role.id)
+}
+
+fn name<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>, id: NodeId) -> &'static str {
+    world.stage().roles.iter().find(|role| role.id == id).map_or("?", |role| role.name)
+}
+
+/// AC1: no two participants decide differently.
+pub fn ac1<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for (tx, doer) in ledger.done.keys() {
+        if let Some((_, other)) = ledger.let_go.iter().find(|(let_go, at)| let_go == tx && at != doer)
+        {
+            let (doer, other) = (name(world, *doer), name(world, *other));
+            return Err(format!("{doer} committed {tx}, {other} aborted it"));
+        }
+    }
+    Ok(())
+}
+
+/// AC2: a decision is never reversed.
+pub fn ac2<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    match ledger.done.keys().find(|done| ledger.let_go.contains(done)) {
+        Some((tx, id)) => Err(format!("{} committed {tx} and aborted it", name(world, *id))),
+        None => Ok(()),
+    }
+}
+
+/// AC3: commit only if everyone voted yes.
+pub fn ac3<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for (tx, doer) in ledger.done.keys() {
+        if let Some(id) = participants(world).find(|id| !ledger.yes.contains(&(*tx, *id))) {
+            let (doer, id) = (name(world, *doer), name(world, id));
+            return Err(format!("{doer} committed {tx}, and {id} never voted yes"));
+        }
+    }
+    Ok(())
+}
+
+/// ACK: what was answered "done" is never dropped.
+pub fn ack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for (key, _) in ledger.told.iter().filter(|(_, told)| matches!(told, Outcome::Done(_))) {
+        for id in participants(world) {
+            let dropped = |tx: &TxId| ledger.let_go.contains(&(*tx, id));
+            let mut attempts = ledger.attempts(key).peekable();
+            if attempts.peek().is_some() && attempts.all(|tx| dropped(&tx)) {
+                return Err(format!("{key} was answered done, and {} dropped it", name(world, id)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// NACK: what was answered "declined" is never done. A saga may have done it for a while: what counts
+/// is what is left when it answers.
+pub fn nack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for (key, outcome) in &ledger.told {
+        let Outcome::Declined(_) = outcome else { continue };
+        if let Some(id) = ledger.attempts(key).flat_map(|tx| ledger.doers(tx)).next() {
+            return Err(format!("{key} was {outcome}; {} did its part", name(world, id)));
+        }
+    }
+    Ok(())
+}
+
+/// ONCE: one key is done at most once by each participant.
+pub fn once<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for id in participants(world) {
+        let mut wishes = BTreeSet::new();
+        let mine = ledger.done.iter().filter(|((_, doer), _)| *doer == id);
+        for (key, times) in mine.map(|((tx, _), times)| (&ledger.wish[tx], *times)) {
+            if !wishes.insert(key) || times > 1 {
+                return Err(format!("{} did {key} twice", name(world, id)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// HALF: nobody sees an umbrella gone that is not paid for. Every umbrella costs one coin in these
+/// worlds, so shelf and till together always hold the same.
+pub fn half<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let worth = |balances: &BTreeMap<NodeId, Balances>| -> u64 {
+        let all = balances.values().flatten();
+        all.filter(|(name, _)| matches!(&*name.0, "umbrella" | "till")).map(|(_, n)| *n).sum()
+    };
+    let opening: BTreeMap<NodeId, Balances> = world
+        .stage()
+        .roles
+        .iter()
+        .filter_map(|role| match &role.program {
+            Shop::Participant(p) => Some((role.id, p.accounts().balances().clone())),
+            Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => None,
+        })
+        .collect();
+    for seen in &world.ghost().seen {
+        if worth(seen) != worth(&opening) {
+            let all: Vec<String> = seen.values().map(crate::words::balances).collect();
+            return Err(format!("a reader saw {}: half an order", all.join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// FORGET: the coordinator forgets only what everyone has done.
+pub fn forget<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let ledger = world.ghost();
+    for tx in &ledger.forgotten {
+        if let Some(id) = participants(world).find(|id| !ledger.done.contains_key(&(*tx, *id))) {
+            return Err(format!("coord forgot {tx} before {} had done it", name(world, id)));
+        }
+    }
+    Ok(())
+}
+
+/// The goal: nobody who is up waits for an outcome or keeps anything from others, and if the
+/// coordinator is up, every client has its answer.
+pub fn settled<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+    let coordinator_up = world.node(COORD).is_some();
+    world.nodes().all(|(_, node)| match node {
+        Shop::Coordinator(node) => node.in_doubt().is_empty(),
+        Shop::Participant(node) => node.in_doubt().is_empty() && node.locked().is_empty(),
+        Shop::Client(client) => client.orders.is_empty() || !coordinator_up,
+        Shop::Reader(reader) => reader.is_done() || !coordinator_up,
+    })
+}
+
+/// Something to reach: a world in which nothing is ever done keeps every promise.
+pub fn some_order_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+    let ledger = world.ghost();
+    ledger.told.iter().any(|(key, told)| {
+        *told == Outcome::done()
+            && ledger.attempts(key).any(|tx| participants(world).all(|id| ledger.done.contains_key(&(tx, id))))
+    })
+}

@@ -1,0 +1,180 @@
+//! Step 1: call both, one after the other.
+//!
+//! `coord` asks `stock` to take the umbrella; when that is done it asks `pay` to take the money; when
+//! that is done it tells the client. Every process does what it is told, and writes down what it did
+//! before it says so. Nothing here is wrong, line by line.
+//!
+//! What breaks: `pay` refuses, and the umbrella is gone (half an order). A reply is lost, the client
+//! asks again, and everything is done twice. `coord` dies in between, and nobody knows.
+
+use std::collections::BTreeSet;
+
+use lab::{Cx, Input, Node, NodeId};
+
+use crate::accounts::Accounts;
+use crate::shop::{self, Open};
+use crate::types::{
+    Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId,
+};
+
+/// An order that is being carried out, participant by participant.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Running {
+    client: NodeId,
+    key: Key,
+    order: Order,
+    done: BTreeSet<NodeId>,
+}
+
+/// Calls one participant after the other.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator {
+    start: u64,
+    count: u64,
+    running: Open<Running>,
+}
+
+impl Coordinator {
+    // ANCHOR: coordinator
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+        self.count += 1;
+        let tx = TxId { start: self.start, count: self.count, attempt: 1 };
+        let running = Running { client, key, order, done: BTreeSet::new() };
+        self.running.insert(tx, running);
+        self.call_next(tx, cx);
+    }
+
+    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if let Some(running) = self.running.get_mut(&tx) {
+            running.done.insert(from);
+            self.call_next(tx, cx);
+        }
+    }
+
+    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+        if let Some(Running { client, key, .. }) = self.running.remove(&tx) {
+            cx.send(client, Msg::Answer { key, outcome: Outcome::Declined(why) });
+        }
+    }
+    // ANCHOR_END: coordinator
+
+    fn call_next(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let Running { client, key, order, done } = &self.running[&tx];
+        match order.0.iter().find(|(id, _)| !done.contains(id)) {
+            Some((&id, part)) => {
+                cx.send(id, Msg::Apply { tx, key: key.clone(), part: part.clone() });
+            }
+            None => {
+                cx.send(*client, Msg::Answer { key: key.clone(), outcome: Outcome::done() });
+                self.running.remove(&tx);
+            }
+        }
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
+            Msg::Applied { tx } => self.on_applied(from, tx, cx),
+            Msg::Refused { tx, why } => self.on_refused(tx, why, cx),
+            other => shop::not_for_me(&other),
+        }
+    }
+}
+
+impl Node for Coordinator {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Boot { start } => self.start = start,
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Replay(_) | Input::Timeout(_) | Input::Gone(_) => {}
+        }
+    }
+}
+
+impl shop::Coordinator for Coordinator {
+    fn new() -> Self {
+        Self { start: 0, count: 0, running: Open::new() }
+    }
+}
+
+impl shop::Part for Coordinator {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.running.keys().copied().collect()
+    }
+
+    fn line(&self) -> String {
+        shop::list("runs", self.running.keys())
+    }
+}
+
+/// Does what it is told, and writes it down before it says so.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant {
+    accounts: Accounts,
+}
+
+impl Participant {
+    // ANCHOR: participant
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+        if let Err(why) = self.accounts.check(&part) {
+            cx.send(from, Msg::Refused { tx, why });
+            return;
+        }
+        self.accounts.apply(&part);
+        cx.persist(Record::Applied { tx, key, part });
+        cx.send(from, Msg::Applied { tx });
+    }
+    // ANCHOR_END: participant
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
+            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::not_for_me(&other),
+        }
+    }
+}
+
+impl Node for Participant {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(Record::Applied { part, .. }) => self.accounts.apply(&part),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Replay(_) | Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+        }
+    }
+}
+
+impl shop::Participant for Participant {
+    fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        Vec::new()
+    }
+}
+
+impl shop::Part for Participant {
+    fn in_doubt(&self) -> Vec<TxId> {
+        Vec::new()
+    }
+
+    fn line(&self) -> String {
+        String::new()
+    }
+}

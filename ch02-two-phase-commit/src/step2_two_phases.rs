@@ -1,0 +1,295 @@
+//! Step 2: ask first, then do.
+//!
+//! `coord` asks everyone whether they can (*prepare*), and each answers with a vote. Only if all say
+//! yes does anybody do anything (*commit*); one no, or one vote that does not come, and it is off
+//! (*abort*). A yes is a promise: what it needs stays set aside until the decision comes.
+//!
+//! What breaks: promises and decision are kept in memory. A process that dies and comes back has
+//! forgotten what it promised, or what it decided, and acts as if it never had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::{Cx, Input, Node, NodeId};
+
+use crate::accounts::Accounts;
+use crate::shop::{self, Open};
+use crate::types::{
+    Account, COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+};
+
+/// An order that waits for votes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Voting {
+    client: NodeId,
+    key: Key,
+    order: Order,
+    yes: BTreeSet<NodeId>,
+}
+
+/// Collects votes and decides. Keeps all of it in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator {
+    start: u64,
+    count: u64,
+    /// How each wish ended, for clients that ask again.
+    answers: BTreeMap<Key, Outcome>,
+    voting: Open<Voting>,
+    /// Committed, and these have not acknowledged.
+    committed: Open<BTreeSet<NodeId>>,
+}
+
+impl Coordinator {
+    // ANCHOR: on_submit
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+        if let Some(outcome) = self.answers.get(&key) {
+            cx.send(client, Msg::Answer { key, outcome: outcome.clone() });
+            return;
+        }
+        if self.voting.values().any(|voting| voting.key == key) {
+            return;
+        }
+        self.count += 1;
+        let tx = TxId { start: self.start, count: self.count, attempt: 1 };
+        for (&id, part) in order.0.iter() {
+            cx.send(id, Msg::Prepare { tx, key: key.clone(), part: part.clone() });
+        }
+        cx.set_timer(Timer::Votes(tx), wait::VOTES);
+        self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
+    }
+    // ANCHOR_END: on_submit
+
+    // ANCHOR: on_vote
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+        let Some(voting) = self.voting.get_mut(&tx) else { return };
+        match vote {
+            Vote::No(why) => self.abort(tx, why, cx),
+            Vote::Yes(_) => {
+                voting.yes.insert(from);
+                if voting.order.participants().all(|id| voting.yes.contains(&id)) {
+                    self.commit(tx, cx);
+                }
+            }
+        }
+    }
+    // ANCHOR_END: on_vote
+
+    // ANCHOR: decide
+    fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let Voting { client, key, order, .. } = self.voting.remove(&tx).expect("all votes are in");
+        cx.cancel_timer(Timer::Votes(tx));
+        self.answers.insert(key.clone(), Outcome::done());
+        self.committed.insert(tx, order.participants().collect());
+        cx.send(client, Msg::Answer { key, outcome: Outcome::done() });
+        self.tell_commit(tx, cx);
+    }
+
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+        let Voting { client, key, order, .. } = self.voting.remove(&tx).expect("still voting");
+        cx.cancel_timer(Timer::Votes(tx));
+        order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        let outcome = Outcome::Declined(why);
+        self.answers.insert(key.clone(), outcome.clone());
+        cx.send(client, Msg::Answer { key, outcome });
+    }
+    // ANCHOR_END: decide
+
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+        self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
+        cx.set_timer(Timer::Resend(tx), wait::RESEND);
+    }
+
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        let Some(missing) = self.committed.get_mut(&tx) else { return };
+        missing.remove(&from);
+        if missing.is_empty() {
+            self.committed.remove(&tx);
+            cx.cancel_timer(Timer::Resend(tx));
+        }
+    }
+
+    // ANCHOR: on_inquire
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if self.committed.contains_key(&tx) {
+            cx.send(from, Msg::Commit { tx });
+        } else if !self.voting.contains_key(&tx) {
+            cx.send(from, Msg::Abort { tx });
+        }
+    }
+    // ANCHOR_END: on_inquire
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
+            Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
+            Msg::Ack { tx } => self.on_ack(from, tx, cx),
+            Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
+            other => shop::not_for_me(&other),
+        }
+    }
+
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+        match timer {
+            Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
+            Timer::Resend(tx) => self.tell_commit(tx, cx),
+            Timer::Ask(_) | Timer::Retry => unreachable!("only participants ask, only clients retry"),
+        }
+    }
+}
+
+impl Node for Coordinator {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Boot { start } => self.start = start,
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => self.on_timeout(timer, cx),
+            Input::Replay(_) | Input::Gone(_) => {}
+        }
+    }
+}
+
+/// Votes, sets aside, and does as decided. Keeps its promises in memory.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant {
+    accounts: Accounts,
+    prepared: Open<(Key, Part)>,
+    committed: BTreeSet<TxId>,
+}
+
+impl Participant {
+    // ANCHOR: on_prepare
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+        if self.committed.contains(&tx) {
+            return;
+        }
+        if !self.prepared.contains_key(&tx) {
+            if let Err(why) = self.accounts.check(&part) {
+                cx.send(from, Msg::Vote { tx, vote: Vote::No(why) });
+                return;
+            }
+            self.accounts.set_aside(tx, &part);
+            self.prepared.insert(tx, (key, part));
+            cx.set_timer(Timer::Ask(tx), wait::ASK);
+        }
+        cx.send(from, Msg::Vote { tx, vote: Vote::Yes(BTreeMap::new()) });
+    }
+    // ANCHOR_END: on_prepare
+
+    // ANCHOR: on_commit
+    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if let Some((key, part)) = self.prepared.remove(&tx) {
+            self.accounts.release(tx);
+            self.accounts.apply(&part);
+            self.committed.insert(tx);
+            cx.cancel_timer(Timer::Ask(tx));
+            cx.persist(Record::Applied { tx, key, part });
+        }
+        if self.committed.contains(&tx) {
+            cx.send(from, Msg::Ack { tx });
+        }
+    }
+    // ANCHOR_END: on_commit
+
+    fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        if self.prepared.remove(&tx).is_some() {
+            self.accounts.release(tx);
+            cx.cancel_timer(Timer::Ask(tx));
+            cx.note(Note::LetGo(tx));
+        }
+    }
+
+    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+        cx.send(COORD, Msg::Inquire { tx });
+        cx.set_timer(Timer::Ask(tx), wait::ASK);
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Prepare { tx, key, part } => self.on_prepare(from, tx, key, part, cx),
+            Msg::Commit { tx } => self.on_commit(from, tx, cx),
+            Msg::Abort { tx } => self.on_abort(tx, cx),
+            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::not_for_me(&other),
+        }
+    }
+
+    fn on_timeout(timer: &Timer, cx: &mut Cx<Self>) {
+        let Timer::Ask(tx) = timer else { unreachable!("participants only ask") };
+        Self::ask(*tx, cx);
+    }
+
+    fn on_replay(&mut self, record: Record) {
+        if let Record::Applied { tx, part, .. } = record {
+            self.accounts.apply(&part);
+            self.committed.insert(tx);
+        }
+    }
+}
+
+impl Node for Participant {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => Self::on_timeout(&timer, cx),
+            Input::Boot { .. } | Input::Gone(_) => {}
+        }
+    }
+}
+
+impl shop::Coordinator for Coordinator {
+    fn new() -> Self {
+        Self {
+            start: 0,
+            count: 0,
+            answers: BTreeMap::new(),
+            voting: Open::new(),
+            committed: Open::new(),
+        }
+    }
+}
+
+impl shop::Part for Coordinator {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.voting.keys().copied().collect()
+    }
+
+    fn line(&self) -> String {
+        let voting = shop::list("voting on", self.voting.keys());
+        shop::join([voting, shop::list("committed", self.committed.keys())])
+    }
+}
+
+impl shop::Participant for Participant {
+    fn new(accounts: Accounts) -> Self {
+        Self { accounts, prepared: Open::new(), committed: BTreeSet::new() }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        let parts = self.prepared.values().flat_map(|(_, part)| part.iter());
+        parts.map(|change| change.account.clone()).collect()
+    }
+}
+
+impl shop::Part for Participant {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.prepared.keys().copied().collect()
+    }
+
+    fn line(&self) -> String {
+        shop::list("in doubt:", self.prepared.keys())
+    }
+}

@@ -1,0 +1,370 @@
+//! The nouns of the chapter: what the shop's processes say to each other, write down, and wait for.
+//!
+//! Every step uses these words; what changes from step to step is who says them, when, and what was
+//! written down before. Read [`Msg`] as the protocol's table of contents.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// The coordinator: takes orders, and decides.
+pub const COORD: NodeId = NodeId(1);
+/// The participant that keeps the shelf.
+pub const STOCK: NodeId = NodeId(2);
+/// The participant that keeps the purses and the till.
+pub const PAY: NodeId = NodeId(3);
+
+/// Chosen by the client, one for each thing it wants done once. The same key means the same wish,
+/// however often it is sent.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(pub Arc<str>);
+
+/// Names one attempt at one order, for ever: `start` is which start of the coordinator, `count` which
+/// order since then, `attempt` which try. No two transactions ever share an id, and because the
+/// fields are compared in this order, a smaller id is an older transaction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct TxId {
+    /// Which start of the coordinator.
+    pub start: u64,
+    /// Which order since that start.
+    pub count: u64,
+    /// Which attempt at that order; above 1 only where locks make one step aside (step 4).
+    pub attempt: u32,
+}
+
+/// Names an account of one participant: `umbrella` on the shelf, `alice` among the purses.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Account(pub Arc<str>);
+
+/// One line of an order: add `by` to the account. Zero is a look: it changes nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Change {
+    /// Whose balance.
+    pub account: Account,
+    /// By how much: umbrellas at `stock`, coins at `pay`.
+    pub by: i64,
+}
+
+/// What one participant has to do with an order.
+pub type Part = Arc<[Change]>;
+
+/// An order: what each participant has to do, all of it or nothing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Order(pub Arc<BTreeMap<NodeId, Part>>);
+
+/// Why a participant will not take part.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Refusal {
+    /// It keeps no such account.
+    Unknown(Account),
+    /// The balance would fall below zero or rise above [`crate::accounts::MOST`].
+    OutOfRange(Account),
+    /// Somebody's vote did not come in time. The coordinator says this, not a participant.
+    NoVote,
+}
+
+/// How an order ended.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Done, everywhere. For a look: these are the balances, all of one moment.
+    Done(BTreeMap<NodeId, Balances>),
+    /// Not done, anywhere.
+    Declined(Refusal),
+    /// This key was used for another order before; that order stands, this one is not done.
+    KeyReused,
+    /// Too many orders are open; this one was not begun. Ask again later with the same key.
+    Busy,
+}
+
+/// Balances by account, as one participant gives them.
+pub type Balances = BTreeMap<Account, u64>;
+
+/// A participant's answer to *prepare*.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Vote {
+    /// "I can, whatever happens; now you decide." Carries the balances that were looked at.
+    Yes(Balances),
+    /// "I will not": it has aborted already.
+    No(Refusal),
+}
+
+/// All messages. The comment says who sends it to whom, and what receiving it entitles you to.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Client → coordinator: "do this once". Sent again, with the same key, until answered.
+    Submit {
+        /// Which wish.
+        key: Key,
+        /// The wish.
+        order: Order,
+    },
+    /// Coordinator → client: final. Whatever it says stays true.
+    Answer {
+        /// Which wish.
+        key: Key,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Client → participant: "what do you have?" (steps 1 to 3 and 5; in step 4 a look is an order
+    /// that changes nothing).
+    Look,
+    /// Participant → client: what it has.
+    Have {
+        /// Its balances.
+        balances: Balances,
+    },
+
+    /// Coordinator → participant: "do it now" (step 1). Sagas say it too (step 5).
+    Apply {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// This participant's part.
+        part: Part,
+    },
+    /// Participant → coordinator: done, and written down.
+    Applied {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator: not done.
+    Refused {
+        /// The attempt.
+        tx: TxId,
+        /// Why.
+        why: Refusal,
+    },
+    /// Coordinator → participant: "take it back" (step 5).
+    Undo {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator: taken back; or never done, and never will be (step 5).
+    Undone {
+        /// The attempt.
+        tx: TxId,
+    },
+
+    /// Coordinator → participant: "can you, for certain?" A participant that answers yes has given
+    /// its right to decide away.
+    Prepare {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// This participant's part.
+        part: Part,
+    },
+    /// Participant → coordinator. Yes from everyone entitles the coordinator to decide *commit*.
+    Vote {
+        /// The attempt.
+        tx: TxId,
+        /// Yes or no.
+        vote: Vote,
+    },
+    /// Coordinator → participant: everyone voted yes and the decision is made. Entitles to apply.
+    Commit {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Coordinator → participant: it is off. Entitles to let go of everything held.
+    Abort {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator: committed, and it will never ask about this one again. From
+    /// everyone it entitles the coordinator to forget.
+    Ack {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator: "I voted yes long ago. What became of it?"
+    Inquire {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator: "an older one waits for what this one holds. If you have not
+    /// decided, give it up" (step 4).
+    Wound {
+        /// The younger attempt.
+        tx: TxId,
+    },
+
+    /// Operator → anyone: "what are you waiting for?" (the runnable system).
+    Status,
+    /// The answer to *status*.
+    StatusIs {
+        /// Attempts whose outcome this node waits for.
+        in_doubt: Vec<TxId>,
+        /// Accounts that nobody else may touch meanwhile.
+        locked: Vec<Account>,
+    },
+}
+
+/// What survives a crash.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// Participant: the part is done (steps 1, 2 and 5).
+    Applied {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// What was done.
+        part: Part,
+    },
+    /// Participant: the part is taken back, or was never done and never will be (step 5).
+    Undone {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant: ready to go either way (from step 3 on). Written before the yes.
+    Prepared {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// What is ready to be done.
+        part: Part,
+    },
+    /// Participant: the prepared part is done (from step 3 on). Written before the ack.
+    Committed {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant: the prepared part is dropped (from step 3 on). Nothing waits for this record: if
+    /// it is lost, the participant asks again and hears the same.
+    Aborted {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Coordinator: this saga has begun, or goes on (step 5).
+    Begun {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// The wish.
+        order: Order,
+    },
+    /// Coordinator: the saga turns round; what was done is taken back (step 5).
+    TurnedBack {
+        /// The attempt.
+        tx: TxId,
+        /// Why.
+        why: Refusal,
+    },
+    /// Coordinator: how the wish ended (from step 3 on). This record *is* the decision: written
+    /// before anybody is told.
+    Decided {
+        /// The attempt that decided it.
+        tx: TxId,
+        /// The wish.
+        key: Key,
+        /// What was wished, to recognise a key that is used twice.
+        order: Order,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Coordinator: every participant has acknowledged; nobody will ask again.
+    Ended {
+        /// The attempt.
+        tx: TxId,
+    },
+}
+
+/// What nodes wait for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Timer {
+    /// Client: no answer yet; say it again.
+    Retry,
+    /// Coordinator: not all have voted; give up. Allowed: nothing is decided yet.
+    Votes(TxId),
+    /// Coordinator: not all have acknowledged; say it again.
+    Resend(TxId),
+    /// Participant: voted yes and heard nothing; ask. Never: decide.
+    Ask(TxId),
+}
+
+/// Facts that no message and no record shows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Note {
+    /// Participant: dropped what it had voted yes to.
+    LetGo(TxId),
+    /// Reader: has all balances it asked for.
+    Saw(BTreeMap<NodeId, Balances>),
+}
+
+/// How long nodes wait, as ranges that the driver draws from.
+pub mod wait {
+    use super::{Duration, Range};
+
+    const fn millis(from: u64, to: u64) -> Range<Duration> {
+        Duration::from_millis(from)..Duration::from_millis(to)
+    }
+
+    /// For all votes, before giving up.
+    pub const VOTES: Range<Duration> = millis(800, 1_000);
+    /// For an outcome, before asking.
+    pub const ASK: Range<Duration> = millis(200, 300);
+    /// For an acknowledgement, before saying it again.
+    pub const RESEND: Range<Duration> = millis(200, 300);
+    /// For an answer, before saying it again.
+    pub const RETRY: Range<Duration> = millis(400, 600);
+}
+
+impl Key {
+    /// A key from text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Account {
+    /// An account name from text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Order {
+    /// An order from `(participant, account, by)` lines.
+    #[must_use]
+    pub fn new(lines: &[(NodeId, &str, i64)]) -> Self {
+        let mut parts: BTreeMap<NodeId, Vec<Change>> = BTreeMap::new();
+        for (participant, account, by) in lines {
+            let change = Change { account: Account::new(account), by: *by };
+            parts.entry(*participant).or_default().push(change);
+        }
+        Self(Arc::new(parts.into_iter().map(|(id, part)| (id, part.into())).collect()))
+    }
+
+    /// The participants, in order.
+    pub fn participants(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// Whether it changes anything at all.
+    #[must_use]
+    pub fn is_look(&self) -> bool {
+        self.0.values().flat_map(|part| part.iter()).all(|change| change.by == 0)
+    }
+}
+
+impl Outcome {
+    /// Done, with nothing looked at.
+    #[must_use]
+    pub fn done() -> Self {
+        Self::Done(BTreeMap::new())
+    }
+}
