@@ -7,171 +7,25 @@
 //!
 //! Several nodes sharing one thread or one log. Tests that want many nodes start many drivers.
 
-#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
-
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::clients::{Clients, MAX_SERVER, MAX_START};
+use super::clients::{Clients, MAX_SERVER};
+use super::config::{Config, Fatal, Observer, Runnable};
 use super::counters::{Counters, Counts};
-use super::disk::{Disk, FileDisk, PowerCutDisk};
-use super::frame::Context;
-use super::inbox::{Arrival, Inbox, Queued};
+use super::inbox::{Arrival, Inbox};
 use super::peers::{self, Peers};
-use super::recorder::{EventFile, Recorder};
-use super::timers::Timers;
-use super::turn::{Clock, Turns};
-use super::wal::{Identity, LogError, Options, Wal};
-use crate::node::react;
-use crate::rng::Rng;
-use crate::{Input, Node, NodeId};
+use super::recover::recover;
+use crate::NodeId;
 
 /// The exit code of a process whose disk failed.
 const EXIT_FATAL: i32 = 70;
-
-/// A node whose messages and records can leave the process.
-pub trait Runnable:
-    Node<Msg: Serialize + DeserializeOwned, Record: Serialize + DeserializeOwned, Timer: Serialize>
-{
-}
-
-impl<N> Runnable for N where
-    N: Node<
-            Msg: Serialize + DeserializeOwned,
-            Record: Serialize + DeserializeOwned,
-            Timer: Serialize,
-        >
-{
-}
-
-/// Watches a node from inside its process. `()` watches nothing.
-pub trait Observer<N: Node>: Send + 'static {
-    /// The node is about to take an input that came with a context; gives the one that everything
-    /// it causes will carry.
-    fn input(&mut self, input: &Input<N>, context: Context) -> Context {
-        let _ = input;
-        context
-    }
-
-    /// The node told a fact.
-    fn note(&mut self, note: &N::Note, context: &Context) {
-        let _ = (note, context);
-    }
-}
-
-impl<N: Node> Observer<N> for () {}
-
-/// Where a node keeps its log.
-pub enum Data {
-    /// A directory; `kill -9` loses nothing the log was given.
-    Dir(PathBuf),
-    /// A directory behind a disk that makes `kill -9` as bad as a power cut.
-    PowerCut(PathBuf),
-    /// Anything else, for tests.
-    Disk(Box<dyn Disk>),
-}
-
-/// How to run one node.
-pub struct Config {
-    /// Which cluster: frames and logs of another one are refused.
-    pub cluster: u64,
-    /// The node; at most [`MAX_SERVER`].
-    pub me: NodeId,
-    /// Where to listen for the others; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The others' addresses; may be given later with [`Driver::set_peers`].
-    pub peers: BTreeMap<NodeId, SocketAddr>,
-    /// The log's place.
-    pub data: Data,
-    /// The log's options.
-    pub log: Options,
-    /// How many inputs may wait; beyond that, nobody reads sockets.
-    pub inbox: usize,
-    /// How many clients may be connected.
-    pub clients: usize,
-    /// How many answers may wait for one client; one more ends its connection.
-    pub client_queue: usize,
-    /// What timers are drawn from.
-    pub seed: u64,
-    /// Aborts the process right after carrying out this effect, counted from 1 at each start.
-    pub crash_after_effect: Option<u64>,
-    /// Records the run.
-    pub events: Option<EventFile>,
-    /// Ends the process when the disk fails. Only a test that fails disks on purpose says no.
-    pub exit_on_fatal: bool,
-}
-
-impl Config {
-    /// A node on loopback, on a free port, that knows nobody yet.
-    #[must_use]
-    pub fn new(cluster: u64, me: NodeId, data: Data) -> Self {
-        Self {
-            cluster,
-            me,
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            peers: BTreeMap::new(),
-            data,
-            log: Options::default(),
-            inbox: 4096,
-            clients: 4096,
-            client_queue: 64,
-            seed: me.0,
-            crash_after_effect: None,
-            events: None,
-            exit_on_fatal: true,
-        }
-    }
-}
-
-/// Why a node does not run, or no longer.
-#[derive(Debug)]
-pub enum Fatal {
-    /// The log refuses, or the disk failed.
-    Log(LogError),
-    /// A record does not become bytes, or bytes not a record.
-    Record(String),
-    /// A directory, a port or a thread is not to be had.
-    Io(&'static str, std::io::Error),
-    /// The configuration asks for what cannot be.
-    Config(String),
-    /// The node broke one of its own assertions.
-    Panicked,
-}
-
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(error) => write!(f, "{error}"),
-            Self::Record(why) => write!(
-                f,
-                "a record cannot be read or written ({why}); start the program that wrote it"
-            ),
-            Self::Io(doing, error) => write!(f, "cannot {doing}: {error}"),
-            Self::Config(why) => f.write_str(why),
-            Self::Panicked => f.write_str("the node broke an assertion; see the message above"),
-        }
-    }
-}
-
-impl std::error::Error for Fatal {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Log(error) => Some(error),
-            Self::Io(_, error) => Some(error),
-            Self::Record(_) | Self::Config(_) | Self::Panicked => None,
-        }
-    }
-}
 
 /// A running node. Dropping it stops the node in order.
 pub struct Driver<N: Runnable> {
@@ -326,69 +180,4 @@ impl<N: Runnable> Drop for Driver<N> {
             let _ = thread.join();
         }
     }
-}
-
-/// Rebuilds the node from its log: a fold over the records, before anything else happens.
-fn recover<N: Runnable>(
-    config: Config,
-    mut node: N,
-    mut observer: Box<dyn Observer<N>>,
-    arrivals: mpsc::UnboundedReceiver<Queued<N>>,
-    peers: Peers,
-    counters: &Arc<Counters>,
-) -> Result<Turns<N>, Fatal> {
-    let open =
-        |dir: PathBuf| FileDisk::open(&dir).map_err(|e| Fatal::Io("take the data directory", e));
-    let disk: Box<dyn Disk> = match config.data {
-        Data::Dir(dir) => Box::new(open(dir)?),
-        Data::PowerCut(dir) => Box::new(
-            PowerCutDisk::new(open(dir)?).map_err(|e| Fatal::Io("read the data directory", e))?,
-        ),
-        Data::Disk(disk) => disk,
-    };
-    let (cluster, me) = (config.cluster, config.me);
-    let recovered =
-        Wal::recover(disk, Identity { cluster, node: me.0 }, config.log).map_err(Fatal::Log)?;
-    let start = recovered.start;
-    if start > MAX_START {
-        let why = format!("this node started {start} times, client ids have room for {MAX_START}");
-        return Err(Fatal::Config(format!("{why}; give it an empty data directory and a new id")));
-    }
-    if let Some(torn) = &recovered.torn {
-        tracing::warn!(file = torn.file, at = torn.at, "dropped a write that a crash cut short");
-    }
-    let mut recorder =
-        Recorder::open(me, start, config.events).map_err(|e| Fatal::Io("make the event log", e))?;
-    let clock = Clock {
-        began: Instant::now(),
-        base: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-    };
-    for bytes in recovered.records {
-        let (context, record): (Context, N::Record) =
-            postcard::from_bytes(&bytes).map_err(|e| Fatal::Record(e.to_string()))?;
-        let input = Input::Replay(record);
-        recorder.input(&input, None, clock.now());
-        observer.input(&input, context);
-        react(&mut node, me, clock.now(), input);
-    }
-    Ok(Turns {
-        cluster,
-        me,
-        start,
-        node,
-        wal: recovered.wal,
-        arrivals,
-        waiting: VecDeque::new(),
-        clients: BTreeMap::new(),
-        peers,
-        timers: Timers::new(),
-        held: Vec::new(),
-        observer,
-        recorder,
-        rng: Rng::new(config.seed ^ start.rotate_left(32)),
-        counters: Arc::clone(counters),
-        clock,
-        crash_after_effect: config.crash_after_effect,
-        stopping: false,
-    })
 }

@@ -1,10 +1,31 @@
 //! Edge: makes it survive the real world. The lesson is in `node.rs`.
 //!
 //! Real drivers: a [`crate::Node`] as an operating system process, with TCP for a network, a log on
-//! a real disk, and the real clock.
+//! a real disk, and the real clock. A role is a few lines:
+//!
+//! ```ignore
+//! let mut config = Config::new(cluster, me, Data::Dir(dir));
+//! config.listen = listen;                     // 127.0.0.1, port 0 takes a free one
+//! config.peers = addresses;                   // or later: driver.set_peers(addresses)
+//! let driver = Arc::new(Driver::start(config, Coordinator::new(), ())?);
+//! children::say_ready(driver.addr());
+//! let stop = Arc::clone(&driver);
+//! children::watch_stdin(|_line| {}, move || stop.stop());
+//!
+//! let mut client = driver.clients().connect()?;   // one per connection of the edge
+//! client.send(Msg::Buy(order)).await?;
+//! let answer = client.recv().await;               // None: the connection is over
+//! driver.ended().await;
+//! ```
+//!
+//! # Left out
+//!
+//! Whatever a node does not need to be shown right or wrong: TLS, names, several networks, metrics
+//! beyond [`Counts`].
 
 pub mod children;
 mod clients;
+mod config;
 mod counters;
 pub mod disk;
 mod driver;
@@ -12,13 +33,15 @@ pub mod frame;
 mod inbox;
 mod peers;
 mod recorder;
+mod recover;
 mod timers;
 mod turn;
 pub mod wal;
 
 pub use clients::{Client, Clients, MAX_SERVER, MAX_START, Refused, Reply, server_of};
+pub use config::{Config, Data, Fatal, Observer, Runnable};
 pub use counters::Counts;
-pub use driver::{Config, Data, Driver, Fatal, Observer, Runnable};
+pub use driver::Driver;
 pub use frame::Context;
 pub use inbox::Ended;
 pub use recorder::EventFile;

@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::clients::server_of;
-use super::driver::Runnable;
+use super::config::Runnable;
 use super::inbox::Origin;
 use crate::event::{Cast, Event, Header, Kind};
 use crate::{Input, NodeId};
@@ -42,22 +42,23 @@ pub struct EventFile {
 pub(super) struct Recorder {
     seq: u64,
     file: Option<(BufWriter<File>, EventFile)>,
-    me: String,
+    me: NodeId,
+    name: String,
 }
 
 impl Recorder {
     pub(super) fn open(me: NodeId, start: u64, config: Option<EventFile>) -> io::Result<Self> {
         let Some(config) = config else {
-            return Ok(Self { seq: 0, file: None, me: String::new() });
+            return Ok(Self { seq: 0, file: None, me, name: String::new() });
         };
-        let me = config.name(me);
+        let name = config.name(me);
         std::fs::create_dir_all(&config.dir)?;
-        let file = File::create(config.dir.join(format!("{me}.{start}.jsonl")))?;
+        let file = File::create(config.dir.join(format!("{name}.{start}.jsonl")))?;
         let cast = config.cast.values().cloned().collect();
         let header = Header { title: config.title.clone(), cast, verdict: None };
         let mut out = BufWriter::new(file);
         writeln!(out, "{}", serde_json::to_string(&header)?)?;
-        Ok(Self { seq: 0, file: Some((out, config)), me })
+        Ok(Self { seq: 0, file: Some((out, config)), me, name })
     }
 
     /// Counts an event, and writes it if anybody wants it. `fill` adds what is special about it.
@@ -73,7 +74,7 @@ impl Recorder {
         let mut event = Event {
             seq: self.seq,
             time: u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
-            node: self.me.clone(),
+            node: self.name.clone(),
             kind,
             text: String::new(),
             peer: None,
@@ -103,7 +104,7 @@ impl Recorder {
             Input::Boot { .. } => (Kind::Boot, None),
             Input::Message { from, .. } => {
                 // Only this node's own events have numbers in this file.
-                let own = origin.filter(|o| o.from == *from && self.is_me(*from));
+                let own = origin.filter(|_| *from == self.me);
                 (Kind::Receive, own.map(|o| o.sequence))
             }
             Input::Timeout(_) => (Kind::Timeout, None),
@@ -141,10 +142,6 @@ impl Recorder {
             tracing::error!(%error, "the event log ends here");
             self.file = None;
         }
-    }
-
-    fn is_me(&self, id: NodeId) -> bool {
-        self.file.as_ref().is_some_and(|(_, config)| config.name(id) == self.me)
     }
 }
 

@@ -7,8 +7,10 @@
 //!
 //! # Left out
 //!
-//! A log-writer thread. It was measured: with one client the hand-over costs more than it saves,
-//! and with many the batch of one thread is already as large as what arrives during one fsync.
+//! A log-writer thread, with stepping going on while the disk works. It was built and measured,
+//! interleaved with this loop, two nodes on two cores, one forced write on each per request: with
+//! one client its two hand-overs made the median 590 µs in place of 417 µs, and with 128 clients it
+//! was still no faster. On a disk with slow forced writes and many cores the answer may differ.
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
 
@@ -21,8 +23,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::clients::{Reply, server_of};
+use super::config::{Fatal, Observer, Runnable};
 use super::counters::Counters;
-use super::driver::{Fatal, Observer, Runnable};
 use super::frame::{self, Context, Head};
 use super::inbox::{Arrival, Origin, Queued};
 use super::peers::Peers;
@@ -106,7 +108,9 @@ impl<N: Runnable> Turns<N> {
                 self.take(arrival)?;
                 drop(place);
             }
-            while let Some(timer) = self.timers.pop_due(Instant::now()) {
+            // One look at the clock: a timer that sets itself to zero waits for the next turn.
+            let now = Instant::now();
+            while let Some(timer) = self.timers.pop_due(now) {
                 self.input(Input::Timeout(timer), None, Context::default())?;
             }
             self.end_turn()?;

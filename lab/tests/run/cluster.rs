@@ -5,35 +5,33 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lab::event::{Cast, Kind, Log};
-use lab::node::react;
 use lab::run::disk::MemDisk;
 use lab::run::{
-    Client, Clients, Config, Context, Data, Driver, EventFile, Fatal, Observer, Refused, server_of,
+    Client, Clients, Config, Context, Data, Driver, Fatal, Observer, Refused, server_of,
 };
-use lab::{Effect, Input, NodeId};
+use lab::{Input, NodeId};
 
 use crate::toy::{Ledger, Msg, Note, Record};
 
-const PRIMARY: NodeId = NodeId(1);
-const BACKUP: NodeId = NodeId(2);
+pub(crate) const PRIMARY: NodeId = NodeId(1);
+pub(crate) const BACKUP: NodeId = NodeId(2);
 const DEADLINE: Duration = Duration::from_secs(30);
 
 fn other(me: NodeId) -> NodeId {
     if me == PRIMARY { BACKUP } else { PRIMARY }
 }
 
-fn config(me: NodeId, dir: &Path) -> Config {
+pub(crate) fn config(me: NodeId, dir: &Path) -> Config {
     Config::new(7, me, Data::Dir(dir.join(me.to_string())))
 }
 
-fn start(config: Config) -> Driver<Ledger> {
+pub(crate) fn start(config: Config) -> Driver<Ledger> {
     let node = Ledger::new(other(config.me));
     Driver::start(config, node, ()).unwrap()
 }
 
 /// Tells the two where the other one is, and waits until they can speak.
-async fn introduce(primary: &Driver<Ledger>, backup: &Driver<Ledger>) {
+pub(crate) async fn introduce(primary: &Driver<Ledger>, backup: &Driver<Ledger>) {
     let book = BTreeMap::from([(PRIMARY, primary.addr()), (BACKUP, backup.addr())]);
     primary.set_peers(book.clone());
     backup.set_peers(book);
@@ -46,14 +44,14 @@ async fn ask(client: &mut Client<Ledger>, msg: Msg) -> Msg {
     client.recv().await.expect("answered")
 }
 
-async fn add(clients: &Clients<Ledger>, range: std::ops::Range<u64>) {
+pub(crate) async fn add(clients: &Clients<Ledger>, range: std::ops::Range<u64>) {
     let mut client = clients.connect().unwrap();
     for number in range {
         assert!(matches!(ask(&mut client, Msg::Add(number)).await, Msg::Added { .. }));
     }
 }
 
-fn run(test: impl Future<Output = ()>) {
+pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     runtime.block_on(async { tokio::time::timeout(DEADLINE, test).await.expect("in time") });
@@ -81,7 +79,7 @@ fn two_nodes_keep_what_they_acknowledged_across_restarts() {
 }
 
 /// For tests in which an orderly end is not the point.
-trait JoinAfterStop {
+pub(crate) trait JoinAfterStop {
     fn join_after_stop(self);
 }
 
@@ -311,73 +309,4 @@ fn bytes_that_are_no_frames_close_that_connection_and_nothing_else() {
         assert!(matches!(stranger.read(&mut [0]).await, Ok(0) | Err(_)));
         add(&primary.clients(), 0..3).await;
     });
-}
-
-#[test]
-fn the_event_log_of_a_real_run_replays_into_the_same_node() {
-    let dir = tempfile::tempdir().unwrap();
-    let cast = |name: &str| Cast { name: name.into(), role: "replica".into() };
-    let events = EventFile {
-        dir: dir.path().join("events"),
-        title: "ledger".into(),
-        cast: BTreeMap::from([(PRIMARY, cast("one")), (BACKUP, cast("two"))]),
-        epoch: std::time::SystemTime::UNIX_EPOCH,
-    };
-    run(async {
-        let recorded = |me| Config { events: Some(events.clone()), ..config(me, dir.path()) };
-        let primary = start(recorded(PRIMARY));
-        let backup = start(recorded(BACKUP));
-        introduce(&primary, &backup).await;
-        add(&primary.clients(), 0..5).await;
-        primary.join_after_stop();
-        backup.join_after_stop();
-    });
-    let read = |name: &str| {
-        Log::from_json_lines(&std::fs::read_to_string(events.dir.join(name)).unwrap()).unwrap()
-    };
-    let one = read("one.1.jsonl");
-    let two = read("two.1.jsonl");
-    let mut node = Ledger::new(BACKUP);
-    let mut sent = Vec::new();
-    for event in &one.events {
-        if let Some(value) = &event.input {
-            let now = Duration::from_micros(value["now"].as_u64().unwrap());
-            for effect in react(&mut node, PRIMARY, now, input(value)) {
-                if let Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } = effect {
-                    sent.push(msg.to_string());
-                }
-            }
-        }
-    }
-    let of = |log: &Log, kind| -> Vec<_> {
-        log.events.iter().filter(|e| e.kind == kind).cloned().collect()
-    };
-    let mut recorded: Vec<_> = of(&one, Kind::Send).into_iter().map(|e| e.text).collect();
-    sent.sort();
-    recorded.sort();
-    assert_eq!(sent, recorded);
-    // A receive names the send behind it by the number it has in the sender's file.
-    for receive in of(&two, Kind::Receive) {
-        let sent = receive.input.unwrap()["sent"][1].as_u64().unwrap();
-        let send = &one.events[sent as usize - 1];
-        assert_eq!((send.kind, &send.text), (Kind::Send, &receive.text));
-    }
-}
-
-/// An input as the event log keeps it.
-fn input(value: &serde_json::Value) -> Input<Ledger> {
-    fn part<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> T {
-        serde_json::from_value(value.clone()).unwrap()
-    }
-    if let Some(start) = value.get("boot") {
-        Input::Boot { start: part(start) }
-    } else if let Some(msg) = value.get("message") {
-        Input::Message { from: part(&value["from"]), msg: part(msg) }
-    } else if let Some(timer) = value.get("timeout") {
-        Input::Timeout(part(timer))
-    } else if let Some(id) = value.get("gone") {
-        Input::Gone(part(id))
-    } else {
-        Input::Replay(part(&value["replay"]))
-    }
 }

@@ -3,5 +3,6 @@
 
 mod cluster;
 mod costs;
+mod event_log;
 mod processes;
 mod toy;

@@ -104,7 +104,7 @@ impl Ledger {
                 self.open.insert(at, from);
                 cx.persist(Record::Entry { at, number });
                 cx.send(self.backup, Msg::Copy { at, number });
-                if self.entries.len() % self.checkpoint_every == 0 {
+                if self.entries.len().is_multiple_of(self.checkpoint_every) {
                     cx.checkpoint(Record::All(self.entries.clone()));
                 }
             }

@@ -258,6 +258,7 @@ impl Disk for MemDisk {
     }
 
     fn remove(&mut self, file: &str) -> io::Result<()> {
+        self.inner().find(file)?;
         self.name_op(NameOp::Remove(file.to_owned()))
     }
 

@@ -34,6 +34,12 @@ impl PowerCutDisk {
         }
         Ok(Self { memory, real })
     }
+
+    /// Gives the real file what was synced while only this process knew its name.
+    fn bring(&mut self, name: &str, real_name: &str) -> io::Result<()> {
+        self.real.write(real_name, 0, &self.memory.synced(name))?;
+        self.real.sync(real_name)
+    }
 }
 
 impl Disk for PowerCutDisk {
@@ -84,11 +90,13 @@ impl Disk for PowerCutDisk {
     fn sync_dir(&mut self) -> io::Result<()> {
         for op in self.memory.pending_names() {
             match op {
-                NameOp::Create(name, _) => self.real.create(&name)?,
+                NameOp::Create(name, _) => {
+                    self.real.create(&name)?;
+                    self.bring(&name, &name)?;
+                }
                 NameOp::Rename(from, to, _) => {
                     // Content first: the name must never stand for less than was synced under it.
-                    self.real.write(&from, 0, &self.memory.synced(&to))?;
-                    self.real.sync(&from)?;
+                    self.bring(&to, &from)?;
                     self.real.rename(&from, &to)?;
                 }
                 NameOp::Remove(name) => self.real.remove(&name)?,
@@ -96,5 +104,40 @@ impl Disk for PowerCutDisk {
         }
         self.memory.sync_dir()?;
         self.real.sync_dir()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_real_directory_learns_of_content_and_names_when_they_are_synced() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || PowerCutDisk::new(FileDisk::open(dir.path()).unwrap()).unwrap();
+        let mut disk = open();
+        disk.create("a").unwrap();
+        disk.write("a", 0, b"kept").unwrap();
+        disk.sync("a").unwrap();
+        drop(disk);
+        assert!(open().list().unwrap().is_empty(), "content without a name is lost");
+
+        let mut disk = open();
+        disk.create("a").unwrap();
+        disk.write("a", 0, b"kept").unwrap();
+        disk.sync("a").unwrap();
+        disk.sync_dir().unwrap();
+        disk.write("a", 0, b"lost").unwrap();
+        disk.rename("a", "b").unwrap();
+        drop(disk);
+        let mut disk = open();
+        assert_eq!(disk.list().unwrap(), ["a"]);
+        assert_eq!(disk.read("a").unwrap(), b"kept");
+        disk.truncate("a", 2).unwrap();
+        disk.sync("a").unwrap();
+        disk.rename("a", "b").unwrap();
+        disk.sync_dir().unwrap();
+        drop(disk);
+        assert_eq!(open().read("b").unwrap(), b"ke");
     }
 }

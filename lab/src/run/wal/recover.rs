@@ -62,6 +62,10 @@ impl Wal {
             // It looks durable to us, so it has to be before anybody hears of it.
             disk.sync(&last.name).map_err(|e| io_error("sync", &last.name, e))?;
         }
+        // Before the next segment is made, which may use the name of an unfinished one.
+        for name in stale {
+            disk.remove(&name).map_err(|e| io_error("remove", &name, e))?;
+        }
         let mut wal = Self::at_end(disk, identity, options, start);
         wal.number = last.map_or(0, |s| s.header.number);
         wal.at = end;
@@ -69,9 +73,6 @@ impl Wal {
         if let Some(last) = last {
             // Gives the unused room back; the new header already says where that segment ends.
             wal.disk.truncate(&last.name, end).map_err(|e| io_error("truncate", &last.name, e))?;
-        }
-        for name in stale {
-            wal.disk.remove(&name).map_err(|e| io_error("remove", &name, e))?;
         }
         Ok(Recovered { wal, records, start, torn })
     }

@@ -1,0 +1,154 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! What a driver is given, and why it may refuse.
+//!
+//! # Left out
+//!
+//! Reading any of it from a file or a command line: that is the program's business.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::disk::Disk;
+use super::frame::Context;
+use super::recorder::EventFile;
+use super::wal::{LogError, Options};
+use crate::{Input, Node, NodeId};
+
+/// A node whose messages and records can leave the process.
+pub trait Runnable:
+    Node<Msg: Serialize + DeserializeOwned, Record: Serialize + DeserializeOwned, Timer: Serialize>
+{
+}
+
+impl<N> Runnable for N where
+    N: Node<
+            Msg: Serialize + DeserializeOwned,
+            Record: Serialize + DeserializeOwned,
+            Timer: Serialize,
+        >
+{
+}
+
+/// Watches a node from inside its process. `()` watches nothing.
+pub trait Observer<N: Node>: Send + 'static {
+    /// The node is about to take an input that came with a context; gives the one that everything
+    /// it causes will carry.
+    fn input(&mut self, input: &Input<N>, context: Context) -> Context {
+        let _ = input;
+        context
+    }
+
+    /// The node told a fact.
+    fn note(&mut self, note: &N::Note, context: &Context) {
+        let _ = (note, context);
+    }
+}
+
+impl<N: Node> Observer<N> for () {}
+
+/// Where a node keeps its log.
+pub enum Data {
+    /// A directory; `kill -9` loses nothing the log was given.
+    Dir(PathBuf),
+    /// A directory behind a disk that makes `kill -9` as bad as a power cut.
+    PowerCut(PathBuf),
+    /// Anything else, for tests.
+    Disk(Box<dyn Disk>),
+}
+
+/// How to run one node.
+pub struct Config {
+    /// Which cluster: frames and logs of another one are refused.
+    pub cluster: u64,
+    /// The node; at most [`super::MAX_SERVER`].
+    pub me: NodeId,
+    /// Where to listen for the others; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The others' addresses; may be given later with [`super::Driver::set_peers`].
+    pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// The log's place.
+    pub data: Data,
+    /// The log's options.
+    pub log: Options,
+    /// How many inputs may wait; beyond that, nobody reads sockets.
+    pub inbox: usize,
+    /// How many clients may be connected.
+    pub clients: usize,
+    /// How many answers may wait for one client; one more ends its connection.
+    pub client_queue: usize,
+    /// What timers are drawn from.
+    pub seed: u64,
+    /// Aborts the process right after carrying out this effect, counted from 1 at each start.
+    pub crash_after_effect: Option<u64>,
+    /// Records the run.
+    pub events: Option<EventFile>,
+    /// Ends the process when the disk fails. Only a test that fails disks on purpose says no.
+    pub exit_on_fatal: bool,
+}
+
+impl Config {
+    /// A node on loopback, on a free port, that knows nobody yet.
+    #[must_use]
+    pub fn new(cluster: u64, me: NodeId, data: Data) -> Self {
+        Self {
+            cluster,
+            me,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            peers: BTreeMap::new(),
+            data,
+            log: Options::default(),
+            inbox: 4096,
+            clients: 4096,
+            client_queue: 64,
+            seed: me.0,
+            crash_after_effect: None,
+            events: None,
+            exit_on_fatal: true,
+        }
+    }
+}
+
+/// Why a node does not run, or no longer.
+#[derive(Debug)]
+pub enum Fatal {
+    /// The log refuses, or the disk failed.
+    Log(LogError),
+    /// A record does not become bytes, or bytes not a record.
+    Record(String),
+    /// A directory, a port or a thread is not to be had.
+    Io(&'static str, std::io::Error),
+    /// The configuration asks for what cannot be.
+    Config(String),
+    /// The node broke one of its own assertions.
+    Panicked,
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => write!(f, "{error}"),
+            Self::Record(why) => write!(
+                f,
+                "a record cannot be read or written ({why}); start the program that wrote it"
+            ),
+            Self::Io(doing, error) => write!(f, "cannot {doing}: {error}"),
+            Self::Config(why) => f.write_str(why),
+            Self::Panicked => f.write_str("the node broke an assertion; see the message above"),
+        }
+    }
+}
+
+impl std::error::Error for Fatal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Log(error) => Some(error),
+            Self::Io(_, error) => Some(error),
+            Self::Record(_) | Self::Config(_) | Self::Panicked => None,
+        }
+    }
+}
