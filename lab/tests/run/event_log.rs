@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lab::event::{Cast, Kind, Log};
 use lab::node::react;
-use lab::run::{Config, EventFile};
+use lab::run::{Config, EventFile, merge};
 use lab::{Effect, Input};
 
 use crate::cluster::{BACKUP, JoinAfterStop, PRIMARY, add, config, introduce, run, start};
@@ -54,12 +54,20 @@ fn the_event_log_of_a_real_run_replays_into_the_same_node() {
     sent.sort();
     recorded.sort();
     assert_eq!(sent, recorded);
-    // A receive names the send behind it by the number it has in the sender's file.
-    for receive in of(&two, Kind::Receive) {
-        let sent = receive.input.unwrap()["sent"][1].as_u64().unwrap();
-        let send = &one.events[sent as usize - 1];
-        assert_eq!((send.kind, &send.text), (Kind::Send, &receive.text));
+    let both = merge(vec![(1, two), (1, one)]);
+    let mut crossed = 0;
+    for (i, event) in both.events.iter().enumerate() {
+        assert_eq!(event.seq, i as u64 + 1);
+        assert!(event.causes.iter().all(|&cause| cause < event.seq), "a cause stands in front");
+        for &cause in &event.causes {
+            let cause = &both.events[cause as usize - 1];
+            if event.kind == Kind::Receive {
+                assert_eq!((cause.kind, &cause.text), (Kind::Send, &event.text));
+                crossed += usize::from(cause.node != event.node);
+            }
+        }
     }
+    assert!(crossed >= 10, "five copies and five answers have their sends as causes");
 }
 
 /// An input as the event log keeps it.

@@ -264,6 +264,23 @@ fn after_a_failed_sync_not_even_a_working_disk_gets_another_try() {
 }
 
 #[test]
+fn what_one_start_was_given_survives_a_power_cut_before_the_next() {
+    for seed in 0..40 {
+        let disk = MemDisk::new();
+        let mut wal = recover(&disk).unwrap().wal;
+        wal.append(b"written, not synced").unwrap();
+        // The process dies between its write and its sync; the kernel lives and keeps the bytes.
+        disk.cut_power_at(disk.ops() + 2);
+        wal.sync().unwrap_err();
+        disk.cut_power_at(u64::MAX);
+        let given = recover(&disk).unwrap().records;
+        assert_eq!(given.len(), 1);
+        disk.restart(seed);
+        assert_eq!(recover(&disk).unwrap().records, given);
+    }
+}
+
+#[test]
 fn a_start_number_is_never_given_twice() {
     let whole = MemDisk::new();
     drop(recover(&whole).unwrap());
