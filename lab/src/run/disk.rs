@@ -81,7 +81,7 @@ pub struct FileDisk {
     // The log writes one file at a time: one open handle is enough.
     open: Option<(String, File)>,
     // Held, never read: the operating system lets go of it when the process ends, however it ends.
-    _lock: File,
+    lock: File,
 }
 
 impl FileDisk {
@@ -106,7 +106,7 @@ impl FileDisk {
             .open(dir.join(LOCK))
             .map_err(|e| explain("cannot make the lock file in", e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_path_buf(), open: None, _lock: lock }),
+            Ok(()) => Ok(Self { dir: dir.to_path_buf(), open: None, lock }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 format!(
@@ -125,6 +125,14 @@ impl FileDisk {
             self.open = Some((name.to_owned(), file));
         }
         Ok(&mut self.open.as_mut().expect("just opened").1)
+    }
+}
+
+impl Drop for FileDisk {
+    fn drop(&mut self) {
+        // Closing is not enough while a child that is just being started still has a copy of the
+        // handle. If it fails, closing is what is left.
+        let _ = self.lock.unlock();
     }
 }
 

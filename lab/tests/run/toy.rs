@@ -79,12 +79,15 @@ impl Node for Ledger {
         match input {
             Input::Replay(Record::Entry { at, number }) => self.keep(at, number),
             Input::Replay(Record::All(entries)) => self.entries = entries,
-            Input::Boot { .. } | Input::Timeout(Retry) => {
-                // Only what clients wait for; what a crash left uncopied is copied by the next add.
+            // Nobody waits: what a crash left uncopied is copied when its client asks again.
+            Input::Boot { .. } => {}
+            Input::Timeout(Retry) => {
                 for &at in self.open.keys() {
                     cx.send(self.backup, Msg::Copy { at, number: self.entries[at] });
                 }
-                cx.set_timer(Retry, PATIENCE);
+                if !self.open.is_empty() {
+                    cx.set_timer(Retry, PATIENCE);
+                }
             }
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Gone(client) => {
@@ -104,6 +107,7 @@ impl Ledger {
                 self.open.insert(at, from);
                 cx.persist(Record::Entry { at, number });
                 cx.send(self.backup, Msg::Copy { at, number });
+                cx.set_timer(Retry, PATIENCE);
                 if self.entries.len().is_multiple_of(self.checkpoint_every) {
                     cx.checkpoint(Record::All(self.entries.clone()));
                 }
