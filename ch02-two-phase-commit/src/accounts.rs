@@ -50,9 +50,8 @@ impl Accounts {
             let now = self.balances.get(account).ok_or(Refusal::Unknown(account.clone()))?;
             let by: i64 = part.iter().filter(|c| c.account == *account).map(|c| c.by).sum();
             let pending = self.set_aside.values().flatten().filter(|c| c.account == *account);
-            let (debits, credits) = pending.fold((0, 0), |(debits, credits), c| {
-                (debits + c.by.min(0), credits + c.by.max(0))
-            });
+            let (debits, credits) = pending
+                .fold((0, 0), |(debits, credits), c| (debits + c.by.min(0), credits + c.by.max(0)));
             let now = i64::try_from(*now).expect("balances stay below MOST");
             let most = i64::try_from(MOST).expect("MOST fits");
             if now + debits + by < 0 || now + credits + by > most {

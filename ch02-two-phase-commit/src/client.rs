@@ -136,7 +136,9 @@ impl Node for Reader {
     fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
         match input {
             Input::Boot { .. } | Input::Timeout(_) => self.ask(cx),
-            Input::Message { from, msg: Msg::Have { balances } } => self.on_have(from, balances, cx),
+            Input::Message { from, msg: Msg::Have { balances } } => {
+                self.on_have(from, balances, cx)
+            }
             Input::Message { msg: Msg::Answer { outcome: Outcome::Done(seen), .. }, .. } => {
                 self.finish(seen, cx);
             }

@@ -116,7 +116,8 @@ fn name<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>, id: NodeId) -> 
 pub fn ac1<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
-        if let Some((_, other)) = ledger.let_go.iter().find(|(let_go, at)| let_go == tx && at != doer)
+        if let Some((_, other)) =
+            ledger.let_go.iter().find(|(let_go, at)| let_go == tx && at != doer)
         {
             let (doer, other) = (name(world, *doer), name(world, *other));
             return Err(format!("{doer} committed {tx}, {other} aborted it"));
@@ -149,7 +150,7 @@ pub fn ac3<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<()
 /// ACK: what was answered "done" is never dropped.
 pub fn ack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
-    for (key, _) in ledger.told.iter().filter(|(_, told)| matches!(told, Outcome::Done(_))) {
+    for (key, _) in ledger.told.iter().filter(|(_, told)| **told == Outcome::done()) {
         for id in participants(world) {
             let dropped = |tx: &TxId| ledger.let_go.contains(&(*tx, id));
             let mut attempts = ledger.attempts(key).peekable();
@@ -225,23 +226,31 @@ pub fn forget<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result
     Ok(())
 }
 
-/// The goal: nobody who is up waits for an outcome or keeps anything from others, and if the
-/// coordinator is up, every client has its answer.
+/// The goal: nobody who is up waits for an outcome or keeps anything from others. If the coordinator
+/// is up too, every client has its answer, and if all are up, what it was told is what was done.
 pub fn settled<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
     let coordinator_up = world.node(COORD).is_some();
-    world.nodes().all(|(_, node)| match node {
+    let at_rest = world.nodes().all(|(_, node)| match node {
         Shop::Coordinator(node) => node.in_doubt().is_empty(),
         Shop::Participant(node) => node.in_doubt().is_empty() && node.locked().is_empty(),
         Shop::Client(client) => client.orders.is_empty() || !coordinator_up,
         Shop::Reader(reader) => reader.is_done() || !coordinator_up,
-    })
+    });
+    let all_up = world.nodes().count() == world.stage().roles.len();
+    at_rest && (!all_up || told_is_done(world))
+}
+
+/// Whether every order that was answered "done" is done by everyone.
+fn told_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+    let ledger = world.ghost();
+    let done = |key| {
+        let all = |tx| participants(world).all(|id| ledger.done.contains_key(&(tx, id)));
+        ledger.attempts(key).any(all)
+    };
+    ledger.told.iter().filter(|(_, told)| **told == Outcome::done()).all(|(key, _)| done(key))
 }
 
 /// Something to reach: a world in which nothing is ever done keeps every promise.
 pub fn some_order_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
-    let ledger = world.ghost();
-    ledger.told.iter().any(|(key, told)| {
-        *told == Outcome::done()
-            && ledger.attempts(key).any(|tx| participants(world).all(|id| ledger.done.contains_key(&(tx, id))))
-    })
+    world.ghost().told.values().any(|told| *told == Outcome::done()) && told_is_done(world)
 }

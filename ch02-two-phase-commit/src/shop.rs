@@ -78,8 +78,11 @@ impl<C: Coordinator, P: Participant> Shop<C, P> {
                 if line.is_empty() { balances } else { format!("{balances}; {line}") }
             }
             Self::Client(client) => {
-                let told: Vec<String> =
-                    client.answers.iter().map(|(key, outcome)| format!("{key} {outcome}")).collect();
+                let told: Vec<String> = client
+                    .answers
+                    .iter()
+                    .map(|(key, outcome)| format!("{key} {outcome}"))
+                    .collect();
                 if told.is_empty() { "waits".into() } else { told.join("; ") }
             }
             Self::Reader(reader) => if reader.is_done() { "has looked" } else { "looks" }.into(),

@@ -13,9 +13,7 @@ use lab::{Cx, Input, Node, NodeId};
 
 use crate::accounts::Accounts;
 use crate::shop::{self, Open};
-use crate::types::{
-    Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId,
-};
+use crate::types::{Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId};
 
 /// An order that is being carried out, participant by participant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

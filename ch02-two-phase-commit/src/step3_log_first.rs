@@ -175,7 +175,9 @@ impl Coordinator {
         match timer {
             Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
             Timer::Resend(tx) => self.tell_commit(tx, cx),
-            Timer::Ask(_) | Timer::Retry => unreachable!("only participants ask, only clients retry"),
+            Timer::Ask(_) | Timer::Retry => {
+                unreachable!("only participants ask, only clients retry")
+            }
         }
     }
 }

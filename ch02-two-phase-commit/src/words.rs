@@ -43,7 +43,8 @@ fn part(part: &Part) -> String {
 
 /// `umbrella 1, till 0`.
 pub(crate) fn balances(balances: &Balances) -> String {
-    let each: Vec<String> = balances.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
+    let each: Vec<String> =
+        balances.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
     each.join(", ")
 }
 

@@ -62,12 +62,8 @@ impl Scope {
 /// One umbrella for one coin of Alice's.
 #[must_use]
 pub fn umbrella(participants: u8) -> Order {
-    let lines = [
-        (STOCK, "umbrella", -1),
-        (PAY, "alice", -1),
-        (PAY, "till", 1),
-        (RIBBONS, "ribbon", -1),
-    ];
+    let lines =
+        [(STOCK, "umbrella", -1), (PAY, "alice", -1), (PAY, "till", 1), (RIBBONS, "ribbon", -1)];
     Order::new(if participants > 2 { &lines } else { &lines[..3] })
 }
 
@@ -76,8 +72,8 @@ fn cast<C: Coordinator, P: Participant>(scope: Scope) -> Vec<Role<Shop<C, P>>> {
     let participant = |id, name, role_name, opening: &[(&str, u64)]| {
         role(id, name, role_name, Shop::Participant(P::new(Accounts::new(opening))), true)
     };
-    let orders = (1..=scope.orders)
-        .map(|i| (Key::new(&format!("order-{i}")), umbrella(scope.participants)));
+    let orders =
+        (1..=scope.orders).map(|i| (Key::new(&format!("order-{i}")), umbrella(scope.participants)));
     let mut cast = vec![
         role(CLIENT, "web-1", "client", Shop::Client(Client::new(orders)), false),
         role(COORD, "coord", "coord", Shop::Coordinator(C::new()), true),
@@ -100,8 +96,8 @@ fn cast<C: Coordinator, P: Participant>(scope: Scope) -> Vec<Role<Shop<C, P>>> {
 
 /// The properties that a step promises; see [`crate::invariants`].
 #[must_use]
-pub fn promises<C: Coordinator, P: Participant>() -> BTreeMap<&'static str, Check<Shop<C, P>, Ledger>>
-{
+pub fn promises<C: Coordinator, P: Participant>()
+-> BTreeMap<&'static str, Check<Shop<C, P>, Ledger>> {
     BTreeMap::from([
         ("AC1", must::ac1::<C, P> as Check<Shop<C, P>, Ledger>),
         ("AC2", must::ac2::<C, P>),

@@ -10,9 +10,11 @@ mod fingerprint;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
+pub mod record;
 pub mod rng;
 #[cfg(feature = "net")]
 pub mod run;
+pub mod sim;
 pub mod view;
 pub mod world;
 

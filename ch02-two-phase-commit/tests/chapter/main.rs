@@ -1,3 +1,1 @@
 //! The chapter's tests.
-
-mod explore;

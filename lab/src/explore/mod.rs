@@ -69,9 +69,9 @@ impl<N: Node, G> Model<N, G> {
     /// The first property that does not hold here.
     #[must_use]
     pub fn broken(&self, world: &World<N, G>) -> Option<Broken> {
-        self.always.iter().find_map(|(property, check)| {
-            check(world).err().map(|why| Broken { property, why })
-        })
+        self.always
+            .iter()
+            .find_map(|(property, check)| check(world).err().map(|why| Broken { property, why }))
     }
 }
 

@@ -56,6 +56,8 @@ struct Diagram<'a> {
     width: f64,
     height: f64,
     out: String,
+    /// Words come after all strokes, so that no line crosses them.
+    words: String,
 }
 
 impl<'a> Diagram<'a> {
@@ -80,7 +82,16 @@ impl<'a> Diagram<'a> {
         }
         let tail = before.map_or(20.0, |e| if e.kind == Kind::Violation { 26.0 } else { 24.0 });
         let messages = Messages::of(log);
-        Self { log, messages, columns, rows, width, height: y + tail, out: String::new() }
+        Self {
+            log,
+            messages,
+            columns,
+            rows,
+            width,
+            height: y + tail,
+            out: String::new(),
+            words: String::new(),
+        }
     }
 
     fn draw(mut self) -> String {
@@ -95,10 +106,15 @@ impl<'a> Diagram<'a> {
         self.lifelines();
         for event in &self.log.events {
             let kind = format!("{:?}", event.kind).to_lowercase();
-            let _ = write!(self.out, "<g class=\"ev ev-{kind}\" data-seq=\"{}\">", event.seq);
+            let seq = event.seq;
+            let _ = write!(self.out, "<g class=\"ev ev-{kind}\" data-seq=\"{seq}\">");
+            let _ = write!(self.words, "<g class=\"ev words\" data-seq=\"{seq}\">");
             self.event(event);
             self.out.push_str("</g>");
+            self.words.push_str("</g>");
         }
+        let words = std::mem::take(&mut self.words);
+        self.out.push_str(&words);
         self.out.push_str("</svg>");
         self.out
     }
@@ -220,39 +236,36 @@ impl<'a> Diagram<'a> {
         };
         let text = shorten(&text, 24);
         let (dx, anchor) = if last { (x - 13.0, "end") } else { (x + 13.0, "start") };
-        self.out.push_str(&marks::label(&text, dx, y + 4.5, anchor));
+        self.words.push_str(&marks::label(&text, dx, y + 4.5, anchor));
     }
 
     /// A send draws its own shaft only while nothing else does: an arrival or a loss draws it whole.
     fn send(&mut self, event: &Event, x: f64, y: f64) {
         self.out.push_str(&marks::dot(x, y));
-        if !self.messages.fate(event).is_empty() {
-            return;
-        }
         let Some(peer) = event.peer.as_deref() else { return };
         let to = self.x(peer);
-        let end = x + (to - x).signum() * 46.0;
-        self.out.push_str(&marks::dashed(x, y, end, y + 8.0));
-        let name = format!("{} … {}", shorten(&event.text, 18), if to < x { "⇠" } else { "⇢" });
-        self.message_label(&name, x, to, y);
+        // The words sit at the sending end, above the shaft, where the reader's eye starts.
+        let (anchor, way) = if to < x { ("end", -1.0) } else { ("start", 1.0) };
+        self.words.push_str(&marks::label(
+            &shorten(&event.text, 24),
+            x + way * 9.0,
+            y - 4.0,
+            anchor,
+        ));
+        if self.messages.fate(event).is_empty() {
+            self.out.push_str(&marks::dashed(x, y, x + way * 46.0, y + 8.0));
+        }
     }
 
     fn receive(&mut self, event: &Event, x: f64, y: f64) {
         let Some(send) = self.messages.send_of(event) else {
             let from = event.peer.as_deref().map_or(x - 40.0, |p| self.x(p));
             self.out.push_str(&marks::arrow(from, y - 12.0, x, y, false));
-            self.message_label(&event.text, from, x, y - 12.0);
+            self.label(event, x, y);
             return;
         };
-        let (from, at) = (self.x(&send.node), self.rows[&send.seq]);
-        let fate = self.messages.fate(send);
-        let double = fate.iter().any(|f| f.kind == Kind::Duplicate);
-        self.out.push_str(&marks::arrow(from, at, x, y, double));
-        let first =
-            fate.iter().find(|f| f.kind == Kind::Receive).is_some_and(|f| f.seq == event.seq);
-        if first {
-            self.message_label(&send.text, from, x, at);
-        }
+        let double = self.messages.fate(send).iter().any(|f| f.kind == Kind::Duplicate);
+        self.out.push_str(&marks::arrow(self.x(&send.node), self.rows[&send.seq], x, y, double));
     }
 
     fn lose(&mut self, event: &Event, y: f64) {
@@ -267,7 +280,6 @@ impl<'a> Diagram<'a> {
         let x = from + (to - from) * 0.62;
         self.out.push_str(&marks::dashed(from, at, x, y));
         self.out.push_str(&marks::cross(x, y));
-        self.message_label(&send.text, from, to, at);
     }
 
     fn duplicate(&mut self, event: &Event, x: f64, y: f64) {
@@ -278,19 +290,10 @@ impl<'a> Diagram<'a> {
         };
         let (from, at) = (self.x(&send.node), self.rows[&send.seq]);
         let to = send.peer.as_deref().map_or(x, |p| self.x(p));
-        let drawn = self.messages.fate(send).iter().any(|f| f.kind == Kind::Receive);
-        if !drawn {
+        if !self.messages.fate(send).iter().any(|f| f.kind == Kind::Receive) {
             self.out.push_str(&marks::arrow(from, at, to, y, true));
-            self.message_label(&send.text, from, to, at);
         }
-        self.out.push_str(&marks::mark(Kind::Duplicate, (from + to) / 2.0, y));
-    }
-
-    /// Message text sits at the sending end, above its shaft, where the reader's eye starts.
-    fn message_label(&mut self, text: &str, from: f64, to: f64, y: f64) {
-        let anchor = if to < from { "end" } else { "start" };
-        let x = from + (to - from).signum() * 9.0;
-        self.out.push_str(&marks::label(&shorten(text, 24), x, y - 4.0, anchor));
+        self.out.push_str(&marks::mark(Kind::Duplicate, from + (to - from) * 0.62, y));
     }
 }
 

@@ -1,12 +1,12 @@
 //! A log as lines for a terminal: one happening a line.
 //!
 //! ```text
-//!   1  client → coord  buy umbrella
-//!   3  coord ▣ begin 1
-//!   4  coord · stock   prepare 1      (on its way)
-//!   5  coord · pay     prepare 1      (never arrives)
-//!   6  coord → stock   prepare 1
-//!   7  stock ⚡ crash (lost: vote yes 1)
+//!   1  client → coord   buy umbrella
+//!   3   coord ▣ begin 1
+//!   4   coord · stock   prepare 1  (on its way)
+//!   5   coord · pay     prepare 1  (never arrives)
+//!   6   coord → stock   prepare 1
+//!   7   stock ⚡ crash (lost: vote yes 1)
 //! ```
 //!
 //! `→` is an arrival. A message that arrives as the very next event is one line; else its `·` line
@@ -81,7 +81,7 @@ fn line(event: &Event, messages: &Messages<'_>, widest: usize) -> String {
         Kind::Receive => match (messages.send_of(event), &event.peer) {
             (Some(send), _) => arrival(event, &send.node, widest),
             (None, Some(peer)) => arrival(event, peer, widest),
-            (None, None) => local_line(event),
+            (None, None) => local_line(event, widest),
         },
         Kind::Lose | Kind::Duplicate => match messages.send_of(event) {
             Some(send) => {
@@ -91,7 +91,7 @@ fn line(event: &Event, messages: &Messages<'_>, widest: usize) -> String {
                 let word = if event.kind == Kind::Lose { "(lost)" } else { "(a copy stays)" };
                 columns(event.seq, &send.node, mark, to, text, word, widest)
             }
-            None => local_line(event),
+            None => local_line(event, widest),
         },
         Kind::Boot
         | Kind::Replay
@@ -102,7 +102,7 @@ fn line(event: &Event, messages: &Messages<'_>, widest: usize) -> String {
         | Kind::Crash
         | Kind::Wipe
         | Kind::Fault
-        | Kind::Violation => local_line(event),
+        | Kind::Violation => local_line(event, widest),
     }
 }
 
@@ -128,7 +128,7 @@ fn columns(
     if note.is_empty() { line.trim_end().to_string() } else { format!("{line}  {note}") }
 }
 
-fn local_line(event: &Event) -> String {
+fn local_line(event: &Event, widest: usize) -> String {
     let word = match event.kind {
         Kind::Boot => "boot",
         Kind::Replay => "replay",
@@ -150,7 +150,7 @@ fn local_line(event: &Event) -> String {
         (_, text) if says_itself => text.to_string(),
         (word, text) => format!("{word} ({text})"),
     };
-    format!("{seq:>4} {node} {mark} {text}").trim_end().to_string()
+    format!("{seq:>4} {node:>widest$} {mark} {text}").trim_end().to_string()
 }
 
 #[cfg(test)]

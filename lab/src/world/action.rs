@@ -141,6 +141,9 @@ pub trait Observer<N: Node, G> {
     /// Something happened at a node; the world is in the middle of an action.
     fn see(&mut self, at: NodeId, what: &Happening<'_, N>, world: &World<N, G>);
 
+    /// What follows happens at this time, in µs.
+    fn time(&mut self, _micros: u64) {}
+
     /// An action is complete.
     fn after(&mut self, _at: NodeId, _world: &World<N, G>) {}
 }

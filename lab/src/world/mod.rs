@@ -167,9 +167,7 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
     pub fn can(&self, what: &What<N>) -> bool {
         let up = |id: NodeId| self.node(id).is_some();
         match what {
-            What::Deliver { envelope, .. } | What::Lose(envelope) => {
-                self.network.carries(envelope)
-            }
+            What::Deliver { envelope, .. } | What::Lose(envelope) => self.network.carries(envelope),
             What::Own(id) => !self.host(*id).own.is_empty(),
             What::Timeout(id, timer) => self.host(*id).timers.contains(timer),
             What::Flush(id) => !self.host(*id).queue.is_empty(),

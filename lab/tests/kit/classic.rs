@@ -132,7 +132,8 @@ fn states<'a>(world: &'a World<Party, ()>) -> impl Iterator<Item = State> + 'a {
 }
 
 fn consistent(world: &World<Party, ()>) -> Result<(), String> {
-    let both = states(world).any(|s| s == State::Committed) && states(world).any(|s| s == State::Aborted);
+    let both =
+        states(world).any(|s| s == State::Committed) && states(world).any(|s| s == State::Aborted);
     if both { Err("one committed, another aborted".into()) } else { Ok(()) }
 }
 

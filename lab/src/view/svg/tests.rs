@@ -81,7 +81,8 @@ fn a_loss_a_crash_a_record_and_a_violation_have_shapes_of_their_own() {
 fn every_event_is_a_group_with_its_number() {
     let svg = render(&half_an_order());
     for seq in 1..=10 {
-        assert_eq!(svg.matches(&format!("data-seq=\"{seq}\"")).count(), 1, "event {seq}");
+        // One group of strokes, and one of words on top of all strokes.
+        assert_eq!(svg.matches(&format!("data-seq=\"{seq}\"")).count(), 2, "event {seq}");
     }
 }
 

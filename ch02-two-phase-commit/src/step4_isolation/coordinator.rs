@@ -1,0 +1,255 @@
+//! The coordinator: collects votes, decides, and gives a younger attempt up for an older one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::{Cx, Input, Node, NodeId};
+
+use crate::shop::{self, Open};
+use crate::types::{
+    Balances, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
+};
+
+/// So many orders may be open at a time; more are refused, and may be sent again later.
+pub const MOST_OPEN: usize = 1_024;
+
+/// An order that waits for votes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Voting {
+    client: NodeId,
+    key: Key,
+    order: Order,
+    yes: BTreeMap<NodeId, Balances>,
+}
+
+/// How a wish ended, and what was wished.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Decided {
+    order: Order,
+    outcome: Outcome,
+}
+
+/// Collects votes and decides. Its decisions are on disk before anybody hears of them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator {
+    start: u64,
+    count: u64,
+    /// How each wish ended, for clients that ask again.
+    decided: BTreeMap<Key, Decided>,
+    voting: Open<Voting>,
+    /// Committed, and these have not acknowledged.
+    committed: Open<BTreeSet<NodeId>>,
+}
+
+impl Coordinator {
+    // ANCHOR: on_submit
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+        if let Some(decided) = self.decided.get(&key) {
+            let same = decided.order == order;
+            let outcome = if same { decided.outcome.clone() } else { Outcome::KeyReused };
+            cx.send(client, Msg::Answer { key, outcome });
+            return;
+        }
+        if let Some(voting) = self.voting.values_mut().find(|voting| voting.key == key) {
+            if voting.order == order {
+                voting.client = client;
+            } else {
+                cx.send(client, Msg::Answer { key, outcome: Outcome::KeyReused });
+            }
+            return;
+        }
+        if self.voting.len() >= MOST_OPEN {
+            cx.send(client, Msg::Answer { key, outcome: Outcome::Busy });
+            return;
+        }
+        self.count += 1;
+        let tx = TxId { start: self.start, count: self.count, attempt: 1 };
+        self.prepare(tx, Voting { client, key, order, yes: BTreeMap::new() }, cx);
+    }
+
+    fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx<Self>) {
+        for (&id, part) in voting.order.0.iter() {
+            cx.send(id, Msg::Prepare { tx, key: voting.key.clone(), part: part.clone() });
+        }
+        cx.set_timer(Timer::Votes(tx), wait::VOTES);
+        self.voting.insert(tx, voting);
+    }
+    // ANCHOR_END: on_submit
+
+    // ANCHOR: on_vote
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+        let Some(voting) = self.voting.get_mut(&tx) else { return };
+        match vote {
+            Vote::No(why) => self.abort(tx, why, cx),
+            Vote::Yes(seen) => {
+                voting.yes.insert(from, seen);
+                if voting.order.participants().all(|id| voting.yes.contains_key(&id)) {
+                    if voting.order.is_look() { self.seen(tx, cx) } else { self.commit(tx, cx) }
+                }
+            }
+        }
+    }
+    // ANCHOR_END: on_vote
+
+    // ANCHOR: seen
+    /// Everybody has it locked, so this is one moment. Nothing was changed: there is nothing to
+    /// commit, and no record means *abort*, which lets go of the locks.
+    fn seen(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let Voting { client, key, order, yes } = self.voting.remove(&tx).expect("all votes are in");
+        cx.cancel_timer(Timer::Votes(tx));
+        cx.send(client, Msg::Answer { key, outcome: Outcome::Done(yes) });
+        order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+    }
+    // ANCHOR_END: seen
+
+    // ANCHOR: on_wound
+    /// An older transaction waits for what this one holds somewhere. Not decided yet: start it over.
+    fn on_wound(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        let Some(voting) = self.voting.remove(&tx) else {
+            return self.on_inquire(from, tx, cx);
+        };
+        cx.cancel_timer(Timer::Votes(tx));
+        voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        let again = TxId { attempt: tx.attempt + 1, ..tx };
+        self.prepare(again, Voting { yes: BTreeMap::new(), ..voting }, cx);
+    }
+    // ANCHOR_END: on_wound
+
+    // ANCHOR: decide
+    fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let voting = self.voting.remove(&tx).expect("all votes are in");
+        cx.cancel_timer(Timer::Votes(tx));
+        self.committed.insert(tx, voting.order.participants().collect());
+        self.answer(tx, voting, Outcome::done(), cx);
+        self.tell_commit(tx, cx);
+    }
+
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+        let voting = self.voting.remove(&tx).expect("still voting");
+        cx.cancel_timer(Timer::Votes(tx));
+        voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        self.answer(tx, voting, Outcome::Declined(why), cx);
+    }
+
+    fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx<Self>) {
+        let Voting { client, key, order, .. } = voting;
+        let decided = Decided { order: order.clone(), outcome: outcome.clone() };
+        self.decided.insert(key.clone(), decided);
+        cx.persist(Record::Decided { tx, key: key.clone(), order, outcome: outcome.clone() });
+        cx.send(client, Msg::Answer { key, outcome });
+    }
+    // ANCHOR_END: decide
+
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+        self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
+        cx.set_timer(Timer::Resend(tx), wait::RESEND);
+    }
+
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        let Some(missing) = self.committed.get_mut(&tx) else { return };
+        missing.remove(&from);
+        if missing.is_empty() {
+            self.committed.remove(&tx);
+            cx.cancel_timer(Timer::Resend(tx));
+            cx.persist(Record::Ended { tx });
+        }
+    }
+
+    // ANCHOR: on_inquire
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if self.committed.contains_key(&tx) {
+            cx.send(from, Msg::Commit { tx });
+        } else if !self.voting.contains_key(&tx) {
+            cx.send(from, Msg::Abort { tx });
+        }
+    }
+    // ANCHOR_END: on_inquire
+
+    // ANCHOR: recover
+    fn on_replay(&mut self, record: Record) {
+        match record {
+            Record::Decided { tx, key, order, outcome } => {
+                if outcome == Outcome::done() {
+                    self.committed.insert(tx, order.participants().collect());
+                }
+                self.decided.insert(key, Decided { order, outcome });
+            }
+            Record::Ended { tx } => {
+                self.committed.remove(&tx);
+            }
+            other => shop::not_my_record(&other),
+        }
+    }
+
+    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+        self.start = start;
+        self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
+    }
+    // ANCHOR_END: recover
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
+            Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
+            Msg::Ack { tx } => self.on_ack(from, tx, cx),
+            Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
+            Msg::Wound { tx } => self.on_wound(from, tx, cx),
+            Msg::Status => cx.send(from, self.status()),
+            other => shop::not_for_me(&other),
+        }
+    }
+
+    fn status(&self) -> Msg {
+        let open = self.voting.keys().chain(self.committed.keys());
+        Msg::StatusIs { in_doubt: open.copied().collect(), locked: Vec::new() }
+    }
+
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+        match timer {
+            Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
+            Timer::Resend(tx) => self.tell_commit(tx, cx),
+            Timer::Ask(_) | Timer::Retry => {
+                unreachable!("only participants ask, only clients retry")
+            }
+        }
+    }
+}
+
+impl Node for Coordinator {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Boot { start } => self.on_boot(start, cx),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => self.on_timeout(timer, cx),
+            Input::Gone(_) => {}
+        }
+    }
+}
+
+impl shop::Coordinator for Coordinator {
+    fn new() -> Self {
+        Self {
+            start: 0,
+            count: 0,
+            decided: BTreeMap::new(),
+            voting: Open::new(),
+            committed: Open::new(),
+        }
+    }
+}
+
+impl shop::Part for Coordinator {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.voting.keys().copied().collect()
+    }
+
+    fn line(&self) -> String {
+        let voting = shop::list("voting on", self.voting.keys());
+        shop::join([voting, shop::list("committed", self.committed.keys())])
+    }
+}

@@ -1,0 +1,97 @@
+//! Who may touch which account now.
+
+use std::collections::BTreeMap;
+
+use crate::types::{Account, Change, TxId};
+
+/// Shared locks for looks, exclusive ones for changes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Mode {
+    Shared,
+    Exclusive,
+}
+
+/// All locks of one participant.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Locks {
+    held: BTreeMap<Account, BTreeMap<TxId, Mode>>,
+}
+
+impl Locks {
+    // ANCHOR: acquire
+    /// All locks that a part needs, or none and who is in the way.
+    pub(super) fn acquire(&mut self, tx: TxId, part: &[Change]) -> Result<(), Vec<TxId>> {
+        let in_the_way = self.in_the_way(tx, part);
+        if !in_the_way.is_empty() {
+            return Err(in_the_way);
+        }
+        for change in part {
+            let mode = if change.by == 0 { Mode::Shared } else { Mode::Exclusive };
+            let holders = self.held.entry(change.account.clone()).or_default();
+            let held = holders.entry(tx).or_insert(mode);
+            *held = mode.max(*held);
+        }
+        Ok(())
+    }
+
+    fn in_the_way(&self, tx: TxId, part: &[Change]) -> Vec<TxId> {
+        let mut found = Vec::new();
+        for change in part {
+            let others = self.held.get(&change.account).into_iter().flatten();
+            let conflicts = others.filter(|(other, held)| {
+                **other != tx && (**held == Mode::Exclusive || change.by != 0)
+            });
+            found.extend(conflicts.map(|(other, _)| *other));
+        }
+        found
+    }
+
+    pub(super) fn release(&mut self, tx: TxId, part: &[Change]) {
+        for change in part {
+            if let Some(holders) = self.held.get_mut(&change.account) {
+                holders.remove(&tx);
+                if holders.is_empty() {
+                    self.held.remove(&change.account);
+                }
+            }
+        }
+    }
+    // ANCHOR_END: acquire
+
+    pub(super) fn accounts(&self) -> Vec<Account> {
+        self.held.keys().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tx(count: u64) -> TxId {
+        TxId { start: 1, count, attempt: 1 }
+    }
+
+    fn part(by: i64) -> [Change; 1] {
+        [Change { account: Account::new("till"), by }]
+    }
+
+    #[test]
+    fn looks_share_and_changes_do_not() {
+        let mut locks = Locks::default();
+        assert_eq!(locks.acquire(tx(1), &part(0)), Ok(()));
+        assert_eq!(locks.acquire(tx(2), &part(0)), Ok(()));
+        assert_eq!(locks.acquire(tx(3), &part(1)), Err(vec![tx(1), tx(2)]));
+        locks.release(tx(1), &part(0));
+        locks.release(tx(2), &part(0));
+        assert_eq!(locks.acquire(tx(3), &part(1)), Ok(()));
+        assert_eq!(locks.acquire(tx(4), &part(0)), Err(vec![tx(3)]));
+    }
+
+    #[test]
+    fn a_look_and_a_change_of_one_account_in_one_part_lock_it_exclusively() {
+        let mut locks = Locks::default();
+        let both = [part(1)[0].clone(), part(0)[0].clone()];
+        assert_eq!(locks.acquire(tx(1), &both), Ok(()));
+        assert_eq!(locks.acquire(tx(2), &part(0)), Err(vec![tx(1)]));
+    }
+}

@@ -1,0 +1,332 @@
+//! Step 5: the other promise. Do it, and be ready to take it back.
+//!
+//! A *saga* (Garcia-Molina and Salem, 1987) commits every part at once, one participant after the
+//! other, and holds nothing. If a later participant refuses, the earlier parts are compensated: a
+//! second change that makes up for the first. In the end an order is done or made up for; in between
+//! everybody can see the hole.
+//!
+//! Three things have to hold for that. The coordinator writes down how far it is, in the same log
+//! that releases its messages (an *outbox*), so a restart goes on where it was. A participant does
+//! each part once, however often it is told (*idempotency*). And what was taken back is never done
+//! later by a message that was slow: the participant keeps a row for every attempt it undid, done or
+//! not (a *barrier*).
+//!
+//! What breaks: nothing that it promises. It promises less: no isolation. And a compensation must be
+//! possible: so what can always be taken back goes first, and what cannot goes last.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lab::{Cx, Input, Node, NodeId};
+
+use crate::accounts::Accounts;
+use crate::shop::{self, Open};
+use crate::types::{
+    Account, Change, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, wait,
+};
+
+/// A saga on its way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Saga {
+    /// Unknown after a restart, until the client asks again.
+    client: Option<NodeId>,
+    key: Key,
+    order: Order,
+    /// Who has done its part; once turned back, who has taken it back.
+    answered: BTreeSet<NodeId>,
+    /// Set once it goes backwards.
+    turned_back: Option<Refusal>,
+}
+
+/// How a wish ended, and what was wished.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Decided {
+    order: Order,
+    outcome: Outcome,
+}
+
+/// Drives sagas forwards, or back.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator {
+    start: u64,
+    count: u64,
+    running: Open<Saga>,
+    decided: BTreeMap<Key, Decided>,
+}
+
+impl Coordinator {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+        if let Some(decided) = self.decided.get(&key) {
+            let same = decided.order == order;
+            let outcome = if same { decided.outcome.clone() } else { Outcome::KeyReused };
+            cx.send(client, Msg::Answer { key, outcome });
+            return;
+        }
+        if let Some(saga) = self.running.values_mut().find(|saga| saga.key == key) {
+            saga.client = Some(client);
+            return;
+        }
+        self.count += 1;
+        let tx = TxId { start: self.start, count: self.count, attempt: 1 };
+        cx.persist(Record::Begun { tx, key: key.clone(), order: order.clone() });
+        self.begin(tx, key, order, Some(client));
+        self.go_on(tx, cx);
+    }
+
+    // ANCHOR: coordinator
+    /// Tells whoever is next; when nobody is left, the saga has ended.
+    fn go_on(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let saga = &self.running[&tx];
+        let missing = saga.order.0.iter().find(|(id, _)| !saga.answered.contains(id));
+        match (missing, &saga.turned_back) {
+            (Some((&id, part)), None) => {
+                cx.send(id, Msg::Apply { tx, key: saga.key.clone(), part: part.clone() });
+                cx.set_timer(Timer::Resend(tx), wait::RESEND);
+            }
+            (Some((&id, _)), Some(_)) => {
+                cx.send(id, Msg::Undo { tx });
+                cx.set_timer(Timer::Resend(tx), wait::RESEND);
+            }
+            (None, None) => self.decide(tx, Outcome::done(), cx),
+            (None, Some(why)) => self.decide(tx, Outcome::Declined(why.clone()), cx),
+        }
+    }
+
+    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if let Some(saga) = self.running.get_mut(&tx)
+            && saga.turned_back.is_none()
+        {
+            saga.answered.insert(from);
+            self.go_on(tx, cx);
+        }
+    }
+
+    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+        if let Some(saga) = self.running.get_mut(&tx)
+            && saga.turned_back.is_none()
+        {
+            cx.persist(Record::TurnedBack { tx, why: why.clone() });
+            saga.turn_back(why);
+            self.go_on(tx, cx);
+        }
+    }
+
+    fn on_undone(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if let Some(saga) = self.running.get_mut(&tx)
+            && saga.turned_back.is_some()
+        {
+            saga.answered.insert(from);
+            self.go_on(tx, cx);
+        }
+    }
+    // ANCHOR_END: coordinator
+
+    fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+        let Saga { client, key, order, .. } = self.running.remove(&tx).expect("it was running");
+        cx.cancel_timer(Timer::Resend(tx));
+        let decided = Decided { order: order.clone(), outcome: outcome.clone() };
+        self.decided.insert(key.clone(), decided);
+        cx.persist(Record::Decided { tx, key: key.clone(), order, outcome: outcome.clone() });
+        if let Some(client) = client {
+            cx.send(client, Msg::Answer { key, outcome });
+        }
+    }
+
+    fn begin(&mut self, tx: TxId, key: Key, order: Order, client: Option<NodeId>) {
+        let answered = BTreeSet::new();
+        self.running.insert(tx, Saga { client, key, order, answered, turned_back: None });
+    }
+
+    fn on_replay(&mut self, record: Record) {
+        match record {
+            Record::Begun { tx, key, order } => self.begin(tx, key, order, None),
+            Record::TurnedBack { tx, why } => {
+                self.running.get_mut(&tx).expect("begun before").turn_back(why);
+            }
+            Record::Decided { tx, key, order, outcome } => {
+                self.running.remove(&tx);
+                self.decided.insert(key, Decided { order, outcome });
+            }
+            other => shop::not_my_record(&other),
+        }
+    }
+
+    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+        self.start = start;
+        let running: Vec<TxId> = self.running.keys().copied().collect();
+        running.into_iter().for_each(|tx| self.go_on(tx, cx));
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
+            Msg::Applied { tx } => self.on_applied(from, tx, cx),
+            Msg::Refused { tx, why } => self.on_refused(tx, why, cx),
+            Msg::Undone { tx } => self.on_undone(from, tx, cx),
+            other => shop::not_for_me(&other),
+        }
+    }
+
+    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+        let Timer::Resend(tx) = timer else { unreachable!("sagas only say things again") };
+        self.go_on(*tx, cx);
+    }
+}
+
+impl Saga {
+    /// From now on everybody takes back: those who did their part, and those who did not, so that
+    /// they never will.
+    fn turn_back(&mut self, why: Refusal) {
+        self.answered.clear();
+        self.turned_back = Some(why);
+    }
+}
+
+impl Node for Coordinator {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Boot { start } => self.on_boot(start, cx),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => self.on_timeout(&timer, cx),
+            Input::Gone(_) => {}
+        }
+    }
+}
+
+/// Does each part once, and takes back once what it is told to.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant {
+    accounts: Accounts,
+    /// The barrier: for each attempt what was done, or nothing if it is taken back for good.
+    rows: BTreeMap<TxId, Option<Part>>,
+}
+
+impl Participant {
+    // ANCHOR: participant
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+        match self.rows.get(&tx) {
+            Some(Some(_)) => cx.send(from, Msg::Applied { tx }),
+            Some(None) => {}
+            None => match self.accounts.check(&part) {
+                Err(why) => cx.send(from, Msg::Refused { tx, why }),
+                Ok(()) => {
+                    self.apply(tx, part.clone());
+                    cx.persist(Record::Applied { tx, key, part });
+                    cx.send(from, Msg::Applied { tx });
+                }
+            },
+        }
+    }
+
+    fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if let Some(Some(part)) = self.rows.get(&tx)
+            && self.accounts.check(&inverse(part)).is_err()
+        {
+            // Somebody has spent it. Nothing to say: the coordinator asks again, and it may be back.
+            return;
+        }
+        if self.rows.get(&tx) != Some(&None) {
+            self.undo(tx);
+            cx.persist(Record::Undone { tx });
+        }
+        cx.send(from, Msg::Undone { tx });
+    }
+    // ANCHOR_END: participant
+
+    fn apply(&mut self, tx: TxId, part: Part) {
+        self.accounts.apply(&part);
+        self.rows.insert(tx, Some(part));
+    }
+
+    fn undo(&mut self, tx: TxId) {
+        if let Some(Some(part)) = self.rows.insert(tx, None) {
+            self.accounts.apply(&inverse(&part));
+        }
+    }
+
+    fn on_replay(&mut self, record: Record) {
+        match record {
+            Record::Applied { tx, part, .. } => self.apply(tx, part),
+            Record::Undone { tx } => self.undo(tx),
+            other => shop::not_my_record(&other),
+        }
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
+            Msg::Undo { tx } => self.on_undo(from, tx, cx),
+            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::not_for_me(&other),
+        }
+    }
+}
+
+/// The change that makes up for a change.
+fn inverse(part: &Part) -> Vec<Change> {
+    let back = |change: &Change| Change { account: change.account.clone(), by: -change.by };
+    part.iter().map(back).collect()
+}
+
+impl Node for Participant {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+        }
+    }
+}
+
+impl shop::Coordinator for Coordinator {
+    fn new() -> Self {
+        Self { start: 0, count: 0, running: Open::new(), decided: BTreeMap::new() }
+    }
+}
+
+impl shop::Part for Coordinator {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.running.keys().copied().collect()
+    }
+
+    fn line(&self) -> String {
+        let back = self.running.iter().filter(|(_, saga)| saga.turned_back.is_some());
+        let on = self.running.iter().filter(|(_, saga)| saga.turned_back.is_none());
+        let back = shop::list("takes back", back.map(|(tx, _)| tx));
+        shop::join([shop::list("runs", on.map(|(tx, _)| tx)), back])
+    }
+}
+
+impl shop::Participant for Participant {
+    fn new(accounts: Accounts) -> Self {
+        Self { accounts, rows: BTreeMap::new() }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        Vec::new()
+    }
+}
+
+impl shop::Part for Participant {
+    fn in_doubt(&self) -> Vec<TxId> {
+        Vec::new()
+    }
+
+    fn line(&self) -> String {
+        String::new()
+    }
+}
