@@ -70,13 +70,21 @@ impl Exercise {
             return Err(wrong("the exercise has no title", "start the file with `//! # Title`"));
         }
         if !(1..=3).contains(&exercise.stars) {
-            return Err(wrong("the exercise does not say how large it is", "add `//! stars: 1` to 3"));
+            return Err(wrong(
+                "the exercise does not say how large it is",
+                "add `//! stars: 1` to 3",
+            ));
         }
         if exercise.hints.len() != 3 {
-            return Err(wrong("an exercise has three hints", "add `//! hint 1: …` to `//! hint 3: …`"));
+            return Err(wrong(
+                "an exercise has three hints",
+                "add `//! hint 1: …` to `//! hint 3: …`",
+            ));
         }
-        let (begins, ends) =
-            (source.matches("// SOLUTION-BEGIN").count(), source.matches("// SOLUTION-END").count());
+        let (begins, ends) = (
+            source.matches("// SOLUTION-BEGIN").count(),
+            source.matches("// SOLUTION-END").count(),
+        );
         if begins == 0 || begins != ends {
             return Err(wrong(
                 "the solution is not marked",
@@ -167,7 +175,10 @@ pub fn find(ws: &Workspace, id: &str) -> Result<Exercise> {
     let all = all(ws)?;
     let known: Vec<String> = all.iter().map(|e| e.id.clone()).collect();
     all.into_iter().find(|e| e.id == id).ok_or_else(|| {
-        Trouble::new(format!("there is no exercise `{id}`"), format!("one of: {}", known.join(", ")))
+        Trouble::new(
+            format!("there is no exercise `{id}`"),
+            format!("one of: {}", known.join(", ")),
+        )
     })
 }
 
@@ -195,10 +206,21 @@ mod tests {
     #[test]
     fn starter_and_solution_come_from_one_file() {
         let e = Exercise::parse("ch02/both", "ch02/exercises/both.rs", FILE).unwrap();
-        assert!(e.starter().ends_with("fn ready(yes: u8) -> bool {\n    yes == 1\n}\n"), "{}", e.starter());
+        assert!(
+            e.starter().ends_with("fn ready(yes: u8) -> bool {\n    yes == 1\n}\n"),
+            "{}",
+            e.starter()
+        );
         assert!(!e.starter().contains("hint"));
-        assert!(e.solution().ends_with("fn ready(yes: u8) -> bool {\n    yes == 2\n}\n"), "{}", e.solution());
-        assert_eq!((e.stars, e.hints.len(), e.copy().as_str()), (2, 3, "ch02/exercises/work/both.rs"));
+        assert!(
+            e.solution().ends_with("fn ready(yes: u8) -> bool {\n    yes == 2\n}\n"),
+            "{}",
+            e.solution()
+        );
+        assert_eq!(
+            (e.stars, e.hints.len(), e.copy().as_str()),
+            (2, 3, "ch02/exercises/work/both.rs")
+        );
     }
 
     #[test]

@@ -69,7 +69,8 @@ fn greet(ws: &Workspace, url: &str, out: &mut dyn Write) -> Result<()> {
     say(out, "  Start there, at the top; Ctrl-C stops the server.\n")?;
     say(out, "  In a second terminal:")?;
     let first = ws.step_names().into_iter().next().unwrap_or_else(|| "ch02/step1".into());
-    let commands = ["cargo first".into(), format!("cargo guide find {first}"), "cargo guide list".into()];
+    let commands =
+        ["cargo first".into(), format!("cargo guide find {first}"), "cargo guide list".into()];
     next(out, &commands)?;
     out.flush().map_err(|e| Trouble::new(format!("cannot print: {e}"), ""))
 }
@@ -99,7 +100,6 @@ fn browse(url: &str) {
 }
 
 /// The server: `/api/call`, and the files of the built book.
-#[must_use]
 pub fn router(ws: Workspace, site: PathBuf) -> Router {
     Router::new()
         .route("/api/call", post(call))
@@ -111,8 +111,10 @@ pub fn router(ws: Workspace, site: PathBuf) -> Router {
 async fn call(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     // An exploration takes its time; other requests must not wait for it.
     let work = tokio::task::spawn_blocking(move || answer(&shared.ws, &body));
-    let answer = work.await.unwrap_or_else(|e| json!({ "error": format!("the exhibit failed: {e}") }));
-    let status = if answer.get("error").is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let answer =
+        work.await.unwrap_or_else(|e| json!({ "error": format!("the exhibit failed: {e}") }));
+    let status =
+        if answer.get("error").is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     (status, [(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }
 
@@ -155,7 +157,8 @@ async fn file(State(shared): State<Arc<Shared>>, uri: Uri) -> Response {
     let Some(path) = inside(&shared.site, uri.path()) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let bytes = tokio::task::spawn_blocking(move || std::fs::read(&path).map(|b| (b, kind(&path)))).await;
+    let bytes =
+        tokio::task::spawn_blocking(move || std::fs::read(&path).map(|b| (b, kind(&path)))).await;
     match bytes {
         Ok(Ok((bytes, kind))) => {
             let headers = [

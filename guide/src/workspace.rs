@@ -44,7 +44,10 @@ impl Workspace {
     /// The file is not there or is not text.
     pub fn read(&self, path: &str) -> Result<String> {
         std::fs::read_to_string(self.root.join(path)).map_err(|e| {
-            Trouble::new(format!("cannot read {path}: {e}"), "check the path; it counts from the root of the workspace")
+            Trouble::new(
+                format!("cannot read {path}: {e}"),
+                "check the path; it counts from the root of the workspace",
+            )
         })
     }
 
@@ -55,8 +58,9 @@ impl Workspace {
     pub fn write(&self, path: &str, text: &str) -> Result<()> {
         let full = self.root.join(path);
         let made = full.parent().map_or(Ok(()), std::fs::create_dir_all);
-        made.and_then(|()| std::fs::write(&full, text))
-            .map_err(|e| Trouble::new(format!("cannot write {path}: {e}"), "check the folder's permissions"))
+        made.and_then(|()| std::fs::write(&full, text)).map_err(|e| {
+            Trouble::new(format!("cannot write {path}: {e}"), "check the folder's permissions")
+        })
     }
 
     /// A chapter by its id, such as `ch02`.
@@ -66,7 +70,10 @@ impl Workspace {
     pub fn chapter(&self, id: &str) -> Result<&'static dyn Chapter> {
         self.chapters.iter().find(|c| c.id() == id).copied().ok_or_else(|| {
             let known: Vec<&str> = self.chapters.iter().map(|c| c.id()).collect();
-            Trouble::new(format!("there is no chapter `{id}`"), format!("one of: {}", known.join(", ")))
+            Trouble::new(
+                format!("there is no chapter `{id}`"),
+                format!("one of: {}", known.join(", ")),
+            )
         })
     }
 
@@ -77,7 +84,10 @@ impl Workspace {
     pub fn step(&self, name: &str) -> Result<(&'static dyn Chapter, StepInfo)> {
         let Some((chapter, step)) = name.split_once('/') else {
             let known = self.step_names().join(", ");
-            return Err(Trouble::new(format!("`{name}` does not name a step"), format!("one of: {known}")));
+            return Err(Trouble::new(
+                format!("`{name}` does not name a step"),
+                format!("one of: {known}"),
+            ));
         };
         let chapter = self.chapter(chapter)?;
         let found = chapter.steps().into_iter().find(|s| s.id == step || s.module == step);

@@ -236,7 +236,7 @@ function numbers(text) {
 }
 
 function emphasised(text) {
-    return text.split("*").map((part, i) => (i % 2 ? make("em", "", part) : document.createTextNode(part)));
+    return text.split(/[*`]/).map((part, i) => (i % 2 ? make("em", "", part) : document.createTextNode(part)));
 }
 
 function make(tag, name = "", text = "") {

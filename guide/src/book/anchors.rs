@@ -23,7 +23,9 @@ pub fn part(source: &str, file: &str, anchor: &str) -> Result<Vec<String>> {
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
             return Err(Trouble::new(
                 format!("{file} has no anchor `{anchor}`"),
-                format!("add // ANCHOR: {anchor} … // ANCHOR_END: {anchor}; anchors there: {known}"),
+                format!(
+                    "add // ANCHOR: {anchor} … // ANCHOR_END: {anchor}; anchors there: {known}"
+                ),
             ));
         }
         ([_], []) => {
@@ -74,7 +76,9 @@ pub fn unpaired(source: &str) -> Vec<(usize, String)> {
             bad.push((i + 1, format!("anchor `{name}` is closed but was not open")));
         }
     }
-    bad.extend(open.into_iter().map(|(name, line)| (line, format!("anchor `{name}` is never closed"))));
+    bad.extend(
+        open.into_iter().map(|(name, line)| (line, format!("anchor `{name}` is never closed"))),
+    );
     bad
 }
 

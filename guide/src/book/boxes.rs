@@ -58,7 +58,10 @@ fn answers(body: &[&str]) -> Result<Vec<Answer>> {
 fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> Result<String> {
     d.only(&[])?;
     let asked = d.text.clone().ok_or_else(|| {
-        Trouble::new(format!("a {name} asks nothing"), format!("write {{{{#{name} \"the question?\"}}}}"))
+        Trouble::new(
+            format!("a {name} asks nothing"),
+            format!("write {{{{#{name} \"the question?\"}}}}"),
+        )
     })?;
     let answers = answers(body)?;
     let wanted = if name == "predict" { 3..=3 } else { 2..=5 };
@@ -83,7 +86,7 @@ fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> R
         x.inline(&asked)?
     );
     for answer in answers {
-        let verdict = if answer.right { ("right", "Yes.") } else { ("wrong", "No.") };
+        let verdict = if answer.right { ("is-right", "Yes.") } else { ("is-wrong", "No.") };
         let mut because = String::new();
         for line in &answer.because {
             let _ = writeln!(because, "{}", x.inline(line)?);
@@ -162,7 +165,8 @@ fn html(text: &str) -> String {
             continue;
         }
         for (j, piece) in part.split('*').enumerate() {
-            let _ = if j % 2 == 1 { write!(out, "<em>{piece}</em>") } else { write!(out, "{piece}") };
+            let _ =
+                if j % 2 == 1 { write!(out, "<em>{piece}</em>") } else { write!(out, "{piece}") };
         }
     }
     out

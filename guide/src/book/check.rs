@@ -89,7 +89,8 @@ fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, re
         let minutes = page::minutes(words, listings, figures);
         let budget = meta.kind.budget();
         let of = budget.map_or_else(|| "–".to_string(), |b| b.to_string());
-        let _ = writeln!(report.table, "{words:>6} {of:>6} {minutes:>4} {figures:>4}  {}", page.path);
+        let _ =
+            writeln!(report.table, "{words:>6} {of:>6} {minutes:>4} {figures:>4}  {}", page.path);
         if let Some(most) = budget.filter(|most| words > *most) {
             report.errors.push(Trouble::at(
                 page.place(1),
@@ -104,7 +105,10 @@ fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, re
         }
     }
     for (chapter, (words, minutes)) in main {
-        let _ = writeln!(report.table, "{words:>6} {MAIN_PATH:>6} {minutes:>4}       {chapter}: its main path");
+        let _ = writeln!(
+            report.table,
+            "{words:>6} {MAIN_PATH:>6} {minutes:>4}       {chapter}: its main path"
+        );
         if words > MAIN_PATH {
             report.errors.push(Trouble::new(
                 format!("the main path of {chapter} has {words} words, the budget is {MAIN_PATH}"),
@@ -135,7 +139,8 @@ fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) 
         need(has(Kind::BreakIt, Some(id), None), format!("kind=breakit chapter={id}"));
         need(has(Kind::Card, Some(id), None), format!("kind=card chapter={id}"));
         for step in chapter.steps() {
-            let told = has(Kind::Step, Some(id), Some(step.id)) || has(Kind::Deeper, Some(id), Some(step.id));
+            let told = has(Kind::Step, Some(id), Some(step.id))
+                || has(Kind::Deeper, Some(id), Some(step.id));
             need(told, format!("kind=step chapter={id} step={}", step.id));
         }
     }
@@ -150,11 +155,19 @@ fn sources(ws: &Workspace, used: &UsedAnchors, report: &mut Report) -> Result<()
     for file in files {
         let Ok(text) = ws.read(&file) else { continue };
         for (line, what) in anchors::unpaired(&text) {
-            report.errors.push(Trouble::at(format!("{file}:{line}"), what, "open once, close once"));
+            report.errors.push(Trouble::at(
+                format!("{file}:{line}"),
+                what,
+                "open once, close once",
+            ));
         }
         let none = BTreeSet::new();
         for name in anchors::names(&text).difference(used.get(&file).unwrap_or(&none)) {
-            report.warnings.push(Trouble::at(&file, format!("no page shows the anchor `{name}`"), ""));
+            report.warnings.push(Trouble::at(
+                &file,
+                format!("no page shows the anchor `{name}`"),
+                "",
+            ));
         }
     }
     Ok(())

@@ -24,7 +24,10 @@ impl Directive {
         let inside = line.trim().strip_prefix("{{#")?;
         let Some(inside) = inside.strip_suffix("}}") else {
             return (!inside.contains("}}")).then(|| {
-                Err(Trouble::new("a directive that does not end", "close it with }} on the same line"))
+                Err(Trouble::new(
+                    "a directive that does not end",
+                    "close it with }} on the same line",
+                ))
             });
         };
         if inside.contains("{{#") {
@@ -33,7 +36,12 @@ impl Directive {
         // A number may stand alone on a line too; its name is not a key.
         if let Some(key) = inside.strip_prefix("num ") {
             let args = BTreeMap::from([("key".to_string(), key.trim().to_string())]);
-            return Some(Ok(Self { name: "num".into(), args, text: None, source: line.trim().into() }));
+            return Some(Ok(Self {
+                name: "num".into(),
+                args,
+                text: None,
+                source: line.trim().into(),
+            }));
         }
         Some(Self::parse_inside(inside).map(|d| Self { source: line.trim().to_string(), ..d }))
     }

@@ -100,7 +100,10 @@ impl<'a> Expander<'a> {
         if boxes::is_block(&d.name) {
             let close = format!("{{{{/{}}}}}", d.name);
             let used = rest.iter().position(|l| l.trim() == close).ok_or_else(|| {
-                Trouble::new(format!("this {} is never closed", d.name), format!("close it with {close}"))
+                Trouble::new(
+                    format!("this {} is never closed", d.name),
+                    format!("close it with {close}"),
+                )
             })?;
             return Ok((boxes::block(self, d, &rest[..used])?, used + 1));
         }
@@ -153,7 +156,8 @@ impl<'a> Expander<'a> {
             "Listing" => self.shown.0 += 1,
             _ => self.shown.1 += 1,
         }
-        let digits = chapter.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0');
+        let digits =
+            chapter.trim_start_matches(|c: char| !c.is_ascii_digit()).trim_start_matches('0');
         let label = if digits.is_empty() { format!("{n}") } else { format!("{digits}-{n}") };
         let id = format!("{}-{label}", what.to_lowercase());
         (format!("{what} {label}"), id)

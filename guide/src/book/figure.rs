@@ -54,7 +54,10 @@ pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     let numbers: std::result::Result<Vec<u32>, _> =
         path.split(',').filter(|p| !p.trim().is_empty()).map(|p| p.trim().parse()).collect();
     let numbers = numbers.map_err(|_| {
-        Trouble::new(format!("`{path}` is not a path"), "write the choices' numbers, such as path=0,3,1")
+        Trouble::new(
+            format!("`{path}` is not a path"),
+            "write the choices' numbers, such as path=0,3,1",
+        )
     })?;
     let path: Vec<String> = numbers.iter().map(u32::to_string).collect();
     let log = load(x, d.need("run")?)?;

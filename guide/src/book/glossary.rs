@@ -19,8 +19,7 @@ pub struct Glossary {
 impl Glossary {
     pub(super) fn of(pages: &[Page], troubles: &mut Vec<Trouble>) -> Self {
         let mut glossary = Self::default();
-        let is_glossary =
-            |p: &&Page| Meta::parse(&p.text).is_ok_and(|m| m.kind == Kind::Glossary);
+        let is_glossary = |p: &&Page| Meta::parse(&p.text).is_ok_and(|m| m.kind == Kind::Glossary);
         let Some(page) = pages.iter().find(is_glossary) else { return glossary };
         glossary.page = Some(page.path.clone());
         let lines: Vec<&str> = page.text.lines().collect();
@@ -32,7 +31,11 @@ impl Glossary {
             }
             let term = line.trim().to_string();
             if glossary.terms.insert(key(&term), slug(&term)).is_some() {
-                troubles.push(Trouble::at(page.place(i + 1), format!("`{term}` is defined twice"), "keep one"));
+                troubles.push(Trouble::at(
+                    page.place(i + 1),
+                    format!("`{term}` is defined twice"),
+                    "keep one",
+                ));
             }
         }
         glossary

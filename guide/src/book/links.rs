@@ -38,7 +38,8 @@ fn wrong(site: &Path, from: &Path, link: &str, pages: &BTreeMap<PathBuf, Html>) 
         return None;
     }
     if let Some(loaded) = link.strip_prefix("load ") {
-        let other = loaded.starts_with("http:") || loaded.starts_with("https:") || loaded.starts_with("//");
+        let other =
+            loaded.starts_with("http:") || loaded.starts_with("https:") || loaded.starts_with("//");
         if other {
             return Some(format!("loads {loaded} from another origin"));
         }
@@ -64,7 +65,8 @@ fn wrong(site: &Path, from: &Path, link: &str, pages: &BTreeMap<PathBuf, Html>) 
     let known = pages.get(&target)?;
     // `#breakit=…` reopens a state of an exhibit; it names no place.
     let names_place = !fragment.is_empty() && !fragment.contains('=');
-    (names_place && !known.ids.contains(&decode(fragment))).then(|| format!("link to {link}: no such heading"))
+    (names_place && !known.ids.contains(&decode(fragment)))
+        .then(|| format!("link to {link}: no such heading"))
 }
 
 fn collect(folder: &Path, pages: &mut BTreeMap<PathBuf, Html>) {

@@ -55,7 +55,10 @@ fn part(x: &mut Expander<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {
     let lines = anchors::part(&source, file, anchor)?;
     if lines.len() > MOST_LINES {
         return Err(Trouble::new(
-            format!("{file}: `{anchor}` has {} lines, a listing may have {MOST_LINES}", lines.len()),
+            format!(
+                "{file}: `{anchor}` has {} lines, a listing may have {MOST_LINES}",
+                lines.len()
+            ),
             "show one function, or move the anchor closer to the point",
         ));
     }
@@ -83,7 +86,10 @@ pub fn diff(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         let (_, info) = x.ws.step(&format!("{chapter}/{step}"))?;
         let has = |f: &&&str| x.ws.read(f).is_ok_and(|t| anchors::names(&t).contains(anchor));
         let file = *info.files.iter().find(has).or(info.files.first()).ok_or_else(|| {
-            Trouble::new(format!("{chapter}/{step} names no source file"), "add it to the step's files")
+            Trouble::new(
+                format!("{chapter}/{step} names no source file"),
+                "add it to the step's files",
+            )
         })?;
         Ok((file.to_string(), part(x, file, anchor)?))
     };

@@ -80,8 +80,9 @@ fn pages_of(book: &Book) -> Vec<Page> {
 }
 
 fn load(ws: &Workspace) -> Result<MDBook> {
-    MDBook::load(ws.root.join("book"))
-        .map_err(|e| Trouble::new(format!("the book cannot be loaded: {e:#}"), "check book.toml and SUMMARY.md"))
+    MDBook::load(ws.root.join("book")).map_err(|e| {
+        Trouble::new(format!("the book cannot be loaded: {e:#}"), "check book.toml and SUMMARY.md")
+    })
 }
 
 /// The pages in reading order, as they were written.
@@ -107,10 +108,15 @@ pub fn build(ws: &Workspace, into: &Path) -> Result<()> {
 ///
 /// # Errors
 /// The input is not a book, or a directive could not be replaced.
-pub fn preprocess(ws: &Workspace, input: &mut dyn std::io::Read, output: &mut dyn std::io::Write) -> Result<()> {
+pub fn preprocess(
+    ws: &Workspace,
+    input: &mut dyn std::io::Read,
+    output: &mut dyn std::io::Write,
+) -> Result<()> {
     let wrong = |e: mdbook_preprocessor::errors::Error| Trouble::new(format!("{e:#}"), "");
     let (context, book) = mdbook_preprocessor::parse_input(input).map_err(wrong)?;
     let book = Guide { ws: ws.clone() }.run(&context, book).map_err(wrong)?;
-    serde_json::to_writer(output, &book)
-        .map_err(|e| Trouble::new(format!("cannot answer mdbook: {e}"), "run it through `mdbook build book`"))
+    serde_json::to_writer(output, &book).map_err(|e| {
+        Trouble::new(format!("cannot answer mdbook: {e}"), "run it through `mdbook build book`")
+    })
 }

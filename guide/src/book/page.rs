@@ -120,9 +120,11 @@ pub fn words(text: &str) -> usize {
             continue;
         }
         let prose = match Directive::parse(line) {
-            Some(Ok(d)) => {
-                [d.text.as_deref(), d.get("caption")].into_iter().flatten().collect::<Vec<_>>().join(" ")
-            }
+            Some(Ok(d)) => [d.text.as_deref(), d.get("caption")]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" "),
             Some(Err(_)) => String::new(),
             None => without_tags(line),
         };

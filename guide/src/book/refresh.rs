@@ -25,13 +25,19 @@ pub fn from_chapters(ws: &Workspace) -> Result<Generated> {
         for (name, log) in chapter.figures() {
             let name = name.strip_prefix(&format!("{id}/")).unwrap_or(name);
             if files.insert(run_file(&format!("{id}/{name}")), log.to_json_lines()).is_some() {
-                return Err(Trouble::new(format!("{id} has two figures named {name}"), "rename one"));
+                return Err(Trouble::new(
+                    format!("{id} has two figures named {name}"),
+                    "rename one",
+                ));
             }
         }
         for (name, value) in chapter.numbers() {
             let name = name.strip_prefix(&format!("{id}.")).unwrap_or(&name).to_string();
             if numbers.insert(format!("{id}.{name}"), value).is_some() {
-                return Err(Trouble::new(format!("{id} has two numbers named {name}"), "rename one"));
+                return Err(Trouble::new(
+                    format!("{id} has two numbers named {name}"),
+                    "rename one",
+                ));
             }
         }
         files.insert(matrix_file(id), pretty(&KeptMatrix::from(chapter.matrix())));
@@ -71,14 +77,20 @@ pub fn outputs_of_programs(ws: &Workspace) -> Result<Generated> {
             continue;
         }
         let Some(args) = command.strip_prefix("cargo ") else {
-            return Err(Trouble::at(file, format!("`{command}` is not a cargo command"), "wrap it in one"));
+            return Err(Trouble::at(
+                file,
+                format!("`{command}` is not a cargo command"),
+                "wrap it in one",
+            ));
         };
         let done = std::process::Command::new("cargo")
             .args(args.split_whitespace())
             .current_dir(&ws.root)
             .env("CARGO_TERM_QUIET", "true")
             .output()
-            .map_err(|e| Trouble::at(&file, format!("cannot run `{command}`: {e}"), "is cargo on the PATH?"))?;
+            .map_err(|e| {
+                Trouble::at(&file, format!("cannot run `{command}`: {e}"), "is cargo on the PATH?")
+            })?;
         let printed = String::from_utf8_lossy(&done.stdout);
         files.insert(file, format!("$ {command}\n{}", normal(ws, &printed)));
     }
@@ -96,7 +108,11 @@ fn commands(ws: &Workspace) -> Result<Vec<(String, String)>> {
         let first = text.lines().next().unwrap_or("");
         match first.strip_prefix("$ ") {
             Some(command) => Ok((file, command.trim().to_string())),
-            None => Err(Trouble::at(file, "the first line is not a command", "start it with `$ cargo guide …`")),
+            None => Err(Trouble::at(
+                file,
+                "the first line is not a command",
+                "start it with `$ cargo guide …`",
+            )),
         }
     };
     files.into_iter().map(read).collect()

@@ -43,7 +43,10 @@ pub fn output(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         ));
     };
     if printed.trim().is_empty() {
-        return Err(Trouble::new(format!("{file} holds no output yet"), "run `cargo guide book refresh`"));
+        return Err(Trouble::new(
+            format!("{file} holds no output yet"),
+            "run `cargo guide book refresh`",
+        ));
     }
     let caption = match d.get("caption") {
         Some(caption) => format!("<figcaption>\n\n{}\n\n</figcaption>", x.inline(caption)?),
@@ -122,7 +125,9 @@ pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     d.only(&["chapter"])?;
     let file = matrix_file(d.need("chapter")?);
     let kept: KeptMatrix = parse(&file, &x.generated(&file)?)?;
-    let mut out = String::from("<div class=\"table-wrapper\"><table class=\"matrix\"><thead><tr><th>step</th>");
+    let mut out = String::from(
+        "<div class=\"table-wrapper\"><table class=\"matrix\"><thead><tr><th>step</th>",
+    );
     for fault in &kept.faults {
         let _ = write!(out, "<th>{}</th>", escape(fault));
     }
@@ -131,7 +136,11 @@ pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         let number = row.step.trim_start_matches("step");
         let _ = write!(out, "<tr><th scope=\"row\"><b>{number}</b> {}</th>", escape(&row.title));
         for cell in &row.cells {
-            let why = if cell.why.is_empty() { String::new() } else { format!("<p>{}</p>", escape(&cell.why)) };
+            let why = if cell.why.is_empty() {
+                String::new()
+            } else {
+                format!("<p>{}</p>", escape(&cell.why))
+            };
             let _ = write!(
                 out,
                 "<td class=\"v-{0}\"><details><summary>{1} {0}</summary>{why}<code>{2}</code></details></td>",
@@ -167,14 +176,18 @@ pub fn measured(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     let file = format!("book/data/measured/{}.json", d.need("name")?);
     x.used_files.insert(file.clone());
     let m: Measured = parse(&file, &x.ws.read(&file)?)?;
-    let mut out = String::from("<div class=\"table-wrapper\"><table class=\"measured\"><thead><tr>");
+    let mut out =
+        String::from("<div class=\"table-wrapper\"><table class=\"measured\"><thead><tr>");
     for column in &m.columns {
         let _ = write!(out, "<th>{}</th>", escape(column));
     }
     out.push_str("</tr></thead><tbody>");
     for row in &m.rows {
         if row.len() != m.columns.len() {
-            return Err(Trouble::new(format!("{file}: a row has {} cells", row.len()), "one a column"));
+            return Err(Trouble::new(
+                format!("{file}: a row has {} cells", row.len()),
+                "one a column",
+            ));
         }
         out.push_str("<tr>");
         for cell in row {
@@ -233,6 +246,7 @@ fn number(ws: &Workspace, key: &str) -> Result<String> {
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(file: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text)
-        .map_err(|e| Trouble::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`"))
+    serde_json::from_str(text).map_err(|e| {
+        Trouble::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`")
+    })
 }

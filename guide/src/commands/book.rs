@@ -49,8 +49,9 @@ pub fn refresh(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
     changed += write(ws, &refresh::outputs(ws)?, out)?;
     changed += write(ws, &refresh::outputs_of_programs(ws)?, out)?;
     for orphan in orphans(ws)? {
-        std::fs::remove_file(ws.root.join(&orphan))
-            .map_err(|e| Trouble::at(&orphan, format!("cannot be removed: {e}"), "remove it by hand"))?;
+        std::fs::remove_file(ws.root.join(&orphan)).map_err(|e| {
+            Trouble::at(&orphan, format!("cannot be removed: {e}"), "remove it by hand")
+        })?;
         say(out, &format!("removed  {orphan}"))?;
         changed += 1;
     }

@@ -13,7 +13,13 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 /// An unknown step or an unreadable file.
-pub fn diff(ws: &Workspace, chapter: &str, from: &str, to: &str, out: &mut dyn Write) -> Result<bool> {
+pub fn diff(
+    ws: &Workspace,
+    chapter: &str,
+    from: &str,
+    to: &str,
+    out: &mut dyn Write,
+) -> Result<bool> {
     let (chapter, old) = ws.step(&format!("{chapter}/{from}"))?;
     let (_, new) = ws.step(&format!("{}/{to}", chapter.id()))?;
     let (before, after) = (source(ws, &old)?, source(ws, &new)?);

@@ -15,9 +15,27 @@ struct Engine {
 }
 
 const ENGINES: &[Engine] = &[
-    Engine { program: "haproxy", used: "chapter 1, the balancer", debian: "haproxy", brew: "haproxy", also: &[] },
-    Engine { program: "nginx", used: "chapter 1, the balancer", debian: "nginx-light", brew: "nginx", also: &[] },
-    Engine { program: "redis-server", used: "chapter 1, the session store", debian: "redis-server", brew: "redis", also: &[] },
+    Engine {
+        program: "haproxy",
+        used: "chapter 1, the balancer",
+        debian: "haproxy",
+        brew: "haproxy",
+        also: &[],
+    },
+    Engine {
+        program: "nginx",
+        used: "chapter 1, the balancer",
+        debian: "nginx-light",
+        brew: "nginx",
+        also: &[],
+    },
+    Engine {
+        program: "redis-server",
+        used: "chapter 1, the session store",
+        debian: "redis-server",
+        brew: "redis",
+        also: &[],
+    },
     Engine {
         program: "postgres",
         used: "chapter 2, PREPARE TRANSACTION",
@@ -25,7 +43,13 @@ const ENGINES: &[Engine] = &[
         brew: "postgresql",
         also: &["/usr/lib/postgresql"],
     },
-    Engine { program: "etcd", used: "chapter 3, consensus", debian: "etcd-server etcd-client", brew: "etcd", also: &[] },
+    Engine {
+        program: "etcd",
+        used: "chapter 3, consensus",
+        debian: "etcd-server etcd-client",
+        brew: "etcd",
+        also: &[],
+    },
     Engine {
         program: "chromium",
         used: "tests of the book's pages",
@@ -40,12 +64,18 @@ const ENGINES: &[Engine] = &[
 /// # Errors
 /// Nobody reads the output.
 pub fn doctor(out: &mut dyn Write) -> Result<bool> {
-    say(out, "The book and the chapters need none of these. Side-by-side runs and their tests do.\n")?;
+    say(
+        out,
+        "The book and the chapters need none of these. Side-by-side runs and their tests do.\n",
+    )?;
     let mut missing = Vec::new();
     for engine in ENGINES {
         match find(engine) {
             Some(path) => {
-                say(out, &format!("  ✓ {:<13} {}  ({})", engine.program, path.display(), engine.used))?;
+                say(
+                    out,
+                    &format!("  ✓ {:<13} {}  ({})", engine.program, path.display(), engine.used),
+                )?;
             }
             None => {
                 say(out, &format!("  – {:<13} not found  ({})", engine.program, engine.used))?;

@@ -33,7 +33,9 @@ pub fn start(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
     if ws.root.join(&copy).exists() {
         return Err(Trouble::new(
             format!("you have started {id} already: {copy}"),
-            format!("go on there, or remove the file to start over; `cargo guide exercise check {id}` judges it"),
+            format!(
+                "go on there, or remove the file to start over; `cargo guide exercise check {id}` judges it"
+            ),
         ));
     }
     ws.write(&copy, &e.starter())?;
@@ -42,7 +44,10 @@ pub fn start(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
         say(out, line)?;
     }
     say(out, &format!("\nyours: {copy}"))?;
-    next(out, &[format!("cargo guide exercise check {id}"), format!("cargo guide exercise hint {id}")])?;
+    next(
+        out,
+        &[format!("cargo guide exercise check {id}"), format!("cargo guide exercise hint {id}")],
+    )?;
     Ok(true)
 }
 
@@ -53,7 +58,10 @@ pub fn start(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
 pub fn check(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
     let e = exercise::find(ws, id)?;
     let source = ws.read(&e.copy()).map_err(|_| {
-        Trouble::new(format!("you have not started {id}"), format!("cargo guide exercise start {id}"))
+        Trouble::new(
+            format!("you have not started {id}"),
+            format!("cargo guide exercise start {id}"),
+        )
     })?;
     let answer = Answer { name: id.into(), chapter: chapter_of(&e).into(), source };
     let verdicts = judge::judge(ws, &[answer])?;
@@ -81,7 +89,10 @@ pub fn hint(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
     }
     ws.write(&file, &now.to_string())?;
     let after = if now < e.hints.len() { "hint" } else { "solution" };
-    next(out, &[format!("cargo guide exercise check {id}"), format!("cargo guide exercise {after} {id}")])?;
+    next(
+        out,
+        &[format!("cargo guide exercise check {id}"), format!("cargo guide exercise {after} {id}")],
+    )?;
     Ok(true)
 }
 

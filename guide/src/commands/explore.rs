@@ -56,7 +56,7 @@ pub fn matrix(ws: &Workspace, chapter: Option<&str>, out: &mut dyn Write) -> Res
         say(out, &format!("{}  {}", chapter.id(), chapter.question()))?;
         let wide = matrix.rows.iter().map(|r| r.title.chars().count()).max().unwrap_or(0);
         let heads: String = matrix.faults.iter().map(|f| format!("  {f:<11}")).collect();
-        say(out, &format!("  {:<8}{:<wide$}{heads}", "", "").trim_end().to_string())?;
+        say(out, format!("  {:<8}{:<wide$}{heads}", "", "").trim_end())?;
         for row in &matrix.rows {
             let mut line = format!("  {:<8}{:<wide$}", row.step, row.title);
             for cell in &row.cells {

@@ -15,7 +15,13 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 /// An unknown step, or a page that cannot be written.
-pub fn run(ws: &Workspace, name: &str, seed: u64, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+pub fn run(
+    ws: &Workspace,
+    name: &str,
+    seed: u64,
+    html: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<bool> {
     let (chapter, step) = ws.step(name)?;
     let log = chapter.run(step.id, seed).ok_or_else(|| cannot(name, "be simulated"))?;
     say(out, text::render(&log).trim_end())?;
@@ -37,11 +43,13 @@ pub fn run(ws: &Workspace, name: &str, seed: u64, html: Option<&Path>, out: &mut
 /// An unknown step or an unreadable script.
 pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> Result<bool> {
     let (chapter, step) = ws.step(name)?;
-    let source = std::fs::read_to_string(file)
-        .map_err(|e| Trouble::new(format!("cannot read {}: {e}", file.display()), "check the path"))?;
+    let source = std::fs::read_to_string(file).map_err(|e| {
+        Trouble::new(format!("cannot read {}: {e}", file.display()), "check the path")
+    })?;
     let played = chapter.script(step.id, &source).ok_or_else(|| cannot(name, "play scripts"))?;
-    let printed =
-        played.map_err(|why| Trouble::at(file.display().to_string(), why, "see the scenarios of the chapter"))?;
+    let printed = played.map_err(|why| {
+        Trouble::at(file.display().to_string(), why, "see the scenarios of the chapter")
+    })?;
     say(out, printed.trim_end())?;
     next(out, &[format!("cargo guide explore {name}")])?;
     Ok(true)
@@ -51,9 +59,17 @@ pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> R
 ///
 /// # Errors
 /// An unknown step, or a page that cannot be written.
-pub fn find(ws: &Workspace, name: &str, seeds: u64, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+pub fn find(
+    ws: &Workspace,
+    name: &str,
+    seeds: u64,
+    html: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<bool> {
     let (chapter, step) = ws.step(name)?;
-    let found = chapter.find(step.id, 1..seeds.saturating_add(1)).ok_or_else(|| cannot(name, "be searched"))?;
+    let found = chapter
+        .find(step.id, 1..seeds.saturating_add(1))
+        .ok_or_else(|| cannot(name, "be searched"))?;
     let Some(broken) = found.counterexample else {
         say(out, &format!("{} seeds, and none of them breaks {name}", found.tried))?;
         say(out, "seeds prove nothing; every order of events does:")?;
@@ -76,12 +92,18 @@ pub fn find(ws: &Workspace, name: &str, seeds: u64, html: Option<&Path>, out: &m
 ///
 /// # Errors
 /// An unreadable log, or one of no chapter we have.
-pub fn replay(ws: &Workspace, file: &Path, html: Option<&Path>, out: &mut dyn Write) -> Result<bool> {
+pub fn replay(
+    ws: &Workspace,
+    file: &Path,
+    html: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<bool> {
     let place = file.display().to_string();
     let source = std::fs::read_to_string(file)
         .map_err(|e| Trouble::new(format!("cannot read {place}: {e}"), "check the path"))?;
-    let log = Log::from_json_lines(&source)
-        .map_err(|e| Trouble::at(&place, e.to_string(), "the book's appendix documents the format"))?;
+    let log = Log::from_json_lines(&source).map_err(|e| {
+        Trouble::at(&place, e.to_string(), "the book's appendix documents the format")
+    })?;
     let id = log.header.title.split(['/', ' ']).next().unwrap_or("");
     let chapter = ws.chapter(id).map_err(|t| t.or_at(&place))?;
     match chapter.replay(&log) {
@@ -111,7 +133,8 @@ fn cannot(name: &str, what: &str) -> Trouble {
 
 fn page(log: &Log, html: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     let Some(file) = html else { return Ok(()) };
-    std::fs::write(file, export::page(log))
-        .map_err(|e| Trouble::new(format!("cannot write {}: {e}", file.display()), "choose another place"))?;
+    std::fs::write(file, export::page(log)).map_err(|e| {
+        Trouble::new(format!("cannot write {}: {e}", file.display()), "choose another place")
+    })?;
     say(out, &format!("\npicture: {}", file.display()))
 }

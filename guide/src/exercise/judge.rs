@@ -70,7 +70,10 @@ fn verdict(line: &str) -> Option<Verdict> {
 
 fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
     let disk = |e: std::io::Error| {
-        Trouble::new(format!("cannot write {}: {e}", folder.display()), "check the folder's permissions")
+        Trouble::new(
+            format!("cannot write {}: {e}", folder.display()),
+            "check the folder's permissions",
+        )
     };
     std::fs::create_dir_all(folder.join("src")).map_err(disk)?;
     let mut main = String::from(MAIN);
@@ -80,7 +83,8 @@ fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
         let _ = writeln!(main, "#[allow(dead_code, unused)]\nmod answer{i};");
         let _ = writeln!(calls, "    tell({:?}, answer{i}::check);", answer.name);
     }
-    let _ = write!(main, "\nfn main() {{\n    std::panic::set_hook(Box::new(|_| {{}}));\n{calls}}}\n");
+    let _ =
+        write!(main, "\nfn main() {{\n    std::panic::set_hook(Box::new(|_| {{}}));\n{calls}}}\n");
     keep(&folder.join("src/main.rs"), &main).map_err(disk)?;
     keep(&folder.join("Cargo.toml"), &manifest(ws, answers)?).map_err(disk)?;
     // The same versions as the workspace's, and no question to a registry.
@@ -111,10 +115,8 @@ fn manifest(ws: &Workspace, answers: &[Answer]) -> Result<String> {
     let _ = writeln!(text, "[dependencies]\nserde_json = \"1\"\nlab = {{ path = \"{root}/lab\" }}");
     for id in chapters {
         let folder = ws.chapter(id)?.folder();
-        let _ = writeln!(
-            text,
-            "{folder} = {{ path = \"{root}/{folder}\", default-features = false }}"
-        );
+        let _ =
+            writeln!(text, "{folder} = {{ path = \"{root}/{folder}\", default-features = false }}");
     }
     Ok(text)
 }

@@ -1,0 +1,194 @@
+//! The pages in a real browser. Needs Chromium and its driver; without them these tests fail and
+//! say how to install them.
+
+mod driver;
+
+use guide::book;
+use guide::workspace::Workspace;
+use serde_json::{Value, json};
+
+use self::driver::{Browser, Options};
+use crate::fake;
+
+/// A served book, for as long as the value lives.
+struct Site {
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+async fn serve_fake() -> Site {
+    let (folder, ws) = fake::book();
+    serve(folder, ws).await
+}
+
+async fn serve(folder: tempfile::TempDir, ws: Workspace) -> Site {
+    let site = folder.path().join("site");
+    book::build(&ws, &site).expect("the book builds");
+    let listener = guide::serve::listen(4500).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let app = guide::serve::router(ws, site);
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Site { url, _folder: folder }
+}
+
+const NOTHING_LEFT: &str = "return document.querySelectorAll('break-it button').length > 0";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timeline_scrubs_by_keyboard_and_by_link() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options::default()).await;
+    browser.open(&format!("{}/ch99/step1.html", site.url)).await;
+    browser.wait("return !!document.querySelector('time-line input')").await;
+    let future = "return document.querySelectorAll('time-line .future').length";
+    assert_eq!(browser.run(future).await, json!(0), "at first the whole run shows");
+    browser.run("document.querySelector('time-line input').focus()").await;
+    browser.press("time-line input", "\u{e012}\u{e012}").await;
+    // Two strokes and their words are still to come; the page was not turned.
+    assert_eq!(browser.run(future).await, json!(4));
+    assert!(
+        browser.address().await.ends_with("step1.html#figure-99-2@9"),
+        "{}",
+        browser.address().await
+    );
+    browser.open(&format!("{}/ch99/step1.html#figure-99-2@5", site.url)).await;
+    let said = browser.run("return document.querySelector('.moment').textContent").await;
+    assert_eq!(said, json!("5 of 11: stock receives take 1 umbrella from coord"));
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn break_it_can_be_broken_undone_shown_and_linked() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    browser.open(&format!("{}/ch99/breakit.html", site.url)).await;
+    browser.wait(NOTHING_LEFT).await;
+    let lamp = "return document.querySelector('.lamp').textContent";
+    assert!(browser.run(lamp).await.to_string().contains("holds"));
+    let choices = "return document.querySelectorAll('.moves button').length";
+    assert_eq!(browser.run(choices).await, json!(7), "six and `more`");
+    browser.click(".moves button:nth-child(1)").await;
+    browser.wait("return location.hash.endsWith('/0.3.0')").await;
+    browser.click(".moves button:nth-child(2)").await;
+    browser.wait("return document.querySelector('.lamp').textContent.includes('unsafe')").await;
+    assert!(browser.address().await.ends_with("#breakit=ch99/step1/0.3.0.1"));
+    browser.click(".tools button:nth-child(1)").await;
+    browser.wait("return document.querySelector('.lamp').textContent.includes('holds')").await;
+    browser.click(".tools button:nth-child(4)").await;
+    browser.wait("return document.querySelector('.lamp').textContent.includes('unsafe')").await;
+    browser.click(".tools button:nth-child(5)").await;
+    browser
+        .wait("return document.querySelector('.says').textContent.includes('1 of 12 states')")
+        .await;
+    browser.open(&format!("{}/ch99/breakit.html#breakit=ch99/step1/0.1", site.url)).await;
+    browser.refresh().await;
+    browser.wait("return document.querySelector('.lamp')?.textContent.includes('unsafe')").await;
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn break_it_is_complete_by_keyboard() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    browser.open(&format!("{}/ch99/breakit.html#breakit=ch99/step1/", site.url)).await;
+    browser.wait(NOTHING_LEFT).await;
+    browser.run("document.querySelector('.moves button').focus()").await;
+    browser.press(".moves button", "1").await;
+    browser.wait("return location.hash.endsWith('/0')").await;
+    let focus = "return document.activeElement.closest('.moves') !== null";
+    assert_eq!(browser.run(focus).await, json!(true), "the focus stays with the choices");
+    browser.press(".moves button", "2").await;
+    browser.wait("return document.querySelector('.lamp').textContent.includes('unsafe')").await;
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_javascript_figures_and_texts_are_complete() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { no_script: true, ..Options::default() }).await;
+    for page in ["ch99/step1.html", "ch99/breakit.html"] {
+        browser.open(&format!("{}/{page}", site.url)).await;
+        let picture = browser.text("figure .spacetime").await;
+        assert!(picture.contains("take 1 umbrella"), "{page}: {picture}");
+        browser.click(".as-text summary").await;
+        let log = browser.text(".as-text .log").await;
+        assert!(log.contains("coord → stock   take 1 umbrella"), "{page}: {log}");
+    }
+    let note = browser.text(".live-note").await;
+    assert!(note.contains("cargo run"), "{note}");
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_scrolls_nothing_sideways() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { phone: true, ..Options::default() }).await;
+    for page in
+        ["start.html", "ch99/breakit.html", "ch99/step1.html", "ch99/card.html", "glossary.html"]
+    {
+        browser.open(&format!("{}/{page}", site.url)).await;
+        browser.wait("return document.readyState === 'complete'").await;
+        let wide = browser.run("return document.scrollingElement.scrollWidth - innerWidth").await;
+        assert_eq!(wide, json!(0), "{page}");
+        // A part may scroll inside itself; none may be cut off by the page.
+        let cut = "const m = document.querySelector('.content').getBoundingClientRect().right; \
+                   return [...document.querySelectorAll('main > *')].filter(e => \
+                   e.getBoundingClientRect().right > m + 1).map(e => e.outerHTML.slice(0, 80))";
+        assert_eq!(browser.run(cut).await, json!([]), "{page}");
+    }
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_can_be_read_in_both_themes() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options::default()).await;
+    for theme in ["light", "navy"] {
+        browser.open(&format!("{}/ch99/step1.html", site.url)).await;
+        browser.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')")).await;
+        browser.refresh().await;
+        let colours = browser
+            .run(
+                "return ['.spacetime .label', '.listing code', '.box p', '.terminal', 'main > p'].map(s => { \
+                 const e = document.querySelector(s); const c = getComputedStyle(e); \
+                 return [s, s.includes('label') ? c.fill : c.color, getComputedStyle(document.body).backgroundColor \
+                 === 'rgba(0, 0, 0, 0)' ? getComputedStyle(document.documentElement).backgroundColor : \
+                 getComputedStyle(document.body).backgroundColor] })",
+            )
+            .await;
+        for row in colours.as_array().expect("rows") {
+            let (text, paper) = (luminance(&row[1]), luminance(&row[2]));
+            let contrast = (text.max(paper) + 0.05) / (text.min(paper) + 0.05);
+            assert!(contrast > 4.5, "{theme}: {row} has contrast {contrast:.1}");
+        }
+    }
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_page_of_the_book_loads_without_complaint() {
+    let ws = Workspace::here().expect("the workspace");
+    let pages = book::pages(&ws).expect("the pages");
+    let site = serve(tempfile::tempdir().expect("a folder"), ws).await;
+    let browser = Browser::start(Options { phone: true, ..Options::default() }).await;
+    for page in pages {
+        let html = page.path.replace(".md", ".html");
+        browser.open(&format!("{}/{html}", site.url)).await;
+        let wide = browser.run("return document.scrollingElement.scrollWidth - innerWidth").await;
+        assert_eq!(wide, json!(0), "{html} is wider than a phone");
+    }
+    browser.close_without_complaints(&site.url).await;
+}
+
+/// Relative luminance of `rgb(r, g, b)`, as accessibility guidelines define it.
+fn luminance(colour: &Value) -> f64 {
+    let digits = colour.as_str().expect("a colour");
+    let parts: Vec<f64> = digits
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .filter_map(|p| p.parse().ok())
+        .collect();
+    let linear = |c: f64| {
+        let c = c / 255.0;
+        if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(parts[0]) + 0.7152 * linear(parts[1]) + 0.0722 * linear(parts[2])
+}

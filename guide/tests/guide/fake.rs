@@ -1,0 +1,295 @@
+//! A chapter of two tiny steps, and a book about it in a temporary folder.
+
+use std::ops::Range;
+
+use guide::workspace::Workspace;
+use lab::chapter::{
+    Bounds, Cell, Chapter, Counterexample, Explored, Found, Matrix, MatrixRow, StepInfo, Verdict,
+};
+use lab::event::{Cast, Event, Header, Kind, Log};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// `step1` takes stock and then dies; `step2` cannot.
+pub(crate) struct Fake;
+
+/// The chapter.
+pub(crate) static FAKE: Fake = Fake;
+
+fn event(
+    seq: u64,
+    node: &str,
+    kind: Kind,
+    text: &str,
+    peer: Option<&str>,
+    causes: &[u64],
+) -> Event {
+    let state = matches!(kind, Kind::Receive | Kind::Persist).then(|| format!("{text} done"));
+    let (node, text, peer) = (node.to_string(), text.to_string(), peer.map(str::to_string));
+    Event { seq, time: 0, node, kind, text, peer, causes: causes.to_vec(), input: None, state }
+}
+
+/// A purchase that stops half way.
+pub(crate) fn half_an_order(title: &str) -> Log {
+    let cast = ["client", "coord", "stock", "pay"];
+    let cast = cast.map(|name| Cast { name: name.into(), role: name.into() }).to_vec();
+    let events = vec![
+        event(1, "client", Kind::Send, "buy umbrella", Some("coord"), &[]),
+        event(2, "coord", Kind::Receive, "buy umbrella", Some("client"), &[1]),
+        event(3, "coord", Kind::Send, "take 1 umbrella", Some("stock"), &[2]),
+        event(4, "coord", Kind::Send, "take 20 €", Some("pay"), &[2]),
+        event(5, "stock", Kind::Receive, "take 1 umbrella", Some("coord"), &[3]),
+        event(6, "stock", Kind::Persist, "0 left", None, &[5]),
+        event(7, "pay", Kind::Crash, "lost: nothing", None, &[]),
+        event(8, "stock", Kind::Send, "taken", Some("coord"), &[5]),
+        event(9, "coord", Kind::Lose, "taken", Some("stock"), &[8]),
+        event(10, "pay", Kind::Boot, "starts again", None, &[]),
+        event(
+            11,
+            "stock",
+            Kind::Violation,
+            "all or nothing: stock took it, pay did not",
+            None,
+            &[],
+        ),
+    ];
+    Log { header: Header { title: title.into(), cast, verdict: Some("unsafe".into()) }, events }
+}
+
+impl Chapter for Fake {
+    fn id(&self) -> &'static str {
+        "ch99"
+    }
+
+    fn question(&self) -> &'static str {
+        "Who took the umbrella?"
+    }
+
+    fn folder(&self) -> &'static str {
+        "ch99-fake"
+    }
+
+    fn steps(&self) -> Vec<StepInfo> {
+        let step = |id, module, file, title, verdict| StepInfo {
+            id,
+            module,
+            files: vec![file],
+            title,
+            verdict,
+        };
+        vec![
+            step(
+                "step1",
+                "step1_take",
+                "ch99-fake/src/step1_take.rs",
+                "just take it",
+                "unsafe: one crash",
+            ),
+            step(
+                "step2",
+                "step2_ask",
+                "ch99-fake/src/step2_ask.rs",
+                "ask before taking",
+                "ok in 12 states",
+            ),
+        ]
+    }
+
+    fn run(&self, step: &str, seed: u64) -> Option<Log> {
+        Some(half_an_order(&format!("ch99/{step} seed {seed}")))
+    }
+
+    fn script(&self, _: &str, script: &str) -> Option<Result<String, String>> {
+        Some(if script.contains("buy") {
+            Ok("bought".into())
+        } else {
+            Err("line 1: no `buy`".into())
+        })
+    }
+
+    fn find(&self, step: &str, seeds: Range<u64>) -> Option<Found> {
+        let broken = Counterexample {
+            seed: 7,
+            shrunk: (40, 11),
+            why: "all or nothing".into(),
+            log: half_an_order("ch99/step1 seed 7, shrunk"),
+        };
+        let unsafe_step = step == "step1";
+        let tried = if unsafe_step { 7 } else { seeds.end - seeds.start };
+        Some(Found { tried, counterexample: unsafe_step.then_some(broken) })
+    }
+
+    fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
+        let ok = step == "step2";
+        let summary = if ok { "safe in 12 states" } else { "unsafe in 11 events" };
+        let schedules = if ok { vec![] } else { vec![half_an_order("shortest")] };
+        Some(Explored {
+            summary: summary.into(),
+            states: 12,
+            as_pinned: bounds.losses == 0,
+            schedules,
+        })
+    }
+
+    fn matrix(&self) -> Matrix {
+        let cell = |verdict, step: &str| Cell {
+            verdict,
+            why: String::new(),
+            command: format!("cargo guide explore ch99/{step}"),
+        };
+        let row = |step: &str, title: &str, a, b| MatrixRow {
+            step: step.into(),
+            title: title.into(),
+            cells: vec![cell(a, step), cell(b, step)],
+        };
+        let rows = vec![
+            row("step1", "just take it", Verdict::Unsafe, Verdict::Stuck),
+            row("step2", "ask before taking", Verdict::Ok, Verdict::Slow),
+        ];
+        Matrix { faults: vec!["crash".into(), "loss".into()], rows }
+    }
+
+    fn figures(&self) -> Vec<(&'static str, Log)> {
+        vec![("half-an-order", half_an_order("ch99/step1: half an order"))]
+    }
+
+    fn numbers(&self) -> Vec<(String, String)> {
+        vec![("states_step2".into(), "12".into())]
+    }
+
+    /// Two moves to break `step1`: 0 and then 1.
+    fn exhibit(&self, step: &str, request: &Value) -> Option<Value> {
+        let path: Vec<u64> = serde_json::from_value(request["path"].clone()).unwrap_or_default();
+        let broken = step == "step1" && path.ends_with(&[0, 1]);
+        let events = &half_an_order("").events[..(path.len() * 3).min(10)];
+        let choices: Vec<Value> = (0..8)
+            .map(|i| json!({ "index": i, "kind": "receive", "words": format!("deliver *message {i}* to `stock`") }))
+            .collect();
+        let node = |name: &str| json!({ "name": name, "role": name, "up": true, "state": format!("{} moves", path.len()), "changed": true });
+        let cast = ["client", "coord", "stock", "pay"].map(node);
+        Some(match request["call"].as_str()? {
+            "view" => json!({
+                "cast": cast,
+                "lamp": { "ok": !broken, "property": "all or nothing", "why": if broken { "half an order" } else { "" } },
+                "choices": if broken { vec![] } else { choices },
+                "events": events,
+                "finished": broken,
+            }),
+            "hint" if step == "step1" => json!({ "index": 0, "distance": 2 }),
+            "hint" => json!({ "distance": null }),
+            "show" if step == "step1" => {
+                let whole: Vec<u64> = path.iter().copied().chain([0, 1]).collect();
+                json!({ "path": whole })
+            }
+            "show" => json!({ "path": null }),
+            "proof" => json!({ "states": 12, "unsafe": u8::from(step == "step1"), "stuck": 0 }),
+            other => json!({ "error": format!("no call {other}") }),
+        })
+    }
+
+    fn replay(&self, log: &Log) -> Result<Log, String> {
+        if log.events.is_empty() { Err("nothing was recorded".into()) } else { Ok(log.clone()) }
+    }
+}
+
+const STEP1: &str =
+    "// ANCHOR: take\nfn take(left: u32) -> u32 {\n    left - 1\n}\n// ANCHOR_END: take\n";
+const STEP2: &str = "// ANCHOR: take\nfn take(left: u32) -> Option<u32> {\n    left.checked_sub(1)\n}\n// ANCHOR_END: take\n";
+
+/// The page of a step that uses everything.
+pub(crate) const PAGE: &str = r#"<!-- page: kind=step chapter=ch99 step=step1 -->
+# The shop takes half an order
+
+A node that voted is [[in doubt]]. All of it was checked in {{#num ch99.states_step2}} states.
+
+{{#listing file=ch99-fake/src/step2_ask.rs anchor=take since=ch99-fake/src/step1_take.rs caption="Asking takes one line."}}
+
+{{#figure run=ch99/half-an-order timeline=true caption="Between the two arrows one machine knows of the order and the other does not."}}
+
+{{#output file=ch99/find.txt}}
+
+{{#diff chapter=ch99 from=step1 to=step2 anchor=take caption="The whole change."}}
+
+{{#predict "What does the customer see?"}}
+- [ ] An umbrella
+  Only if `pay` had lived.
+- [x] Nothing at all
+  The answer was lost.
+- [ ] An error
+  Nobody is left to send one.
+{{/predict}}
+
+{{#why "Why can no code inside *either* machine close the gap?"}}
+- [x] The gap is between them
+  It is not inside a machine.
+- [ ] The code is slow
+  It would break at any speed.
+{{/why}}
+
+{{#change file=ch99-fake/src/step1_take.rs find="left - 1" replace="left" command="cargo guide explore ch99/step1"}}
+Now nothing is ever sold, and the shop is safe.
+{{/change}}
+
+{{#exercise id=ch99/both}}
+"#;
+
+/// A book about the fake chapter, generated files included.
+pub(crate) fn book() -> (TempDir, Workspace) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let ws = Workspace { root: dir.path().to_path_buf(), chapters: vec![&FAKE] };
+    let real = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let write = |path: &str, text: &str| ws.write(path, text).expect("written");
+    write("Cargo.toml", "[workspace]\n");
+    write("ch99-fake/src/step1_take.rs", STEP1);
+    write("ch99-fake/src/step2_ask.rs", STEP2);
+    write("ch99-fake/exercises/both.rs", include_str!("exercise.txt"));
+    for file in theme(&real.join("book/theme")) {
+        let from = real.join("book/theme").join(&file);
+        write(&format!("book/theme/{file}"), &std::fs::read_to_string(from).expect("a theme file"));
+    }
+    let toml = std::fs::read_to_string(real.join("book/book.toml")).expect("book.toml");
+    write("book/book.toml", &toml.replace("../target/book", "out"));
+    write("book/data/outputs/ch99/find.txt", "$ cargo guide find ch99/step1\n");
+    write(
+        "book/src/SUMMARY.md",
+        "# Summary\n\n[Start](start.md)\n\n- [Break it](ch99/breakit.md)\n- [Half](ch99/step1.md)\n- [Ask](ch99/step2.md)\n- \
+         [Card](ch99/card.md)\n- [Glossary](glossary.md)\n",
+    );
+    write(
+        "book/src/start.md",
+        "<!-- page: kind=start -->\n# Start\n\n[Half an order](ch99/step1.md#the-shop-takes-half-an-order)\n",
+    );
+    write(
+        "book/src/ch99/breakit.md",
+        "<!-- page: kind=breakit chapter=ch99 -->\n# Break it\n\n{{#breakit chapter=ch99 step=step1 path=0,3 \
+         run=ch99/half-an-order caption=\"Break it.\"}}\n",
+    );
+    write("book/src/ch99/step1.md", PAGE);
+    write(
+        "book/src/ch99/step2.md",
+        "<!-- page: kind=step chapter=ch99 step=step2 -->\n# Ask first\n\nText.\n",
+    );
+    write(
+        "book/src/ch99/card.md",
+        "<!-- page: kind=card chapter=ch99 -->\n# Card\n\n{{#matrix chapter=ch99}}\n",
+    );
+    write(
+        "book/src/glossary.md",
+        "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: Voted yes, knows no outcome.\n",
+    );
+    guide::commands::book::refresh(&ws, &mut Vec::new()).expect("refreshed");
+    (dir, ws)
+}
+
+fn theme(folder: &std::path::Path) -> Vec<String> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the theme").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() {
+            files.extend(theme(&entry.path()).into_iter().map(|f| format!("{name}/{f}")));
+        } else {
+            files.push(name);
+        }
+    }
+    files
+}

@@ -1,0 +1,10 @@
+//! The guide, tested from outside: against the real book, and against a small made-up one whose
+//! mistakes are deliberate.
+
+#[cfg(feature = "browser")]
+mod browser;
+mod commands;
+mod fake;
+mod mistakes;
+mod pages;
+mod real_book;

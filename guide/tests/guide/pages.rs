@@ -1,0 +1,88 @@
+//! What directives become.
+
+use guide::book;
+
+use crate::fake;
+
+fn built(page: &str) -> String {
+    let (dir, ws) = fake::book();
+    let site = dir.path().join("site");
+    book::build(&ws, &site).expect("the made-up book builds");
+    std::fs::read_to_string(site.join(page)).expect("the page was built")
+}
+
+#[test]
+fn a_listing_shows_its_file_its_number_and_marks_what_is_new() {
+    let html = built("ch99/step1.html");
+    assert!(html.contains("ch99-fake/src/step2_ask.rs"));
+    assert!(html.contains("<b>Listing 99-1.</b> Asking takes one line."), "{html}");
+    assert_eq!(html.matches("<span class=\"new\">+</span>").count(), 2);
+    assert!(html.contains("checked_sub") && !html.contains("ANCHOR"));
+    assert!(html.contains("new since step 1"));
+}
+
+#[test]
+fn a_figure_is_a_picture_a_text_and_a_log_to_step_through() {
+    let html = built("ch99/step1.html");
+    assert!(html.contains("<svg class=\"spacetime\""));
+    assert!(
+        html.contains("coord → stock   take 1 umbrella")
+            && html.contains("<summary>As text</summary>")
+    );
+    assert!(html.contains("<time-line data-figure=\"figure-99-2\">"));
+    assert!(html.contains("class=\"log-data\">{\"cast\":"));
+}
+
+#[test]
+fn numbers_outputs_terms_and_boxes_are_put_in() {
+    let html = built("ch99/step1.html");
+    assert!(html.contains("in 12 states"));
+    assert!(html.contains("<b class=\"prompt\">$ cargo guide find ch99/step1</b>"));
+    assert!(html.contains("href=\"../glossary.html#in-doubt\""));
+    assert_eq!(html.matches("<details class=\"answer").count(), 5);
+    assert!(html.contains("<del>left - 1</del>") && html.contains("<ins>left</ins>"));
+    assert!(html.contains("cargo guide exercise start ch99/both"));
+    assert!(!html.contains("{{#"), "a directive was left in the page");
+}
+
+#[test]
+fn break_it_holds_a_whole_figure_for_pages_without_a_server() {
+    let html = built("ch99/breakit.html");
+    assert!(html.contains("data-path=\"0.3\""));
+    assert!(html.contains("<div class=\"fallback\">") && html.contains("<svg class=\"spacetime\""));
+}
+
+#[test]
+fn every_cell_of_a_matrix_has_a_sign_a_word_and_a_command() {
+    let html = built("ch99/card.html");
+    for words in ["✗ unsafe", "‖ stuck", "✓ ok", "~ slow"] {
+        assert!(html.contains(words), "{words}");
+    }
+    assert_eq!(html.matches("<code>cargo guide explore").count(), 4);
+}
+
+#[test]
+fn two_builds_are_equal_byte_for_byte() {
+    assert_eq!(built("ch99/step1.html"), built("ch99/step1.html"));
+}
+
+#[test]
+fn stock_mdbook_gets_the_same_pages_through_the_protocol() {
+    let (dir, ws) = fake::book();
+    let chapter = serde_json::json!({ "Chapter": {
+        "name": "Half", "content": fake::PAGE, "number": null, "sub_items": [],
+        "path": "ch99/step1.md", "source_path": "ch99/step1.md", "parent_names": [],
+    }});
+    let glossary = serde_json::json!({ "Chapter": {
+        "name": "Glossary", "content": ws.read("book/src/glossary.md").unwrap(), "number": null, "sub_items": [],
+        "path": "glossary.md", "source_path": "glossary.md", "parent_names": [],
+    }});
+    let context = serde_json::json!({
+        "root": dir.path().join("book"), "config": {}, "renderer": "html", "mdbook_version": "0.5.4",
+    });
+    let input = serde_json::json!([context, { "items": [chapter, glossary] }]).to_string();
+    let mut output = Vec::new();
+    book::preprocess(&ws, &mut input.as_bytes(), &mut output).expect("answered");
+    let output = String::from_utf8(output).unwrap();
+    assert!(output.contains("Listing 99-1"), "{output}");
+}
