@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use super::Exercise;
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
 
@@ -59,13 +60,29 @@ pub fn judge(ws: &Workspace, answers: &[Answer]) -> Result<Vec<Verdict>> {
     Ok(verdicts)
 }
 
+/// `verdict<TAB>name<TAB>passed<TAB>said`, with line ends escaped.
 fn verdict(line: &str) -> Option<Verdict> {
-    let value: serde_json::Value = serde_json::from_str(line.strip_prefix("verdict ")?).ok()?;
-    Some(Verdict {
-        name: value["name"].as_str()?.to_string(),
-        passed: value["passed"].as_bool()?,
-        said: value["said"].as_str()?.to_string(),
-    })
+    let mut parts = line.strip_prefix("verdict\t")?.splitn(3, '\t');
+    let (name, passed, said) = (parts.next()?, parts.next()?, parts.next()?);
+    let said = said.replace("\\n", "\n").replace("\\\\", "\\");
+    Some(Verdict { name: name.to_string(), passed: passed == "true", said })
+}
+
+/// Starter, solution and wrong answers of an exercise, each with whether it must pass.
+#[must_use]
+pub fn variants(ws: &Workspace, exercise: &Exercise) -> Vec<(Answer, bool)> {
+    let chapter = exercise.id.split('/').next().unwrap_or("").to_string();
+    let answer = |what: &str, source: String| Answer {
+        name: format!("{}: {what}", exercise.id),
+        chapter: chapter.clone(),
+        source,
+    };
+    let mut all = vec![
+        (answer("the starter", exercise.starter()), false),
+        (answer("the solution", exercise.solution()), true),
+    ];
+    all.extend(exercise.wrong(ws).into_iter().map(|(file, text)| (answer(&file, text), false)));
+    all
 }
 
 fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
@@ -88,8 +105,9 @@ fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
     keep(&folder.join("src/main.rs"), &main).map_err(disk)?;
     keep(&folder.join("Cargo.toml"), &manifest(ws, answers)?).map_err(disk)?;
     // The same versions as the workspace's, and no question to a registry.
-    let lock = ws.read("Cargo.lock")?;
-    if !folder.join("Cargo.lock").exists() {
+    if let Ok(lock) = ws.read("Cargo.lock")
+        && !folder.join("Cargo.lock").exists()
+    {
         keep(&folder.join("Cargo.lock"), &lock).map_err(disk)?;
     }
     Ok(())
@@ -112,7 +130,7 @@ fn manifest(ws: &Workspace, answers: &[Answer]) -> Result<String> {
         "[package]\nname = \"answer\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
          [profile.dev]\ndebug = false\n\n[profile.dev.package.lab]\nopt-level = 2\n\n",
     );
-    let _ = writeln!(text, "[dependencies]\nserde_json = \"1\"\nlab = {{ path = \"{root}/lab\" }}");
+    let _ = writeln!(text, "[dependencies]\nlab = {{ path = \"{root}/lab\" }}");
     for id in chapters {
         let folder = ws.chapter(id)?.folder();
         let _ =
@@ -131,7 +149,8 @@ const MAIN: &str = r#"fn tell(name: &str, check: fn() -> Result<String, String>)
             (false, format!("it panicked: {}", words.unwrap_or_default()))
         }
     };
-    println!("verdict {}", serde_json::json!({ "name": name, "passed": passed, "said": said }));
+    let said = said.replace('\\', "\\\\").replace('\n', "\\n");
+    println!("verdict\t{name}\t{passed}\t{said}");
 }
 
 "#;

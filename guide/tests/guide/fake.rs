@@ -243,6 +243,13 @@ pub(crate) fn book() -> (TempDir, Workspace) {
     write("ch99-fake/src/step1_take.rs", STEP1);
     write("ch99-fake/src/step2_ask.rs", STEP2);
     write("ch99-fake/exercises/both.rs", include_str!("exercise.txt"));
+    let wrong = include_str!("exercise.txt").replace("yes == 2", "yes != 0");
+    write("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong);
+    for name in ["lab", "ch99-fake"] {
+        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        write(&format!("{name}/Cargo.toml"), &manifest);
+        write(&format!("{name}/src/lib.rs"), "");
+    }
     for file in theme(&real.join("book/theme")) {
         let from = real.join("book/theme").join(&file);
         write(&format!("book/theme/{file}"), &std::fs::read_to_string(from).expect("a theme file"));

@@ -4,6 +4,7 @@
 #[cfg(feature = "browser")]
 mod browser;
 mod commands;
+mod exercises;
 mod fake;
 mod mistakes;
 mod pages;
