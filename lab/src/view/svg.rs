@@ -6,12 +6,16 @@
 //! group with its `data-seq`, so that a page can light up what has happened so far.
 
 mod marks;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use self::words::{shorten, wrap};
 use super::Messages;
 use crate::event::{Event, Kind, Log};
+
+pub use self::words::escape;
 
 const TOP: f64 = 58.0;
 const GUTTER: f64 = 34.0;
@@ -39,12 +43,6 @@ pub fn role_colour(role: &str) -> String {
     let known = ["client", "lb", "web", "coord", "stock", "pay", "replica", "collector"];
     let name = if known.contains(&role) { role } else { "client" };
     format!("var(--role-{name}, {fallback})")
-}
-
-/// Text made safe for SVG and HTML, in elements and in attributes.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 struct Diagram<'a> {
@@ -245,16 +243,33 @@ impl<'a> Diagram<'a> {
         let Some(peer) = event.peer.as_deref() else { return };
         let to = self.x(peer);
         // The words sit at the sending end, above the shaft, where the reader's eye starts.
+        // A fan-out's further words go below, or the first shaft would cross them.
         let (anchor, way) = if to < x { ("end", -1.0) } else { ("start", 1.0) };
+        let fan = self.fans_out(event, way);
+        let dy = if fan { 15.0 } else { -4.0 };
         self.words.push_str(&marks::label(
             &shorten(&event.text, 24),
             x + way * 9.0,
-            y - 4.0,
+            y + dy,
             anchor,
         ));
         if self.messages.fate(event).is_empty() {
-            self.out.push_str(&marks::dashed(x, y, x + way * 46.0, y + 8.0));
+            self.out.push_str(&marks::dashed(
+                x,
+                y,
+                x + way * 46.0,
+                y + if fan { 2.0 } else { 8.0 },
+            ));
         }
+    }
+
+    /// Whether the event just before is a send from the same node to the same side.
+    fn fans_out(&self, event: &Event, way: f64) -> bool {
+        let before = self.log.events.iter().take_while(|e| e.seq < event.seq).last();
+        before.filter(|b| b.kind == Kind::Send && b.node == event.node).is_some_and(|b| {
+            let to = b.peer.as_deref().map_or(0.0, |p| self.x(p));
+            (to - self.x(&b.node)) * way > 0.0
+        })
     }
 
     fn receive(&mut self, event: &Event, x: f64, y: f64) {
@@ -318,31 +333,6 @@ fn height_of(event: &Event, before: Option<&Event>, width: f64) -> f64 {
         | Kind::Wipe
         | Kind::Fault => 26.0,
     }
-}
-
-fn shorten(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_string();
-    }
-    let kept: String = text.chars().take(most - 1).collect();
-    format!("{}…", kept.trim_end())
-}
-
-fn wrap(text: &str, width: f64) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().expect("there is always a line");
-        let long = u32::try_from(line.chars().count() + word.chars().count()).unwrap_or(80);
-        if !line.is_empty() && f64::from(long) * CHAR > width - 90.0 {
-            lines.push(word.to_string());
-        } else {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
