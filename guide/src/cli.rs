@@ -103,6 +103,9 @@ struct Find {
     /// How many seeds to try
     #[arg(long, default_value_t = 1000)]
     seeds: u64,
+    /// Only this sort of fault, such as crash
+    #[arg(long)]
+    fault: Option<String>,
     /// Also write one page with the picture to step through
     #[arg(long)]
     html: Option<PathBuf>,
@@ -199,7 +202,10 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<boo
             Some(script) => commands::run::script(ws, &r.step, script, out),
             None => commands::run::run(ws, &r.step, r.seed, r.html.as_deref(), out),
         },
-        Command::Find(f) => commands::run::find(ws, &f.step, f.seeds, f.html.as_deref(), out),
+        Command::Find(f) => {
+            let search = commands::run::Search { seeds: f.seeds, fault: f.fault };
+            commands::run::find(ws, &f.step, &search, f.html.as_deref(), out)
+        }
         Command::Explore(e) => {
             let bounds = lab::chapter::Bounds {
                 crashes: e.crashes,

@@ -55,29 +55,51 @@ pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> R
     Ok(true)
 }
 
+/// What to search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Search {
+    /// How many seeds.
+    pub seeds: u64,
+    /// Only this sort of fault.
+    pub fault: Option<String>,
+}
+
 /// Searches seeds, shrinks, prints the smallest.
 ///
 /// # Errors
-/// An unknown step, or a page that cannot be written.
+/// An unknown step or fault, or a page that cannot be written.
 pub fn find(
     ws: &Workspace,
     name: &str,
-    seeds: u64,
+    search: &Search,
     html: Option<&Path>,
     out: &mut dyn Write,
 ) -> Result<bool> {
     let (chapter, step) = ws.step(name)?;
-    let found = chapter
-        .find(step.id, 1..seeds.saturating_add(1))
-        .ok_or_else(|| cannot(name, "be searched"))?;
+    let seeds = 1..search.seeds.saturating_add(1);
+    let found = match &search.fault {
+        None => chapter.find(step.id, seeds),
+        Some(fault) => {
+            let known = chapter.faults();
+            if !known.contains(&fault.as_str()) {
+                return Err(Trouble::new(
+                    format!("{} knows no fault `{fault}`", chapter.id()),
+                    format!("one of: {}", known.join(", ")),
+                ));
+            }
+            chapter.find_under(step.id, fault, seeds)
+        }
+    };
+    let found = found.ok_or_else(|| cannot(name, "be searched"))?;
+    let under = search.fault.as_ref().map_or_else(String::new, |f| format!(" under {f}"));
     let Some(broken) = found.counterexample else {
-        say(out, &format!("{} seeds, and none of them breaks {name}", found.tried))?;
+        say(out, &format!("{} seeds, and none of them breaks {name}{under}", found.tried))?;
         say(out, "seeds prove nothing; every order of events does:")?;
         next(out, &[format!("cargo guide explore {name}")])?;
         return Ok(true);
     };
     let (before, after) = broken.shrunk;
-    say(out, &format!("seed {} breaks it, after {} tried", broken.seed, found.tried))?;
+    say(out, &format!("seed {} breaks {name}{under}; {} tried", broken.seed, found.tried))?;
     say(out, &format!("shrunk from {before} to {after} happenings:"))?;
     say(out, "")?;
     say(out, text::render(&broken.log).trim_end())?;

@@ -20,6 +20,7 @@ fn every_command_says_what_to_try_next() {
         "run ch99/step1 --seed 7",
         "find ch99/step1",
         "find ch99/step2 --seeds 5",
+        "find ch99/step1 --fault crash",
         "explore ch99/step2",
         "matrix",
         "matrix ch99",
@@ -48,6 +49,8 @@ fn an_unknown_step_or_chapter_lists_those_there_are() {
     assert!(said.contains("no step `step9`") && said.contains("ch99/step1, ch99/step2"), "{said}");
     let (_, said) = guide("explore ch07/step1");
     assert!(said.contains("no chapter `ch07`") && said.contains("one of: ch99"), "{said}");
+    let (_, said) = guide("find ch99/step1 --fault flood");
+    assert!(said.contains("no fault `flood`") && said.contains("crash, loss"), "{said}");
     let (_, said) = guide("run step1");
     assert!(said.contains("ch99/step1"), "{said}");
 }

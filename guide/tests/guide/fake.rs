@@ -119,6 +119,14 @@ impl Chapter for Fake {
         Some(Found { tried, counterexample: unsafe_step.then_some(broken) })
     }
 
+    fn faults(&self) -> Vec<&'static str> {
+        vec!["crash", "loss"]
+    }
+
+    fn find_under(&self, step: &str, _: &str, seeds: Range<u64>) -> Option<Found> {
+        self.find(step, seeds)
+    }
+
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
         let ok = step == "step2";
         let summary = if ok { "safe in 12 states" } else { "unsafe in 11 events" };
@@ -246,7 +254,8 @@ pub(crate) fn book() -> (TempDir, Workspace) {
     let wrong = include_str!("exercise.txt").replace("yes == 2", "yes != 0");
     write("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong);
     for name in ["lab", "ch99-fake"] {
-        let manifest = format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
         write(&format!("{name}/Cargo.toml"), &manifest);
         write(&format!("{name}/src/lib.rs"), "");
     }
