@@ -151,7 +151,7 @@ class BreakIt extends HTMLElement {
             }));
         }
         if (choices.length === 0) {
-            this.moves.append(make("p", "", finished ? "The order is settled; nothing is left to happen." : "Nothing more can happen."));
+            this.moves.append(make("p", "", finished ? "It is over: nothing is left to happen." : "Nothing more can happen within the bounds."));
         }
         if (had) this.moves.querySelector("button")?.focus({ preventScroll: true });
     }

@@ -36,7 +36,7 @@ pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     };
     Ok(format!(
         "<figure class=\"fig\" id=\"{id}\">{body}{}<figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
-        as_text(&log)
+        as_text(&log, "As text")
     ))
 }
 
@@ -70,7 +70,7 @@ pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
          <figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
         path.join("."),
         picture(&log),
-        as_text(&log)
+        as_text(&log, "The shortest way, as text")
     ))
 }
 
@@ -101,11 +101,11 @@ fn picture(log: &Log) -> String {
 }
 
 /// Markdown ends an HTML block at a blank line, so there must be none.
-fn as_text(log: &Log) -> String {
+fn as_text(log: &Log, summary: &str) -> String {
     let lines: Vec<String> =
         text::render(log).lines().filter(|l| !l.trim().is_empty()).map(svg::escape).collect();
     format!(
-        "<details class=\"as-text\"><summary>As text</summary><pre class=\"log\">{}</pre></details>",
+        "<details class=\"as-text\"><summary>{summary}</summary><pre class=\"log\">{}</pre></details>",
         lines.join("\n")
     )
 }

@@ -4,6 +4,28 @@
 //! [`expand`] puts them in: listings from compiled files, everything else from `book/data`, which
 //! [`refresh`] regenerates. mdBook itself stays silent when something is missing, so [`check`] is
 //! loud.
+//!
+//! # What a page may say
+//!
+//! The first line is the page's kind: `<!-- page: kind=step chapter=ch02 step=step2 -->`, with
+//! kinds `start`, `breakit`, `step`, `card`, `deeper`, `appendix`, `glossary` ([`page::Kind`] has
+//! their budgets). Directives stand on lines of their own, outside code fences:
+//!
+//! ```text
+//! {{#listing file=… anchor=… caption="…" since=…}}     code; `since` marks what is new in it
+//! {{#diff chapter=ch02 from=step2 to=step3 anchor=… caption="…"}}
+//! {{#figure run=ch02/half-an-order caption="…" timeline=true}}
+//! {{#breakit chapter=ch02 step=step2 path=0,3 run=ch02/… caption="…"}}
+//! {{#output file=ch02/find-step1.txt}}                  its first line is `$ cargo guide …`
+//! {{#matrix chapter=ch02}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}
+//! {{#predict "Question?"}}   three answers   {{/predict}}
+//! {{#why "Question?"}}       two to five     {{/why}}
+//! - [x] An answer that is right               - [ ] one that is wrong
+//!   and, indented below it, why.
+//! {{#change file=… find="…" replace="…" command="…"}} what then happens {{/change}}
+//! ```
+//!
+//! Inside prose: `{{#num ch02.states_step3}}`, and `[[in doubt]]` or `[[words|term]]` for terms.
 
 pub mod anchors;
 pub mod boxes;

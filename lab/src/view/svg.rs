@@ -94,12 +94,14 @@ impl<'a> Diagram<'a> {
 
     fn draw(mut self) -> String {
         let (w, h) = (self.width.ceil(), self.height.ceil());
+        // Narrow pages scroll the picture before they make its words too small to read.
+        let least = (w * 0.84).ceil();
         let title = escape(&self.log.header.title);
         let _ = write!(
             self.out,
             "<svg class=\"spacetime\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" \
              height=\"{h}\" xmlns=\"http://www.w3.org/2000/svg\" style=\"font-family:var(--sans-font, \
-             system-ui, sans-serif);font-size:13px\"><title>{title}</title>"
+             system-ui, sans-serif);font-size:13px;min-width:{least}px\"><title>{title}</title>"
         );
         self.lifelines();
         for event in &self.log.events {
