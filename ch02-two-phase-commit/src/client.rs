@@ -92,7 +92,7 @@ impl Reader {
         Self { question: Question::OneMoment(look), seen: BTreeMap::new(), done: false }
     }
 
-    /// Whether it has seen all.
+    /// Whether it has seen all, or was told that it cannot.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.done
@@ -118,6 +118,17 @@ impl Reader {
         }
     }
 
+    fn on_answer(&mut self, outcome: Outcome, cx: &mut Cx<Self>) {
+        match outcome {
+            Outcome::Done(seen) => self.finish(seen, cx),
+            Outcome::Busy => {}
+            Outcome::Declined(_) | Outcome::KeyReused => {
+                self.done = true;
+                cx.cancel_timer(Timer::Retry);
+            }
+        }
+    }
+
     fn finish(&mut self, seen: BTreeMap<NodeId, Balances>, cx: &mut Cx<Self>) {
         if !self.done {
             self.done = true;
@@ -139,9 +150,7 @@ impl Node for Reader {
             Input::Message { from, msg: Msg::Have { balances } } => {
                 self.on_have(from, balances, cx)
             }
-            Input::Message { msg: Msg::Answer { outcome: Outcome::Done(seen), .. }, .. } => {
-                self.finish(seen, cx);
-            }
+            Input::Message { msg: Msg::Answer { outcome, .. }, .. } => self.on_answer(outcome, cx),
             Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
         }
     }

@@ -16,9 +16,10 @@
 //! | ONCE | one key is done at most once by each participant |
 //! | HALF | nobody sees an umbrella gone that is not paid for, or the other way round |
 //! | FORGET | the coordinator forgets only what everyone has done |
+//! | MONEY | when everybody is at rest, shelf and till together hold what they held at first |
 //!
-//! MONEY, that no coin appears or vanishes, is ACK, NACK, ONCE and HALF together here: the umbrella
-//! on the shelf and the coin in the till are two names for the same worth.
+//! An umbrella costs one coin in these worlds, so the umbrella on the shelf and the coin in the till
+//! are two names for the same worth: HALF asks what a reader sees, MONEY what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -193,26 +194,47 @@ pub fn once<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(
 /// HALF: nobody sees an umbrella gone that is not paid for. Every umbrella costs one coin in these
 /// worlds, so shelf and till together always hold the same.
 pub fn half<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
-    let worth = |balances: &BTreeMap<NodeId, Balances>| -> u64 {
-        let all = balances.values().flatten();
-        all.filter(|(name, _)| matches!(&*name.0, "umbrella" | "till")).map(|(_, n)| *n).sum()
-    };
-    let opening: BTreeMap<NodeId, Balances> = world
-        .stage()
-        .roles
-        .iter()
-        .filter_map(|role| match &role.program {
-            Shop::Participant(p) => Some((role.id, p.accounts().balances().clone())),
-            Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => None,
-        })
-        .collect();
     for seen in &world.ghost().seen {
-        if worth(seen) != worth(&opening) {
+        if worth(seen.values()) != opening(world) {
             let all: Vec<String> = seen.values().map(crate::words::balances).collect();
             return Err(format!("a reader saw {}: half an order", all.join(", ")));
         }
     }
     Ok(())
+}
+
+/// MONEY: when everybody is up and at rest, nothing has appeared or vanished.
+pub fn money<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+    let mut have = Vec::new();
+    for role in &world.stage().roles {
+        match world.node(role.id) {
+            None => return Ok(()),
+            Some(Shop::Coordinator(node)) if !node.in_doubt().is_empty() => return Ok(()),
+            Some(Shop::Participant(node)) if !node.in_doubt().is_empty() => return Ok(()),
+            Some(Shop::Participant(node)) => have.push(node.accounts().balances()),
+            Some(Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_)) => {}
+        }
+    }
+    if worth(have.iter().copied()) == opening(world) {
+        return Ok(());
+    }
+    let all: Vec<String> = have.into_iter().map(crate::words::balances).collect();
+    Err(format!("everybody is at rest with {}", all.join(", ")))
+}
+
+/// Umbrellas on the shelf and coins in the till.
+fn worth<'a>(balances: impl Iterator<Item = &'a Balances>) -> u64 {
+    let counted = balances.flatten().filter(|(name, _)| matches!(&*name.0, "umbrella" | "till"));
+    counted.map(|(_, amount)| *amount).sum()
+}
+
+/// What shelf and till held at first.
+fn opening<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> u64 {
+    let programs = world.stage().roles.iter().filter_map(|role| match &role.program {
+        Shop::Participant(participant) => Some(participant.accounts().balances()),
+        Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => None,
+    });
+    worth(programs)
 }
 
 /// FORGET: the coordinator forgets only what everyone has done.
@@ -226,8 +248,9 @@ pub fn forget<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result
     Ok(())
 }
 
-/// The goal: nobody who is up waits for an outcome or keeps anything from others. If the coordinator
-/// is up too, every client has its answer, and if all are up, what it was told is what was done.
+/// The goal: nobody who is up waits for an outcome or keeps anything from others. No order is
+/// half done among them. If the coordinator is up too, every client has its answer; if all are up,
+/// what it was told is what was done.
 pub fn settled<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
     let coordinator_up = world.node(COORD).is_some();
     let at_rest = world.nodes().all(|(_, node)| match node {
@@ -237,7 +260,17 @@ pub fn settled<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool 
         Shop::Reader(reader) => reader.is_done() || !coordinator_up,
     });
     let all_up = world.nodes().count() == world.stage().roles.len();
-    at_rest && (!all_up || told_is_done(world))
+    at_rest && whole(world) && (!all_up || told_is_done(world))
+}
+
+/// Whether no order is half done among those who are up.
+fn whole<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+    let ledger = world.ghost();
+    let done = |tx, id| ledger.done.contains_key(&(tx, id));
+    ledger.wish.keys().all(|&tx| {
+        let mut live = participants(world).filter(|id| world.node(*id).is_some());
+        ledger.doers(tx).next().is_none() || live.all(|id| done(tx, id))
+    })
 }
 
 /// Whether every order that was answered "done" is done by everyone.

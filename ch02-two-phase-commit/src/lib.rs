@@ -1,7 +1,36 @@
 //! Chapter 2: who may say it is done?
+//!
+//! A shop takes an order. `stock` has to take an umbrella off the shelf, `pay` has to take a coin from
+//! a purse, and either both happen or neither. Each step below is a complete design with the same
+//! nouns; read them in order.
+//!
+//! | file | is about |
+//! |---|---|
+//! | [`types`] | the nouns: messages, records, timers |
+//! | [`accounts`] | what is protected |
+//! | [`client`] | who orders, and who looks |
+//! | [`invariants`] | what has to be true, whatever happens |
+//! | [`step1_no_coordination`] | call both: half an order |
+//! | [`step2_two_phases`] | ask first: forgets after a restart |
+//! | [`step3_log_first`] | write it down before you say it: atomic |
+//! | [`step4_isolation`] | keep it locked until everyone has done it: isolated, and stuck with locks |
+//! | [`step5_saga`] | the other promise: take it back |
+//! | [`worlds`], [`faults`], [`verdicts`] | where each step is tried, against what, and what becomes of it |
+//!
+//! Everything up to here is core: no clock, no socket, no thread. `system` makes step 4 a set of
+//! processes that survive the real world (feature `system`).
+//!
+//! # Left out
+//!
+//! A participant that is another company; heuristic decisions; forgetting old orders. Three-phase
+//! commit, Paxos Commit and cooperative termination are no steps of this path.
 
 pub mod accounts;
+pub mod book;
+#[cfg(feature = "system")]
+mod chapter;
 pub mod client;
+pub mod faults;
 pub mod invariants;
 pub mod shop;
 pub mod step1_no_coordination;
@@ -9,6 +38,11 @@ pub mod step2_two_phases;
 pub mod step3_log_first;
 pub mod step4_isolation;
 pub mod step5_saga;
+pub mod steps;
 pub mod types;
+pub mod verdicts;
 mod words;
 pub mod worlds;
+
+#[cfg(feature = "system")]
+pub use chapter::chapter;

@@ -54,7 +54,7 @@ impl Scope {
 
     /// The same with a reader.
     #[must_use]
-    pub fn with(self, reader: Look) -> Self {
+    pub const fn with(self, reader: Look) -> Self {
         Self { reader, ..self }
     }
 }
@@ -107,6 +107,7 @@ pub fn promises<C: Coordinator, P: Participant>()
         ("ONCE", must::once::<C, P>),
         ("FORGET", must::forget::<C, P>),
         ("HALF", must::half::<C, P>),
+        ("MONEY", must::money::<C, P>),
     ])
 }
 

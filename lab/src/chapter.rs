@@ -31,6 +31,12 @@ pub trait Chapter: Sync {
     /// Tries seeds until one breaks a property of the step, then shrinks that run.
     fn find(&self, step: &str, seeds: std::ops::Range<u64>) -> Option<Found>;
 
+    /// The fault words that [`Chapter::find_under`] knows.
+    fn faults(&self) -> Vec<&'static str>;
+
+    /// Like [`Chapter::find`], under one sort of fault only.
+    fn find_under(&self, step: &str, fault: &str, seeds: std::ops::Range<u64>) -> Option<Found>;
+
     /// Explores every order of events of the step's small world within the bounds.
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored>;
 

@@ -5,15 +5,18 @@
 
 pub mod chapter;
 pub mod event;
+pub mod exhibit;
 pub mod explore;
 mod fingerprint;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
 pub mod record;
+pub mod replay;
 pub mod rng;
 #[cfg(feature = "net")]
 pub mod run;
+pub mod script;
 pub mod sim;
 pub mod view;
 pub mod world;

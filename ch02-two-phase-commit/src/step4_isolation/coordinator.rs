@@ -102,13 +102,13 @@ impl Coordinator {
     // ANCHOR_END: seen
 
     // ANCHOR: on_wound
-    /// An older transaction waits for what this one holds somewhere. Not decided yet: start it over.
+    /// An older transaction waits for what this one holds somewhere. Not decided yet: start it
+    /// over. The new attempt tells every participant that the old one is off.
     fn on_wound(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         let Some(voting) = self.voting.remove(&tx) else {
             return self.on_inquire(from, tx, cx);
         };
         cx.cancel_timer(Timer::Votes(tx));
-        voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
         let again = TxId { attempt: tx.attempt + 1, ..tx };
         self.prepare(again, Voting { yes: BTreeMap::new(), ..voting }, cx);
     }

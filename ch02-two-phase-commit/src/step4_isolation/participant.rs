@@ -26,8 +26,11 @@ pub struct Participant {
 impl Participant {
     // ANCHOR: on_prepare
     fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
-        if self.ended.contains_key(&tx) {
+        if self.ended.contains_key(&tx) || self.knows_later_attempt(tx) {
             return;
+        }
+        for earlier in self.earlier_attempts(tx) {
+            self.on_abort(earlier, cx);
         }
         if let Some(part) = self.prepared.get(&tx) {
             let vote = Vote::Yes(self.looked_at(part));
@@ -77,11 +80,12 @@ impl Participant {
     }
 
     fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        if self.ended.contains_key(&tx) {
+            return;
+        }
         if self.prepared.contains_key(&tx) {
             cx.persist(Record::Aborted { tx });
             cx.note(Note::LetGo(tx));
-        } else if self.waiting.remove(&tx).is_none() {
-            return;
         }
         cx.cancel_timer(Timer::Ask(tx));
         self.let_go(tx);
@@ -108,7 +112,9 @@ impl Participant {
         self.ended.insert(tx, true);
     }
 
+    /// Also for what it never heard of: an abort may overtake its prepare.
     fn let_go(&mut self, tx: TxId) {
+        self.waiting.remove(&tx);
         if let Some(part) = self.prepared.remove(&tx) {
             self.locks.release(tx, &part);
         }
@@ -124,6 +130,20 @@ impl Participant {
         }
     }
     // ANCHOR_END: state
+
+    /// A new attempt says that the earlier ones at the same order are off.
+    fn earlier_attempts(&self, tx: TxId) -> Vec<TxId> {
+        let earlier = TxId { attempt: 0, ..tx }..tx;
+        let waiting = self.waiting.range(earlier.clone()).map(|(tx, _)| *tx);
+        waiting.chain(self.prepared.range(earlier).map(|(tx, _)| *tx)).collect()
+    }
+
+    fn knows_later_attempt(&self, tx: TxId) -> bool {
+        let later = TxId { attempt: tx.attempt + 1, ..tx }..=TxId { attempt: u32::MAX, ..tx };
+        let open =
+            self.waiting.range(later.clone()).count() + self.prepared.range(later.clone()).count();
+        open + self.ended.range(later).count() > 0
+    }
 
     /// The balances that a part only looks at.
     fn looked_at(&self, part: &Part) -> Balances {

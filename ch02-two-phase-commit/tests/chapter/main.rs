@@ -1,1 +1,9 @@
 //! The chapter's tests.
+
+mod determinism;
+mod explore;
+mod figures;
+mod matrix;
+mod protocol;
+mod random;
+mod scripts;

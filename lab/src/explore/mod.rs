@@ -18,11 +18,14 @@ mod graph;
 mod search;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use graph::{Edge, Graph};
 pub use search::explore;
 
+use crate::event::Log;
 use crate::node::{Node, NodeId};
+use crate::record::Recorder;
 use crate::world::{Action, Happening, Role, Stage, What, Wire, World};
 
 /// Whether a world is as it should be; the error says in words what is not.
@@ -93,6 +96,8 @@ pub struct Limits {
     pub lagging: bool,
     /// Process crashes.
     pub crashes: u8,
+    /// Whether a process that crashed may come back.
+    pub restarts: bool,
     /// Messages lost (on a [`Wire::Bag`]; on a set it is free).
     pub losses: u8,
     /// Messages delivered twice (on a [`Wire::Bag`]).
@@ -116,6 +121,7 @@ impl Limits {
             wire: Wire::Set,
             lagging: false,
             crashes,
+            restarts: true,
             losses: 0,
             duplicates: 0,
             timeouts: None,
@@ -202,11 +208,36 @@ where
     } else if !(limits.patient && busy) {
         found.append(&mut timeouts);
     }
-    found.append(&mut restarts);
+    if limits.restarts {
+        found.append(&mut restarts);
+    }
     if spent.crashes < limits.crashes {
         let up = world.stage().roles.iter().filter(|role| world.node(role.id).is_some());
         let hit = up.filter(|role| role.may_crash);
         found.extend(hit.map(|role| What::Crash { node: role.id, forget: 0 }));
     }
     (found, held_back)
+}
+
+/// The log of a path: what an explorer found, for the eyes of a reader.
+pub fn log_of<N, G>(
+    model: &Model<N, G>,
+    limits: &Limits,
+    path: &[Action<N>],
+    title: &str,
+) -> (Log, World<N, G>)
+where
+    N: Node,
+    G: Clone + Eq + std::hash::Hash + Default,
+{
+    let stage = model.stage(limits.wire, limits.lagging);
+    let mut recorder = Recorder::new(title, &stage);
+    let mut world = World::new(stage, &mut recorder);
+    for action in path {
+        world.apply(action, Duration::ZERO, &mut recorder);
+    }
+    if let Some(broken) = model.broken(&world) {
+        recorder.violation(broken.property, &broken.why);
+    }
+    (recorder.into_log(), world)
 }

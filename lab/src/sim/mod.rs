@@ -12,6 +12,7 @@
 //!
 //! Bandwidth and queues in the network; two crashes of one host at the same instant as a cut link.
 
+mod find;
 mod plan;
 mod shrink;
 
@@ -20,6 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use find::find;
 pub use plan::{Fault, Plan, Weather};
 pub use shrink::{Moment, replay, shrink};
 

@@ -1,0 +1,170 @@
+//! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
+
+use lab::event::{Kind, Log};
+use lab::explore::Limits;
+
+use crate::steps::{self, thousands};
+use crate::worlds::{Look, Scope};
+
+/// A figure that a script tells.
+struct Told {
+    name: &'static str,
+    step: &'static str,
+    scope: Scope,
+    script: &'static str,
+}
+
+const TOLD: &[Told] = &[
+    Told {
+        name: "half-an-order",
+        step: "step1",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+crash pay
+deliver stock coord
+deliver coord pay",
+    },
+    Told { name: "declined-but-gone", step: "step1", scope: Scope::TWO_ORDERS, script: "run" },
+    Told {
+        name: "done-twice",
+        step: "step1",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+lose stock coord
+timeout web-1
+deliver web-1 coord
+deliver coord stock",
+    },
+    Told { name: "two-phases", step: "step2", scope: Scope::ONE_ORDER, script: "run" },
+    Told { name: "one-no", step: "step2", scope: Scope::TWO_ORDERS, script: "run" },
+    Told {
+        name: "forgot-its-yes",
+        step: "step2",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+deliver pay coord
+deliver coord stock
+crash pay
+restart pay
+deliver coord pay
+deliver coord web-1",
+    },
+    Told {
+        name: "log-first",
+        step: "step3",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+deliver pay coord
+deliver coord stock
+crash pay
+restart pay
+deliver coord pay
+run",
+    },
+    Told {
+        name: "in-doubt",
+        step: "step3",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+crash coord
+timeout stock
+timeout pay
+deliver stock coord
+deliver pay coord
+timeout stock
+timeout pay",
+    },
+    Told {
+        name: "nobody-may-move",
+        step: "step4",
+        scope: Scope::TWO_ORDERS.with(Look::OneMoment),
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+crash coord after 1 deliver pay coord
+timeout stock
+timeout pay
+timeout web-2",
+    },
+    Told {
+        name: "it-comes-back",
+        step: "step4",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+crash coord after 1 deliver pay coord
+restart coord
+run",
+    },
+    Told { name: "saga-takes-back", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
+];
+
+impl Told {
+    fn log(&self) -> Log {
+        let step = steps::step(self.step).expect("a step of this chapter");
+        let title = format!("ch02/{}: {}", self.step, self.name.replace('-', " "));
+        let log = step.play(self.scope, self.script, &title);
+        log.unwrap_or_else(|why| panic!("{}: {why}", self.name))
+    }
+}
+
+/// One of the runs that a script tells.
+#[must_use]
+pub fn told(name: &str) -> Option<Log> {
+    TOLD.iter().find(|told| told.name == name).map(Told::log)
+}
+
+/// The runs that the book shows, by name.
+///
+/// # Panics
+/// If a script no longer fits the step it was written for.
+#[must_use]
+pub fn figures() -> Vec<(&'static str, Log)> {
+    let mut figures: Vec<_> = TOLD.iter().map(|told| (told.name, told.log())).collect();
+    let shortest = |step: &str, scope, promised: &[&'static str], limits| {
+        let step = steps::step(step).expect("a step of this chapter");
+        step.shortest(scope, promised, &limits).expect("this promise is broken here")
+    };
+    let crash = Limits::progress(1, 0, 0);
+    figures.push(("forgotten-decision", shortest("step2", Scope::ONE_ORDER, &["AC1"], crash)));
+    let look = Scope::ONE_ORDER.with(Look::Each);
+    let quiet = Limits::progress(0, 0, 0);
+    figures.push(("half-visible", shortest("step3", look, &["HALF"], quiet)));
+    figures.push(("saga-hole", shortest("step5", look, &["HALF"], quiet)));
+    figures
+}
+
+/// The counted numbers in the text, by name.
+#[must_use]
+pub fn numbers() -> Vec<(String, String)> {
+    let mut numbers = Vec::new();
+    for step in steps::all() {
+        let id = step.info().id;
+        let log = step.play(Scope::ONE_ORDER, "run", "").expect("an order goes through");
+        let count = |kind| log.events.iter().filter(|event| event.kind == kind).count();
+        numbers.push((format!("messages_{id}"), count(Kind::Send).to_string()));
+        numbers.push((format!("records_{id}"), count(Kind::Persist).to_string()));
+    }
+    for (id, timeouts) in [("step3", None), ("step4", Some(1)), ("step5", None)] {
+        let step = steps::step(id).expect("a step of this chapter");
+        let limits = Limits { timeouts, ..Limits::safety(1) };
+        let (states, _, depth) = step.count(Scope::ONE_ORDER, &limits);
+        numbers.push((format!("states_{id}"), thousands(states)));
+        numbers.push((format!("depth_{id}"), depth.to_string()));
+    }
+    numbers
+}

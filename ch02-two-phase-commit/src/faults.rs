@@ -1,0 +1,61 @@
+//! Fault words and what they mean in a simulated run: who is hit, when, and for how long.
+
+use lab::rng::Rng;
+use lab::sim::{Fault, Plan, Weather};
+
+use crate::types::{COORD, PAY, STOCK};
+use crate::worlds::CLIENT;
+
+/// Fault words that only a run with time can show. The explorer judges the others.
+pub const TIMED: [&str; 6] = ["cut", "one-way cut", "pause", "drift", "wiped", "lying disk"];
+
+/// An order takes a few milliseconds on an ordinary day; faults that shall hit it start within these.
+const BUSY: std::ops::Range<u64> = 0..12_000;
+/// How long cuts, pauses and absences last: longer than any timer of the chapter.
+const LONG: std::ops::Range<u64> = 1_000..3_000_000;
+
+/// A plan with one or two faults of this sort. `None`: the word is not known.
+#[must_use]
+pub fn plan(fault: &str, rng: &mut Rng) -> Option<Plan> {
+    let mut faults = Vec::new();
+    for _ in 0..rng.pick(1..3) {
+        faults.push(one(fault, rng)?);
+    }
+    Some(Plan { faults, ..Plan::quiet() })
+}
+
+/// A bit of everything that can be repaired: crashes with restarts, loss, duplicates.
+#[must_use]
+pub fn storm(rng: &mut Rng) -> Plan {
+    let weather = Weather { loss: 30_000, duplicates: 20_000, ..Weather::fair() };
+    let crashes = Plan::crashes(rng, &[COORD, STOCK, PAY], BUSY.end);
+    Plan { weather, ..crashes }
+}
+
+fn one(fault: &str, rng: &mut Rng) -> Option<Fault> {
+    let servers = [COORD, STOCK, PAY];
+    let node = pick(rng, &servers);
+    let at = rng.pick(BUSY);
+    let lasts = rng.pick(LONG);
+    let (from, to) = pick(rng, &[(COORD, STOCK), (COORD, PAY), (CLIENT, COORD)]);
+    let turned = rng.chance(500_000);
+    let crash = |wiped, forget| Fault::Crash { node, at, back: Some(lasts), wiped, forget };
+    Some(match fault {
+        "cut" => Fault::Cut { from, to, both: true, at, lasts },
+        "one-way cut" if turned => Fault::Cut { from: to, to: from, both: false, at, lasts },
+        "one-way cut" => Fault::Cut { from, to, both: false, at, lasts },
+        "pause" => Fault::Pause { node, at, lasts },
+        "drift" => {
+            let by = i64::try_from(rng.pick(0..400_000)).expect("small") - 200_000;
+            Fault::Drift { node, parts_per_million: by }
+        }
+        "wiped" => crash(true, 0),
+        "lying disk" => crash(false, usize::try_from(rng.pick(1..4)).expect("small")),
+        "restart" => crash(false, 0),
+        _ => return None,
+    })
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.pick(0..from.len() as u64)).expect("an index")]
+}

@@ -1,0 +1,76 @@
+//! Each figure of the book shows what its caption claims.
+
+use ch02_two_phase_commit::book::{figures, numbers};
+use lab::event::{Kind, Log};
+
+fn figure(name: &str) -> Log {
+    let found = figures().into_iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("no figure {name}")).1
+}
+
+fn last_state(log: &Log, node: &str) -> String {
+    let states = log.events.iter().filter(|e| e.node == node).filter_map(|e| e.state.clone());
+    states.last().unwrap_or_else(|| panic!("{node} never changes in {}", log.header.title))
+}
+
+#[test]
+fn half_an_order_is_half_done() {
+    let log = figure("half-an-order");
+    assert_eq!(last_state(&log, "stock"), "umbrella 1");
+    assert_eq!(last_state(&log, "pay"), "down");
+}
+
+#[test]
+fn the_broken_ones_break_what_they_say() {
+    for (name, property) in [
+        ("declined-but-gone", "NACK"),
+        ("done-twice", "ONCE"),
+        ("forgotten-decision", "AC1"),
+        ("half-visible", "HALF"),
+        ("saga-hole", "HALF"),
+    ] {
+        let verdict = figure(name).header.verdict.unwrap_or_default();
+        assert!(verdict.starts_with(property), "{name}: {verdict:?}");
+    }
+    assert!(figure("forgot-its-yes").header.verdict.is_some());
+}
+
+#[test]
+fn the_unbroken_ones_break_nothing() {
+    for name in ["two-phases", "one-no", "log-first", "it-comes-back", "saga-takes-back"] {
+        assert_eq!(figure(name).header.verdict, None, "{name}");
+    }
+}
+
+#[test]
+fn nobody_may_move_while_the_coordinator_is_gone() {
+    let log = figure("nobody-may-move");
+    assert!(last_state(&log, "stock").contains("locked: umbrella"));
+    assert!(last_state(&log, "pay").contains("locked: alice, till"));
+    assert_eq!(last_state(&log, "coord"), "down");
+}
+
+#[test]
+fn figures_fit_on_a_page() {
+    for (name, log) in figures() {
+        let shown = log.events.iter().filter(|e| e.kind != Kind::Send).count();
+        assert!(shown <= 32, "{name} has {shown} events");
+    }
+}
+
+/// Two participants: an order, an answer, and four messages for each of them.
+#[test]
+fn costs_are_counted() {
+    let numbers: std::collections::BTreeMap<_, _> = numbers().into_iter().collect();
+    let count = |name: &str| numbers[name].as_str();
+    assert_eq!(count("messages_step1"), "6");
+    assert_eq!(count("messages_step2"), "10");
+    assert_eq!(count("messages_step3"), "10");
+    assert_eq!(count("messages_step4"), "10");
+    assert_eq!(count("messages_step5"), "6");
+    assert_eq!(count("records_step1"), "2");
+    assert_eq!(count("records_step2"), "2");
+    assert_eq!(count("records_step3"), "6");
+    assert_eq!(count("records_step4"), "6");
+    assert_eq!(count("records_step5"), "4");
+}

@@ -1,0 +1,252 @@
+//! Runs as text: the reader, or a test, says what happens next.
+//!
+//! A script is a list of commands, one a line, each naming something that can happen:
+//!
+//! | command | does |
+//! |---|---|
+//! | `deliver coord stock` | delivers the oldest-named message on that link (`deliver coord stock 2`: the second) |
+//! | `lose coord stock` | loses it |
+//! | `duplicate coord stock` | delivers it and leaves a copy on the way |
+//! | `timeout web-1` | lets that node's first armed timer run out (`timeout web-1 2`: the second) |
+//! | `crash pay` | the process dies |
+//! | `crash coord after 2 deliver pay coord` | it dies after so many effects of that step |
+//! | `restart pay` | it comes back with what its disk kept |
+//! | `wipe pay` | its disk is emptied while it is down |
+//! | `run` | delivers everything that is on the way, oldest link first, until nothing is |
+//! | `state` | prints each node's state |
+//!
+//! Feature `script` makes these scripts golden (with the `goldenscript` crate): the recorded output
+//! stands below each block of commands, and a test compares.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Log;
+use crate::explore::Model;
+use crate::node::{Node, NodeId};
+use crate::record::Recorder;
+use crate::world::{Action, Envelope, What, Wire, World};
+
+/// A run of `run` ends here: a world that never falls quiet is a broken script.
+const MOST_DELIVERIES: usize = 10_000;
+
+/// A world that takes commands.
+#[derive(Clone, Debug)]
+pub struct Play<N: Node, G> {
+    model: Model<N, G>,
+    world: World<N, G>,
+    recorder: Recorder,
+}
+
+impl<N, G> Play<N, G>
+where
+    N: Node,
+    G: Clone + Eq + std::hash::Hash + Default,
+{
+    /// All nodes booted, nothing delivered. The network is a bag.
+    #[must_use]
+    pub fn new(model: Model<N, G>, title: &str) -> Self {
+        let stage = model.stage(Wire::Bag, false);
+        let mut recorder = Recorder::new(title, &stage);
+        let world = World::new(stage, &mut recorder);
+        Self { model, world, recorder }
+    }
+
+    /// The world as it is.
+    #[must_use]
+    pub fn world(&self) -> &World<N, G> {
+        &self.world
+    }
+
+    /// The events so far; a broken property ends them.
+    #[must_use]
+    pub fn into_log(mut self) -> Log {
+        if let Some(broken) = self.model.broken(&self.world) {
+            self.recorder.violation(broken.property, &broken.why);
+        }
+        self.recorder.into_log()
+    }
+
+    /// Runs all commands of a text; empty lines and lines with `#` in front are skipped.
+    ///
+    /// # Errors
+    /// The first command that is not known or cannot happen, with its line number.
+    pub fn run(mut self, script: &str) -> Result<Self, String> {
+        for (number, line) in script.lines().enumerate() {
+            let line = line.trim();
+            if !line.is_empty() && !line.starts_with('#') {
+                let at_line = |why| format!("line {}: `{line}`: {why}", number + 1);
+                self.command(line).map_err(at_line)?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// Runs one command and returns what it printed beside events.
+    ///
+    /// # Errors
+    /// Why it is not known or cannot happen.
+    pub fn command(&mut self, line: &str) -> Result<String, String> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["run"] => self.run_until_quiet().map(|()| String::new()),
+            ["state"] => Ok(self.state()),
+            ["crash", node, "after", count, rest @ ..] => {
+                let cut =
+                    count.parse().map_err(|_| format!("{count} is not a number of effects"))?;
+                let what = self.what(rest)?;
+                if what.node() != Some(self.id(node)?) {
+                    return Err(format!("that step is not one of {node}"));
+                }
+                self.apply(Action { what, cut: Some(cut) })
+            }
+            words => {
+                let what = self.what(words)?;
+                self.apply(Action::new(what))
+            }
+        }
+    }
+
+    fn what(&self, words: &[&str]) -> Result<What<N>, String> {
+        Ok(match words {
+            ["deliver", from, to, rest @ ..] => {
+                What::Deliver { envelope: self.message(from, to, rest)?, keep: false }
+            }
+            ["duplicate", from, to, rest @ ..] => {
+                What::Deliver { envelope: self.message(from, to, rest)?, keep: true }
+            }
+            ["lose", from, to, rest @ ..] => What::Lose(self.message(from, to, rest)?),
+            ["timeout", node, rest @ ..] => {
+                let id = self.id(node)?;
+                let place = place(rest)?;
+                let timer = self.world.host(id).timers.iter().nth(place);
+                What::Timeout(id, timer.cloned().ok_or(format!("{node} has no such timer armed"))?)
+            }
+            ["crash", node] => What::Crash { node: self.id(node)?, forget: 0 },
+            ["restart", node] => What::Restart(self.id(node)?),
+            ["wipe", node] => What::Wipe(self.id(node)?),
+            _ => {
+                let known = "deliver, lose, duplicate, timeout, crash, restart, wipe, run, state";
+                return Err(format!("not a command; known are {known}"));
+            }
+        })
+    }
+
+    fn apply(&mut self, action: Action<N>) -> Result<String, String> {
+        if !self.world.can(&action.what) {
+            return Err("this cannot happen now".into());
+        }
+        self.world.apply(&action, Duration::ZERO, &mut self.recorder);
+        Ok(String::new())
+    }
+
+    fn run_until_quiet(&mut self) -> Result<(), String> {
+        for _ in 0..MOST_DELIVERIES {
+            let Some(envelope) = self.world.network().in_flight().next().cloned() else {
+                return Ok(());
+            };
+            self.apply(Action::new(What::Deliver { envelope, keep: false }))?;
+        }
+        Err(format!("still not quiet after {MOST_DELIVERIES} deliveries"))
+    }
+
+    fn state(&self) -> String {
+        let lines = self.world.stage().roles.iter().map(|role| {
+            let node = self.world.node(role.id);
+            let line = node.map_or_else(|| "down".into(), self.world.stage().describe);
+            format!("{}: {line}\n", role.name)
+        });
+        lines.collect()
+    }
+
+    fn message(
+        &self,
+        from: &str,
+        to: &str,
+        rest: &[&str],
+    ) -> Result<Arc<Envelope<N::Msg>>, String> {
+        let (sender, receiver, place) = (self.id(from)?, self.id(to)?, place(rest)?);
+        let link = |m: &&Arc<Envelope<N::Msg>>| m.from == sender && m.to == receiver;
+        let found = self.world.network().in_flight().filter(link).nth(place);
+        found.cloned().ok_or(format!("no such message is on its way from {from} to {to}"))
+    }
+
+    fn id(&self, name: &str) -> Result<NodeId, String> {
+        let roles = &self.world.stage().roles;
+        roles.iter().find(|role| role.name == name).map(|role| role.id).ok_or_else(|| {
+            let names: Vec<_> = roles.iter().map(|role| role.name).collect();
+            format!("no node is called {name}; there are {}", names.join(", "))
+        })
+    }
+}
+
+/// `[]` is the first, `["2"]` the second.
+fn place(rest: &[&str]) -> Result<usize, String> {
+    match rest {
+        [] => Ok(0),
+        [number] => {
+            let number: usize = number.parse().map_err(|_| format!("{number} is not a number"))?;
+            number.checked_sub(1).ok_or_else(|| "counting starts at 1".into())
+        }
+        _ => Err("too many words".into()),
+    }
+}
+
+/// An event as a script shows it.
+#[cfg(feature = "script")]
+fn shown(event: &crate::event::Event) -> String {
+    use crate::event::Kind;
+    let (node, mark, text) = (&event.node, event.kind.mark(), &event.text);
+    match (&event.kind, &event.peer) {
+        (Kind::Send, Some(peer)) => format!("{node} {mark} {peer}  {text}\n"),
+        (_, Some(peer)) => format!("{peer} {mark} {node}  {text}\n"),
+        (_, None) => format!("{} {mark} {text}", node).trim_end().to_owned() + "\n",
+    }
+}
+
+#[cfg(feature = "script")]
+impl<N, G> goldenscript::Runner for Play<N, G>
+where
+    N: Node,
+    G: Clone + Eq + std::hash::Hash + Default,
+{
+    type Command = goldenscript::Command;
+
+    fn run(
+        &mut self,
+        command: &goldenscript::Command,
+        _context: &goldenscript::Context,
+    ) -> Result<String, Box<dyn std::error::Error>> {
+        let words = command.args.iter().map(ToString::to_string);
+        let words: Vec<String> = std::iter::once(command.name.clone()).chain(words).collect();
+        let before = self.recorder.len();
+        let said = self.command(&words.join(" "))?;
+        let events = self.recorder.clone().into_log().events;
+        let broken = self.model.broken(&self.world);
+        let broken = broken.map(|b| format!("unsafe: {}: {}\n", b.property, b.why));
+        let happened: String = events[before..].iter().map(shown).collect();
+        Ok(happened + &said + &broken.unwrap_or_default())
+    }
+}
+
+/// Runs a golden script and returns it with the output that its commands have now.
+///
+/// # Errors
+/// What the script language does not know, in words.
+#[cfg(feature = "script")]
+pub fn golden<N, G>(mut play: Play<N, G>, script: &str) -> Result<String, String>
+where
+    N: Node,
+    G: Clone + Eq + std::hash::Hash + Default,
+{
+    goldenscript::generate(&mut play, script).map_err(|error| error.to_string())
+}
+
+/// Scripts are not built in: the feature `script` is off.
+///
+/// # Errors
+/// Always, saying so.
+#[cfg(not(feature = "script"))]
+pub fn golden<N: Node, G>(_play: Play<N, G>, _script: &str) -> Result<String, String> {
+    Err("golden scripts need the feature `script` of `lab`".into())
+}
