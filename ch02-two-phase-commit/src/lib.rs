@@ -39,6 +39,8 @@ pub mod step3_log_first;
 pub mod step4_isolation;
 pub mod step5_saga;
 pub mod steps;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod types;
 pub mod verdicts;
 mod words;

@@ -1,0 +1,292 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! What the command line can be asked for, and what it prints.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::call::Caller;
+use super::cluster::{Config, Killed, Memory, Restarted};
+use super::control::{Happening, Order, run};
+use super::customer::{Wanted, ask, doubts};
+use super::load::load;
+use super::role::{Role, RoleArgs, play};
+use super::trouble::Trouble;
+
+const DIR: &str = "target/ch02";
+
+/// Where a cluster lives.
+#[derive(Args, Clone, Debug)]
+pub struct Dir {
+    /// The cluster's data directory
+    #[arg(long, default_value = DIR)]
+    dir: PathBuf,
+}
+
+/// One command.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// Start coord, stock and pay, and keep them until Ctrl-C
+    Cluster {
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
+        /// The shop's port; without it, the one of last time or a free one
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Make `kill` as bad as a power cut: what was not forced to disk is lost
+        #[arg(long)]
+        power_cut: bool,
+        /// Record the run into this empty directory, for `cargo guide replay DIR/run.jsonl`
+        #[arg(long)]
+        events: Option<PathBuf>,
+    },
+    /// Be a customer
+    Client {
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
+        /// What the customer wants.
+        #[command(subcommand)]
+        wanted: Wanted,
+    },
+    /// Who is up, what is in doubt, what was written
+    Status(Dir),
+    /// kill -9 one role
+    Kill {
+        /// coord, stock or pay
+        role: Role,
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
+    },
+    /// Start one role again
+    Restart {
+        /// coord, stock or pay
+        role: Role,
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
+        /// Let it die by itself right after its Kth effect: the worst moment, every time
+        #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+        crash_after_effect: Option<u64>,
+    },
+    /// Many customers at once: committed per second, with the verdict beside it
+    Load {
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
+        /// How many customers
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+        clients: u16,
+        /// For how long
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+        seconds: u64,
+    },
+    /// Be one role (the cluster starts these itself)
+    #[command(hide = true)]
+    Role(RoleArgs),
+}
+
+/// Does what was asked; gives the exit code.
+///
+/// # Errors
+/// It could not be done.
+pub fn act(command: Command) -> Result<u8, Trouble> {
+    match command {
+        Command::Cluster { dir, port, power_cut, events } => {
+            if cfg!(not(unix)) {
+                let why = "`cluster` needs Linux or macOS; on Windows run it inside WSL";
+                return Err(Trouble::Refused(why.into()));
+            }
+            let config = Config { port, power_cut, events, ..Config::new(dir.dir.clone())? };
+            let flag = dir.flag();
+            run(config, move |happening| show(happening, &flag)).map(|()| 0)
+        }
+        Command::Role(args) => play(args, ()).map(|()| 0),
+        Command::Client { dir, wanted } => wait(customer(&dir, &wanted)),
+        Command::Status(dir) => wait(status(&dir)),
+        Command::Kill { role, dir } => wait(kill(&dir, role)),
+        Command::Restart { role, dir, crash_after_effect } => {
+            wait(restart(&dir, Order { role, crash_after_effect }))
+        }
+        Command::Load { dir, clients, seconds } => wait(loaded(&dir, clients, seconds)),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<u8, Trouble>>) -> Result<u8, Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Trouble::io("start the runtime"))?;
+    runtime.block_on(work)
+}
+
+impl Dir {
+    /// What the next command has to say to mean the same cluster.
+    fn flag(&self) -> String {
+        if self.dir == Path::new(DIR) {
+            String::new()
+        } else {
+            format!(" --dir {}", self.dir.display())
+        }
+    }
+
+    fn memory(&self) -> Result<Memory, Trouble> {
+        Memory::read(&self.dir)
+    }
+
+    fn control(&self) -> Result<Caller, Trouble> {
+        let none = || Trouble::NoCluster(self.dir.clone());
+        Ok(Caller::new(self.memory()?.control.ok_or_else(none)?))
+    }
+
+    /// Asks the parent. If nobody is there, the cluster is not running.
+    async fn control_post(&self, path: &str, order: &Order) -> Result<Value, Trouble> {
+        let answer = self.control()?.post(path, &json!(order)).await;
+        let answer = answer.map_err(|_| Trouble::NoCluster(self.dir.clone()))?;
+        if answer.status == 200 {
+            return Ok(answer.body);
+        }
+        Err(Trouble::Refused(answer.field("error").to_owned()))
+    }
+
+    async fn status(&self) -> Result<Value, Trouble> {
+        let answer = self.control()?.get("/status").await;
+        Ok(answer.map_err(|_| Trouble::NoCluster(self.dir.clone()))?.body)
+    }
+}
+
+/// What the terminal of the cluster shows.
+fn show(happening: &Happening, flag: &str) {
+    match happening {
+        Happening::Up { role, http, pid } => {
+            println!("{:<6} up at {http}, pid {pid}", role.name());
+        }
+        Happening::Open { shop } => {
+            println!("ready: the shop is open at http://{shop}. In another terminal:\n");
+            println!("  cargo ch02 client{flag} buy umbrella");
+            println!("  cargo ch02 restart coord --crash-after-effect 5{flag}");
+            println!("  cargo ch02 status{flag}\n\nCtrl-C ends it; the data stays.");
+        }
+        Happening::Killed(killed) => {
+            println!("{:<6} killed (SIGKILL), pid {}", killed.role.name(), killed.pid);
+        }
+        Happening::Restarted(restarted) => {
+            let Restarted { role, pid, http, crash_after_effect } = restarted;
+            let crash = crash_after_effect.map_or_else(String::new, |effect| {
+                format!("; will die right after its effect {effect}")
+            });
+            println!("{:<6} up at {http}, pid {pid}{crash}", role.name());
+        }
+        Happening::Died { role, how } => println!("{:<6} died: {how}", role.name()),
+        Happening::Closing => println!("closing"),
+    }
+}
+
+async fn customer(dir: &Dir, wanted: &Wanted) -> Result<u8, Trouble> {
+    let none = || Trouble::NoCluster(dir.dir.clone());
+    let shop = dir.memory()?.shop.ok_or_else(none)?;
+    let said = match ask(shop, wanted).await {
+        // The shop is on coord. What the others wait for can be asked without it.
+        Err(_) if matches!(wanted, Wanted::InDoubt) => {
+            for row in rows(&dir.status().await?) {
+                println!("{}", doubts(row["role"].as_str().unwrap_or_default(), &row["says"]));
+            }
+            return Ok(0);
+        }
+        said => said?,
+    };
+    println!("{}", said.text);
+    Ok(said.code)
+}
+
+fn rows(status: &Value) -> Vec<Value> {
+    status["roles"].as_array().cloned().unwrap_or_default()
+}
+
+async fn status(dir: &Dir) -> Result<u8, Trouble> {
+    let status = dir.status().await?;
+    for row in rows(&status) {
+        let (role, says) = (row["role"].as_str().unwrap_or_default(), &row["says"]);
+        println!("{}", doubts(role, says));
+        if !says.is_null() {
+            println!(
+                "       pid {}, start {}, http {}; since then {} records in {} forced writes, \
+                 {} bytes, {} messages sent",
+                row["pid"],
+                says["start"],
+                row["http"].as_str().unwrap_or_default(),
+                says["records"],
+                says["syncs"],
+                says["log_bytes"],
+                says["messages"],
+            );
+        }
+    }
+    Ok(0)
+}
+
+async fn kill(dir: &Dir, role: Role) -> Result<u8, Trouble> {
+    let before = rows(&dir.status().await?);
+    let before = before.into_iter().find(|row| row["role"] == json!(role)).unwrap_or_default();
+    let order = Order { role, crash_after_effect: None };
+    let body = dir.control_post("/kill", &order).await?;
+    let Ok(killed) = serde_json::from_value::<Killed>(body) else {
+        return Err(Trouble::Refused("the cluster answers in words of another version".into()));
+    };
+    let says = &before["says"];
+    if says.is_null() {
+        println!("{} was down already", role.name());
+        return Ok(1);
+    }
+    println!("killed {} (SIGKILL), pid {}", role.name(), killed.pid);
+    let open = says["in_doubt"].as_array().map_or(0, Vec::len);
+    println!("lost:  its memory, and with it what it knew of {open} open orders");
+    if killed.power_cut {
+        println!("       and whatever it had written and not forced: as in a power cut");
+    } else {
+        println!("kept:  its log. kill -9 does not take what the operating system already holds,");
+        println!("       so it says nothing about forced writes; cluster --power-cut does");
+    }
+    println!(
+        "then:  cargo ch02 client{0} in-doubt, cargo ch02 restart {1}{0}",
+        dir.flag(),
+        role.name()
+    );
+    Ok(0)
+}
+
+async fn restart(dir: &Dir, order: Order) -> Result<u8, Trouble> {
+    let body = dir.control_post("/restart", &order).await?;
+    let Ok(restarted) = serde_json::from_value::<Restarted>(body) else {
+        return Err(Trouble::Refused("the cluster answers in words of another version".into()));
+    };
+    let name = order.role.name();
+    println!("{name} is back, pid {}, with everything its log kept", restarted.pid);
+    if let Some(effect) = restarted.crash_after_effect {
+        println!("it will die by itself right after effect {effect} of this life");
+    }
+    Ok(0)
+}
+
+async fn loaded(dir: &Dir, clients: u16, seconds: u64) -> Result<u8, Trouble> {
+    let status = dir.status().await?;
+    let mut edges: BTreeMap<Role, SocketAddr> = BTreeMap::new();
+    for row in rows(&status) {
+        let role: Result<Role, _> = serde_json::from_value(row["role"].clone());
+        let http = row["http"].as_str().and_then(|http| http.parse().ok());
+        if let (Ok(role), Some(http)) = (role, http) {
+            edges.insert(role, http);
+        }
+    }
+    println!("{clients} customers for {seconds} s, each waits for its answer and asks again …");
+    let load = load(&edges, &dir.dir, clients.into(), Duration::from_secs(seconds)).await?;
+    println!("{load}");
+    Ok(u8::from(load.totals.0 != load.totals.1))
+}

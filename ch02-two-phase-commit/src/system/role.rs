@@ -1,0 +1,221 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! One role as a process: a node behind a driver, a page for operators (and on `coord` the shop), and
+//! a parent that is listened to on standard input. When that ends, the role ends.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::Router;
+use clap::{Args, Parser, ValueEnum};
+use lab::event::Cast;
+use lab::run::children::{say_ready, watch_stdin};
+use lab::run::{Config, Data, Driver, EventFile, Observer, Runnable};
+use lab::{Node, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::catalog;
+use super::shop::Edges;
+use super::trouble::Trouble;
+use super::{operator, shop};
+use crate::shop::{Coordinator as _, Participant as _};
+use crate::step4_isolation::{Coordinator, Participant};
+use crate::types::{COORD, Msg, PAY, STOCK};
+
+/// The three processes.
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ValueEnum, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Takes orders, and decides.
+    Coord,
+    /// Keeps the shelf.
+    Stock,
+    /// Keeps the purses and the till.
+    Pay,
+}
+
+impl Role {
+    /// All of them, in the order of their columns.
+    pub const ALL: [Self; 3] = [Self::Coord, Self::Stock, Self::Pay];
+
+    /// As it is called everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coord => "coord",
+            Self::Stock => "stock",
+            Self::Pay => "pay",
+        }
+    }
+
+    /// The node it runs.
+    #[must_use]
+    pub fn id(self) -> NodeId {
+        match self {
+            Self::Coord => COORD,
+            Self::Stock => STOCK,
+            Self::Pay => PAY,
+        }
+    }
+
+    /// Whom it sends messages to.
+    fn peers(self) -> &'static [NodeId] {
+        match self {
+            Self::Coord => &[STOCK, PAY],
+            Self::Stock | Self::Pay => &[COORD],
+        }
+    }
+}
+
+/// How to run one role.
+#[derive(Args, Clone, Debug)]
+pub struct RoleArgs {
+    /// Which one
+    pub role: Role,
+    /// Where it keeps its log
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// Which cluster it belongs to
+    #[arg(long)]
+    pub cluster: u64,
+    /// Where it serves HTTP; if that is taken, on a free port
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub http: SocketAddr,
+    /// Make kill -9 as bad as a power cut
+    #[arg(long)]
+    pub power_cut: bool,
+    /// Abort right after this effect, counted from 1
+    #[arg(long)]
+    pub crash_after_effect: Option<u64>,
+    /// Write the event log into this directory
+    #[arg(long, requires = "epoch")]
+    pub events: Option<PathBuf>,
+    /// Time 0 of the event log, in µs since 1970
+    #[arg(long)]
+    pub epoch: Option<u64>,
+}
+
+/// What a parent tells its roles about each other.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Book {
+    pub(super) nodes: BTreeMap<NodeId, SocketAddr>,
+    pub(super) edges: BTreeMap<Role, SocketAddr>,
+}
+
+/// Runs a role until its standard input ends: what `role coord --dir …` on a command line means.
+///
+/// # Errors
+/// It cannot start.
+pub fn role<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Result<(), Trouble> {
+    #[derive(Parser)]
+    #[command(name = "role", no_binary_name = true)]
+    struct Line {
+        #[command(flatten)]
+        args: RoleArgs,
+    }
+    let line = Line::try_parse_from(args).map_err(|e| Trouble::Refused(e.to_string()))?;
+    play(line.args, ())
+}
+
+/// As [`role`], with somebody who watches the node.
+///
+/// # Errors
+/// It cannot start.
+pub fn play<O>(args: RoleArgs, observer: O) -> Result<(), Trouble>
+where
+    O: Observer<Coordinator> + Observer<Participant>,
+{
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Somebody else may have installed one: then that one is wanted.
+    let _ =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let edges = Edges::default();
+    let config = config(&args);
+    if args.role == Role::Coord {
+        let driver = Arc::new(Driver::start(config, Coordinator::new(), observer)?);
+        let pages = shop::router(&driver, Arc::clone(&edges));
+        return live(&args, driver, edges, pages);
+    }
+    let node = Participant::new(catalog::opening(args.role.id()));
+    let driver = Arc::new(Driver::start(config, node, observer)?);
+    live(&args, driver, edges, Router::new())
+}
+
+fn config(args: &RoleArgs) -> Config {
+    let dir = args.dir.clone();
+    let data = if args.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
+    let mut config = Config::new(args.cluster, args.role.id(), data);
+    config.crash_after_effect = args.crash_after_effect;
+    let cast = |role: Role| Cast { name: role.name().into(), role: role.name().into() };
+    config.events = args.events.clone().map(|dir| EventFile {
+        dir,
+        title: "ch02/step4 cluster".into(),
+        cast: Role::ALL.into_iter().map(|role| (role.id(), cast(role))).collect(),
+        epoch: UNIX_EPOCH + Duration::from_micros(args.epoch.unwrap_or_default()),
+    });
+    config
+}
+
+fn live<N>(
+    args: &RoleArgs,
+    driver: Arc<Driver<N>>,
+    edges: Edges,
+    pages: Router,
+) -> Result<(), Trouble>
+where
+    N: Runnable + Node<Msg = Msg>,
+{
+    let pages = operator::finish(pages.merge(operator::router(args.role, &driver)));
+    let listener = listen(args.http)?;
+    let edge = listener.local_addr().map_err(Trouble::io("read the own address"))?;
+    let runtime = driver.runtime();
+    runtime.spawn(async move {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => drop(axum::serve(listener, pages).await),
+            Err(error) => tracing::error!(%error, "no HTTP"),
+        }
+    });
+    // Ctrl-C in a terminal reaches every process of it. Here the parent decides when to end.
+    runtime.spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    say_ready(driver.addr());
+    println!("http {edge}");
+    let (for_lines, for_end) = (Arc::clone(&driver), Arc::clone(&driver));
+    let role = args.role;
+    watch_stdin(move |line| hear(role, &for_lines, &edges, &line), move || for_end.stop());
+    let waiting = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(Trouble::io("wait for the end"))?;
+    waiting.block_on(driver.ended());
+    Ok(())
+}
+
+/// The parent tells who is where. Answered with `linked` once messages can leave.
+fn hear<N: Runnable>(role: Role, driver: &Arc<Driver<N>>, edges: &Edges, line: &str) {
+    match serde_json::from_str::<Book>(line) {
+        Ok(book) => {
+            *edges.lock().expect("nobody panics with it") = book.edges;
+            driver.set_peers(book.nodes);
+            let linking = Arc::clone(driver);
+            driver.runtime().spawn(async move {
+                linking.linked_to(role.peers()).await;
+                println!("linked");
+            });
+        }
+        Err(error) => tracing::error!(%error, line, "the parent was not understood"),
+    }
+}
+
+fn listen(wanted: SocketAddr) -> Result<TcpListener, Trouble> {
+    let free = SocketAddr::new(wanted.ip(), 0);
+    let listener = TcpListener::bind(wanted).or_else(|_| TcpListener::bind(free));
+    let listener = listener.map_err(Trouble::io(format!("listen on {wanted}")))?;
+    listener.set_nonblocking(true).map_err(Trouble::io("listen without blocking"))?;
+    Ok(listener)
+}
