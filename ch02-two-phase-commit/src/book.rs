@@ -4,7 +4,7 @@ use lab::event::{Kind, Log};
 use lab::explore::Limits;
 
 use crate::steps::{self, thousands};
-use crate::worlds::{Look, Scope};
+use crate::worlds::{HALF_AN_ORDER, Look, Scope};
 
 /// A figure that a script tells.
 struct Told {
@@ -19,11 +19,7 @@ const TOLD: &[Told] = &[
         name: "half-an-order",
         step: "step1",
         scope: Scope::ONE_ORDER,
-        script: "deliver web-1 coord
-deliver coord stock
-crash pay
-deliver stock coord
-deliver coord pay",
+        script: HALF_AN_ORDER,
     },
     Told { name: "declined-but-gone", step: "step1", scope: Scope::TWO_ORDERS, script: "run" },
     Told {
@@ -120,12 +116,6 @@ impl Told {
         let log = step.play(self.scope, self.script, &title);
         log.unwrap_or_else(|why| panic!("{}: {why}", self.name))
     }
-}
-
-/// One of the runs that a script tells.
-#[must_use]
-pub fn told(name: &str) -> Option<Log> {
-    TOLD.iter().find(|told| told.name == name).map(Told::log)
 }
 
 /// The runs that the book shows, by name.

@@ -26,10 +26,12 @@
 //! commit, Paxos Commit and cooperative termination are no steps of this path.
 
 pub mod accounts;
+#[cfg(feature = "study")]
 pub mod book;
 #[cfg(feature = "system")]
 mod chapter;
 pub mod client;
+#[cfg(feature = "study")]
 pub mod faults;
 pub mod invariants;
 pub mod shop;
@@ -38,10 +40,12 @@ pub mod step2_two_phases;
 pub mod step3_log_first;
 pub mod step4_isolation;
 pub mod step5_saga;
+#[cfg(feature = "study")]
 pub mod steps;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;
+#[cfg(feature = "study")]
 pub mod verdicts;
 mod words;
 pub mod worlds;

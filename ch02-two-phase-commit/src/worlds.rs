@@ -44,6 +44,13 @@ pub enum Look {
     OneMoment,
 }
 
+/// How step 1 fails in front of the reader: `pay` dies before it takes the money.
+pub const HALF_AN_ORDER: &str = "deliver web-1 coord
+deliver coord stock
+crash pay
+deliver stock coord
+deliver coord pay";
+
 impl Scope {
     /// Two participants, one order, no reader.
     pub const ONE_ORDER: Self = Self { participants: 2, orders: 1, reader: Look::No };

@@ -1,16 +1,16 @@
 //! Half an order, in fifteen lines. Run it with `cargo first`.
 
-use ch02_two_phase_commit::{book, steps};
+use ch02_two_phase_commit::step1_no_coordination::{Coordinator, Participant};
+use ch02_two_phase_commit::worlds::{HALF_AN_ORDER, Scope, model};
+use lab::script::Play;
 
 fn main() {
-    let half = book::told("half-an-order").expect("the book's first figure");
+    let play = Play::new(model::<Coordinator, Participant>(Scope::ONE_ORDER, &[]), "");
+    let half = play.run(HALF_AN_ORDER).expect("this is how step 1 fails").into_log();
     println!("You press Buy: one umbrella, one coin.\n");
     for line in lab::view::text::lines(&half) {
         println!("{line}");
     }
-    let last =
-        half.events.iter().rev().find(|event| event.node == "stock" && event.state.is_some());
-    let shelf = last.and_then(|event| event.state.as_deref()).unwrap_or("?");
-    println!("\nOn the shelf: {shelf}. In the till: nothing. Every process did what it was told.");
-    println!("All {} designs of this chapter:  cargo guide matrix ch02", steps::all().len());
+    println!("\nThe umbrella is off the shelf and nobody has paid. Every process did what it was told.");
+    println!("Next, see it in pictures:  cargo run");
 }
