@@ -58,6 +58,7 @@ pub trait Node: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>);
 }
 
+// ANCHOR: input
 /// The only ways a node learns anything.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Input<N: Node> {
@@ -81,6 +82,7 @@ pub enum Input<N: Node> {
     /// A client's connection ended; its id will not be seen again.
     Gone(NodeId),
 }
+// ANCHOR_END: input
 
 /// The only ways a node acts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
