@@ -31,6 +31,7 @@ pub mod book;
 #[cfg(feature = "system")]
 mod chapter;
 pub mod client;
+pub mod exercises;
 #[cfg(feature = "study")]
 pub mod faults;
 pub mod invariants;

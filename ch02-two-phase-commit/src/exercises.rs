@@ -1,0 +1,193 @@
+//! What the exercises are checked against: a run without faults, seeded storms, and every order of
+//! events of a small world. The same answer gets the same verdict, always.
+
+use std::time::Duration;
+
+use lab::chapter::Verdict;
+use lab::explore::{Edge, Limits, Model, explore, log_of};
+use lab::node::react;
+use lab::sim::{Plan, Weather, find};
+use lab::view::text;
+use lab::{Effect, Input};
+
+use crate::accounts::Accounts;
+use crate::invariants::Ledger;
+use crate::shop::{Coordinator, Participant, Shop};
+use crate::types::{COORD, Key, Msg, PAY, STOCK, TxId};
+use crate::worlds::{Look, Scope, model, umbrella};
+use crate::{
+    step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
+    step5_saga as step5,
+};
+
+/// Crashes are drawn from the first so many µs, in which an order is busy.
+const BUSY: u64 = 12_000;
+
+/// What two-phase commit promises.
+const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGET", "MONEY"];
+/// What a saga promises.
+const SAGA: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
+
+/// A participant that keeps its promises: with step 3's coordinator.
+///
+/// # Errors
+/// What broke, with the shortest schedule found.
+pub fn participant<P: Participant>() -> Result<String, String> {
+    let mut stock = P::new(Accounts::new(&[("umbrella", 1)]));
+    let answered = hear(&mut stock, Msg::Commit { tx: TX });
+    if !answered.is_empty() {
+        return Err(format!("it answered a commit that it never prepared: {answered:?}"));
+    }
+    let states = survives::<step3::Coordinator, P>(ATOMIC)?;
+    Ok(format!("safe in {states} states, and never stuck once everybody is back"))
+}
+
+/// A participant that does each part once and takes it back once: with step 5's coordinator.
+///
+/// # Errors
+/// What broke, with the shortest schedule found.
+pub fn barrier<P: Participant>() -> Result<String, String> {
+    let part = umbrella(2).0[&STOCK].clone();
+    let mut stock = P::new(Accounts::new(&[("umbrella", 1)]));
+    let undone = hear(&mut stock, Msg::Undo { tx: TX });
+    if !undone.contains(&Msg::Undone { tx: TX }) {
+        return Err("an undo without an apply was not answered: `coord` asks for ever".into());
+    }
+    hear(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), part: part.clone() });
+    if stock.accounts().read(&part).values().any(|left| *left != 1) {
+        return Err("an apply that came after its undo was done, and nobody takes it back".into());
+    }
+    let states = survives::<step5::Coordinator, P>(SAGA)?;
+    Ok(format!("done once and taken back once in {states} states"))
+}
+
+const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
+
+/// One message from the coordinator; what it sends back.
+fn hear<P: Participant>(participant: &mut P, msg: Msg) -> Vec<Msg> {
+    let input = Input::Message { from: COORD, msg };
+    let effects = react(participant, STOCK, Duration::ZERO, input);
+    let sent = effects.into_iter().filter_map(|effect| match effect {
+        Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => Some(msg),
+        Effect::Persist(_)
+        | Effect::Checkpoint(_)
+        | Effect::SetTimer { .. }
+        | Effect::CancelTimer(_)
+        | Effect::Note(_) => None,
+    });
+    sent.collect()
+}
+
+/// Compares guesses with what the explorer says.
+///
+/// # Errors
+/// The first wrong guess, with a nudge.
+pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
+    let quiet = Limits::progress(0, 0, 0);
+    let crash = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
+    let restart = Limits::progress(1, 0, 0);
+    let truth = [
+        (
+            "step 1, and nothing fails",
+            verdict(
+                &model::<step1::Coordinator, step1::Participant>(Scope::TWO_ORDERS, SAGA),
+                &quiet,
+            ),
+            "Alice orders twice and has one coin.",
+        ),
+        (
+            "step 2, and a process restarts",
+            verdict(
+                &model::<step2::Coordinator, step2::Participant>(Scope::ONE_ORDER, ATOMIC),
+                &restart,
+            ),
+            "What is in memory is gone.",
+        ),
+        (
+            "step 3, and a process never comes back",
+            verdict(
+                &model::<step3::Coordinator, step3::Participant>(Scope::ONE_ORDER, ATOMIC),
+                &crash,
+            ),
+            "Who waits for whom after a yes?",
+        ),
+        (
+            "step 3, and a process restarts",
+            verdict(
+                &model::<step3::Coordinator, step3::Participant>(Scope::ONE_ORDER, ATOMIC),
+                &restart,
+            ),
+            "What is on disk is there.",
+        ),
+        (
+            "step 3, and somebody looks in the middle",
+            verdict(
+                &model::<step3::Coordinator, step3::Participant>(
+                    Scope::ONE_ORDER.with(Look::Each),
+                    &["HALF"],
+                ),
+                &quiet,
+            ),
+            "There is a moment between the two commits.",
+        ),
+    ];
+    for (guess, (situation, verdict, nudge)) in guesses.into_iter().zip(truth) {
+        if guess != verdict {
+            return Err(format!("{situation}: you said {guess}. {nudge}"));
+        }
+    }
+    Ok("five of five; the explorer agrees".into())
+}
+
+fn verdict<C: Coordinator, P: Participant>(
+    model: &Model<Shop<C, P>, Ledger>,
+    limits: &Limits,
+) -> Verdict {
+    let report = explore(model, limits);
+    if report.violation.is_some() {
+        Verdict::Unsafe
+    } else if report.graph.stuck(&[Edge::Work, Edge::Restart]).is_empty() {
+        Verdict::Ok
+    } else {
+        Verdict::Stuck
+    }
+}
+
+fn survives<C: Coordinator, P: Participant>(promised: &[&'static str]) -> Result<usize, String> {
+    let two = model::<C, P>(Scope::TWO_ORDERS, promised);
+    let mut states = explored(&two, &Limits::progress(0, 0, 1))?;
+    let one = model::<C, P>(Scope::ONE_ORDER, promised);
+    states += explored(&one, &Limits::progress(1, 0, 1))?;
+    let storm = |rng: &mut _| Plan {
+        weather: Weather { loss: 30_000, duplicates: 20_000, ..Weather::fair() },
+        ..Plan::crashes(rng, &[COORD, STOCK, PAY], BUSY)
+    };
+    match find(&two, storm, 0..100, "a storm").counterexample {
+        Some(example) => Err(text::render(&example.log)),
+        None => Ok(states),
+    }
+}
+
+fn explored<C: Coordinator, P: Participant>(
+    model: &Model<Shop<C, P>, Ledger>,
+    limits: &Limits,
+) -> Result<usize, String> {
+    let report = explore(model, limits);
+    if let Some(violation) = report.violation {
+        let (log, _) = log_of(model, limits, &violation.path, "unsafe");
+        return Err(text::render(&log));
+    }
+    if report.gave_up {
+        return Err(
+            "undecided: this participant has too many states; does it keep counting?".into()
+        );
+    }
+    if let Some(state) = report.graph.stuck(&[Edge::Work, Edge::Restart]).first() {
+        let (log, _) = log_of(model, limits, &report.graph.path(*state), "stuck");
+        return Err(text::render(&log) + "     ✗ stuck: from here the order can never end\n");
+    }
+    if let Some(never) = report.never.first() {
+        return Err(format!("never reached: {never}. Nothing bad happens because nothing happens"));
+    }
+    Ok(report.graph.states())
+}
