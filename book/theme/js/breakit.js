@@ -3,7 +3,7 @@
 
 const AT_ONCE = 6;
 const BEAT = 750;
-const SIGN = { receive: "→", timeout: "⌛", crash: "⚡", restart: "▲", lose: "✕", duplicate: "⧉" };
+const SIGN = { receive: "→", timeout: "⧗", crash: "↯", restart: "▲", lose: "✕", duplicate: "⧉", persist: "▣", gone: "⊘", wipe: "∅" };
 
 class BreakIt extends HTMLElement {
     connectedCallback() {
@@ -113,12 +113,12 @@ class BreakIt extends HTMLElement {
         this.more = false;
         const { lamp } = view;
         this.lamp.classList.toggle("broken", !lamp.ok);
-        this.lamp.replaceChildren(make("b", "", lamp.ok ? "✓ holds" : "✗ unsafe"), make("span", "", `${lamp.property}${lamp.why ? `: ${lamp.why}` : ""}`));
+        this.lamp.replaceChildren(make("b", "", lamp.ok ? "✓ holds" : "✗ unsafe"), make("span", "", [lamp.property, lamp.why].filter(Boolean).join(": ") || "nothing is broken in this state"));
         this.states.replaceChildren();
         for (const node of view.cast) {
             const name = make("dt", "", node.name);
             name.style.setProperty("--c", `var(--role-${node.role}, var(--role-client))`);
-            const state = make("dd", "", node.up ? node.state : `down${node.state ? ` (${node.state})` : ""}`);
+            const state = make("dd", "", node.up ? node.state : "down");
             state.classList.toggle("changed", Boolean(node.changed));
             this.states.append(name, state);
         }
@@ -165,14 +165,17 @@ class BreakIt extends HTMLElement {
         if (typed >= 1) this.moves?.querySelectorAll("button")[typed - 1]?.click();
     }
 
+    // True, and said so, when there is nothing left to look for.
+    over() {
+        if (!this.view.lamp.ok) this.say("It is broken already. Undo, and find another way?");
+        return !this.view.lamp.ok;
+    }
+
     async doHint() {
+        if (this.over()) return;
         try {
             const { index, distance } = await this.call({ call: "hint", path: this.path });
-            if (distance === null || distance === undefined) return this.doProof();
-            if (distance === 0) {
-                this.say("It is broken already. Undo, and find another way?");
-                return;
-            }
+            if (distance === null || distance === undefined) return this.doProof(true);
             this.choose(index);
             this.say(distance === 1 ? "One move is enough: the outlined one." : `${distance} moves are enough; the outlined one is the first.`);
         } catch (e) {
@@ -181,10 +184,11 @@ class BreakIt extends HTMLElement {
     }
 
     async doShow() {
+        if (this.over()) return;
         const turn = (this.turn += 1);
         try {
             const { path } = await this.call({ call: "show", path: this.path });
-            if (!path) return this.doProof();
+            if (!path || path.length === this.path.length) return this.doProof(true);
             const along = this.path.every((p, i) => path[i] === p);
             const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
             let at = along ? this.path.length : 0;
@@ -199,13 +203,15 @@ class BreakIt extends HTMLElement {
         }
     }
 
-    async doProof() {
+    // `here` asks about this state; without it, about all of them.
+    async doProof(here = false) {
         this.say("Trying every order of events …");
         try {
             const { states, unsafe, stuck } = await this.call({ call: "proof" });
             const n = (x) => x.toLocaleString("en");
             const rest = stuck > 0 ? ` ${n(stuck)} of them are stuck.` : "";
             if (unsafe === 0) this.say(`0 of ${n(states)} states are unsafe: there is no move that breaks it.${rest}`);
+            else if (here) this.say("From here nothing breaks it any more. Undo, or start over.");
             else this.say(`${n(unsafe)} of ${n(states)} states are unsafe. There is a way.${rest}`);
         } catch (e) {
             this.tell(e);

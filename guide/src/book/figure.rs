@@ -1,13 +1,13 @@
 //! Figures: recorded runs as a picture, as text, and as something to step through.
 
-use lab::event::Log;
+use lab::event::{Event, Kind, Log};
 use lab::view::{svg, text};
 
 use super::directive::Directive;
 use super::expand::Expander;
 use crate::trouble::{Result, Trouble};
 
-/// The most events a figure may hold.
+/// The most happenings a figure may hold; the end of an arrow is none of its own.
 pub const MOST_EVENTS: usize = 25;
 /// The most columns a figure may hold.
 pub const MOST_COLUMNS: usize = 6;
@@ -23,9 +23,9 @@ pub fn run_file(run: &str) -> String {
 /// # Errors
 /// No such run, a damaged one, or one too large to read.
 pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
-    d.only(&["run", "caption", "timeline"])?;
+    d.only(&["run", "caption", "timeline", "events"])?;
     let run = d.need("run")?;
-    let log = load(x, run)?;
+    let log = load(x, run, d.get("events"))?;
     let caption = x.inline(d.need("caption")?)?;
     let (label, id) = x.number("Figure");
     let inner = picture(&log);
@@ -46,7 +46,7 @@ pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
 /// # Errors
 /// An unknown step, a path that is not numbers, or a missing run.
 pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
-    d.only(&["chapter", "step", "path", "run", "caption"])?;
+    d.only(&["chapter", "step", "path", "run", "caption", "events"])?;
     let (chapter, step) = (d.need("chapter")?, d.need("step")?);
     let name = format!("{chapter}/{step}");
     let _ = x.ws.step(&name)?;
@@ -60,7 +60,7 @@ pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         )
     })?;
     let path: Vec<String> = numbers.iter().map(u32::to_string).collect();
-    let log = load(x, d.need("run")?)?;
+    let log = load(x, d.need("run")?, d.get("events"))?;
     let caption = x.inline(d.need("caption")?)?;
     let (label, id) = x.number("Figure");
     Ok(format!(
@@ -74,22 +74,44 @@ pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     ))
 }
 
-fn load(x: &mut Expander<'_>, run: &str) -> Result<Log> {
+fn load(x: &mut Expander<'_>, run: &str, part: Option<&str>) -> Result<Log> {
     let file = run_file(run);
     let log = x.generated(&file)?;
-    let log = Log::from_json_lines(&log)
+    let mut log = Log::from_json_lines(&log)
         .map_err(|e| Trouble::new(format!("{file}: {e}"), "run `cargo guide book refresh`"))?;
-    if log.events.len() > MOST_EVENTS || log.header.cast.len() > MOST_COLUMNS {
+    if let Some(part) = part {
+        let ends = part.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+        let (first, last): (u64, u64) = ends.ok_or_else(|| {
+            Trouble::new(
+                format!("`{part}` is no part of a run"),
+                "write the first and last event: events=1-30",
+            )
+        })?;
+        log.events.retain(|e| (first..=last).contains(&e.seq));
+        if log.events.is_empty() {
+            return Err(Trouble::new(
+                format!("the run {run} has no events {part}"),
+                "see its text form",
+            ));
+        }
+    }
+    let shown = happenings(&log);
+    if shown > MOST_EVENTS || log.header.cast.len() > MOST_COLUMNS {
         return Err(Trouble::new(
             format!(
-                "the run {run} has {} events and {} nodes; a figure may have {MOST_EVENTS} and {MOST_COLUMNS}",
-                log.events.len(),
+                "the run {run} shows {shown} happenings and {} nodes; a figure may have {MOST_EVENTS} and {MOST_COLUMNS}",
                 log.header.cast.len()
             ),
-            "shrink the run, or show a part of it",
+            "shrink the run, or show a part of it with events=1-30",
         ));
     }
     Ok(log)
+}
+
+fn happenings(log: &Log) -> usize {
+    let sent = |seq: &u64| log.events.iter().any(|e| e.kind == Kind::Send && e.seq == *seq);
+    let arrow = |e: &&Event| e.kind == Kind::Receive && e.causes.iter().any(sent);
+    log.events.len() - log.events.iter().filter(arrow).count()
 }
 
 fn picture(log: &Log) -> String {

@@ -14,7 +14,7 @@
 //! ```text
 //! {{#listing file=… anchor=… caption="…" since=…}}     code; `since` marks what is new in it
 //! {{#diff chapter=ch02 from=step2 to=step3 anchor=… caption="…"}}
-//! {{#figure run=ch02/half-an-order caption="…" timeline=true}}
+//! {{#figure run=ch02/half-an-order caption="…" timeline=true events=1-30}}
 //! {{#breakit chapter=ch02 step=step2 path=0,3 run=ch02/… caption="…"}}
 //! {{#output file=ch02/find-step1.txt}}                  its first line is `$ cargo guide …`
 //! {{#matrix chapter=ch02}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}

@@ -5,6 +5,7 @@
 //! classes and no ids, because the print page puts all pages into one document. Every event is a
 //! group with its `data-seq`, so that a page can light up what has happened so far.
 
+mod layout;
 mod marks;
 mod words;
 
@@ -51,6 +52,8 @@ struct Diagram<'a> {
     columns: BTreeMap<&'a str, f64>,
     /// The height of each event, by `seq`.
     rows: BTreeMap<u64, f64>,
+    /// From one column to the next.
+    step: f64,
     width: f64,
     height: f64,
     out: String,
@@ -60,9 +63,7 @@ struct Diagram<'a> {
 
 impl<'a> Diagram<'a> {
     fn of(log: &'a Log) -> Self {
-        let longest = log.events.iter().map(|e| e.text.chars().count()).max().unwrap_or(0);
-        let step =
-            (f64::from(u32::try_from(longest).unwrap_or(30)) * CHAR + 34.0).clamp(128.0, 176.0);
+        let step = layout::step(log);
         let mut columns = BTreeMap::new();
         let mut x = GUTTER + step * 0.42;
         for cast in &log.header.cast {
@@ -74,7 +75,7 @@ impl<'a> Diagram<'a> {
         let mut y = TOP;
         let mut before: Option<&Event> = None;
         for event in &log.events {
-            y += height_of(event, before, width);
+            y += layout::height_of(event, before, width);
             rows.insert(event.seq, y);
             before = Some(event);
         }
@@ -85,6 +86,7 @@ impl<'a> Diagram<'a> {
             messages,
             columns,
             rows,
+            step,
             width,
             height: y + tail,
             out: String::new(),
@@ -94,14 +96,12 @@ impl<'a> Diagram<'a> {
 
     fn draw(mut self) -> String {
         let (w, h) = (self.width.ceil(), self.height.ceil());
-        // Narrow pages scroll the picture before they make its words too small to read.
-        let least = (w * 0.84).ceil();
         let title = escape(&self.log.header.title);
         let _ = write!(
             self.out,
             "<svg class=\"spacetime\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {w} {h}\" width=\"{w}\" \
              height=\"{h}\" xmlns=\"http://www.w3.org/2000/svg\" style=\"font-family:var(--sans-font, \
-             system-ui, sans-serif);font-size:13px;min-width:{least}px\"><title>{title}</title>"
+             system-ui, sans-serif);font-size:13px;--w:{w}\"><title>{title}</title>"
         );
         self.lifelines();
         for event in &self.log.events {
@@ -173,6 +173,12 @@ impl<'a> Diagram<'a> {
         f64::from(u32::try_from(lines).unwrap_or(1)) * 17.0 + 16.0
     }
 
+    /// How many letters fit into so much width.
+    fn room(&self, width: f64) -> usize {
+        let letters = ((width.max(self.step) - 22.0) / CHAR).floor();
+        (10..80).take_while(|n| f64::from(*n) <= letters).last().map_or(10, |n: u32| n as usize)
+    }
+
     fn x(&self, node: &str) -> f64 {
         self.columns.get(node).copied().unwrap_or(GUTTER)
     }
@@ -234,7 +240,7 @@ impl<'a> Diagram<'a> {
             | Kind::Fault
             | Kind::Violation => event.text.clone(),
         };
-        let text = shorten(&text, 24);
+        let text = shorten(&text, self.room(self.step));
         let (dx, anchor) = if last { (x - 13.0, "end") } else { (x + 13.0, "start") };
         self.words.push_str(&marks::label(&text, dx, y + 4.5, anchor));
     }
@@ -244,25 +250,27 @@ impl<'a> Diagram<'a> {
         self.out.push_str(&marks::dot(x, y));
         let Some(peer) = event.peer.as_deref() else { return };
         let to = self.x(peer);
-        // The words sit at the sending end, above the shaft, where the reader's eye starts.
-        // A fan-out's further words go below, or the first shaft would cross them.
-        let (anchor, way) = if to < x { ("end", -1.0) } else { ("start", 1.0) };
+        // The words sit at the sending end; a fan-out's further words on the other side of the
+        // lifeline, where no earlier shaft crosses them.
+        let way = if to < x { -1.0 } else { 1.0 };
         let fan = self.fans_out(event, way);
-        let dy = if fan { 15.0 } else { -4.0 };
-        self.words.push_str(&marks::label(
-            &shorten(&event.text, 24),
-            x + way * 9.0,
-            y + dy,
-            anchor,
-        ));
+        let (side, dy) = match (fan, self.has_neighbour(x, -way)) {
+            (false, _) => (way, -4.0),
+            (true, true) => (-way, 4.5),
+            (true, false) => (way, 15.0),
+        };
+        let room = if (side - way).abs() < 0.5 { (to - x).abs() } else { self.step };
+        let text = shorten(&event.text, self.room(room));
+        let anchor = if side < 0.0 { "end" } else { "start" };
+        self.words.push_str(&marks::label(&text, x + side * 9.0, y + dy, anchor));
         if self.messages.fate(event).is_empty() {
-            self.out.push_str(&marks::dashed(
-                x,
-                y,
-                x + way * 46.0,
-                y + if fan { 2.0 } else { 8.0 },
-            ));
+            self.out.push_str(&marks::dashed(x, y, x + way * 46.0, y + 8.0));
         }
+    }
+
+    /// Whether there is a column to the right of `x`, or to its left.
+    fn has_neighbour(&self, x: f64, way: f64) -> bool {
+        self.columns.values().any(|other| (other - x) * way > 1.0)
     }
 
     /// Whether the event just before is a send from the same node to the same side.
@@ -278,7 +286,9 @@ impl<'a> Diagram<'a> {
         let Some(send) = self.messages.send_of(event) else {
             let from = event.peer.as_deref().map_or(x - 40.0, |p| self.x(p));
             self.out.push_str(&marks::arrow(from, y - 12.0, x, y, false));
-            self.label(event, x, y);
+            let (at, anchor) = if from < x { (from + 9.0, "start") } else { (from - 9.0, "end") };
+            let text = shorten(&event.text, self.room((x - from).abs()));
+            self.words.push_str(&marks::label(&text, at, y - 16.0, anchor));
             return;
         };
         let double = self.messages.fate(send).iter().any(|f| f.kind == Kind::Duplicate);
@@ -311,29 +321,6 @@ impl<'a> Diagram<'a> {
             self.out.push_str(&marks::arrow(from, at, to, y, true));
         }
         self.out.push_str(&marks::mark(Kind::Duplicate, from + (to - from) * 0.62, y));
-    }
-}
-
-/// How far below the event before it an event stands. What needs room for text gets it; an arrival
-/// needs none, since its words stand where it was sent.
-fn height_of(event: &Event, before: Option<&Event>, width: f64) -> f64 {
-    let same_node = before.is_some_and(|b| b.node == event.node);
-    match event.kind {
-        Kind::Receive => 24.0,
-        Kind::Send if same_node => 22.0,
-        Kind::Send | Kind::Lose | Kind::Duplicate => 26.0,
-        Kind::Violation => {
-            let lines = u32::try_from(wrap(&event.text, width).len()).unwrap_or(1);
-            38.0 + f64::from(lines - 1) * 17.0
-        }
-        Kind::Crash | Kind::Boot => 30.0,
-        Kind::Replay
-        | Kind::Timeout
-        | Kind::Gone
-        | Kind::Persist
-        | Kind::Note
-        | Kind::Wipe
-        | Kind::Fault => 26.0,
     }
 }
 

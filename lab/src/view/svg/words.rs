@@ -13,8 +13,13 @@ pub(super) fn shorten(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_string();
     }
-    let kept: String = text.chars().take(most - 1).collect();
-    format!("{}…", kept.trim_end())
+    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
+    // Cut between words, unless that leaves next to nothing.
+    let kept = match kept.rsplit_once(' ') {
+        Some((words, _)) if words.chars().count() * 2 > most => words,
+        _ => kept.as_str(),
+    };
+    format!("{}…", kept.trim_end_matches([' ', ',', ':', ';']))
 }
 
 /// Lines that fit into a diagram of this width.
