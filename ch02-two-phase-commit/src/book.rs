@@ -15,12 +15,7 @@ struct Told {
 }
 
 const TOLD: &[Told] = &[
-    Told {
-        name: "half-an-order",
-        step: "step1",
-        scope: Scope::ONE_ORDER,
-        script: HALF_AN_ORDER,
-    },
+    Told { name: "half-an-order", step: "step1", scope: Scope::ONE_ORDER, script: HALF_AN_ORDER },
     Told { name: "declined-but-gone", step: "step1", scope: Scope::TWO_ORDERS, script: "run" },
     Told {
         name: "done-twice",
@@ -34,7 +29,6 @@ deliver web-1 coord
 deliver coord stock",
     },
     Told { name: "two-phases", step: "step2", scope: Scope::ONE_ORDER, script: "run" },
-    Told { name: "one-no", step: "step2", scope: Scope::TWO_ORDERS, script: "run" },
     Told {
         name: "forgot-its-yes",
         step: "step2",

@@ -39,7 +39,6 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    // ANCHOR: on_submit
     fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
         if let Some(outcome) = self.answers.get(&key) {
             cx.send(client, Msg::Answer { key, outcome: outcome.clone() });
@@ -56,7 +55,6 @@ impl Coordinator {
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
     }
-    // ANCHOR_END: on_submit
 
     // ANCHOR: on_vote
     fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
@@ -181,7 +179,6 @@ impl Participant {
     }
     // ANCHOR_END: on_prepare
 
-    // ANCHOR: on_commit
     fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         if let Some((key, part)) = self.prepared.remove(&tx) {
             self.accounts.release(tx);
@@ -194,7 +191,6 @@ impl Participant {
             cx.send(from, Msg::Ack { tx });
         }
     }
-    // ANCHOR_END: on_commit
 
     fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         if self.prepared.remove(&tx).is_some() {

@@ -52,7 +52,6 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    // ANCHOR: on_submit
     fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
         if let Some(decided) = self.decided.get(&key) {
             let same = decided.order == order;
@@ -72,9 +71,7 @@ impl Coordinator {
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
     }
-    // ANCHOR_END: on_submit
 
-    // ANCHOR: on_vote
     fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         match vote {
@@ -87,7 +84,6 @@ impl Coordinator {
             }
         }
     }
-    // ANCHOR_END: on_vote
 
     // ANCHOR: decide
     fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
@@ -129,7 +125,6 @@ impl Coordinator {
         }
     }
 
-    // ANCHOR: on_inquire
     fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
@@ -137,7 +132,6 @@ impl Coordinator {
             cx.send(from, Msg::Abort { tx });
         }
     }
-    // ANCHOR_END: on_inquire
 
     // ANCHOR: recover
     fn on_replay(&mut self, record: Record) {
@@ -228,7 +222,6 @@ impl Participant {
     }
     // ANCHOR_END: on_prepare
 
-    // ANCHOR: on_commit
     fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
@@ -239,7 +232,6 @@ impl Participant {
             cx.send(from, Msg::Ack { tx });
         }
     }
-    // ANCHOR_END: on_commit
 
     fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         if self.prepared.contains_key(&tx) {
@@ -250,7 +242,6 @@ impl Participant {
         }
     }
 
-    // ANCHOR: state
     fn prepare(&mut self, tx: TxId, part: Part) {
         self.accounts.set_aside(tx, &part);
         self.prepared.insert(tx, part);
@@ -277,7 +268,6 @@ impl Participant {
             other => shop::not_my_record(&other),
         }
     }
-    // ANCHOR_END: state
 
     fn ask(tx: TxId, cx: &mut Cx<Self>) {
         cx.send(COORD, Msg::Inquire { tx });

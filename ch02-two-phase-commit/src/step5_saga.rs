@@ -72,7 +72,6 @@ impl Coordinator {
         self.go_on(tx, cx);
     }
 
-    // ANCHOR: coordinator
     /// Tells whoever is next; when nobody is left, the saga has ended.
     fn go_on(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         let saga = &self.running[&tx];
@@ -118,7 +117,6 @@ impl Coordinator {
             self.go_on(tx, cx);
         }
     }
-    // ANCHOR_END: coordinator
 
     fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
         let Saga { client, key, order, .. } = self.running.remove(&tx).expect("it was running");

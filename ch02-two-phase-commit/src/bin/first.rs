@@ -11,6 +11,8 @@ fn main() {
     for line in lab::view::text::lines(&half) {
         println!("{line}");
     }
-    println!("\nThe umbrella is off the shelf and nobody has paid. Every process did what it was told.");
+    println!(
+        "\nThe umbrella is off the shelf and nobody has paid. Every process did what it was told."
+    );
     println!("Next, see it in pictures:  cargo run");
 }

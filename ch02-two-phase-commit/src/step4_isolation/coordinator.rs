@@ -41,7 +41,6 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    // ANCHOR: on_submit
     fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
         if let Some(decided) = self.decided.get(&key) {
             let same = decided.order == order;
@@ -73,9 +72,7 @@ impl Coordinator {
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, voting);
     }
-    // ANCHOR_END: on_submit
 
-    // ANCHOR: on_vote
     fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         match vote {
@@ -88,7 +85,6 @@ impl Coordinator {
             }
         }
     }
-    // ANCHOR_END: on_vote
 
     // ANCHOR: seen
     /// Everybody has it locked, so this is one moment. Nothing was changed: there is nothing to
@@ -114,7 +110,6 @@ impl Coordinator {
     }
     // ANCHOR_END: on_wound
 
-    // ANCHOR: decide
     fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         let voting = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
@@ -137,7 +132,6 @@ impl Coordinator {
         cx.persist(Record::Decided { tx, key: key.clone(), order, outcome: outcome.clone() });
         cx.send(client, Msg::Answer { key, outcome });
     }
-    // ANCHOR_END: decide
 
     fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
@@ -154,7 +148,6 @@ impl Coordinator {
         }
     }
 
-    // ANCHOR: on_inquire
     fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
@@ -162,9 +155,7 @@ impl Coordinator {
             cx.send(from, Msg::Abort { tx });
         }
     }
-    // ANCHOR_END: on_inquire
 
-    // ANCHOR: recover
     fn on_replay(&mut self, record: Record) {
         match record {
             Record::Decided { tx, key, order, outcome } => {
@@ -184,7 +175,6 @@ impl Coordinator {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
     }
-    // ANCHOR_END: recover
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
         match msg {

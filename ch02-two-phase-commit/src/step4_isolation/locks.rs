@@ -18,7 +18,6 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    // ANCHOR: acquire
     /// All locks that a part needs, or none and who is in the way.
     pub(super) fn acquire(&mut self, tx: TxId, part: &[Change]) -> Result<(), Vec<TxId>> {
         let in_the_way = self.in_the_way(tx, part);
@@ -56,7 +55,6 @@ impl Locks {
             }
         }
     }
-    // ANCHOR_END: acquire
 
     pub(super) fn accounts(&self) -> Vec<Account> {
         self.held.keys().cloned().collect()

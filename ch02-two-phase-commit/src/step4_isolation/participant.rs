@@ -24,7 +24,6 @@ pub struct Participant {
 }
 
 impl Participant {
-    // ANCHOR: on_prepare
     fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
         if self.ended.contains_key(&tx) || self.knows_later_attempt(tx) {
             return;
@@ -64,9 +63,7 @@ impl Participant {
         }
         cx.send(COORD, Msg::Vote { tx, vote });
     }
-    // ANCHOR_END: on_prepare
 
-    // ANCHOR: on_commit
     fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
@@ -97,9 +94,7 @@ impl Participant {
         let waiting: Vec<TxId> = self.waiting.keys().copied().collect();
         waiting.into_iter().for_each(|tx| self.try_to_vote(tx, cx));
     }
-    // ANCHOR_END: on_commit
 
-    // ANCHOR: state
     fn prepare(&mut self, tx: TxId, part: Part) {
         self.locks.acquire(tx, &part).expect("what was locked once can be locked again");
         self.prepared.insert(tx, part);
@@ -129,7 +124,6 @@ impl Participant {
             other => shop::not_my_record(&other),
         }
     }
-    // ANCHOR_END: state
 
     /// A new attempt says that the earlier ones at the same order are off.
     fn earlier_attempts(&self, tx: TxId) -> Vec<TxId> {
