@@ -118,7 +118,7 @@ class BreakIt extends HTMLElement {
         for (const node of view.cast) {
             const name = make("dt", "", node.name);
             name.style.setProperty("--c", `var(--role-${node.role}, var(--role-client))`);
-            const state = make("dd", "", node.up ? node.state : "down");
+            const state = make("dd", "", node.up ? node.state || "idle" : "down");
             state.classList.toggle("changed", Boolean(node.changed));
             this.states.append(name, state);
         }

@@ -89,7 +89,7 @@ class TimeLine extends HTMLElement {
             const down = past.map((e) => e.kind).reduce((d, k) => (k === "crash" ? true : k === "boot" ? false : d), false);
             const name = make("dt", "", node.name);
             name.style.setProperty("--c", `var(--role-${node.role}, var(--role-client))`);
-            const state = make("dd", "", down ? "down" : last ? last.state : "–");
+            const state = make("dd", "", down ? "down" : last ? last.state || "idle" : "–");
             state.classList.toggle("changed", Boolean(last && now && last.seq === now.seq));
             state.classList.toggle("down", down);
             this.states.append(name, state);
