@@ -234,12 +234,14 @@ impl<C: Coordinator, P: Participant> Of<C, P> {
     }
 
     /// Both searches: safety on a set, progress on a bag.
-    fn reports(&self, bounds: &Bounds) -> (Report<Shop<C, P>>, Report<Shop<C, P>>, Limits, Limits) {
+    fn searches(&self, bounds: &Bounds) -> [(Report<Shop<C, P>>, Limits); 2] {
         let model = self.model(Scope::ONE_ORDER);
-        let safety = Limits { states: bounds.states, ..self.safety(bounds.crashes) };
+        let safety = self.safety(bounds.crashes);
         let progress = Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
-        let progress = Limits { states: bounds.states, ..progress };
-        (explore(&model, &safety), explore(&model, &progress), safety, progress)
+        [safety, progress].map(|limits| {
+            let limits = Limits { states: bounds.states, ..limits };
+            (explore(&model, &limits), limits)
+        })
     }
 }
 
@@ -305,7 +307,7 @@ impl<C: Coordinator, P: Participant> Step for Of<C, P> {
 
     fn explore(&self, bounds: &Bounds) -> Explored {
         let model = self.model(Scope::ONE_ORDER);
-        let (safety, progress, on_set, on_bag) = self.reports(bounds);
+        let [(safety, on_set), (progress, on_bag)] = self.searches(bounds);
         let states = safety.graph.states();
         let pinned = crate::verdicts::unsafe_within(self.info.id, bounds);
         let broken = [(&safety, &on_set), (&progress, &on_bag)];

@@ -34,6 +34,12 @@ pub type Check<N, G> = fn(&World<N, G>) -> Result<(), String>;
 /// Whether a step may lead from one world to another.
 pub type StepCheck<N, G> = fn(&World<N, G>, &Action<N>, &World<N, G>) -> Result<(), String>;
 
+/// Whether a world is one that should be reached.
+pub type Reached<N, G> = fn(&World<N, G>) -> bool;
+
+/// The fingerprint of a state's representative.
+pub type Representative<N, G> = fn(&World<N, G>) -> u128;
+
 /// A small world with all that is claimed about it.
 #[derive(Clone, Debug)]
 pub struct Model<N: Node, G> {
@@ -48,12 +54,12 @@ pub struct Model<N: Node, G> {
     /// What holds across every step.
     pub steps: Vec<(&'static str, StepCheck<N, G>)>,
     /// What some state reaches: a world in which nothing ever happens satisfies every invariant.
-    pub sometimes: Vec<(&'static str, fn(&World<N, G>) -> bool)>,
+    pub sometimes: Vec<(&'static str, Reached<N, G>)>,
     /// What every state should still be able to reach.
-    pub goal: fn(&World<N, G>) -> bool,
+    pub goal: Reached<N, G>,
     /// States that differ only by this are counted once: maps a state to the fingerprint of its
     /// representative.
-    pub symmetry: Option<fn(&World<N, G>) -> u128>,
+    pub symmetry: Option<Representative<N, G>>,
 }
 
 impl<N: Node, G> Model<N, G> {

@@ -3,7 +3,6 @@
 //! Threads expand slices of a level and only read what earlier levels met; one thread then takes
 //! their finds in the order of the level. So the numbering of the states, and with it every path and
 //! every count, is the same on one core and on sixty-four.
-#![expect(clippy::disallowed_methods, reason = "the explorer is a driver: it may use threads")]
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
