@@ -4,6 +4,7 @@
 //! Read [`node`] first, then [`world`], then [`explore`]. The kit knows no chapter.
 
 pub mod chapter;
+pub mod check;
 pub mod event;
 pub mod exhibit;
 pub mod explore;

@@ -23,6 +23,8 @@ use super::trouble::Trouble;
 /// How long a role has to start, to be reached by the others, or to end.
 const DEADLINE: Duration = Duration::from_secs(30);
 
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How to run a cluster.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -183,12 +185,21 @@ impl Cluster {
             all_up &= up;
         }
         if all_up && self.members.len() == Role::ALL.len() {
-            for member in self.members.values_mut() {
-                // Without: it died again in the meantime, which the next look at it shows.
-                let _ = member.child.line(DEADLINE);
-            }
+            self.wait_for_links();
         }
         Ok(())
+    }
+
+    /// Until each reaches those it speaks to, or somebody dies: then nobody has to.
+    fn wait_for_links(&mut self) {
+        let mut missing: Vec<Role> = Role::ALL.into();
+        for _ in 0..DEADLINE.as_millis() / LOOK.as_millis() {
+            missing.retain(|role| self.member(*role).child.line(LOOK).is_none());
+            let died = Role::ALL.into_iter().any(|role| !self.is_up(role));
+            if missing.is_empty() || died {
+                return;
+            }
+        }
     }
 
     /// `kill -9`, and waits until it is gone.

@@ -3,6 +3,7 @@
 //! What the command line can be asked for, and what it prints.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,7 +25,7 @@ const DIR: &str = "target/ch02";
 #[derive(Args, Clone, Debug)]
 pub struct Dir {
     /// The cluster's data directory
-    #[arg(long, default_value = DIR)]
+    #[arg(long, global = true, default_value = DIR)]
     dir: PathBuf,
 }
 
@@ -164,28 +165,39 @@ impl Dir {
 
 /// What the terminal of the cluster shows.
 fn show(happening: &Happening, flag: &str) {
+    // A terminal that is gone does not end the cluster.
+    let _ = writeln!(std::io::stdout(), "{}", words(happening, flag));
+}
+
+fn words(happening: &Happening, flag: &str) -> String {
     match happening {
         Happening::Up { role, http, pid } => {
-            println!("{:<6} up at {http}, pid {pid}", role.name());
+            format!("{:<6} up at {http}, pid {pid}", role.name())
         }
-        Happening::Open { shop } => {
-            println!("ready: the shop is open at http://{shop}. In another terminal:\n");
-            println!("  cargo ch02 client{flag} buy umbrella");
-            println!("  cargo ch02 restart coord --crash-after-effect 5{flag}");
-            println!("  cargo ch02 status{flag}\n\nCtrl-C ends it; the data stays.");
-        }
+        Happening::Open { shop } => format!(
+            "ready: the shop is open at http://{shop}. In another terminal:
+
+  \
+             cargo ch02 client{flag} buy umbrella
+  \
+             cargo ch02 restart coord --crash-after-effect 5{flag}
+  \
+             cargo ch02 status{flag}
+
+Ctrl-C ends it; the data stays."
+        ),
         Happening::Killed(killed) => {
-            println!("{:<6} killed (SIGKILL), pid {}", killed.role.name(), killed.pid);
+            format!("{:<6} killed (SIGKILL), pid {}", killed.role.name(), killed.pid)
         }
         Happening::Restarted(restarted) => {
             let Restarted { role, pid, http, crash_after_effect } = restarted;
             let crash = crash_after_effect.map_or_else(String::new, |effect| {
                 format!("; will die right after its effect {effect}")
             });
-            println!("{:<6} up at {http}, pid {pid}{crash}", role.name());
+            format!("{:<6} up at {http}, pid {pid}{crash}", role.name())
         }
-        Happening::Died { role, how } => println!("{:<6} died: {how}", role.name()),
-        Happening::Closing => println!("closing"),
+        Happening::Died { role, how } => format!("{:<6} died: {how}", role.name()),
+        Happening::Closing => "closing".into(),
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `shop.rs` | the shop's HTTP, on `coord` |
 //! | `operator.rs` | what an operator asks of any role: status, health |
 //! | `role.rs` | one role as a process |
+//! | `replay.rs` | a recorded run, once more |
 //! | `cluster.rs`, `control.rs` | the parent, and how other terminals reach it |
 //! | `call.rs`, `customer.rs`, `load.rs`, `commands.rs` | the other side: HTTP out, the command line |
 //!
@@ -27,6 +28,7 @@ mod control;
 mod customer;
 mod load;
 mod operator;
+mod replay;
 mod role;
 mod shop;
 mod trouble;
@@ -39,6 +41,7 @@ pub use commands::{Command, act};
 pub use control::{Happening, run};
 pub use load::{Load, load};
 pub use operator::RoleStatus;
+pub use replay::replay;
 pub use role::{Role, RoleArgs, play, role};
 pub use trouble::Trouble;
 pub use wish::{BadWish, MAX_BODY, Wish};

@@ -1,1 +1,11 @@
-//! x
+//! The shop as real processes: bad input, kill -9 at every moment, and what is left in the logs.
+//! Nothing here waits for time to pass: it waits for something to be true, with a deadline.
+
+mod bad_input;
+mod bank;
+mod crash_points;
+mod kit;
+mod ledger;
+mod orders;
+mod replay;
+mod story;

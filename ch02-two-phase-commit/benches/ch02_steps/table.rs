@@ -1,0 +1,150 @@
+//! The table that stays on the screen.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use lab::measure::Machine;
+use serde_json::json;
+
+use crate::micros;
+
+const COLUMNS: [&str; 7] =
+    ["step", "verdict", "messages", "forced writes", "median ± spread", "CPU", "ratio to step 1"];
+
+/// One step.
+pub(crate) struct Row {
+    step: &'static str,
+    verdict: &'static str,
+    /// The median of each round.
+    pub(crate) medians: Vec<Duration>,
+    pub(crate) orders: u64,
+    pub(crate) messages: u64,
+    pub(crate) syncs: u64,
+    pub(crate) cpu: Duration,
+}
+
+/// All of them.
+pub(crate) struct Table {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) floors: (Duration, Duration),
+    pub(crate) machine: Machine,
+}
+
+impl Row {
+    pub(crate) fn new(step: &'static str, verdict: &'static str) -> Self {
+        let (orders, messages, syncs) = (0, 0, 0);
+        Self { step, verdict, medians: Vec::new(), orders, messages, syncs, cpu: Duration::ZERO }
+    }
+
+    fn each(&self, count: u64) -> f64 {
+        count as f64 / self.orders.max(1) as f64
+    }
+
+    fn cells(&self, first: &Self) -> [String; 7] {
+        let (low, middle, high) =
+            quartiles(self.medians.iter().map(|time| micros(*time)).collect());
+        let ratios = self.medians.iter().zip(&first.medians);
+        let ratios = ratios.map(|(own, first)| micros(*own) / micros(*first)).collect();
+        let (least, ratio, most) = quartiles(ratios);
+        let same = std::ptr::eq(self, first);
+        let ratio = match (same, least <= 1.0 && most >= 1.0) {
+            (true, _) => "1".to_owned(),
+            (false, true) => format!("≈ {ratio:.2}"),
+            (false, false) => format!("{ratio:.2}"),
+        };
+        let cpu = micros(self.cpu) / self.orders.max(1) as f64;
+        [
+            self.step.to_owned(),
+            self.verdict.to_owned(),
+            format!("{:.1}", self.each(self.messages)),
+            format!("{:.1}", self.each(self.syncs)),
+            format!("{middle:.0} ± {:.0} µs", (high - low) / 2.0),
+            if self.cpu.is_zero() { "unknown".into() } else { format!("{cpu:.0} µs") },
+            ratio,
+        ]
+    }
+}
+
+/// A quarter, half and three quarters of the values are below these.
+fn quartiles(mut values: Vec<f64>) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
+    (at(1), at(2), at(3))
+}
+
+impl Table {
+    fn cells(&self) -> Vec<[String; 7]> {
+        self.rows.iter().map(|row| row.cells(&self.rows[0])).collect()
+    }
+
+    fn spread(&self) -> String {
+        let rounds = self.rows[0].medians.len();
+        format!(
+            "± is half the middle half of {rounds} rounds, all steps in turn in each; one forced write \
+             {:.0} µs, one round trip {:.0} µs",
+            micros(self.floors.0),
+            micros(self.floors.1)
+        )
+    }
+
+    /// Keeps it for the book.
+    pub(crate) fn save(&self) -> io::Result<()> {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/data/measured");
+        std::fs::create_dir_all(&dir)?;
+        let kept = json!({
+            "machine": self.machine.to_string(),
+            "date": today(),
+            "versions": format!("ch02-two-phase-commit {}", env!("CARGO_PKG_VERSION")),
+            "command": "BENCH_SAVE=1 cargo bench --bench ch02_steps",
+            "spread": self.spread(),
+            "columns": COLUMNS,
+            "rows": self.cells(),
+        });
+        let text = serde_json::to_string_pretty(&kept)? + "\n";
+        std::fs::write(dir.join("ch02_steps.json"), text)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![COLUMNS.map(ToOwned::to_owned)];
+        lines.extend(self.cells());
+        // The verdicts are sentences: they stand last, where they need no padding.
+        let order = [0, 2, 3, 4, 5, 6];
+        let width = |column: usize| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default()
+        };
+        writeln!(f)?;
+        for line in &lines {
+            for column in order {
+                let pad = width(column) - line[column].chars().count();
+                write!(f, "{}{}   ", line[column], " ".repeat(pad))?;
+            }
+            writeln!(f, "{}", line[1])?;
+        }
+        writeln!(f, "\nPer order, until the client is told. {}.", self.spread())?;
+        writeln!(f, "{}", self.machine)?;
+        write!(
+            f,
+            "How to read it: a ratio with ≈ is no difference; steps 3 and 4 wait for two forced writes, \
+             one after the other, and a faster step with a worse verdict is not faster at the same thing."
+        )
+    }
+}
+
+/// Today's date (UTC), after Howard Hinnant's `civil_from_days`.
+#[expect(clippy::disallowed_methods, reason = "a measurement has a date")]
+fn today() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let days = since.as_secs() / 86_400 + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}

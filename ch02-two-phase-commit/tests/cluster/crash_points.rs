@@ -1,0 +1,110 @@
+//! Every point a role can die at, one after the other, until it gets through alive.
+
+use std::collections::BTreeMap;
+
+use ch02_two_phase_commit::system::{Caller, Role};
+use serde_json::{Value, json};
+
+use crate::kit::Town;
+use crate::ledger::{self, Told};
+
+/// An order that can be done, one that cannot, and one between two ledgers.
+fn wishes(round: u64) -> [(&'static str, Value); 3] {
+    let key = |name: &str| format!("{name}-{round}");
+    [
+        (
+            "/checkout",
+            json!({"key": key("a"), "item": "candle", "quantity": 1, "customer": "p0001"}),
+        ),
+        (
+            "/transfer",
+            json!({"key": key("b"), "from": "pay/bob", "to": "stock/s0001", "amount": 900}),
+        ),
+        (
+            "/transfer",
+            json!({"key": key("c"), "from": "stock/s0002", "to": "pay/p0002", "amount": 1}),
+        ),
+    ]
+}
+
+/// Asks until there is an answer; brings the role back when it is gone. Says whether it was.
+fn insist(
+    town: &mut Town,
+    role: Role,
+    path: &str,
+    wish: &Value,
+    told: &mut BTreeMap<String, Told>,
+) -> bool {
+    let key = wish["key"].as_str().unwrap().to_owned();
+    let mut died = false;
+    loop {
+        let mut caller = Caller::new(town.cluster.shop());
+        let answer = town.runtime.block_on(caller.post(path, wish));
+        let known = match answer.map(|answer| answer.status) {
+            Ok(200) => Some(Told::Done),
+            Ok(409) => Some(Told::Declined),
+            Ok(202 | 503) | Err(_) => None,
+            Ok(status) => panic!("{key}: {status}"),
+        };
+        if !town.cluster.is_up(role) {
+            died = true;
+            town.cluster.restart(role, None).unwrap();
+        }
+        if let Some(known) = known {
+            told.insert(key, known);
+            return died;
+        }
+    }
+}
+
+fn dies_everywhere(role: Role) {
+    let mut town = Town::new();
+    let mut told = BTreeMap::new();
+    for effect in 1.. {
+        assert!(effect < 200, "the workload has no end");
+        // What an earlier life left open makes it act, and die, before it is even ready.
+        let mut died = town.cluster.restart(role, Some(effect)).is_err();
+        if died {
+            town.cluster.restart(role, None).unwrap();
+        }
+        for (path, wish) in wishes(effect) {
+            died |= insist(&mut town, role, path, &wish, &mut told);
+        }
+        if !died {
+            // Whatever it still does after the last answer may kill it as well.
+            died = !town.cluster.is_up(role);
+            if died {
+                town.cluster.restart(role, None).unwrap();
+            } else if effect > 10 {
+                break;
+            }
+        }
+    }
+    town.cluster.restart(role, None).unwrap();
+    town.settled();
+    let balances = town.balances();
+    let done = |name: char| {
+        told.iter().filter(|(key, told)| key.starts_with(name) && **told == Told::Done).count()
+            as u64
+    };
+    assert_eq!(balances["stock"]["candle"], json!(500 - done('a')));
+    assert_eq!(balances["pay"]["p0001"], json!(1_000 - 2 * done('a')));
+    assert_eq!(balances["pay"]["till"], json!(100 + 2 * done('a')));
+    assert_eq!((done('b'), &balances["pay"]["bob"]), (0, &json!(500)));
+    assert_eq!(balances["stock"]["s0002"], json!(1_000 - done('c')));
+    assert_eq!(balances["pay"]["p0002"], json!(1_000 + done('c')));
+    assert!(done('a') > 0 && done('c') > 0);
+    let data = town.cluster.dir().to_owned();
+    town.cluster.stop().unwrap();
+    ledger::check(&data, &told);
+}
+
+#[test]
+fn coord_may_die_after_any_effect() {
+    dies_everywhere(Role::Coord);
+}
+
+#[test]
+fn stock_may_die_after_any_effect() {
+    dies_everywhere(Role::Stock);
+}

@@ -1,0 +1,99 @@
+//! A cluster in a directory of its own, and how to ask it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use ch02_two_phase_commit::system::{Answered, Caller, Cluster, Config, report};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ch02-two-phase-commit");
+
+/// One cluster, and a runtime to ask it with.
+pub(crate) struct Town {
+    pub(crate) cluster: Cluster,
+    pub(crate) runtime: Runtime,
+    pub(crate) dir: TempDir,
+}
+
+impl Town {
+    pub(crate) fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut config = Config {
+            dir: dir.path().join("data"),
+            program: PROGRAM.into(),
+            prefix: vec![OsString::from("role")],
+            power_cut: false,
+            port: 0,
+            events: None,
+        };
+        change(&mut config);
+        let cluster = Cluster::start(config).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        Self { cluster, runtime, dir }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answered {
+        self.runtime.block_on(Caller::new(self.cluster.shop()).get(path)).unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answered {
+        self.runtime.block_on(Caller::new(self.cluster.shop()).post(path, body)).unwrap()
+    }
+
+    pub(crate) fn transfer(&self, key: &str, from: &str, to: &str, amount: u64) -> Answered {
+        self.post("/transfer", &json!({"key": key, "from": from, "to": to, "amount": amount}))
+    }
+
+    pub(crate) fn checkout(&self, key: &str, item: &str, quantity: u64, who: &str) -> Answered {
+        let wish = json!({"key": key, "item": item, "quantity": quantity, "customer": who});
+        self.post("/checkout", &wish)
+    }
+
+    /// All balances of one moment, once nobody holds locks for long.
+    pub(crate) fn balances(&self) -> Value {
+        let answer = self.until("balances", || {
+            Some(self.get("/balances?of=all")).filter(|answer| answer.status == 200)
+        });
+        answer.body
+    }
+
+    /// Waits until nobody waits for anybody.
+    pub(crate) fn settled(&self) {
+        self.until("nothing is in doubt", || {
+            let report = self.runtime.block_on(report(&self.cluster.edges()));
+            let quiet = report.values().all(|status| {
+                status.as_ref().is_some_and(|s| s.in_doubt.is_empty() && s.locked.is_empty())
+            });
+            quiet.then_some(())
+        });
+    }
+
+    /// Looks until something is there.
+    pub(crate) fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "not in {DEADLINE:?}: {what}");
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+        }
+    }
+}
+
+/// The sum of everything in `{"stock": {…}, "pay": {…}}`.
+pub(crate) fn total(balances: &Value) -> u64 {
+    let ledgers = balances.as_object().unwrap().values();
+    ledgers.flat_map(|l| l.as_object().unwrap().values()).map(|a| a.as_u64().unwrap()).sum()
+}
