@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ch02_two_phase_commit::system::{Caller, Role};
+use ch02_two_phase_commit::system::{Caller, Role, report};
 use serde_json::{Value, json};
 
 use crate::kit::Town;
@@ -57,6 +57,19 @@ fn insist(
     }
 }
 
+/// What it still does after the last answer may kill it as well. Whether it lives.
+fn quiet_or_dead(town: &mut Town, role: Role) -> bool {
+    loop {
+        let report = town.runtime.block_on(report(&town.cluster.edges()));
+        if !town.cluster.is_up(role) {
+            return false;
+        }
+        if report[&role].as_ref().is_some_and(|status| status.in_doubt.is_empty()) {
+            return true;
+        }
+    }
+}
+
 fn dies_everywhere(role: Role) {
     let mut town = Town::new();
     let mut told = BTreeMap::new();
@@ -70,15 +83,12 @@ fn dies_everywhere(role: Role) {
         for (path, wish) in wishes(effect) {
             died |= insist(&mut town, role, path, &wish, &mut told);
         }
-        if !died {
-            // Whatever it still does after the last answer may kill it as well.
-            died = !town.cluster.is_up(role);
-            if died {
-                town.cluster.restart(role, None).unwrap();
-            } else if effect > 10 {
-                break;
-            }
+        if !died && quiet_or_dead(&mut town, role) {
+            break;
         }
+        town.cluster.restart(role, None).unwrap();
+        // So that the next life has nothing to do but its own three orders.
+        town.settled();
     }
     town.cluster.restart(role, None).unwrap();
     town.settled();
