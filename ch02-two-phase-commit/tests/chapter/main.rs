@@ -1,5 +1,6 @@
 //! The chapter's tests.
 
+mod core_only;
 mod determinism;
 mod explore;
 mod figures;
