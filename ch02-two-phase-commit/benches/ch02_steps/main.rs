@@ -50,9 +50,9 @@ fn main() {
     if listing {
         return;
     }
-    let (rounds, orders) = if quick { (1, 3) } else { (20, 50) };
-    let rows = measure(&mut shops, rounds, orders);
-    let table = Table { rows, floors, machine: Machine::read(target) };
+    let (rounds, orders) = if quick { (1, 3) } else { (40, 20) };
+    let (rows, forced) = measure(&mut shops, target, rounds, orders);
+    let table = Table { rows, forced, trip: floors.1, machine: Machine::read(target) };
     println!("{table}");
     if std::env::var_os("BENCH_SAVE").is_some() && !quick {
         table.save().expect("book/data/measured can be written");
@@ -65,11 +65,20 @@ fn floors(dir: &Path, count: u32) -> (Duration, Duration) {
     (forced.median(), trip.median())
 }
 
-/// All steps in turn, again and again: what the machine does meanwhile hits them alike.
-fn measure(shops: &mut [Box<dyn Shop>], rounds: usize, orders: u32) -> Vec<Row> {
+/// All steps in turn, again and again, and one forced write beside them: what the machine does
+/// meanwhile hits them alike.
+fn measure(
+    shops: &mut [Box<dyn Shop>],
+    target: &Path,
+    rounds: usize,
+    orders: u32,
+) -> (Vec<Row>, Vec<Duration>) {
+    let mut forced = Vec::new();
     let mut rows: Vec<Row> =
         shops.iter().map(|shop| Row::new(shop.name(), shop.verdict())).collect();
     for _ in 0..rounds {
+        let floor = fsync_floor(target, Forced::Overwrite, orders);
+        forced.push(floor.expect("the disk can be measured").median());
         for (shop, row) in shops.iter_mut().zip(&mut rows) {
             let (before, cpu) = (shop.counts(), cpu());
             let mut times: Vec<Duration> = (0..orders)
@@ -88,7 +97,7 @@ fn measure(shops: &mut [Box<dyn Shop>], rounds: usize, orders: u32) -> Vec<Row> 
             row.cpu += busy;
         }
     }
-    rows
+    (rows, forced)
 }
 
 /// What all threads of this process have computed so far; zero where the system does not say.

@@ -28,7 +28,9 @@ pub(crate) struct Row {
 /// All of them.
 pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
-    pub(crate) floors: (Duration, Duration),
+    /// One forced write, in each round.
+    pub(crate) forced: Vec<Duration>,
+    pub(crate) trip: Duration,
     pub(crate) machine: Machine,
 }
 
@@ -80,12 +82,13 @@ impl Table {
     }
 
     fn spread(&self) -> String {
-        let rounds = self.rows[0].medians.len();
+        let (low, forced, high) = quartiles(self.forced.iter().map(|time| micros(*time)).collect());
         format!(
-            "± is half the middle half of {rounds} rounds, all steps in turn in each; one forced write \
-             {:.0} µs, one round trip {:.0} µs",
-            micros(self.floors.0),
-            micros(self.floors.1)
+            "± is half the middle half of {} rounds, all steps in turn in each; beside them one \
+             forced write {forced:.0} ± {:.0} µs, one round trip {:.0} µs",
+            self.forced.len(),
+            (high - low) / 2.0,
+            micros(self.trip)
         )
     }
 

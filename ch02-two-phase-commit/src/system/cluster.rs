@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use lab::event::Log;
 use lab::run::children::Child;
 use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
 use super::operator::RoleStatus;
+use super::recording;
 use super::role::{Book, Role};
 use super::trouble::Trouble;
 
@@ -116,7 +116,7 @@ impl Cluster {
         let lock = File::create(config.dir.join("lock")).map_err(Trouble::io("take the lock"))?;
         lock.try_lock().map_err(|_| Trouble::Locked(config.dir.clone()))?;
         if let Some(dir) = &mut config.events {
-            *dir = empty(dir)?;
+            *dir = recording::empty(dir)?;
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let memory = match Memory::read(&config.dir) {
@@ -290,7 +290,7 @@ impl Cluster {
             // Who is dead already has nothing to end.
             member.child.stop()?;
         }
-        self.config.events.as_deref().map_or(Ok(()), merge)
+        self.config.events.as_deref().map_or(Ok(()), recording::merge)
     }
 
     fn member(&mut self, role: Role) -> &mut Member {
@@ -325,35 +325,4 @@ impl Memory {
             fs::write(&new, text).and_then(|()| fs::rename(&new, dir.join("cluster.json")));
         written.map_err(Trouble::io("write cluster.json"))
     }
-}
-
-/// Records of different runs do not mix.
-fn empty(dir: &Path) -> Result<PathBuf, Trouble> {
-    fs::create_dir_all(dir).map_err(Trouble::io("make the directory for events"))?;
-    let mut files = fs::read_dir(dir).map_err(Trouble::io("read the directory for events"))?;
-    if files.next().is_some() {
-        let why = "holds files already; give --events an empty directory";
-        return Err(Trouble::Refused(format!("{} {why}", dir.display())));
-    }
-    dir.canonicalize().map_err(Trouble::io("find the directory for events"))
-}
-
-/// One timeline out of the records of all processes: `run.jsonl`.
-fn merge(dir: &Path) -> Result<(), Trouble> {
-    let mut logs = Vec::new();
-    let files = fs::read_dir(dir).map_err(Trouble::io("read the event logs"))?;
-    let mut paths: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-    paths.sort();
-    for path in paths {
-        let start = path.file_stem().and_then(|stem| Path::new(stem).extension()?.to_str());
-        let Some(start) = start.and_then(|start| start.parse().ok()) else { continue };
-        let text = fs::read_to_string(&path).map_err(Trouble::io("read an event log"))?;
-        // A process that was killed leaves half a line at most.
-        let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
-        let log = Log::from_json_lines(whole)
-            .map_err(|e| Trouble::Refused(format!("{}: {e}", path.display())))?;
-        logs.push((start, log));
-    }
-    let merged = lab::run::merge(logs).to_json_lines();
-    fs::write(dir.join("run.jsonl"), merged).map_err(Trouble::io("write the merged event log"))
 }

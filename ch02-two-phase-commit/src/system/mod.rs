@@ -11,7 +11,7 @@
 //! | `shop.rs` | the shop's HTTP, on `coord` |
 //! | `operator.rs` | what an operator asks of any role: status, health |
 //! | `role.rs` | one role as a process |
-//! | `replay.rs` | a recorded run, once more |
+//! | `recording.rs`, `replay.rs` | a run as one file, and once more |
 //! | `cluster.rs`, `control.rs` | the parent, and how other terminals reach it |
 //! | `call.rs`, `customer.rs`, `load.rs`, `commands.rs` | the other side: HTTP out, the command line |
 //!
@@ -28,6 +28,7 @@ mod control;
 mod customer;
 mod load;
 mod operator;
+mod recording;
 mod replay;
 mod role;
 mod shop;

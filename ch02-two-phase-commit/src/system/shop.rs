@@ -82,7 +82,7 @@ impl Shop {
         let wish = match json_body(headers, body).map(|body| parse(&body)) {
             Ok(Ok(wish)) => wish,
             Ok(Err(bad)) => return say(StatusCode::BAD_REQUEST, "error", &bad.to_string()),
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         let heard = tokio::time::timeout(PATIENCE, self.outcome(&wish)).await;
         told(&wish.key, heard.unwrap_or(Heard::Nothing))
@@ -108,19 +108,24 @@ impl Shop {
     }
 }
 
-fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Response> {
+fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         let why = "send JSON, with the header Content-Type: application/json";
-        return Err(say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "error", why));
+        return Err(Box::new(say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "error", why)));
     }
-    body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let why = format!("the body is too large; {MAX_BODY} bytes are the limit");
-            say(StatusCode::PAYLOAD_TOO_LARGE, "error", &why)
-        }
-        _ => say(StatusCode::BAD_REQUEST, "error", "the body did not arrive whole; send it again"),
+    body.map_err(|rejection| {
+        Box::new(match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let why = format!("the body is too large; {MAX_BODY} bytes are the limit");
+                say(StatusCode::PAYLOAD_TOO_LARGE, "error", &why)
+            }
+            _ => {
+                let why = "the body did not arrive whole; ask again with the same key";
+                say(StatusCode::BAD_REQUEST, "error", why)
+            }
+        })
     })
 }
 
