@@ -9,8 +9,8 @@ fn figure(name: &str) -> Log {
 }
 
 fn last_state(log: &Log, node: &str) -> String {
-    let states = log.events.iter().filter(|e| e.node == node).filter_map(|e| e.state.clone());
-    states.last().unwrap_or_else(|| panic!("{node} never changes in {}", log.header.title))
+    let mut states = log.events.iter().filter(|e| e.node == node).filter_map(|e| e.state.clone());
+    states.next_back().unwrap_or_else(|| panic!("{node} never changes in {}", log.header.title))
 }
 
 #[test]

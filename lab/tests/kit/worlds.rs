@@ -237,7 +237,7 @@ fn a_disk_that_lies_breaks_what_a_true_one_keeps() {
 #[test]
 fn a_script_says_what_is_wrong_with_it() {
     let play = || Play::new(model(Habit::WriteThenSay), "");
-    let why = |script: &str| play().run(script).err().expect("a broken script");
+    let why = |script: &str| play().run(script).map(|_| ()).expect_err("a broken script");
     assert!(why("deliver friend notary\nfly").contains("line 2"), "{}", why("fly"));
     assert!(why("deliver notary friend").contains("no such message"));
     assert!(why("crash nobody").contains("there are notary, friend"));
