@@ -13,7 +13,7 @@
 //! | [`step1_no_coordination`] | call both: half an order |
 //! | [`step2_two_phases`] | ask first: forgets after a restart |
 //! | [`step3_log_first`] | write it down before you say it: atomic |
-//! | [`step4_isolation`] | keep it locked until everyone has done it: isolated, and stuck with locks |
+//! | [`step4_isolation`] | lock it until it has ended: isolated, and stuck with locks |
 //! | [`step5_saga`] | the other promise: take it back |
 //! | [`worlds`], [`faults`], [`verdicts`] | where each step is tried, against what, and what becomes of it |
 //!

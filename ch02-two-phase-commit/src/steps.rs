@@ -98,7 +98,7 @@ pub fn all() -> &'static [Box<dyn Step>] {
                     info(
                         "step4",
                         "step4_isolation",
-                        "Keep it locked until everyone has done it",
+                        "Lock it until it has ended",
                         "atomic and isolated; stuck, with locks, while the coordinator is gone",
                     ),
                     ATOMIC,

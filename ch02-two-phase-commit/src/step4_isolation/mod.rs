@@ -1,4 +1,4 @@
-//! Step 4: keep it locked until everyone has done it.
+//! Step 4: lock it until it has ended.
 //!
 //! Between the first commit and the last one an order is half visible. So a participant locks what a
 //! prepared part touches, exclusively for a change and shared for a look, and lets go only when it
@@ -6,9 +6,10 @@
 //! takes its locks everywhere, is answered, and lets go. Whoever reads, reads one moment.
 //!
 //! Waiting for locks can go round in a circle, and no participant sees the circle. Here an older
-//! transaction never waits for a younger one that may still be given up: it asks the coordinator to
-//! give the younger one up, which then tries again and keeps its age (*wound-wait*, Rosenkrantz,
-//! Stearns and Lewis, 1978). The oldest always gets through, so everybody does in the end.
+//! transaction never waits for a younger one that may still be given up: the participant where they
+//! meet asks the coordinator to give the younger one up, which then tries again and keeps its age
+//! (*wound-wait*, Rosenkrantz, Stearns and Lewis, 1978). The oldest always gets through, so everybody
+//! does in the end.
 //!
 //! What breaks: nothing, as long as the coordinator comes back. While it is gone, everyone who voted
 //! yes sits on locks, and nobody may move.
