@@ -10,8 +10,7 @@
 //! coordinator, however long it is gone. And a reader that looks between the two commits sees an
 //! umbrella sold and not paid for.
 //!
-//! Left out: forgetting. Answers are kept for clients that ask again, and participants keep the ids
-//! of what they ended; both grow with the number of orders.
+//! Left out: forgetting. Answers and the ids of ended attempts grow with the number of orders.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -283,11 +282,6 @@ impl Participant {
             other => shop::not_for_me(&other),
         }
     }
-
-    fn on_timeout(timer: &Timer, cx: &mut Cx<Self>) {
-        let Timer::Ask(tx) = timer else { unreachable!("participants only ask") };
-        Self::ask(*tx, cx);
-    }
 }
 
 impl Node for Participant {
@@ -301,8 +295,8 @@ impl Node for Participant {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { .. } => self.prepared.keys().for_each(|&tx| Self::ask(tx, cx)),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Timeout(timer) => Self::on_timeout(&timer, cx),
-            Input::Gone(_) => {}
+            Input::Timeout(Timer::Ask(tx)) => Self::ask(tx, cx),
+            Input::Timeout(_) | Input::Gone(_) => {}
         }
     }
 }
