@@ -2,15 +2,10 @@
 
 use std::ops::Range;
 
-use lab::NodeId;
 use lab::chapter::{Bounds, Chapter, Explored, Found, Matrix, StepInfo};
 use lab::event::Log;
-use lab::replay::replay;
 use serde_json::Value;
 
-use crate::shop::{Coordinator as _, Participant as _, Shop};
-use crate::step4_isolation::{Coordinator, Participant};
-use crate::types::{COORD, PAY, STOCK};
 use crate::{book, faults, steps, system, verdicts};
 
 struct TwoPhaseCommit;
@@ -79,17 +74,6 @@ impl Chapter for TwoPhaseCommit {
     }
 
     fn replay(&self, log: &Log) -> Result<Log, String> {
-        replay(log, running, Shop::line)
-    }
-}
-
-/// The nodes that `cargo ch02 cluster` runs, as they are before their first input.
-fn running(name: &str) -> Option<(NodeId, Shop<Coordinator, Participant>)> {
-    let keeper = |id| (id, Shop::Participant(Participant::new(system::opening(id))));
-    match name {
-        "coord" => Some((COORD, Shop::Coordinator(Coordinator::new()))),
-        "stock" => Some(keeper(STOCK)),
-        "pay" => Some(keeper(PAY)),
-        _ => None,
+        system::replay(log)
     }
 }
