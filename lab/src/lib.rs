@@ -5,6 +5,8 @@
 
 pub mod chapter;
 pub mod check;
+#[cfg(feature = "net")]
+pub mod engines;
 pub mod event;
 pub mod exhibit;
 pub mod explore;

@@ -3,61 +3,28 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use lab::engines::{self, Program};
+
 use super::{next, say};
 use crate::trouble::Result;
 
+/// What a program is used for, in the order of the chapters.
+const USES: &[(Program, &str)] = &[
+    (engines::HAPROXY, "chapter 1, the balancer"),
+    (engines::NGINX, "chapter 1, the balancer"),
+    (engines::REDIS, "chapter 1, the session store"),
+    (engines::POSTGRES, "chapter 2, PREPARE TRANSACTION"),
+    (engines::ETCD, "chapter 3, consensus"),
+];
+
 struct Engine {
-    program: &'static str,
+    name: &'static str,
     used: &'static str,
     debian: &'static str,
     brew: &'static str,
-    also: &'static [&'static str],
+    /// Where it is and what version it says it is.
+    found: Option<(PathBuf, String)>,
 }
-
-const ENGINES: &[Engine] = &[
-    Engine {
-        program: "haproxy",
-        used: "chapter 1, the balancer",
-        debian: "haproxy",
-        brew: "haproxy",
-        also: &[],
-    },
-    Engine {
-        program: "nginx",
-        used: "chapter 1, the balancer",
-        debian: "nginx-light",
-        brew: "nginx",
-        also: &[],
-    },
-    Engine {
-        program: "redis-server",
-        used: "chapter 1, the session store",
-        debian: "redis-server",
-        brew: "redis",
-        also: &[],
-    },
-    Engine {
-        program: "postgres",
-        used: "chapter 2, PREPARE TRANSACTION",
-        debian: "postgresql",
-        brew: "postgresql",
-        also: &["/usr/lib/postgresql"],
-    },
-    Engine {
-        program: "etcd",
-        used: "chapter 3, consensus",
-        debian: "etcd-server etcd-client",
-        brew: "etcd",
-        also: &[],
-    },
-    Engine {
-        program: "chromium",
-        used: "tests of the book's pages",
-        debian: "chromium chromium-driver",
-        brew: "chromium",
-        also: &["/Applications/Chromium.app", "/Applications/Google Chrome.app"],
-    },
-];
 
 /// Prints what was found. Nothing here is needed to read the book or run the chapters.
 ///
@@ -69,18 +36,16 @@ pub fn doctor(out: &mut dyn Write) -> Result<bool> {
         "The book and the chapters need none of these. Side-by-side runs and their tests do.\n",
     )?;
     let mut missing = Vec::new();
-    for engine in ENGINES {
-        match find(engine) {
-            Some(path) => {
-                say(
-                    out,
-                    &format!("  ✓ {:<13} {}  ({})", engine.program, path.display(), engine.used),
-                )?;
+    for engine in all() {
+        let Engine { name, used, found, .. } = &engine;
+        if let Some((path, version)) = found {
+            say(out, &format!("  ✓ {name:<13} {}  ({used})", path.display()))?;
+            if !version.is_empty() {
+                say(out, &format!("    {:<13} {version}", ""))?;
             }
-            None => {
-                say(out, &format!("  – {:<13} not found  ({})", engine.program, engine.used))?;
-                missing.push(engine);
-            }
+        } else {
+            say(out, &format!("  – {name:<13} not found  ({used})"))?;
+            missing.push(engine);
         }
     }
     if missing.is_empty() {
@@ -96,10 +61,26 @@ pub fn doctor(out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-fn find(engine: &Engine) -> Option<PathBuf> {
+fn all() -> Vec<Engine> {
+    let engine = |(program, used): &(Program, &'static str)| {
+        let found = program.find().ok();
+        let found = found.map(|path| (path.clone(), program.version(&path)));
+        let Program { name, debian, brew, .. } = *program;
+        Engine { name, used, debian, brew, found }
+    };
+    USES.iter().map(engine).chain([chromium()]).collect()
+}
+
+fn chromium() -> Engine {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // Debian keeps servers where only root looks.
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin", "/sbin"].map(PathBuf::from));
-    let on_path = folders.map(|f| f.join(engine.program)).find(|p| p.is_file());
-    on_path.or_else(|| engine.also.iter().map(PathBuf::from).find(|p| p.exists()))
+    let on_path = std::env::split_paths(&path).map(|folder| folder.join("chromium"));
+    let apps = ["/Applications/Chromium.app", "/Applications/Google Chrome.app"];
+    let found = on_path.chain(apps.map(PathBuf::from)).find(|path| path.exists());
+    Engine {
+        name: "chromium",
+        used: "tests of the book's pages",
+        debian: "chromium chromium-driver",
+        brew: "chromium",
+        found: found.map(|path| (path, String::new())),
+    }
 }

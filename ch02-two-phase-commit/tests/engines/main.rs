@@ -1,0 +1,1 @@
+//! The participant that keeps its accounts in PostgreSQL, beside ours.

@@ -1,0 +1,46 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! The programs that do for a living what our nodes do for learning. Each one is found, started on
+//! a free port of loopback in a directory of its own, awaited until it answers, and gone with its
+//! directory when the value is dropped. Nothing that the machine runs already is touched.
+//!
+//! ```ignore
+//! let mut postgres = Postgres::start(&postgres::Options::default())?;
+//! connect(&postgres.url());
+//! postgres.restart_after_crash()?;             // as after a power cut: recovers from its log
+//! ```
+//!
+//! A program that is missing is an error with the line that installs it, never a skipped test.
+//! Durability stays as the programs ship it, or stronger: nothing here turns a forced write off.
+//!
+//! # Left out
+//!
+//! Clusters of an engine, TLS, passwords, Windows. A program in a container: it would be another
+//! network.
+
+mod program;
+
+#[cfg(all(feature = "engines", unix))]
+mod error;
+#[cfg(all(feature = "engines", unix))]
+mod ping;
+#[cfg(all(feature = "engines", unix))]
+pub mod postgres;
+#[cfg(all(feature = "engines", unix))]
+mod process;
+#[cfg(all(feature = "engines", unix))]
+mod proxies;
+#[cfg(all(feature = "engines", unix))]
+mod server;
+#[cfg(all(feature = "engines", unix))]
+mod stores;
+
+pub use program::{ETCD, HAPROXY, Missing, NGINX, POSTGRES, PROGRAMS, Program, REDIS};
+
+#[cfg(all(feature = "engines", unix))]
+pub use {
+    error::EngineError,
+    postgres::Postgres,
+    proxies::{Haproxy, Nginx},
+    stores::{Etcd, Redis},
+};

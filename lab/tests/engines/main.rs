@@ -1,0 +1,5 @@
+//! Every engine: starts, answers, stands beside another one of its kind, and leaves nothing behind.
+
+mod all;
+mod crash;
+mod kit;
