@@ -68,6 +68,9 @@ pub enum Refusal {
     OutOfRange(Account),
     /// Somebody's vote did not come in time. The coordinator says this, not a participant.
     NoVote,
+    /// It could, but not now, and says why. Only a participant with a database of its own says this:
+    /// ours waits for a lock, and has room.
+    NotNow(Arc<str>),
 }
 
 /// How an order ended.

@@ -61,6 +61,7 @@ impl Display for Refusal {
             Self::Unknown(account) => write!(f, "no account {account}"),
             Self::OutOfRange(account) => write!(f, "not enough: {account}"),
             Self::NoVote => f.write_str("a vote did not come"),
+            Self::NotNow(why) => write!(f, "not now: {why}"),
         }
     }
 }

@@ -15,6 +15,7 @@ use lab::run::children::Child;
 use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
+use super::memory::Memory;
 use super::operator::RoleStatus;
 use super::recording;
 use super::role::{Book, Role};
@@ -40,6 +41,8 @@ pub struct Config {
     pub port: u16,
     /// Record the run into this directory.
     pub events: Option<PathBuf>,
+    /// Who keeps its accounts in PostgreSQL, and in which database.
+    pub databases: BTreeMap<Role, String>,
 }
 
 impl Config {
@@ -50,17 +53,9 @@ impl Config {
     pub fn new(dir: PathBuf) -> Result<Self, Trouble> {
         let program = std::env::current_exe().map_err(Trouble::io("find this program"))?;
         let prefix = vec!["role".into()];
-        Ok(Self { dir, program, prefix, power_cut: false, port: 0, events: None })
+        let databases = BTreeMap::new();
+        Ok(Self { dir, program, prefix, power_cut: false, port: 0, events: None, databases })
     }
-}
-
-/// What `cluster.json` remembers.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
-pub(super) struct Memory {
-    /// Goes into every log and every frame, so that clusters do not mix.
-    pub(super) cluster: u64,
-    pub(super) shop: Option<SocketAddr>,
-    pub(super) control: Option<SocketAddr>,
 }
 
 struct Member {
@@ -123,10 +118,12 @@ impl Cluster {
             Ok(memory) => memory,
             Err(Trouble::NoCluster(_)) => {
                 let cluster = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(48);
-                Memory { cluster, ..Memory::default() }
+                let databases = config.databases.keys().copied().collect();
+                Memory { cluster, databases, ..Memory::default() }
             }
             Err(trouble) => return Err(trouble),
         };
+        memory.fits(&config)?;
         memory.write(&config.dir)?;
         let mut cluster =
             Self { config, memory, epoch: now, members: BTreeMap::new(), _lock: lock };
@@ -139,7 +136,7 @@ impl Cluster {
     }
 
     fn launch(&mut self, role: Role, crash: Option<u64>) -> Result<Member, Trouble> {
-        let Config { dir, program, prefix, power_cut, port, events } = &self.config;
+        let Config { dir, program, prefix, power_cut, port, events, databases } = &self.config;
         let mut command = Command::new(program);
         command.args(prefix).arg(role.name()).arg("--dir").arg(dir.join(role.name()));
         command.args(["--cluster", &self.memory.cluster.to_string()]);
@@ -148,7 +145,12 @@ impl Cluster {
             let port = if *port == 0 { last } else { *port };
             command.args(["--http", &SocketAddr::from(([127, 0, 0, 1], port)).to_string()]);
         }
-        if *power_cut {
+        let database = databases.get(&role);
+        if let Some(url) = database {
+            command.args(["--postgres", url]);
+        }
+        // A database answers for its own disk.
+        if *power_cut && database.is_none() {
             command.arg("--power-cut");
         }
         if let Some(effect) = crash {
@@ -207,7 +209,7 @@ impl Cluster {
     /// # Errors
     /// The operating system does not let us.
     pub fn kill(&mut self, role: Role) -> Result<Killed, Trouble> {
-        let power_cut = self.config.power_cut;
+        let power_cut = self.config.power_cut && !self.config.databases.contains_key(&role);
         let member = self.member(role);
         let pid = member.child.pid();
         member.child.kill()?;
@@ -307,22 +309,4 @@ pub async fn report(edges: &BTreeMap<Role, SocketAddr>) -> BTreeMap<Role, Option
         all.insert(*role, status);
     }
     all
-}
-
-impl Memory {
-    pub(super) fn read(dir: &Path) -> Result<Self, Trouble> {
-        let file = dir.join("cluster.json");
-        let Ok(text) = fs::read_to_string(&file) else {
-            return Err(Trouble::NoCluster(dir.to_owned()));
-        };
-        serde_json::from_str(&text).map_err(|e| Trouble::BadMemory(file, e.to_string()))
-    }
-
-    fn write(&self, dir: &Path) -> Result<(), Trouble> {
-        let text = serde_json::to_string_pretty(self).expect("plain data always serialises");
-        let new = dir.join("cluster.json.new");
-        let written =
-            fs::write(&new, text).and_then(|()| fs::rename(&new, dir.join("cluster.json")));
-        written.map_err(Trouble::io("write cluster.json"))
-    }
 }

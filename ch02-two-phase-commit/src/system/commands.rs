@@ -12,10 +12,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::call::Caller;
-use super::cluster::{Config, Killed, Memory, Restarted};
+use super::cluster::{Config, Killed, Restarted};
 use super::control::{Happening, Order, run};
 use super::customer::{Wanted, ask, doubts};
 use super::load::load;
+use super::memory::Memory;
 use super::role::{Role, RoleArgs, play};
 use super::trouble::Trouble;
 
@@ -46,6 +47,9 @@ pub enum Command {
         /// Record the run into this empty directory, for `cargo guide replay DIR/run.jsonl`
         #[arg(long)]
         events: Option<PathBuf>,
+        /// Let one participant keep its accounts in PostgreSQL
+        #[arg(long, value_name = "ROLE=URL", value_parser = database)]
+        participant: Vec<(Role, String)>,
     },
     /// Be a customer
     Client {
@@ -100,12 +104,17 @@ pub enum Command {
 /// It could not be done.
 pub fn act(command: Command) -> Result<u8, Trouble> {
     match command {
-        Command::Cluster { dir, port, power_cut, events } => {
+        Command::Cluster { dir, port, power_cut, events, participant } => {
             if cfg!(not(unix)) {
                 let why = "`cluster` needs Linux or macOS; on Windows run it inside WSL";
                 return Err(Trouble::Refused(why.into()));
             }
-            let config = Config { port, power_cut, events, ..Config::new(dir.dir.clone())? };
+            if !participant.is_empty() && cfg!(not(feature = "engines")) {
+                return Err(Trouble::NotBuiltIn);
+            }
+            let config = Config::new(dir.dir.clone())?;
+            let databases = participant.into_iter().collect();
+            let config = Config { port, power_cut, events, databases, ..config };
             let flag = dir.flag();
             run(config, move |happening| show(happening, &flag)).map(|()| 0)
         }
@@ -118,6 +127,17 @@ pub fn act(command: Command) -> Result<u8, Trouble> {
         }
         Command::Load { dir, clients, seconds } => wait(loaded(&dir, clients, seconds)),
     }
+}
+
+/// `pay=postgres://…`
+fn database(text: &str) -> Result<(Role, String), String> {
+    let wanted = "write stock=postgres://USER@HOST:PORT/DATABASE, or pay=…";
+    let (role, url) = text.split_once('=').ok_or(wanted)?;
+    let role = <Role as clap::ValueEnum>::from_str(role, false).map_err(|_| wanted)?;
+    if role == Role::Coord || !url.starts_with("postgres") {
+        return Err(wanted.into());
+    }
+    Ok((role, url.to_owned()))
 }
 
 fn wait(work: impl Future<Output = Result<u8, Trouble>>) -> Result<u8, Trouble> {

@@ -11,8 +11,9 @@
 //! | `shop.rs` | the shop's HTTP, on `coord` |
 //! | `operator.rs` | what an operator asks of any role: status, health |
 //! | `role.rs` | one role as a process |
+//! | `inhabitant.rs`, `postgres/` | who may live in a role: a node, or a neighbour with a database |
 //! | `recording.rs`, `replay.rs` | a run as one file, and once more |
-//! | `cluster.rs`, `control.rs` | the parent, and how other terminals reach it |
+//! | `cluster.rs`, `memory.rs`, `control.rs` | the parent, and how other terminals reach it |
 //! | `call.rs`, `customer.rs`, `load.rs`, `commands.rs` | the other side: HTTP out, the command line |
 //!
 //! # Left out
@@ -26,8 +27,12 @@ mod cluster;
 mod commands;
 mod control;
 mod customer;
+mod inhabitant;
 mod load;
+mod memory;
 mod operator;
+#[cfg(feature = "engines")]
+pub mod postgres;
 mod recording;
 mod replay;
 mod role;

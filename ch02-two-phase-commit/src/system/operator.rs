@@ -18,6 +18,7 @@ use lab::run::{Driver, Runnable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::inhabitant::Inhabitant;
 use super::role::Role;
 use crate::types::Msg;
 
@@ -65,15 +66,12 @@ where
 }
 
 /// `GET /health`, `GET /status`: the same on every role.
-pub(super) fn router<N>(role: Role, driver: &Arc<Driver<N>>) -> Router
-where
-    N: Runnable + Node<Msg = Msg>,
-{
-    let driver = Arc::clone(driver);
+pub(super) fn router(role: Role, inhabitant: &Arc<impl Inhabitant>) -> Router {
+    let inhabitant = Arc::clone(inhabitant);
     let status = move || {
-        let driver = Arc::clone(&driver);
+        let inhabitant = Arc::clone(&inhabitant);
         async move {
-            match ask(&driver).await {
+            match inhabitant.status().await {
                 Some(status) => Json(status).into_response(),
                 None => say(StatusCode::SERVICE_UNAVAILABLE, "error", "the node does not answer"),
             }

@@ -12,19 +12,20 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
 use clap::{Args, Parser, ValueEnum};
+use lab::NodeId;
 use lab::event::Cast;
 use lab::run::children::{say_ready, watch_stdin};
-use lab::run::{Config, Data, Driver, EventFile, Observer, Runnable};
-use lab::{Node, NodeId};
+use lab::run::{Config, Data, Driver, EventFile, Observer};
 use serde::{Deserialize, Serialize};
 
 use super::catalog;
+use super::inhabitant::Inhabitant;
 use super::shop::Edges;
 use super::trouble::Trouble;
 use super::{operator, shop};
 use crate::shop::{Coordinator as _, Participant as _};
 use crate::step4_isolation::{Coordinator, Participant};
-use crate::types::{COORD, Msg, PAY, STOCK};
+use crate::types::{COORD, PAY, STOCK};
 
 /// The three processes.
 #[derive(
@@ -99,6 +100,9 @@ pub struct RoleArgs {
     /// Time 0 of the event log, in µs since 1970
     #[arg(long)]
     pub epoch: Option<u64>,
+    /// Keep the accounts in this PostgreSQL database
+    #[arg(long, conflicts_with_all = ["events", "power_cut"])]
+    pub postgres: Option<String>,
 }
 
 /// What a parent tells its roles about each other.
@@ -137,6 +141,9 @@ where
     let _ =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
     let edges = Edges::default();
+    if let Some(url) = &args.postgres {
+        return elsewhere(&args, url, edges);
+    }
     let config = config(&args);
     if args.role == Role::Coord {
         let driver = Arc::new(Driver::start(config, Coordinator::new(), observer)?);
@@ -146,6 +153,21 @@ where
     let node = Participant::new(catalog::opening(args.role.id()));
     let driver = Arc::new(Driver::start(config, node, observer)?);
     live(&args, driver, edges, Router::new())
+}
+
+#[cfg(feature = "engines")]
+fn elsewhere(args: &RoleArgs, url: &str, edges: Edges) -> Result<(), Trouble> {
+    let config = super::postgres::Config {
+        crash_after_effect: args.crash_after_effect,
+        ..super::postgres::Config::new(args.cluster, args.role.id(), url)
+    };
+    let participant = Arc::new(super::postgres::Participant::start(&config)?);
+    live(args, participant, edges, Router::new())
+}
+
+#[cfg(not(feature = "engines"))]
+fn elsewhere(_args: &RoleArgs, _url: &str, _edges: Edges) -> Result<(), Trouble> {
+    Err(Trouble::NotBuiltIn)
 }
 
 fn config(args: &RoleArgs) -> Config {
@@ -163,19 +185,17 @@ fn config(args: &RoleArgs) -> Config {
     config
 }
 
-fn live<N>(
+/// Lets somebody live in this process until standard input ends.
+pub(super) fn live<I: Inhabitant>(
     args: &RoleArgs,
-    driver: Arc<Driver<N>>,
+    inhabitant: Arc<I>,
     edges: Edges,
     pages: Router,
-) -> Result<(), Trouble>
-where
-    N: Runnable + Node<Msg = Msg>,
-{
-    let pages = operator::finish(pages.merge(operator::router(args.role, &driver)));
+) -> Result<(), Trouble> {
+    let pages = operator::finish(pages.merge(operator::router(args.role, &inhabitant)));
     let listener = listen(args.http)?;
     let edge = listener.local_addr().map_err(Trouble::io("read the own address"))?;
-    let runtime = driver.runtime();
+    let runtime = inhabitant.runtime();
     runtime.spawn(async move {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => drop(axum::serve(listener, pages).await),
@@ -184,26 +204,26 @@ where
     });
     // Ctrl-C in a terminal reaches every process of it. Here the parent decides when to end.
     runtime.spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
-    say_ready(driver.addr());
+    say_ready(inhabitant.addr());
     println!("http {edge}");
-    let (for_lines, for_end) = (Arc::clone(&driver), Arc::clone(&driver));
+    let (for_lines, for_end) = (Arc::clone(&inhabitant), Arc::clone(&inhabitant));
     let role = args.role;
     watch_stdin(move |line| hear(role, &for_lines, &edges, &line), move || for_end.stop());
     let waiting = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(Trouble::io("wait for the end"))?;
-    waiting.block_on(driver.ended());
+    waiting.block_on(inhabitant.ended());
     Ok(())
 }
 
 /// The parent tells who is where. Answered with `linked` once messages can leave.
-fn hear<N: Runnable>(role: Role, driver: &Arc<Driver<N>>, edges: &Edges, line: &str) {
+fn hear<I: Inhabitant>(role: Role, inhabitant: &Arc<I>, edges: &Edges, line: &str) {
     match serde_json::from_str::<Book>(line) {
         Ok(book) => {
             *edges.lock().expect("nobody panics with it") = book.edges;
-            driver.set_peers(book.nodes);
-            let linking = Arc::clone(driver);
-            driver.runtime().spawn(async move {
+            inhabitant.set_peers(book.nodes);
+            let linking = Arc::clone(inhabitant);
+            inhabitant.runtime().spawn(async move {
                 linking.linked_to(role.peers()).await;
                 println!("linked");
             });

@@ -159,6 +159,7 @@ fn told(key: &Key, heard: Heard) -> Response {
 fn because(why: &Refusal) -> String {
     match why {
         Refusal::NoVote => format!("{why} in time; nothing was done, use a new key to try again"),
+        Refusal::NotNow(_) => format!("{why}; nothing was done, use a new key to try again"),
         Refusal::Unknown(_) | Refusal::OutOfRange(_) => why.to_string(),
     }
 }

@@ -38,6 +38,11 @@ pub enum Trouble {
     },
     /// The answer was no.
     Refused(String),
+    /// This build has no PostgreSQL client in it.
+    NotBuiltIn,
+    /// A database cannot be what a participant needs.
+    #[cfg(feature = "engines")]
+    Database(super::postgres::Unfit),
 }
 
 impl Trouble {
@@ -72,6 +77,13 @@ impl fmt::Display for Trouble {
                 write!(f, "no answer from {whom} ({why}); see who is up with `cargo ch02 status`")
             }
             Self::Refused(why) => f.write_str(why),
+            Self::NotBuiltIn => f.write_str(
+                "this build has no PostgreSQL client in it; start it with `cargo run -p \
+                 ch02-two-phase-commit --features engines --bin ch02-two-phase-commit -- cluster \
+                 --participant pay=postgres://…`",
+            ),
+            #[cfg(feature = "engines")]
+            Self::Database(unfit) => write!(f, "{unfit}"),
         }
     }
 }
@@ -86,7 +98,10 @@ impl std::error::Error for Trouble {
             | Self::NoCluster(_)
             | Self::BadMemory(..)
             | Self::NoAnswer { .. }
-            | Self::Refused(_) => None,
+            | Self::Refused(_)
+            | Self::NotBuiltIn => None,
+            #[cfg(feature = "engines")]
+            Self::Database(unfit) => Some(unfit),
         }
     }
 }

@@ -106,7 +106,7 @@ fn dies_everywhere(role: Role) {
     assert!(done('a') > 0 && done('c') > 0);
     let data = town.cluster.dir().to_owned();
     town.cluster.stop().unwrap();
-    ledger::check(&data, &told);
+    ledger::check(&data, &told, &ledger::Elsewhere::new());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A cluster in a directory of its own, and how to ask it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ impl Town {
             power_cut: false,
             port: 0,
             events: None,
+            databases: BTreeMap::new(),
         };
         change(&mut config);
         let cluster = Cluster::start(config).unwrap();

@@ -59,11 +59,11 @@ fn side(data: &Path, role: Role) -> Side {
     side
 }
 
-/// Holds the logs of a cluster that has ended against each other and against the answers.
-pub(crate) fn check(data: &Path, told: &BTreeMap<String, Told>) {
-    let sides: BTreeMap<NodeId, Side> =
-        [Role::Stock, Role::Pay].map(|role| (role.id(), side(data, role))).into();
-    let mut decided: BTreeMap<Key, (TxId, Order, bool)> = BTreeMap::new();
+/// What the coordinator decided: for each key the attempt, the order, and whether by commit.
+type Decided = BTreeMap<Key, (TxId, Order, bool)>;
+
+fn decided(data: &Path) -> Decided {
+    let mut decided = Decided::new();
     for record in records(data, Role::Coord) {
         if let Record::Decided { tx, key, order, outcome } = record {
             let commit = outcome == Outcome::done();
@@ -71,13 +71,40 @@ pub(crate) fn check(data: &Path, told: &BTreeMap<String, Told>) {
             assert!(before.is_none(), "ONCE: {key} was decided twice");
         }
     }
-    for (key, (tx, order, commit)) in &decided {
+    decided
+}
+
+/// What a participant that keeps no log of ours says it committed.
+pub(crate) type Elsewhere = BTreeMap<Role, BTreeSet<TxId>>;
+
+/// Holds the logs of a cluster that has ended against each other and against the answers.
+pub(crate) fn check(data: &Path, told: &BTreeMap<String, Told>, elsewhere: &Elsewhere) {
+    let decided = decided(data);
+    let sides = [Role::Stock, Role::Pay].map(|role| {
+        let side = match elsewhere.get(&role) {
+            Some(committed) => foreign(&decided, committed.clone()),
+            None => side(data, role),
+        };
+        (role.id(), side)
+    });
+    agree(&decided, &sides.into(), told);
+}
+
+fn foreign(decided: &Decided, committed: BTreeSet<TxId>) -> Side {
+    let keys: BTreeMap<TxId, &Key> = decided.iter().map(|(key, (tx, ..))| (*tx, key)).collect();
+    let unknown = |tx: &TxId| Key::new(&format!("nobody decided {tx}"));
+    let key = |tx: &TxId| (*tx, keys.get(tx).map_or_else(|| unknown(tx), |key| (*key).clone()));
+    Side { key_of: committed.iter().map(key).collect(), committed, open: BTreeSet::new() }
+}
+
+fn agree(decided: &Decided, sides: &BTreeMap<NodeId, Side>, told: &BTreeMap<String, Told>) {
+    for (key, (tx, order, commit)) in decided {
         for id in order.participants() {
             let has = sides[&id].committed.contains(tx);
             assert_eq!(has, *commit, "AC1: {key} ({tx}) at {id}");
         }
     }
-    for (id, side) in &sides {
+    for (id, side) in sides {
         assert!(side.open.is_empty(), "in doubt at the end at {id}: {:?}", side.open);
         let mut seen = BTreeSet::new();
         for tx in &side.committed {

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bank;
 mod crash_points;
+mod crowd;
 mod kit;
 mod ledger;
 mod orders;

@@ -1,1 +1,18 @@
-//! The participant that keeps its accounts in PostgreSQL, beside ours.
+//! The participant that keeps its accounts in PostgreSQL, beside a real PostgreSQL that each test
+//! starts for itself.
+
+#[path = "../cluster/crowd.rs"]
+mod crowd;
+#[allow(dead_code, reason = "the tests of the cluster use all of it")]
+#[path = "../cluster/kit.rs"]
+mod kit;
+#[path = "../cluster/ledger.rs"]
+mod ledger;
+
+mod coord;
+mod facts;
+mod kills;
+mod orphans;
+mod participant;
+mod sql;
+mod unfit;

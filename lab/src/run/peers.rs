@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::counters::Counters;
-use super::frame::{Decoder, FrameError};
+use super::frame::{Context, Decoder, FrameError};
 use super::inbox::{Arrival, Ended, Inbox, Origin};
 use crate::{Node, NodeId};
 
@@ -212,11 +212,35 @@ async fn keep_connected(
     }
 }
 
+/// A message as it came out of a frame.
+pub(super) struct Heard<M> {
+    pub(super) origin: Origin,
+    pub(super) to: NodeId,
+    pub(super) context: Context,
+    pub(super) msg: M,
+}
+
+/// Whoever takes what comes in. While it waits, nobody reads the connection.
+pub(super) trait Ear: Clone + Send + Sync + 'static {
+    type Msg: DeserializeOwned + Send;
+
+    fn hear(&self, heard: Heard<Self::Msg>) -> impl Future<Output = Result<(), Ended>> + Send;
+}
+
+impl<N: Node<Msg: DeserializeOwned>> Ear for Inbox<N> {
+    type Msg = N::Msg;
+
+    async fn hear(&self, heard: Heard<N::Msg>) -> Result<(), Ended> {
+        let Heard { origin, to, context, msg } = heard;
+        self.push(Arrival::Message { origin, to, context, msg }).await
+    }
+}
+
 /// The incoming side: accepts for ever.
-pub(super) async fn listen<N: Node<Msg: DeserializeOwned>>(
+pub(super) async fn listen<E: Ear>(
     listener: TcpListener,
     cluster: u64,
-    inbox: Inbox<N>,
+    ear: E,
     counters: Arc<Counters>,
 ) {
     let places = Arc::new(Semaphore::new(MAX_INCOMING));
@@ -224,9 +248,9 @@ pub(super) async fn listen<N: Node<Msg: DeserializeOwned>>(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, addr)) => {
-                let (inbox, counters) = (inbox.clone(), Arc::clone(&counters));
+                let (ear, counters) = (ear.clone(), Arc::clone(&counters));
                 tokio::spawn(async move {
-                    if let Err(error) = receive(stream, cluster, &inbox, &counters).await {
+                    if let Err(error) = receive(stream, cluster, &ear, &counters).await {
                         tracing::warn!(%addr, %error, "closed a connection");
                     }
                     drop(place);
@@ -241,10 +265,10 @@ pub(super) async fn listen<N: Node<Msg: DeserializeOwned>>(
     }
 }
 
-async fn receive<N: Node<Msg: DeserializeOwned>>(
+async fn receive<E: Ear>(
     mut stream: TcpStream,
     cluster: u64,
-    inbox: &Inbox<N>,
+    ear: &E,
     counters: &Counters,
 ) -> Result<(), FrameError> {
     let mut decoder = Decoder::default();
@@ -262,8 +286,8 @@ async fn receive<N: Node<Msg: DeserializeOwned>>(
             let msg = postcard::from_bytes(&frame.payload).map_err(|_| FrameError::Malformed)?;
             counters.frames_in.fetch_add(1, Relaxed);
             let origin = Origin { from: head.from, start: head.start, sequence: head.sequence };
-            let arrival = Arrival::Message { origin, to: head.to, context: head.context, msg };
-            if inbox.push(arrival).await == Err(Ended) {
+            let heard = Heard { origin, to: head.to, context: head.context, msg };
+            if ear.hear(heard).await == Err(Ended) {
                 return Ok(());
             }
         }

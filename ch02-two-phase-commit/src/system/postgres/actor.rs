@@ -1,0 +1,321 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! Who hears the messages: one loop that remembers what is open, and tasks that talk to the database
+//! and report back. So one slow transaction holds nobody up, and about one attempt the database is
+//! asked one thing at a time.
+//!
+//! # Left out
+//!
+//! Order between attempts. Whoever gets the row first is first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lab::run::{Context, Letter, Letters, Neighbour};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, interval};
+
+use super::bank::Bank;
+use super::finish::{Finished, Verdict, finish};
+use super::open::{Open, Stage};
+use super::orphans::{self, Orphans};
+use super::prepare::{Voted, prepare};
+use super::unfit::Unfit;
+use crate::types::{Account, Balances, COORD, Msg, Part, Refusal, TxId, Vote, wait};
+
+/// So many attempts may be open; for more there is a no.
+const MOST_OPEN: usize = 1_024;
+/// How often it looks who has waited for too long.
+const TICK: Duration = Duration::from_millis(50);
+/// How often it looks for orphans.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What it says about itself.
+#[derive(Debug, Default)]
+pub(super) struct Says {
+    pub(super) in_doubt: Vec<TxId>,
+    /// In doubt, and what they touch is not known any more.
+    pub(super) orphans: Vec<TxId>,
+    pub(super) locked: BTreeSet<Account>,
+}
+
+/// What somebody in this process wants of the loop.
+pub(super) enum Wanted {
+    Says(oneshot::Sender<Says>),
+    Stop,
+}
+
+/// What a task reports.
+enum Report {
+    Voted(TxId, Voted),
+    Finished(TxId, Verdict, Finished),
+    Listed(BTreeSet<TxId>),
+    Found(Orphans),
+    /// The database did not answer: look again later.
+    Blind(Unfit),
+}
+
+/// The loop's memory.
+pub(super) struct Actor {
+    bank: Arc<Bank>,
+    post: Arc<Neighbour<Msg>>,
+    open: BTreeMap<TxId, Open>,
+    tell: mpsc::UnboundedSender<Report>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    /// A search for orphans is under way.
+    looking: bool,
+    /// The last one got no answer.
+    blind: bool,
+    looked: Instant,
+}
+
+impl Actor {
+    pub(super) fn new(bank: Arc<Bank>, post: Arc<Neighbour<Msg>>) -> Self {
+        let (tell, reports) = mpsc::unbounded_channel();
+        let (open, looked) = (BTreeMap::new(), Instant::now());
+        Self { bank, post, open, tell, reports, looking: false, blind: false, looked }
+    }
+
+    /// Runs until asked to stop, or until the database belongs to somebody else.
+    pub(super) async fn run(
+        mut self,
+        mut letters: Letters<Msg>,
+        mut wanted: mpsc::Receiver<Wanted>,
+    ) -> Result<(), Unfit> {
+        let mut tick = interval(TICK);
+        self.look();
+        loop {
+            tokio::select! {
+                Some(report) = self.reports.recv() => self.on_report(report)?,
+                Some(letter) = letters.recv() => self.on_letter(letter),
+                Some(wanted) = wanted.recv() => match wanted {
+                    Wanted::Says(answer) => drop(answer.send(self.says())),
+                    Wanted::Stop => return Ok(()),
+                },
+                _ = tick.tick() => self.on_tick(),
+            }
+        }
+    }
+
+    fn on_letter(&mut self, letter: Letter<Msg>) {
+        let Letter { from, msg, context } = letter;
+        match msg {
+            Msg::Prepare { tx, part, .. } if from == COORD => self.on_prepare(tx, part, context),
+            Msg::Commit { tx } if from == COORD => self.on_verdict(tx, Verdict::Commit, context),
+            Msg::Abort { tx } if from == COORD => self.on_verdict(tx, Verdict::Abort, context),
+            other => crate::shop::not_for_me(&other),
+        }
+    }
+
+    fn on_prepare(&mut self, tx: TxId, part: Part, context: Context) {
+        let later = TxId { attempt: tx.attempt + 1, ..tx }..=TxId { attempt: u32::MAX, ..tx };
+        if self.open.range(later).next().is_some() {
+            return;
+        }
+        // A new attempt says that the earlier ones at the same order are off.
+        let earlier = self.open.range(TxId { attempt: 0, ..tx }..tx);
+        let earlier: Vec<TxId> = earlier.map(|(tx, _)| *tx).collect();
+        for tx in earlier {
+            self.on_verdict(tx, Verdict::Abort, context.clone());
+        }
+        if let Some(open) = self.open.get(&tx) {
+            if let Stage::Prepared { seen, .. } = &open.stage {
+                self.vote(tx, Vote::Yes(seen.clone()), &context);
+            }
+            return;
+        }
+        if self.open.len() >= MOST_OPEN {
+            let why = Refusal::NotNow("too many transactions are open".into());
+            return self.vote(tx, Vote::No(why), &context);
+        }
+        let stage = Stage::Preparing { then: None };
+        self.open.insert(tx, Open { stage, part: Some(part.clone()), context });
+        self.spawn(async move |bank| Report::Voted(tx, prepare(&bank, tx, &part).await));
+    }
+
+    fn on_verdict(&mut self, tx: TxId, verdict: Verdict, context: Context) {
+        match self.open.get_mut(&tx).map(|open| &mut open.stage) {
+            Some(Stage::Preparing { then }) => {
+                then.get_or_insert(verdict);
+            }
+            // Said twice while it is done once.
+            Some(Stage::Ending { .. }) => {}
+            Some(stage @ Stage::Prepared { .. }) => {
+                *stage = Stage::Ending { promised: true };
+                self.finish(tx, verdict);
+            }
+            // Of an earlier life, ended long ago, or never heard of: the database knows.
+            None => {
+                let stage = Stage::Ending { promised: false };
+                self.open.insert(tx, Open { stage, part: None, context });
+                self.finish(tx, verdict);
+            }
+        }
+    }
+
+    fn finish(&self, tx: TxId, verdict: Verdict) {
+        self.spawn(async move |bank| {
+            Report::Finished(tx, verdict, finish(&bank, tx, verdict).await)
+        });
+    }
+
+    fn spawn<F: Future<Output = Report> + Send + 'static>(
+        &self,
+        work: impl FnOnce(Arc<Bank>) -> F + Send + 'static,
+    ) {
+        let (bank, tell) = (Arc::clone(&self.bank), self.tell.clone());
+        tokio::spawn(async move {
+            // Nobody hears it any more: then nobody waits for it.
+            let _ = tell.send(work(bank).await);
+        });
+    }
+
+    fn on_report(&mut self, report: Report) -> Result<(), Unfit> {
+        match report {
+            Report::Voted(tx, voted) => self.on_voted(tx, voted),
+            Report::Finished(tx, verdict, finished) => self.on_finished(tx, verdict, finished),
+            Report::Listed(prepared) => self.on_listed(prepared),
+            Report::Found(orphans) => self.on_found(orphans),
+            Report::Blind(taken @ (Unfit::Taken(_) | Unfit::NotOurs { .. })) => return Err(taken),
+            Report::Blind(unfit) => {
+                if !std::mem::replace(&mut self.blind, true) {
+                    tracing::warn!(%unfit, "cannot look for orphans");
+                }
+                self.looking = false;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_voted(&mut self, tx: TxId, voted: Voted) {
+        let open = self.open.get_mut(&tx).expect("it stays until its task is done");
+        let context = open.context.clone();
+        let Stage::Preparing { then } = open.stage else { unreachable!("one task at a time") };
+        if let Some(verdict) = then {
+            // Whatever came of it is overtaken by what was said meanwhile.
+            open.stage = Stage::Ending { promised: matches!(voted, Voted::Yes(_)) };
+            return self.finish(tx, verdict);
+        }
+        match voted {
+            Voted::Yes(seen) => {
+                open.stage = Stage::Prepared { seen: seen.clone(), asked: Instant::now() };
+                self.vote(tx, Vote::Yes(seen), &context);
+            }
+            Voted::No(why) => {
+                self.open.remove(&tx);
+                self.vote(tx, Vote::No(why), &context);
+            }
+            // If it is promised after all, the search for orphans finds it.
+            Voted::Ended | Voted::Unsure => drop(self.open.remove(&tx)),
+        }
+    }
+
+    fn vote(&self, tx: TxId, vote: Vote, context: &Context) {
+        self.say(&Msg::Vote { tx, vote }, context);
+    }
+
+    fn say(&self, msg: &Msg, context: &Context) {
+        self.post.send(COORD, msg, context);
+        self.bank.effects.done();
+    }
+
+    fn on_finished(&mut self, tx: TxId, verdict: Verdict, finished: Finished) {
+        let open = self.open.remove(&tx).expect("it stays until its task is done");
+        match finished {
+            Finished::Done if verdict == Verdict::Commit => {
+                self.say(&Msg::Ack { tx }, &open.context);
+            }
+            Finished::Done => {}
+            Finished::Missing => {
+                tracing::error!(%tx, "to be committed, and this database has never promised it");
+            }
+            Finished::Unsure(why) => {
+                tracing::debug!(%tx, why, "not ended");
+                // Asks again, and so hears the same again.
+                if matches!(open.stage, Stage::Ending { promised: true }) {
+                    self.found(tx, open);
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, tx: TxId, open: Open) {
+        let stage = Stage::Prepared { seen: Balances::new(), asked: Instant::now() };
+        self.open.insert(tx, Open { stage, ..open });
+    }
+
+    fn on_tick(&mut self) {
+        let mut asking = Vec::new();
+        for (tx, open) in &mut self.open {
+            if let Stage::Prepared { asked, .. } = &mut open.stage
+                && asked.elapsed() >= wait::ASK.start
+            {
+                *asked = Instant::now();
+                asking.push((*tx, open.context.clone()));
+            }
+        }
+        for (tx, context) in asking {
+            self.say(&Msg::Inquire { tx }, &context);
+        }
+        if self.looked.elapsed() >= LOOK {
+            self.look();
+        }
+    }
+
+    /// Looks for orphans, from time to time: a transaction of a dead process may be prepared after
+    /// it has died, because PostgreSQL was still busy with it.
+    fn look(&mut self) {
+        if std::mem::replace(&mut self.looking, true) {
+            return;
+        }
+        self.looked = Instant::now();
+        self.spawn(async |bank| match orphans::prepared(&bank).await {
+            Ok(prepared) => Report::Listed(prepared),
+            Err(unfit) => Report::Blind(unfit),
+        });
+    }
+
+    /// What is prepared was listed before this. Now: what we are busy with.
+    fn on_listed(&mut self, prepared: BTreeSet<TxId>) {
+        self.blind = false;
+        let idle: BTreeSet<TxId> =
+            prepared.into_iter().filter(|tx| !self.open.contains_key(tx)).collect();
+        if idle.is_empty() {
+            self.looking = false;
+            return;
+        }
+        self.spawn(async move |bank| match orphans::still(&bank, idle).await {
+            Ok(orphans) => Report::Found(orphans),
+            Err(unfit) => Report::Blind(unfit),
+        });
+    }
+
+    fn on_found(&mut self, orphans: Orphans) {
+        self.looking = false;
+        for tx in orphans.unknown {
+            if !self.open.contains_key(&tx) {
+                let stage = Stage::Ending { promised: true };
+                self.found(tx, Open { stage, part: None, context: Context::default() });
+                self.say(&Msg::Inquire { tx }, &Context::default());
+            }
+        }
+        for tx in orphans.aborted {
+            if !self.open.contains_key(&tx) {
+                self.on_verdict(tx, Verdict::Abort, Context::default());
+            }
+        }
+    }
+
+    fn says(&self) -> Says {
+        let mut says = Says::default();
+        for (tx, open) in self.open.iter().filter(|(_, open)| open.is_in_doubt()) {
+            says.in_doubt.push(*tx);
+            says.locked.extend(open.locked());
+            if open.part.is_none() {
+                says.orphans.push(*tx);
+            }
+        }
+        says
+    }
+}

@@ -1,0 +1,48 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! A participant that keeps its accounts in PostgreSQL: `PREPARE TRANSACTION` is its yes, `COMMIT
+//! PREPARED` and `ROLLBACK PREPARED` are what it does when it is told. It speaks the same words as
+//! our participant, so the coordinator cannot tell them apart. Four things make it safe:
+//!
+//! - **A yes is looked up, not believed.** PostgreSQL answers `PREPARE TRANSACTION` in a failed
+//!   transaction by rolling back, and the client library says Ok. So [`prepare`] asks
+//!   `pg_prepared_xacts`, and only that answer makes a yes.
+//! - **"Not found" is no answer.** `COMMIT PREPARED` of an unknown name fails alike for what was
+//!   committed, what was rolled back and what never was. So every transaction carries a row of its
+//!   own in `dtx_outcome`, visible once it commits; duplicates are answered from it. An abort leaves a
+//!   row of the same name, and a prepare that comes late runs into it.
+//! - **A name says whose it is.** Cluster, participant and attempt, never a process; other people's
+//!   prepared transactions are left alone.
+//! - **What a dead process left behind is found again** ([`orphans`]), and asked about. Nobody here
+//!   ever decides alone.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `gid.rs` | the names of prepared transactions |
+//! | `pool.rs` | connections, and how long anything may wait |
+//! | `bank.rs` | the tables, and what makes a database unfit |
+//! | `prepare.rs`, `finish.rs` | the two phases |
+//! | `orphans.rs` | what a dead process left behind |
+//! | `actor.rs`, `participant.rs` | who hears the messages, and the process's side of it |
+//!
+//! # Left out
+//!
+//! Wound-wait. Who holds a row is PostgreSQL's secret, so a wait for one ends by `lock_timeout` with
+//! a no, and the customer tries again: on busy accounts that declines orders which ours would have
+//! done. TLS and passwords from the environment. Forgetting: `dtx_outcome` grows with the orders.
+
+mod actor;
+mod bank;
+mod finish;
+mod gid;
+mod open;
+mod orphans;
+mod participant;
+mod pool;
+mod prepare;
+mod unfit;
+
+pub use gid::Names;
+pub use participant::{Config, Participant};
+pub use prepare::promise;
+pub use unfit::Unfit;

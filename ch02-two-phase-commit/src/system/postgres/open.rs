@@ -1,0 +1,46 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! What the participant is busy with, one entry an attempt. Nothing in it has to survive: whatever
+//! was promised stands in the database.
+//!
+//! # Left out
+//!
+//! What has ended. That is in the database too.
+
+use lab::run::Context;
+use tokio::time::Instant;
+
+use super::finish::Verdict;
+use crate::types::{Account, Balances, Part};
+
+/// One attempt.
+pub(super) struct Open {
+    pub(super) stage: Stage,
+    /// What it touches; unknown for an orphan.
+    pub(super) part: Option<Part>,
+    /// What travels along with everything that is said about it.
+    pub(super) context: Context,
+}
+
+/// How far it is.
+pub(super) enum Stage {
+    /// The database works on it. What was said meanwhile is done afterwards.
+    Preparing { then: Option<Verdict> },
+    /// Promised: said yes, or found. Asked about when that is too long ago.
+    Prepared { seen: Balances, asked: Instant },
+    /// The database does as decided. Whether to try again if that fails.
+    Ending { promised: bool },
+}
+
+impl Open {
+    /// Whether it waits for the coordinator, whatever happens.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        matches!(self.stage, Stage::Prepared { .. } | Stage::Ending { promised: true })
+    }
+
+    /// The accounts that nobody else may touch meanwhile.
+    pub(super) fn locked(&self) -> Vec<Account> {
+        let part = self.part.iter().filter(|_| self.is_in_doubt());
+        part.flat_map(|part| part.iter().map(|change| change.account.clone())).collect()
+    }
+}

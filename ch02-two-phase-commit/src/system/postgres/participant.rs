@@ -1,0 +1,166 @@
+//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
+//!
+//! The participant as something that starts, says how it is, and ends.
+//!
+//! # Left out
+//!
+//! Finishing what is open at the end: the next start finds it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use lab::NodeId;
+use lab::run::{Neighbour, Place};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::actor::{Actor, Says, Wanted};
+use super::bank::{Bank, forced};
+use crate::system::inhabitant::Inhabitant;
+use crate::system::operator::RoleStatus;
+use crate::system::trouble::Trouble;
+use crate::types::Msg;
+
+/// How to run it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which cluster it belongs to.
+    pub cluster: u64,
+    /// Which participant it is: `STOCK` or `PAY`.
+    pub me: NodeId,
+    /// The database: `postgres://user@host:port/database`.
+    pub url: String,
+    /// Abort the process right after this effect: a change in the database, or a message.
+    pub crash_after_effect: Option<u64>,
+}
+
+impl Config {
+    /// A participant of a cluster.
+    #[must_use]
+    pub fn new(cluster: u64, me: NodeId, url: &str) -> Self {
+        Self { cluster, me, url: url.to_owned(), crash_after_effect: None }
+    }
+}
+
+/// A running participant. Dropping it ends it, and keeps what it promised.
+pub struct Participant {
+    bank: Arc<Bank>,
+    post: Arc<Neighbour<Msg>>,
+    wanted: mpsc::Sender<Wanted>,
+    ended: watch::Receiver<bool>,
+    /// What was forced and written by then.
+    before: (u64, u64),
+    runtime: Mutex<Option<Runtime>>,
+    handle: Handle,
+}
+
+impl Participant {
+    /// Takes its database over and listens.
+    ///
+    /// # Errors
+    /// The database is unfit, or the port taken.
+    pub fn start(config: &Config) -> Result<Self, Trouble> {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(Trouble::io("start a runtime"))?;
+        let handle = runtime.handle().clone();
+        let opened = async {
+            let bank = Bank::open(config).await?;
+            let before = forced(&*bank.keeper().await?).await.unwrap_or_default();
+            Ok((Arc::new(bank), before))
+        };
+        let (bank, before) = runtime.block_on(opened).map_err(Trouble::Database)?;
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let place = Place { cluster: config.cluster, me: config.me, start: bank.start, listen };
+        let (post, letters) = Neighbour::start(place, handle.clone())?;
+        let post = Arc::new(post);
+        let (wanted, wishes) = mpsc::channel(16);
+        let (end, ended) = watch::channel(false);
+        let actor = Actor::new(Arc::clone(&bank), Arc::clone(&post));
+        handle.spawn(async move {
+            if let Err(unfit) = actor.run(letters, wishes).await {
+                tracing::error!(%unfit, "the participant ends");
+            }
+            end.send_replace(true);
+        });
+        let runtime = Mutex::new(Some(runtime));
+        Ok(Self { bank, post, wanted, ended, before, runtime, handle })
+    }
+
+    /// Where the others reach it.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.post.addr()
+    }
+
+    /// Says who is where.
+    pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
+        self.post.set_peers(book);
+    }
+
+    /// Waits until messages to all of these can leave.
+    pub async fn linked_to(&self, peers: &[NodeId]) {
+        self.post.linked_to(peers).await;
+    }
+
+    /// What it says about itself; `None` once it has ended.
+    pub async fn status(&self) -> Option<RoleStatus> {
+        let (answer, says) = oneshot::channel();
+        self.wanted.send(Wanted::Says(answer)).await.ok()?;
+        let Says { in_doubt, orphans, locked } = says.await.ok()?;
+        let locked = locked.iter().map(ToString::to_string);
+        let orphans = orphans.iter().map(|tx| format!("whatever {tx} touches"));
+        let now = async { forced(&*self.bank.keeper().await.ok()?).await.ok() };
+        let (syncs, log_bytes) = now.await.unwrap_or(self.before);
+        Some(RoleStatus {
+            in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
+            locked: locked.chain(orphans).collect(),
+            start: self.bank.start,
+            records: self.bank.effects.count().saturating_sub(self.post.sent()),
+            syncs: syncs.saturating_sub(self.before.0),
+            log_bytes: log_bytes.saturating_sub(self.before.1),
+            messages: self.post.sent(),
+        })
+    }
+}
+
+impl Inhabitant for Participant {
+    fn addr(&self) -> SocketAddr {
+        self.addr()
+    }
+
+    fn runtime(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
+        self.set_peers(book);
+    }
+
+    async fn linked_to(&self, peers: &[NodeId]) {
+        self.linked_to(peers).await;
+    }
+
+    fn stop(&self) {
+        // Full of questions, or ended: the drop ends it.
+        let _ = self.wanted.try_send(Wanted::Stop);
+    }
+
+    async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    async fn status(&self) -> Option<RoleStatus> {
+        self.status().await
+    }
+}
+
+impl Drop for Participant {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.get_mut().ok().and_then(Option::take) {
+            // Not the blocking way: the last one to know us may be a task on it.
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! A neighbour: somebody who has a [`NodeId`] and speaks the nodes' words, and is not a node because
+//! it does I/O of its own (a database keeps its state, say). It shares the nodes' frames and
+//! connections, and nothing else: no log, no timers, no replay. What it promises it has to keep by
+//! itself.
+//!
+//! # Left out
+//!
+//! Clients of its own, and events for the record: a run with a neighbour in it cannot be re-executed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::config::Fatal;
+use super::counters::Counters;
+use super::frame::{self, Context, Head};
+use super::inbox::Ended;
+use super::peers::{self, Ear, Heard, Peers};
+use crate::NodeId;
+
+/// So many letters may wait; beyond that, nobody reads sockets.
+const WAITING: usize = 4096;
+
+/// Which neighbour, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Which cluster: frames of another one are refused.
+    pub cluster: u64,
+    /// The neighbour.
+    pub me: NodeId,
+    /// Counts its starts. It has to keep this count itself, durably.
+    pub start: u64,
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// What came in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Letter<M> {
+    /// Who sent it.
+    pub from: NodeId,
+    /// What it says.
+    pub msg: M,
+    /// What travelled along.
+    pub context: Context,
+}
+
+/// What comes in, in the order of each connection. Dropping it refuses what comes later.
+pub type Letters<M> = mpsc::Receiver<Letter<M>>;
+
+/// The neighbour's side of the network. Dropping it closes all connections.
+pub struct Neighbour<M> {
+    place: Place,
+    runtime: Handle,
+    peers: Mutex<Peers>,
+    linked: watch::Receiver<BTreeSet<NodeId>>,
+    counters: Arc<Counters>,
+    sequence: AtomicU64,
+    listening: AbortHandle,
+    words: PhantomData<fn(M)>,
+}
+
+struct Mailbox<M> {
+    me: NodeId,
+    letters: mpsc::Sender<Letter<M>>,
+}
+
+impl<M> Clone for Mailbox<M> {
+    fn clone(&self) -> Self {
+        Self { me: self.me, letters: self.letters.clone() }
+    }
+}
+
+impl<M: DeserializeOwned + Send + 'static> Ear for Mailbox<M> {
+    type Msg = M;
+
+    async fn hear(&self, heard: Heard<M>) -> Result<(), Ended> {
+        // Nobody's client is connected here.
+        if heard.to != self.me {
+            return Ok(());
+        }
+        let letter = Letter { from: heard.origin.from, msg: heard.msg, context: heard.context };
+        self.letters.send(letter).await.map_err(|_| Ended)
+    }
+}
+
+impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
+    /// Listens, on this runtime.
+    ///
+    /// # Errors
+    /// The port is taken.
+    pub fn start(mut place: Place, runtime: Handle) -> Result<(Self, Letters<M>), Fatal> {
+        let inside = runtime.enter();
+        let listener = std::net::TcpListener::bind(place.listen)
+            .and_then(|l| l.set_nonblocking(true).map(|()| l))
+            .map_err(|e| Fatal::Io("listen on the address given; choose another port", e))?;
+        let listener = TcpListener::from_std(listener)
+            .map_err(|e| Fatal::Io("listen on the address given", e))?;
+        place.listen = listener.local_addr().map_err(|e| Fatal::Io("read the own address", e))?;
+        let counters = Arc::new(Counters::default());
+        let (letters, incoming) = mpsc::channel(WAITING);
+        let ear = Mailbox { me: place.me, letters };
+        let listening = peers::listen(listener, place.cluster, ear, Arc::clone(&counters));
+        let listening = runtime.spawn(listening).abort_handle();
+        let (up, linked) = watch::channel(BTreeSet::new());
+        let peers = Mutex::new(Peers::new(up, Arc::clone(&counters)));
+        drop(inside);
+        let sequence = AtomicU64::new(0);
+        let words = PhantomData;
+        let neighbour =
+            Self { place, runtime, peers, linked, counters, sequence, listening, words };
+        Ok((neighbour, incoming))
+    }
+
+    /// Where the others reach it.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.place.listen
+    }
+
+    /// Replaces the address book: dials whoever is new or has moved.
+    pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
+        let _inside = self.runtime.enter();
+        self.peers().set(self.place.me, book);
+    }
+
+    /// Waits until frames to all of these can leave.
+    pub async fn linked_to(&self, peers: &[NodeId]) {
+        let mut linked = self.linked.clone();
+        let _ = linked.wait_for(|up| peers.iter().all(|id| up.contains(id))).await;
+    }
+
+    /// Says something at once. It may be lost, as on any network.
+    pub fn send(&self, to: NodeId, msg: &M, context: &Context) {
+        let Place { cluster, me, start, .. } = self.place;
+        let sequence = self.sequence.fetch_add(1, Relaxed) + 1;
+        let context = context.clone();
+        let head = Head { cluster, from: me, to, start, sequence, cause: 0, context };
+        let mut peers = self.peers();
+        peers.push(to, |buffer| frame::encode(&head, msg, buffer));
+        peers.flush();
+    }
+
+    /// How many messages it handed to the network.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.counters.frames_out.load(Relaxed)
+    }
+
+    fn peers(&self) -> std::sync::MutexGuard<'_, Peers> {
+        self.peers.lock().expect("nobody panics with this lock held")
+    }
+}
+
+impl<M> Drop for Neighbour<M> {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
