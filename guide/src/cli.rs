@@ -67,8 +67,34 @@ enum Command {
         #[command(subcommand)]
         what: Exercise,
     },
+    /// Our system beside the engines that do the same job: speed, with the verdict beside it
+    Measure(Measure),
     /// Which engines are on this machine, and how to install the rest
     Doctor,
+    /// Be one role of a chapter's system (`measure` starts these itself)
+    #[command(hide = true)]
+    Role {
+        /// The chapter, such as ch02
+        chapter: String,
+        /// What the role is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Measure {
+    /// The chapter, such as ch02
+    chapter: String,
+    /// About how long it may take in all
+    #[arg(long, default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Where the data goes: a folder on the disk that is meant; default: target/measure
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Keep the table for the book
+    #[arg(long)]
+    save: bool,
 }
 
 #[derive(Args, Debug)]
@@ -234,6 +260,11 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<boo
             Exercise::Hint { id } => commands::exercise::hint(ws, &id, out),
             Exercise::Solution { id } => commands::exercise::solution(ws, &id, out),
         },
+        Command::Measure(m) => {
+            let wanted = commands::measure::Wanted { seconds: m.seconds, dir: m.dir, save: m.save };
+            commands::measure::measure(ws, &m.chapter, wanted, out)
+        }
         Command::Doctor => commands::doctor::doctor(out),
+        Command::Role { chapter, args } => commands::measure::role(ws, &chapter, args),
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use lab::measure::Machine;
+use lab::measure::{Machine, quartiles, today};
 use serde_json::json;
 
 use crate::micros;
@@ -69,13 +69,6 @@ impl Row {
     }
 }
 
-/// A quarter, half and three quarters of the values are below these.
-fn quartiles(mut values: Vec<f64>) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
-    (at(1), at(2), at(3))
-}
-
 impl Table {
     fn cells(&self) -> Vec<[String; 7]> {
         self.rows.iter().map(|row| row.cells(&self.rows[0])).collect()
@@ -135,19 +128,4 @@ impl fmt::Display for Table {
              one after the other, and a faster step with a worse verdict is not faster at the same thing."
         )
     }
-}
-
-/// Today's date (UTC), after Howard Hinnant's `civil_from_days`.
-#[expect(clippy::disallowed_methods, reason = "a measurement has a date")]
-fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let days = since.as_secs() / 86_400 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
 }

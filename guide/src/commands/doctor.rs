@@ -51,9 +51,8 @@ pub fn doctor(out: &mut dyn Write) -> Result<bool> {
     if missing.is_empty() {
         return next(out, &["cargo test --workspace --features engines".into()]).map(|()| true);
     }
-    let all = |pick: fn(&Engine) -> &'static str| {
-        missing.iter().map(|e| pick(e)).collect::<Vec<_>>().join(" ")
-    };
+    let all =
+        |pick: fn(&Engine) -> &'static str| missing.iter().map(pick).collect::<Vec<_>>().join(" ");
     say(out, "\nTo install the rest:")?;
     say(out, &format!("  Debian, Ubuntu   sudo apt-get install {}", all(|e| e.debian)))?;
     say(out, &format!("  macOS            brew install {}", all(|e| e.brew)))?;

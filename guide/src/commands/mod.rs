@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod exercise;
 pub mod explore;
 pub mod list;
+pub mod measure;
 pub mod run;
 
 use std::io::Write;
