@@ -121,6 +121,21 @@ fn somebody_elses_lock_is_waited_for_and_then_refused_with_its_reason() {
     coord.done(tx(2), &[("alice", -1)]);
 }
 
+/// The change fails inside PostgreSQL, and the client library then says Ok to the promise.
+#[test]
+fn a_promise_that_failed_behind_an_ok_is_a_no() {
+    let postgres = postgres(8);
+    let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
+    let rule = "ALTER TABLE ch02_pay.account ADD CONSTRAINT house_rule
+                CHECK (name <> 'alice' OR balance >= 500)";
+    sql.say(rule).unwrap();
+    coord.prepare(tx(1), &[("alice", -1), ("till", 1)]);
+    not_now(&coord.no(tx(1)), "house_rule");
+    assert_eq!(sql.prepared(), Vec::<String>::new());
+    coord.done(tx(2), &[("alice", 1)]);
+    assert_eq!((sql.balance("alice"), sql.balance("till")), ("501".into(), "100".into()));
+}
+
 #[test]
 fn no_free_slot_is_a_no_that_names_the_setting() {
     let postgres = postgres(1);

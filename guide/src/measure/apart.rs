@@ -24,6 +24,9 @@ use super::pool::{Lent, Pool};
 use super::server::{Server, account, trouble};
 use crate::trouble::{Result, Trouble};
 
+/// Whom the others are compared with.
+pub(super) const REFERENCE: &str = "two PostgreSQL, prepared";
+
 /// A connection to each.
 type Pair = (Client, Client);
 
@@ -96,7 +99,7 @@ impl Apart {
 
 impl Contender for Apart {
     fn name(&self) -> &'static str {
-        "two PostgreSQL, prepared"
+        REFERENCE
     }
 
     fn version(&self) -> String {

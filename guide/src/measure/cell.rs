@@ -118,7 +118,7 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, after) = self.totals;
         let verdict = if self.is_ok() { "ok" } else { "unsafe" };
-        write!(f, "{} clients, {}: {}", self.clients, self.name, self.measured)?;
+        write!(f, "{} × {}: {}", self.clients, self.name, self.measured)?;
         write!(f, "; {verdict}, {before} before and {after} after")
     }
 }

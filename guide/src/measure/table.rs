@@ -11,13 +11,15 @@ use std::fmt;
 use lab::measure::{Machine, quartiles, today};
 use serde_json::json;
 
+use super::apart::REFERENCE;
 use super::cell::Cell;
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "who",
     "clients",
     "verdict",
     "commits/s ± spread",
+    "× two PostgreSQL",
     "median",
     "99 %",
     "CPU a commit",
@@ -41,7 +43,19 @@ fn micros(time: std::time::Duration) -> f64 {
     time.as_nanos() as f64 / 1000.0
 }
 
-fn row(cells: &[Cell]) -> [String; 9] {
+/// How many times as many commits as the other one had in the same round.
+fn times(cells: &[Cell], other: &[Cell]) -> String {
+    let pairs = cells.iter().zip(other);
+    let ratios = pairs.map(|(own, other)| own.measured.rate() / other.measured.rate().max(1.0));
+    let (least, ratio, most) = quartiles(ratios.collect());
+    match (std::ptr::eq(cells, other), least <= 1.0 && most >= 1.0) {
+        (true, _) => "1".to_owned(),
+        (false, true) => format!("≈ {ratio:.2}"),
+        (false, false) => format!("{ratio:.2} ({least:.2} to {most:.2})"),
+    }
+}
+
+fn row(cells: &[Cell], other: &[Cell]) -> [String; 10] {
     let (low, rate, high) = of(cells, |cell| cell.measured.rate());
     let (_, median, _) = of(cells, |cell| micros(cell.measured.median()));
     let (_, most, _) = of(cells, |cell| micros(cell.measured.quantile(0.99)));
@@ -52,13 +66,14 @@ fn row(cells: &[Cell]) -> [String; 9] {
     let verdict = match (cells.iter().all(Cell::is_ok), failed) {
         (false, _) => "unsafe".to_owned(),
         (true, 0) => "ok".to_owned(),
-        (true, failed) => format!("ok , {failed} declined").replace(" ,", ","),
+        (true, failed) => format!("ok ({failed} declined)"),
     };
     [
         cells[0].name.to_owned(),
         cells[0].clients.to_string(),
         verdict,
         format!("{rate:.0} ± {:.0}", (high - low) / 2.0),
+        times(cells, other),
         format!("{median:.0} µs"),
         format!("{most:.0} µs"),
         if cpu == 0.0 { "unknown".into() } else { format!("{cpu:.0} µs") },
@@ -74,8 +89,13 @@ impl Table {
         self.cells.iter().flatten().all(Cell::is_ok)
     }
 
-    fn rows(&self) -> Vec<[String; 9]> {
-        self.cells.iter().map(|cells| row(cells)).collect()
+    fn rows(&self) -> Vec<[String; 10]> {
+        let rows = self.cells.iter().map(|cells| {
+            let same = |other: &&Vec<Cell>| other[0].clients == cells[0].clients;
+            let other = self.cells.iter().filter(same).find(|other| other[0].name == REFERENCE);
+            row(cells, other.unwrap_or(cells))
+        });
+        rows.collect()
     }
 
     fn spread(&self) -> String {
@@ -84,7 +104,8 @@ impl Table {
         let (_, trip, _) = of(&all, |cell| micros(cell.floors.1));
         let rounds = self.cells.first().map_or(0, Vec::len);
         format!(
-            "Medians of {rounds} turns, all contenders in turn; ± is half the middle half. Beside \
+            "Medians of {rounds} turns, all contenders in turn; ± is half the middle half, × compares turns \
+             of the same round. Beside \
              each turn one forced write took {forced:.0} ± {:.0} µs, one round trip {trip:.0} µs. \
              The floor is what one order waits for at least: two forced writes and two round trips \
              in ours, two and one in two PostgreSQL, one and one in one. CPU is of all processes, \

@@ -35,7 +35,7 @@ fn every_contender_moves_money_and_loses_none() {
         kept["rows"].as_array().unwrap().iter().all(|row| row.as_array().unwrap().len() == columns)
     );
     // A prepared transaction forces more than a local one, whatever the machine does.
-    let forced = |row: usize| kept["rows"][row][7].as_str().unwrap().parse::<f64>().unwrap();
+    let forced = |row: usize| kept["rows"][row][8].as_str().unwrap().parse::<f64>().unwrap();
     assert!(forced(1) > 2.0 * forced(2), "{said}");
     assert_eq!(std::fs::read_dir(data.path()).unwrap().count(), 0, "nothing stays");
 }
