@@ -50,6 +50,8 @@ pub struct Entry {
 pub struct History {
     /// The lines.
     pub entries: Vec<Entry>,
+    /// Where each stood in the text it was read from; empty where no text had empty lines.
+    lines: Vec<usize>,
 }
 
 /// A question with its answer.
@@ -97,11 +99,28 @@ impl History {
     /// # Errors
     /// The first line that is none.
     pub fn from_json_lines(text: &str) -> Result<Self, BadHistory> {
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let read = |(i, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|e| BadHistory { line: i + 1, why: e.to_string() })
-        };
-        Ok(Self { entries: lines.map(read).collect::<Result<_, _>>()? })
+        let mut history = Self::default();
+        for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let read = serde_json::from_str(line);
+            let why = |e: serde_json::Error| {
+                // The text of one line has no other lines to tell about.
+                let words = e.to_string();
+                let words = words.split(" at line ").next().unwrap_or_default();
+                BadHistory { line: i + 1, why: format!("{words} (column {})", e.column()) }
+            };
+            history.entries.push(read.map_err(why)?);
+            history.lines.push(i + 1);
+        }
+        if history.lines.last() == Some(&history.entries.len()) {
+            history.lines.clear();
+        }
+        Ok(history)
+    }
+
+    /// The line of an entry, from 1.
+    #[must_use]
+    pub fn line(&self, at: usize) -> usize {
+        self.lines.get(at).copied().unwrap_or(at + 1)
     }
 
     /// As JSON lines.
@@ -121,7 +140,7 @@ impl History {
         let mut waiting: BTreeMap<u64, Option<usize>> = BTreeMap::new();
         for (at, entry) in self.entries.iter().enumerate() {
             let process = entry.process;
-            let bad = |why: String| BadHistory { line: at + 1, why };
+            let bad = |why: String| BadHistory { line: self.line(at), why };
             if entry.kind == Type::Invoke {
                 if waiting.insert(process, Some(operations.len())).is_some() {
                     let why = format!("process {process} asks again before it was answered");
@@ -185,6 +204,7 @@ mod tests {
             (format!("{ask}\n{other}"), 2),
             (other.to_owned(), 1),
             (format!("{ask}\n{{"), 2),
+            (format!("\n{ask}\n\n{ask}"), 4),
         ] {
             assert_eq!(read(&text).unwrap_err().line, line, "{text}");
         }

@@ -1,4 +1,6 @@
-//! The kit's own tests: known answers that the explorer, the simulator and the log have to give.
+//! The kit's own tests: known answers that the explorer, the simulator, the log and the checkers have
+//! to give.
 
 mod classic;
+mod judged;
 mod worlds;

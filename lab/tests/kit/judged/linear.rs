@@ -1,0 +1,238 @@
+//! One key at a time: registers and stores.
+
+use lab::check::linear::{MOST_STATES, Model, check};
+use lab::check::{History, Judgement, Type};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{line, some_order, violation};
+
+/// `process type f value`, one a line.
+fn history(text: &str) -> History {
+    let mut history = History::default();
+    for words in text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>()) {
+        let [process, kind, f, rest @ ..] = &words[..] else { continue };
+        let kind = serde_json::from_value(json!(kind)).unwrap();
+        let value = serde_json::from_str(&rest.join(" ")).unwrap_or(Value::Null);
+        line(&mut history, process.parse().unwrap(), kind, f, &json!("x"), value);
+    }
+    history
+}
+
+fn judge(text: &str) -> Judgement {
+    check(&history(text), Model::Register, MOST_STATES).unwrap()
+}
+
+#[test]
+fn a_read_that_overlaps_a_write_may_see_either_value() {
+    for seen in ["1", "null"] {
+        let text = format!(
+            "1 invoke write 1\n2 invoke read\n2 ok read {seen}\n1 ok write\n2 invoke read\n2 ok read 1"
+        );
+        assert_eq!(judge(&text), Judgement::Ok, "{seen}");
+    }
+}
+
+#[test]
+fn a_read_that_sees_the_old_value_after_somebody_saw_the_new_one_is_a_violation() {
+    let (why, window) = violation(judge(
+        "1 invoke write 1
+         1 ok write
+         1 invoke write 2
+         2 invoke read
+         2 ok read 2
+         3 invoke read
+         3 ok read 1
+         1 ok write
+         2 invoke read
+         2 ok read 2",
+    ));
+    assert_eq!(
+        why,
+        "key \"x\": no order of the operations explains the answer `read 1` to process 3"
+    );
+    let times: Vec<u64> = window.iter().map(|entry| entry.time).collect();
+    assert_eq!(times, [3, 4, 5, 6], "the write that went on meanwhile explains nothing");
+}
+
+#[test]
+fn a_write_that_nobody_knows_the_end_of_may_be_done_much_later_and_only_once() {
+    let late =
+        "1 invoke write 1\n1 info write\n2 invoke read\n2 ok read null\n2 invoke read\n2 ok read 1";
+    assert_eq!(judge(late), Judgement::Ok);
+    let twice = format!(
+        "{late}\n3 invoke write 2\n3 ok write\n2 invoke read\n2 ok read 2\n2 invoke read\n2 ok read 1"
+    );
+    violation(judge(&twice));
+}
+
+#[test]
+fn a_write_that_failed_is_never_seen() {
+    let (why, window) = violation(judge(
+        "1 invoke write 1\n1 fail write\n2 invoke read\n2 ok read null\n2 invoke read\n2 ok read 1",
+    ));
+    assert_eq!(why, "key \"x\": nobody wrote what is in the answer `read 1` to process 2");
+    assert_eq!(window.iter().map(|entry| entry.time).collect::<Vec<_>>(), [4, 5]);
+}
+
+#[test]
+fn of_two_that_compare_and_set_the_same_value_one_wins() {
+    let both = "1 invoke write 0
+        1 ok write
+        1 invoke cas [0, 1]
+        2 invoke cas [0, 2]
+        1 ok cas
+        2 ok cas";
+    violation(judge(both));
+    assert_eq!(judge(&both.replace("2 ok cas", "2 fail cas")), Judgement::Ok);
+    assert_eq!(judge(&both.replace("2 ok cas", "2 info cas")), Judgement::Ok);
+}
+
+#[test]
+fn a_deleted_key_is_gone_and_other_keys_are_not() {
+    let mut history = History::default();
+    let mut done = |f: &str, key: &str, value: Value| {
+        let asked = if f == "get" { Value::Null } else { value.clone() };
+        line(&mut history, 1, Type::Invoke, f, &json!(key), asked);
+        line(&mut history, 1, Type::Ok, f, &json!(key), value);
+    };
+    done("put", "a", json!(1));
+    done("put", "b", json!(2));
+    done("delete", "a", Value::Null);
+    done("get", "b", json!(2));
+    done("get", "a", Value::Null);
+    assert_eq!(check(&history, Model::Kv, MOST_STATES), Ok(Judgement::Ok));
+    line(&mut history, 1, Type::Invoke, "get", &json!("a"), Value::Null);
+    line(&mut history, 1, Type::Ok, "get", &json!("a"), json!(1));
+    let (why, _) = violation(check(&history, Model::Kv, MOST_STATES).unwrap());
+    assert!(why.starts_with("key \"a\": no order"), "{why}");
+    assert_eq!(check(&history, Model::Register, 1).unwrap_err().line, 1, "another model's words");
+}
+
+#[test]
+fn a_bound_on_states_or_no_answer_at_all_leaves_it_undecided() {
+    let read = "9 invoke read\n9 ok read 7\n9 invoke read\n9 ok read null";
+    let writes: Vec<String> = (0..8).map(|i| format!("{i} invoke write {i}")).collect();
+    let text = format!("{}\n{read}", writes.join("\n"));
+    let few = check(&history(&text), Model::Register, 3).unwrap();
+    assert_eq!(few, Judgement::Undecided { why: "key \"x\": more than 3 states".into() });
+    violation(judge(&text));
+    assert!(matches!(judge(&writes.join("\n")), Judgement::Undecided { .. }));
+}
+
+#[test]
+fn twenty_thousand_operations_of_eight_clients_on_one_key_are_judged() {
+    let mut history = History::default();
+    for i in 0..2_500_u64 {
+        // Eight overlap; they take effect in the order of their clients.
+        for client in 0..8 {
+            let (f, value) =
+                if client % 2 == 0 { ("write", json!(i)) } else { ("read", Value::Null) };
+            line(&mut history, client, Type::Invoke, f, &json!("x"), value);
+        }
+        for client in (0..8).rev() {
+            let f = if client % 2 == 0 { "write" } else { "read" };
+            let value = if f == "read" { json!(i) } else { Value::Null };
+            line(&mut history, client, Type::Ok, f, &json!("x"), value);
+        }
+    }
+    assert_eq!(check(&history, Model::Register, MOST_STATES), Ok(Judgement::Ok));
+    line(&mut history, 1, Type::Invoke, "read", &json!("x"), Value::Null);
+    line(&mut history, 1, Type::Ok, "read", &json!("x"), json!(7));
+    let (_, window) = violation(check(&history, Model::Register, MOST_STATES).unwrap());
+    assert!(window.len() < 30, "{} lines", window.len());
+}
+
+/// One random operation: what, with which values, for how long, and how it ends.
+#[derive(Clone, Debug)]
+struct Drawn {
+    what: u8,
+    values: (u8, u8),
+    at: u8,
+    lasts: u8,
+    end: u8,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    (0..3_u8, (0..3_u8, 0..3_u8), 0..12_u8, 0..8_u8, 0..8_u8)
+        .prop_map(|(what, values, at, lasts, end)| Drawn { what, values, at, lasts, end })
+}
+
+fn value(number: u8) -> Value {
+    if number == 0 { Value::Null } else { json!(number) }
+}
+
+/// Each operation by a process of its own; what is read is random, and mostly wrong.
+fn random(drawn: &[Drawn]) -> History {
+    let mut events = Vec::new();
+    for (i, one) in drawn.iter().enumerate() {
+        let f = ["read", "write", "cas"][usize::from(one.what)];
+        let (a, b) = (value(one.values.0), value(one.values.1));
+        let asked = [Value::Null, a.clone(), json!([a, b])][usize::from(one.what)].clone();
+        let told = if f == "read" { a } else { Value::Null };
+        let kind = [Type::Ok, Type::Fail, Type::Info][usize::from(one.end.saturating_sub(5))];
+        events.push((one.at, 0, i, Type::Invoke, f, asked));
+        events.push((one.at + one.lasts, 1, i, kind, f, told));
+    }
+    events.sort_by_key(|(at, is_end, i, ..)| (*at, *is_end, *i));
+    let mut history = History::default();
+    for (_, _, i, kind, f, value) in events {
+        line(&mut history, i as u64, kind, f, &Value::Null, value);
+    }
+    history
+}
+
+/// Tries every order of every subset that has all that was answered.
+fn oracle(history: &History) -> bool {
+    let all = history.operations().unwrap();
+    let all: Vec<_> =
+        all.iter().filter(|one| one.end.as_ref().is_none_or(|end| end.done)).collect();
+    let follows = |order: &[usize], next: usize| {
+        let ended_before =
+            |other: usize| all[other].end.as_ref().is_some_and(|end| end.at < all[next].invoked);
+        (0..all.len()).all(|other| order.contains(&other) || other == next || !ended_before(other))
+    };
+    let explains = |order: &[usize]| {
+        let answered = (0..all.len()).filter(|i| all[*i].end.is_some());
+        if answered.clone().any(|i| !order.contains(&i)) {
+            return false;
+        }
+        let mut now = Value::Null;
+        order.iter().all(|i| {
+            let asked = &all[*i].question;
+            match asked.f.as_str() {
+                "write" => now = asked.value.clone(),
+                "cas" if asked.value[0] == now => now = asked.value[1].clone(),
+                "cas" => return false,
+                _ => return all[*i].end.as_ref().is_none_or(|end| end.value == now),
+            }
+            true
+        })
+    };
+    some_order(all.len(), &mut { follows }, &mut { explains })
+}
+
+fn explained(judged: &Judgement) -> bool {
+    !matches!(judged, Judgement::Violation { .. })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn the_search_agrees_with_trying_every_order(drawn in prop::collection::vec(drawn(), 0..7)) {
+        let history = random(&drawn);
+        let judged = check(&history, Model::Register, MOST_STATES).unwrap();
+        prop_assert_eq!(explained(&judged), oracle(&history), "{:?}", judged);
+    }
+
+    #[test]
+    fn the_window_is_a_violation_by_itself(drawn in prop::collection::vec(drawn(), 0..7)) {
+        let judged = check(&random(&drawn), Model::Register, MOST_STATES).unwrap();
+        if let Judgement::Violation { window, .. } = judged {
+            let mut history = History::default();
+            history.entries = window;
+            prop_assert!(!oracle(&history), "{:#?}", history);
+        }
+    }
+}
