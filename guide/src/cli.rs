@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
+use crate::commands::check_history::{Model, Rules};
 use crate::trouble::Result;
 use crate::workspace::Workspace;
 
@@ -44,6 +45,8 @@ enum Command {
         /// The step after, such as step3
         to: String,
     },
+    /// Judge what clients saw: exit code 0 ok, 1 violation, 2 undecided, 3 not readable
+    CheckHistory(CheckHistory),
     /// Re-execute a recorded real run and show it
     Replay {
         /// The event log, as JSON lines
@@ -155,6 +158,24 @@ struct Explore {
     states: usize,
 }
 
+#[derive(Args, Debug)]
+struct CheckHistory {
+    /// The history, as JSON lines: process, type, f, key, value, time
+    file: PathBuf,
+    /// What it is held against
+    #[arg(long, value_enum)]
+    model: Model,
+    /// Append: transactions also keep to the order of time (strict serializability)
+    #[arg(long)]
+    strict: bool,
+    /// Bank: what all balances add up to; default: what the first read adds up to
+    #[arg(long)]
+    total: Option<u64>,
+    /// Register and kv: give a key up, undecided, at this many states
+    #[arg(long, default_value_t = lab::check::linear::MOST_STATES)]
+    states: usize,
+}
+
 #[derive(Subcommand, Debug)]
 enum Book {
     /// Build it into target/book
@@ -201,18 +222,19 @@ enum Exercise {
 }
 
 /// Runs one command. Returns the exit code: 0 done, 1 a verdict or answer was not as hoped, 2 trouble.
+/// Where 2 is a verdict, trouble is 3.
 pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
+    let judges = args.get(1).is_some_and(|command| command == "check-history");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(e) => {
             let _ = write!(out, "{e}");
-            return e.exit_code();
+            return if judges && e.use_stderr() { 3 } else { e.exit_code() };
         }
     };
     let command = cli.command.unwrap_or(Command::Serve(Serve { port: 3000, open: false }));
     match dispatch(ws, command, out) {
-        Ok(true) => 0,
-        Ok(false) => 1,
+        Ok(code) => code,
         Err(trouble) => {
             let _ = writeln!(out, "{trouble}");
             2
@@ -220,8 +242,12 @@ pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
     }
 }
 
-fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<bool> {
-    match command {
+fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32> {
+    let as_hoped = match command {
+        Command::CheckHistory(CheckHistory { file, model, strict, total, states }) => {
+            let rules = Rules { model, strict, total, states };
+            return commands::check_history::check(&file, &rules, out);
+        }
         Command::Serve(s) => crate::serve::serve(ws, s.port, s.open, out),
         Command::List => commands::list::list(ws, out),
         Command::Run(r) => match &r.script {
@@ -266,5 +292,6 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<boo
         }
         Command::Doctor => commands::doctor::doctor(out),
         Command::Role { chapter, args } => commands::measure::role(ws, &chapter, args),
-    }
+    }?;
+    Ok(i32::from(!as_hoped))
 }

@@ -1,6 +1,7 @@
 //! What each command does. All of them write to `out`, so that the book can capture them.
 
 pub mod book;
+pub mod check_history;
 pub mod diff;
 pub mod doctor;
 pub mod exercise;

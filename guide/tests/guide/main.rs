@@ -6,6 +6,7 @@ mod browser;
 mod commands;
 mod exercises;
 mod fake;
+mod histories;
 mod mistakes;
 mod pages;
 mod real_book;

@@ -94,6 +94,12 @@ impl fmt::Display for BadHistory {
 impl std::error::Error for BadHistory {}
 
 impl History {
+    /// These lines.
+    #[must_use]
+    pub fn of(entries: Vec<Entry>) -> Self {
+        Self { entries, lines: Vec::new() }
+    }
+
     /// Reads JSON lines; empty ones are skipped.
     ///
     /// # Errors

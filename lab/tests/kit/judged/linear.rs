@@ -230,8 +230,7 @@ proptest! {
     fn the_window_is_a_violation_by_itself(drawn in prop::collection::vec(drawn(), 0..7)) {
         let judged = check(&random(&drawn), Model::Register, MOST_STATES).unwrap();
         if let Judgement::Violation { window, .. } = judged {
-            let mut history = History::default();
-            history.entries = window;
+            let history = History::of(window);
             prop_assert!(!oracle(&history), "{:#?}", history);
         }
     }
