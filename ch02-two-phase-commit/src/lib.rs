@@ -35,6 +35,8 @@ pub mod exercises;
 #[cfg(feature = "study")]
 pub mod faults;
 pub mod invariants;
+#[cfg(feature = "study")]
+pub mod lists;
 pub mod shop;
 pub mod step1_no_coordination;
 pub mod step2_two_phases;

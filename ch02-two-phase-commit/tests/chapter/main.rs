@@ -4,6 +4,7 @@ mod core_only;
 mod determinism;
 mod explore;
 mod figures;
+mod isolation;
 mod matrix;
 mod protocol;
 mod random;

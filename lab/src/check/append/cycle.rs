@@ -10,6 +10,7 @@
 use std::collections::VecDeque;
 
 use super::graph::{Edge, Graph, Why};
+use super::read::{Op, Understood};
 
 /// So many edges are followed in search of a shorter circle.
 const PATIENCE: usize = 4_000_000;
@@ -19,6 +20,40 @@ const PATIENCE: usize = 4_000_000;
 pub(super) struct Step {
     pub(super) from: usize,
     pub(super) edge: Edge,
+}
+
+/// The same circle without those who only pass on what concerns one list: behind whom somebody wrote,
+/// there somebody else saw, or missed, the first's writes too.
+pub(super) fn without_go_betweens(all: &Understood, mut cycle: Vec<Step>) -> Vec<Step> {
+    let mut kept = 0;
+    while cycle.len() > 2 && kept < cycle.len() {
+        if let Some(edge) = as_one(all, cycle[0], cycle[1].edge) {
+            cycle[0].edge = edge;
+            cycle.remove(1);
+            kept = 0;
+        } else {
+            cycle.rotate_left(1);
+            kept += 1;
+        }
+    }
+    cycle
+}
+
+fn as_one(all: &Understood, first: Step, second: Edge) -> Option<Edge> {
+    let key = first.edge.item.key;
+    if second.item.key != key {
+        return None;
+    }
+    let (why, item) = match (first.edge.why, second.why) {
+        (Why::Ww | Why::Rw, Why::Ww) => (first.edge.why, second.item),
+        (Why::Ww, Why::Wr) => {
+            let own = all.transactions[first.from].ops.iter().rev();
+            let own = own.filter_map(|op| if let Op::Append(i) = op { Some(*i) } else { None });
+            (Why::Wr, own.into_iter().find(|item| item.key == key)?)
+        }
+        _ => return None,
+    };
+    Some(Edge { to: second.to, why, item })
 }
 
 type Allowed = fn(Why) -> bool;

@@ -75,7 +75,10 @@ fn judge(understood: &Understood, promise: Promise) -> Result<(), Anomaly> {
     let graph = graph::graph(understood, &lists, promise);
     match cycle::shortest(&graph) {
         None => Ok(()),
-        Some(cycle) => Err(words::of_cycle(understood, cycle)),
+        Some(cycle) => {
+            let cycle = cycle::without_go_betweens(understood, cycle);
+            Err(words::of_cycle(understood, cycle))
+        }
     }
 }
 

@@ -116,6 +116,17 @@ fn a_read_that_saw_half_a_transaction_is_g_single() {
 }
 
 #[test]
+fn who_only_passes_on_what_concerns_one_list_is_left_out() {
+    let said = anomaly("a x 1, a y 1\na x 2\na x 3\nr x 1 2 3, r y\nr y 1");
+    assert_eq!(
+        said,
+        "G-single (read skew): each of these stands before the next\n  \
+         T1 (process 1) before T2: T2 saw 1 in \"x\", which T1 appended (wr)\n  \
+         T2 (process 4) before T1: T2 did not see that T1 appended 1 to \"y\" (rw)"
+    );
+}
+
+#[test]
 fn two_transactions_that_missed_each_other_are_g2() {
     let said = anomaly("r x, a y 1\nr y, a x 1\nr x 1, r y 1");
     assert!(said.starts_with("G2-item (write skew)"), "{said}");

@@ -1,0 +1,234 @@
+//! Many clients at once on few accounts, judged as transactions on lists: see
+//! `ch02_two_phase_commit::lists`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ch02_two_phase_commit::accounts::Accounts;
+use ch02_two_phase_commit::client::{Client, Reader};
+use ch02_two_phase_commit::faults;
+use ch02_two_phase_commit::lists::{Heard, Lists};
+use ch02_two_phase_commit::shop::{Coordinator, Participant, Shop};
+use ch02_two_phase_commit::types::{
+    COORD, Key, Msg, Note, Order, Outcome, PAY, Record, STOCK, TxId,
+};
+use ch02_two_phase_commit::worlds::Look;
+use ch02_two_phase_commit::{step3_log_first as step3, step4_isolation as step4};
+use lab::NodeId;
+use lab::check::append::{Promise, check};
+use lab::check::{History, Judgement};
+use lab::explore::Model;
+use lab::rng::Rng;
+use lab::sim::{Fault, Plan, Weather, simulate};
+use lab::world::{Happening, Role, World};
+
+const CLIENTS: [(NodeId, &str); 4] =
+    [(NodeId(10), "web-1"), (NodeId(11), "web-2"), (NodeId(12), "web-3"), (NodeId(13), "web-4")];
+const READERS: [(NodeId, &str); 4] =
+    [(NodeId(20), "eye-1"), (NodeId(21), "eye-2"), (NodeId(22), "eye-3"), (NodeId(23), "eye-4")];
+const SHELVES: [&str; 2] = ["boots", "umbrella"];
+const PURSES: [&str; 2] = ["alice", "bob"];
+const ORDERS: u32 = 16;
+const OPENING: u64 = 1 << ORDERS;
+
+/// What the clients heard and what the logs say.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Tape {
+    heard: Vec<(NodeId, Heard)>,
+    waits_for: BTreeMap<NodeId, Key>,
+    key_of: BTreeMap<TxId, Key>,
+    committed: Vec<(NodeId, Key)>,
+}
+
+fn observe<C: Coordinator, P: Participant>(
+    tape: &mut Arc<Tape>,
+    at: NodeId,
+    what: &Happening<'_, Shop<C, P>>,
+) {
+    let tape = Arc::make_mut(tape);
+    let mut asks = |key: &Key, order: &Order| {
+        if tape.waits_for.insert(at, key.clone()).as_ref() != Some(key) {
+            tape.heard.push((at, Heard::Asked(order.clone())));
+        }
+    };
+    match what {
+        Happening::Send(envelope) => match &envelope.msg {
+            Msg::Submit { key, order } => asks(key, order),
+            Msg::Look => asks(&Key::new("look"), &look()),
+            _ => {}
+        },
+        Happening::Receive(envelope) => {
+            let Msg::Answer { key, outcome } = &envelope.msg else { return };
+            let heard = match outcome {
+                _ if tape.waits_for.get(&at) != Some(key) => return,
+                Outcome::Done(seen) => Heard::Done(seen.clone()),
+                Outcome::Declined(_) => Heard::Declined,
+                Outcome::KeyReused | Outcome::Busy => panic!("{key}: {outcome}"),
+            };
+            tape.waits_for.remove(&at);
+            tape.heard.push((at, heard));
+        }
+        Happening::Note(Note::Saw(seen)) => tape.heard.push((at, Heard::Done(seen.clone()))),
+        Happening::Persist(Record::Prepared { tx, key, .. }) => {
+            tape.key_of.insert(*tx, key.clone());
+        }
+        Happening::Persist(Record::Committed { tx }) => {
+            let key = tape.key_of[tx].clone();
+            tape.committed.push((at, key));
+        }
+        _ => {}
+    }
+}
+
+/// At all accounts.
+fn look() -> Order {
+    let shelves = SHELVES.map(|shelf| (STOCK, shelf, 0));
+    Order::new(&[shelves, PURSES.map(|purse| (PAY, purse, 0))].concat())
+}
+
+/// What happens in a run.
+#[derive(Clone, Copy)]
+struct Day {
+    /// How many clients share the orders.
+    clients: usize,
+    /// Who looks: nobody, readers at each participant, or the clients between their orders.
+    look: Look,
+}
+
+/// Orders for all clients, each with a power of two of its own.
+fn orders(rng: &mut Rng, day: Day) -> Vec<Vec<(Key, Order)>> {
+    let mut all = vec![Vec::new(); day.clients];
+    for i in 0..ORDERS {
+        let by = 1_i64 << i;
+        let (shelf, purse) = (rng.pick(0..2) as usize, rng.pick(0..2) as usize);
+        let order = Order::new(&[(STOCK, SHELVES[shelf], -by), (PAY, PURSES[purse], by)]);
+        let mine = &mut all[i as usize % day.clients];
+        mine.push((Key::new(&format!("order-{i}")), order));
+        if day.look == Look::OneMoment && rng.chance(600_000) {
+            mine.push((Key::new(&format!("look-{i}")), look()));
+        }
+    }
+    all
+}
+
+fn model<C: Coordinator, P: Participant>(
+    orders: &[Vec<(Key, Order)>],
+    day: Day,
+) -> Model<Shop<C, P>, Tape> {
+    let role = |id, name, role, program, may_crash| Role { id, name, role, program, may_crash };
+    let participant = |id, name, opening: [(&str, u64); 2]| {
+        role(id, name, name, Shop::Participant(P::new(Accounts::new(&opening))), true)
+    };
+    let mut roles = vec![
+        role(COORD, "coord", "coord", Shop::Coordinator(C::new()), true),
+        participant(STOCK, "stock", SHELVES.map(|shelf| (shelf, OPENING))),
+        participant(PAY, "pay", PURSES.map(|purse| (purse, OPENING))),
+    ];
+    for ((id, name), orders) in CLIENTS.into_iter().zip(orders) {
+        roles.push(role(id, name, "client", Shop::Client(Client::new(orders.clone())), false));
+    }
+    for (id, name) in READERS.into_iter().filter(|_| day.look == Look::Each) {
+        let reader = Shop::Reader(Reader::of_each([STOCK, PAY]));
+        roles.push(role(id, name, "client", reader, false));
+    }
+    Model {
+        roles,
+        observe: observe::<C, P>,
+        describe: Shop::line,
+        always: Vec::new(),
+        steps: Vec::new(),
+        sometimes: Vec::new(),
+        goal: at_rest::<C, P>,
+        symmetry: None,
+    }
+}
+
+fn at_rest<C: Coordinator, P: Participant>(world: &World<Shop<C, P>, Tape>) -> bool {
+    let all_up = world.nodes().count() == world.stage().roles.len();
+    all_up
+        && world.nodes().all(|(_, node)| match node {
+            Shop::Coordinator(node) => node.in_doubt().is_empty(),
+            Shop::Participant(node) => node.in_doubt().is_empty(),
+            Shop::Client(client) => client.orders.is_empty(),
+            Shop::Reader(reader) => reader.is_done(),
+        })
+}
+
+/// One run; what it comes to as a history, the balances of the end last.
+fn play<C: Coordinator, P: Participant>(seed: u64, plan: &Plan, day: Day) -> History {
+    let orders = orders(&mut Rng::new(seed), day);
+    let (run, _) = simulate(&model::<C, P>(&orders, day), plan, seed, "");
+    assert!(run.settled, "seed {seed}: not at rest");
+    let mut tape = run.world.ghost().clone();
+    let mut lists = Lists::default();
+    let mut end = BTreeMap::new();
+    for (keeper, names) in [(STOCK, SHELVES), (PAY, PURSES)] {
+        let opening = names.map(|name| (name, OPENING));
+        lists.open(keeper, Accounts::new(&opening).balances());
+        let Some(Shop::Participant(node)) = run.world.node(keeper) else { panic!("it is up") };
+        end.insert(keeper, node.accounts().balances().clone());
+    }
+    for (key, order) in orders.iter().flatten() {
+        lists.order(key, order);
+    }
+    for (keeper, key) in &tape.committed {
+        lists.committed(*keeper, key);
+    }
+    let auditor = NodeId(99);
+    tape.heard.extend([(auditor, Heard::Asked(look())), (auditor, Heard::Done(end))]);
+    let heard = tape.heard.iter().enumerate();
+    let heard = heard.map(|(time, (client, what))| (time as u64, client.0, what));
+    lists.history(heard).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
+}
+
+/// Messages take their time, so that much is on its way at once.
+fn slow_weather() -> Plan {
+    let weather = Weather { latency: 200..20_000, ..Weather::fair() };
+    Plan { weather, ..Plan::quiet() }
+}
+
+/// The first words of the verdicts on step 3, and how often each is given.
+fn verdicts(plan: &Plan, day: Day) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    for seed in 0..100 {
+        let history = play::<step3::Coordinator, step3::Participant>(seed, plan, day);
+        let name = match check(&history, Promise::Serializable).unwrap() {
+            Judgement::Ok => "ok".into(),
+            Judgement::Undecided { why } => why,
+            Judgement::Violation { why, .. } => why.split(':').next().unwrap_or_default().into(),
+        };
+        *found.entry(name).or_default() += 1;
+    }
+    found
+}
+
+/// What readers ask `pay` first is lost, so they hear of `stock` earlier.
+fn deaf_readers() -> Plan {
+    let cut =
+        |(reader, _)| Fault::Cut { from: reader, to: PAY, both: false, at: 0, lasts: 100_000 };
+    Plan { faults: READERS.map(cut).to_vec(), ..slow_weather() }
+}
+
+#[test]
+fn without_locks_a_reader_sees_half_an_order() {
+    let found = verdicts(&deaf_readers(), Day { clients: 1, look: Look::Each });
+    assert_eq!(found, BTreeMap::from([("G-single (read skew)".into(), 100)]));
+}
+
+#[test]
+fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
+    let found = verdicts(&slow_weather(), Day { clients: 4, look: Look::No });
+    assert_eq!(found, BTreeMap::from([("G0 (write cycle)".into(), 86), ("ok".into(), 14)]));
+}
+
+#[test]
+fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
+    let day = Day { clients: 4, look: Look::OneMoment };
+    for seed in 0..150 {
+        for plan in [slow_weather(), faults::storm(&mut Rng::new(seed))] {
+            let history = play::<step4::Coordinator, step4::Participant>(seed, &plan, day);
+            let judged = check(&history, Promise::StrictSerializable).unwrap();
+            assert_eq!(judged, Judgement::Ok, "seed {seed}:\n{}", history.to_json_lines());
+        }
+    }
+}
