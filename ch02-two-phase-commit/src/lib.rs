@@ -16,6 +16,7 @@
 //! | [`step4_isolation`] | lock it until it has ended: isolated, and stuck with locks |
 //! | [`step5_saga`] | the other promise: take it back |
 //! | [`worlds`], [`faults`], [`verdicts`] | where each step is tried, against what, and what becomes of it |
+//! | [`lists`] | balances that say which orders are in them, so that histories can be judged |
 //!
 //! Everything up to here is core: no clock, no socket, no thread. `system` makes step 4 a set of
 //! processes that survive the real world (feature `system`).

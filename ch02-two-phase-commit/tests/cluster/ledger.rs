@@ -26,7 +26,7 @@ struct Side {
     open: BTreeSet<TxId>,
 }
 
-fn records(data: &Path, role: Role) -> Vec<Record> {
+pub(crate) fn records(data: &Path, role: Role) -> Vec<Record> {
     let memory: Value =
         serde_json::from_str(&std::fs::read_to_string(data.join("cluster.json")).unwrap()).unwrap();
     let cluster = memory["cluster"].as_u64().unwrap();

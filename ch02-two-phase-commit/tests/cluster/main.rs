@@ -7,6 +7,7 @@ mod crash_points;
 mod crowd;
 mod kit;
 mod ledger;
+mod lists;
 mod orders;
 mod replay;
 mod story;
