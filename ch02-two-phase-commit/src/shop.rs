@@ -91,23 +91,23 @@ impl<C: Coordinator, P: Participant> Shop<C, P> {
 }
 
 /// `in doubt: tx 1.1`, or nothing.
-pub(crate) fn list<T: ToString>(label: &str, items: impl IntoIterator<Item = T>) -> String {
+pub fn list<T: ToString>(label: &str, items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     if items.is_empty() { String::new() } else { format!("{label} {}", items.join(", ")) }
 }
 
 /// The lines that are not empty, joined.
-pub(crate) fn join(lines: impl IntoIterator<Item = String>) -> String {
+pub fn join(lines: impl IntoIterator<Item = String>) -> String {
     let lines: Vec<String> = lines.into_iter().filter(|line| !line.is_empty()).collect();
     lines.join("; ")
 }
 
 /// Drops a message that this role does not take in this step. The network may lose any message, so
 /// dropping one is never wrong; answering one that was not understood would be.
-pub(crate) fn not_for_me(_msg: &Msg) {}
+pub fn not_for_me(_msg: &Msg) {}
 
 /// A log holds only what its own role wrote in this step.
-pub(crate) fn not_my_record(record: &Record) {
+pub fn not_my_record(record: &Record) {
     unreachable!("this log was written by another role or another step: {record}");
 }
 

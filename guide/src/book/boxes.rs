@@ -8,6 +8,7 @@ use lab::view::svg::escape;
 
 use super::directive::Directive;
 use super::expand::Expander;
+use super::mutant::{self, Change};
 use crate::exercise;
 use crate::trouble::{Result, Trouble};
 
@@ -104,37 +105,70 @@ fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> R
     Ok(out)
 }
 
-/// `{{#change file=… find="…" replace="…" command="…"}}` what then happens `{{/change}}`.
+/// `{{#change mutant=ch02/NAME}}` or `{{#change file=… find="…" replace="…" command="…"}}` what then
+/// happens `{{/change}}`.
 fn change(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> {
-    d.only(&["file", "find", "replace", "command"])?;
-    let (file, find) = (d.need("file")?, d.need("find")?);
-    let source = x.ws.read(file)?;
-    let hits = source.matches(find).count();
+    let change = match d.get("mutant") {
+        Some(name) => {
+            d.only(&["mutant"])?;
+            mutant::change(x.ws, name)?
+        }
+        None => {
+            d.only(&["file", "find", "replace", "command"])?;
+            let need = |key| d.need(key).map(ToString::to_string);
+            Change {
+                file: need("file")?,
+                find: need("find")?,
+                replace: need("replace")?,
+                command: need("command")?,
+                pinned: None,
+            }
+        }
+    };
+    let Change { file, find, replace, command, pinned } = change;
+    let source = x.ws.read(&file)?;
+    let hits = source.matches(&find).count();
     if hits != 1 {
         return Err(Trouble::new(
             format!("`{find}` stands {hits} times in {file}, it must stand there once"),
             "name more of the line",
         ));
     }
-    let line = source.lines().position(|l| l.contains(find.lines().next().unwrap_or(find)));
-    let line = line.map_or(0, |l| l + 1);
-    let replace = match d.need("replace")? {
-        "" => "(nothing)".to_string(),
-        text => escape(text),
-    };
+    let before = source.split(&find).next().unwrap_or_default();
+    let line = before.matches('\n').count() + find.chars().take_while(|c| *c == '\n').count() + 1;
     let mut then = String::new();
     for text in body {
         let _ = writeln!(then, "{}", x.inline(text)?);
     }
+    if let Some(pinned) = pinned {
+        let _ = write!(then, "\n{pinned}");
+    }
     Ok(format!(
         "<aside class=\"box change\"><p class=\"box-name\">Change one line</p><p class=\"where\"><code>{file}</code>, \
-         line {line}</p><pre class=\"swap\"><span class=\"old\"><i>−</i><del>{}</del></span>\n<span class=\"new\">\
-         <i>+</i><ins>{replace}</ins></span></pre><p class=\"run\"><code>{}</code></p><details><summary>What then \
-         happens</summary>\n\n{}\n\n</details></aside>\n",
-        escape(find),
-        escape(d.need("command")?),
+         line {line}</p><pre class=\"swap\">{}\n{}</pre><p class=\"run\"><code>{}</code></p><details><summary>What \
+         then happens</summary>\n\n{}\n\n</details></aside>\n",
+        swapped(&find, "old", '−', "del"),
+        swapped(&replace, "new", '+', "ins"),
+        escape(&command),
         then.trim()
     ))
+}
+
+/// Lines that go or come, as far to the left as they can stand. The first may start in the middle
+/// of a line, so it says nothing about the others.
+fn swapped(text: &str, class: &str, mark: char, tag: &str) -> String {
+    let lines: Vec<&str> = text.trim_matches('\n').lines().collect();
+    let indent = |line: &&str| line.len() - line.trim_start().len();
+    let rest = lines.iter().skip(1).filter(|line| !line.trim().is_empty());
+    let margin = rest.map(indent).min().unwrap_or(0);
+    let line = |(i, line): (usize, &str)| {
+        let line = if i == 0 { line.trim_start() } else { line.get(margin..).unwrap_or_default() };
+        format!("<span class=\"{class}\"><i>{mark}</i><{tag}>{}</{tag}></span>", escape(line))
+    };
+    if lines.is_empty() {
+        return line((0, "(nothing)"));
+    }
+    lines.into_iter().enumerate().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// `{{#exercise id=ch02-vote}}`: title, size and command of an exercise, from its file.

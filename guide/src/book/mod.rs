@@ -36,6 +36,7 @@ pub mod figure;
 pub mod glossary;
 pub mod links;
 pub mod listing;
+pub mod mutant;
 pub mod page;
 pub mod refresh;
 pub mod tables;

@@ -45,6 +45,41 @@ fn numbers_outputs_terms_and_boxes_are_put_in() {
     assert!(!html.contains("{{#"), "a directive was left in the page");
 }
 
+const CHANGE: &str = "{{#change file=ch99-fake/src/step1_take.rs find=\"left - 1\" replace=\"left\" command=\"cargo guide explore ch99/step1\"}}";
+
+/// The step's page, with a box that names a mutant instead.
+fn with_mutant(toml: &str) -> Result<String, String> {
+    let (dir, ws) = fake::book();
+    let page = "book/src/ch99/step1.md";
+    let text = ws.read(page).unwrap();
+    assert!(text.contains(CHANGE));
+    ws.write(page, &text.replace(CHANGE, "{{#change mutant=ch99/keep-all}}")).unwrap();
+    ws.write("ch99-fake/mutants/keep-all.toml", toml).unwrap();
+    let site = dir.path().join("site");
+    book::build(&ws, &site).map_err(|trouble| trouble.to_string())?;
+    Ok(std::fs::read_to_string(site.join("ch99/step1.html")).unwrap())
+}
+
+#[test]
+fn a_change_box_shows_the_mutant_that_it_names_and_what_is_pinned() {
+    let toml = "shows = \"Nothing is ever sold.\"\nfile = \"ch99-fake/src/step1_take.rs\"\n\
+                find = \"    left - 1\\n}\"\nreplace = \"    left\\n}\"\nkilled_by = \"SOLD\"\nsteps = 3\n";
+    let html = with_mutant(toml).unwrap();
+    assert!(
+        html.contains("<del>left - 1</del></span>\n<span class=\"old\"><i>−</i><del>}</del>"),
+        "{html}"
+    );
+    assert!(html.contains("<code>ch99-fake/src/step1_take.rs</code>, line 3"), "{html}");
+    assert!(html.contains("<code>cargo guide explore ch99/step1</code>"));
+    assert!(html.contains("Pinned by a test: SOLD breaks first, after 3 events."));
+    let stale = with_mutant(&toml.replace("left - 1", "left - 2")).unwrap_err();
+    assert!(stale.contains("stands 0 times in ch99-fake/src/step1_take.rs"), "{stale}");
+    let several = with_mutant(&toml.replace("find", "found")).unwrap_err();
+    assert!(several.contains("changes several places"), "{several}");
+    let broken = with_mutant("file = 3").unwrap_err();
+    assert!(broken.contains("ch99-fake/mutants/keep-all.toml"), "{broken}");
+}
+
 #[test]
 fn break_it_holds_a_whole_figure_for_pages_without_a_server() {
     let html = built("ch99/breakit.html");

@@ -1,0 +1,68 @@
+//! Mutants: changes of a step that a test applies and pins. A *Change one line* box that names one
+//! shows what is tested, and no copy of it.
+
+use serde::Deserialize;
+
+use crate::trouble::{Result, Trouble};
+use crate::workspace::Workspace;
+
+/// What a box shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// From the root.
+    pub file: String,
+    /// What goes.
+    pub find: String,
+    /// What comes.
+    pub replace: String,
+    /// What to run then.
+    pub command: String,
+    /// What a test says about it, as Markdown.
+    pub pinned: Option<String>,
+}
+
+/// The part of a mutant's file that a box needs.
+#[derive(Deserialize)]
+struct Mutant {
+    file: String,
+    find: Option<String>,
+    replace: Option<String>,
+    killed_by: String,
+    steps: Option<usize>,
+    states: Option<usize>,
+}
+
+/// The change of `ch02/NAME`.
+///
+/// # Errors
+/// There is no such mutant, or it changes more than one place.
+pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
+    let fix = "name a file of the chapter's mutants, such as ch02/abort-while-voting";
+    let unknown = || Trouble::new(format!("`{name}` names no mutant"), fix);
+    let (chapter, name) = name.split_once('/').ok_or_else(unknown)?;
+    let chapter = ws.chapter(chapter)?;
+    let path = format!("{}/mutants/{name}.toml", chapter.folder());
+    let text = ws.read(&path).map_err(|_| unknown())?;
+    let mutant: Mutant = toml::from_str(&text).map_err(|e| {
+        Trouble::at(&path, e.to_string(), "write `key = \"value\"`, as in the files beside it")
+    })?;
+    let (Some(find), Some(replace)) = (mutant.find, mutant.replace) else {
+        let what = "changes several places, and a box shows one";
+        return Err(Trouble::at(path, what, "show another mutant, or tell this one in words"));
+    };
+    let steps = chapter.steps();
+    let step = steps.iter().find(|step| step.files.contains(&mutant.file.as_str()));
+    let command = match step {
+        Some(step) => format!("cargo guide explore {}/{}", chapter.id(), step.id),
+        None => format!("cargo test -p {}", chapter.folder()),
+    };
+    let pinned = match (mutant.steps, mutant.states) {
+        (Some(steps), _) => {
+            format!("Pinned by a test: {} breaks first, after {steps} events.", mutant.killed_by)
+        }
+        (None, Some(states)) => format!("Pinned by a test: nothing breaks, in {states} states."),
+        (None, None) => String::new(),
+    };
+    let pinned = Some(pinned).filter(|words| !words.is_empty());
+    Ok(Change { file: mutant.file, find, replace, command, pinned })
+}
