@@ -160,7 +160,7 @@ struct Explore {
 
 #[derive(Args, Debug)]
 struct CheckHistory {
-    /// The history, as JSON lines: process, type, f, key, value, time
+    /// The history, as JSON lines: process, type, f, key, value, time; at most 64 MiB, 1,000,000 lines
     file: PathBuf,
     /// What it is held against
     #[arg(long, value_enum)]

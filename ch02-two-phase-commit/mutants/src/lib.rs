@@ -73,7 +73,7 @@ fn accounts(participant: &Participant) -> Accounts {
 
 #[cfg(test)]
 mod tests {
-    use lab::explore::{Limits, explore, log_of};
+    use lab::explore::{Edge, Limits, explore, log_of};
     use lab::view::text;
 
     use super::*;
@@ -102,6 +102,10 @@ mod tests {
             Err(states) => {
                 println!("{name} survives in {states} states: {}\n", mutant.shows);
                 assert_eq!(("nothing", Some(states)), (mutant.killed_by, mutant.states));
+                let world = mutant.world(Scope::ONE_ORDER, ATOMIC);
+                let report = explore(&world, &Limits::progress(1, 1, 0));
+                let stuck = report.graph.stuck(&[Edge::Work, Edge::Restart]);
+                assert!(report.violation.is_none() && stuck.is_empty(), "stuck for ever");
             }
         }
         if let Some((property, steps)) = mutant.harm {
