@@ -3,6 +3,7 @@
 use lab::event::{Kind, Log};
 use lab::explore::Limits;
 
+use crate::costs::{LINES, counted};
 use crate::steps::{self, thousands};
 use crate::worlds::{HALF_AN_ORDER, Look, Scope};
 
@@ -100,6 +101,38 @@ crash coord after 1 deliver pay coord
 restart coord
 run",
     },
+    Told {
+        name: "a-peer-knows",
+        step: "termination",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+crash coord after 3 deliver pay coord
+deliver coord stock
+timeout pay
+deliver pay stock
+deliver stock pay",
+    },
+    Told {
+        name: "two-are-enough",
+        step: "paxos-commit",
+        scope: Scope::ONE_ORDER,
+        script: "deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord-2
+deliver pay coord-2
+crash coord
+timeout coord-2
+deliver coord-2 coord-3
+deliver coord-3 coord-2
+deliver coord-2 coord-3
+deliver coord-3 coord-2
+deliver coord-2 stock
+deliver coord-2 pay",
+    },
     Told { name: "saga-takes-back", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
 ];
 
@@ -128,6 +161,10 @@ pub fn figures() -> Vec<(&'static str, Log)> {
     let look = Scope::ONE_ORDER.with(Look::Each);
     let quiet = Limits::progress(0, 0, 0);
     figures.push(("half-visible", shortest("step3", look, &["HALF"], quiet)));
+    let late = Limits::safety(0);
+    figures.push(("two-groups", shortest("3pc", Scope::ONE_ORDER, &["AC1"], late)));
+    let one_moment = Scope::ONE_ORDER.with(Look::OneMoment);
+    figures.push(("left-early", shortest("read-only", one_moment, &["HALF"], quiet)));
     figures.push(("saga-hole", shortest("step5", look, &["HALF"], quiet)));
     figures
 }
@@ -136,7 +173,7 @@ pub fn figures() -> Vec<(&'static str, Log)> {
 #[must_use]
 pub fn numbers() -> Vec<(String, String)> {
     let mut numbers = Vec::new();
-    for step in steps::all() {
+    for step in steps::all().iter().filter(|step| step.info().id.starts_with("step")) {
         let id = step.info().id;
         let log = step.play(Scope::ONE_ORDER, "run", "").expect("an order goes through");
         let count = |kind| log.events.iter().filter(|event| event.kind == kind).count();
@@ -150,5 +187,36 @@ pub fn numbers() -> Vec<(String, String)> {
         numbers.push((format!("states_{id}"), thousands(states)));
         numbers.push((format!("depth_{id}"), depth.to_string()));
     }
+    numbers.extend(deeper());
+    numbers
+}
+
+/// The counted numbers of the designs off the main path.
+fn deeper() -> Vec<(String, String)> {
+    let mut numbers = Vec::new();
+    for line in &LINES {
+        let (cost, name) = (counted(line), format!("{}_{}", line.step, line.case));
+        numbers.push((format!("messages_{name}"), cost.messages.to_string()));
+        numbers.push((format!("before_answer_{name}"), cost.to_decide().to_string()));
+        numbers.push((format!("forced_{name}"), cost.forced.to_string()));
+    }
+    let shares = steps::step("termination").expect("a design").without_coordinator();
+    let all = shares.helped + shares.peer_down + shares.blocked;
+    numbers.push(("in_doubt_states".into(), all.to_string()));
+    let parts =
+        [("helped", shares.helped), ("peer_down", shares.peer_down), ("blocked", shares.blocked)];
+    for (name, count) in parts {
+        numbers.push((format!("in_doubt_{name}"), count.to_string()));
+        numbers.push((format!("in_doubt_{name}_percent"), (100 * count / all).to_string()));
+    }
+    let for_good = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
+    for id in ["3pc", "paxos-commit"] {
+        let step = steps::step(id).expect("a design");
+        let (states, _, _) = step.count(Scope::ONE_ORDER, &for_good);
+        numbers.push((format!("states_{id}"), thousands(states)));
+    }
+    let points = steps::step("step3").expect("a design").points();
+    numbers.push(("points_step3".into(), points.rows.len().to_string()));
+    numbers.push(("pairs_step3".into(), points.pairs.runs.to_string()));
     numbers
 }

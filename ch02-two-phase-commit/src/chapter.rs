@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use lab::chapter::{Bounds, Chapter, Explored, Found, Matrix, StepInfo};
+use lab::chapter::{Bounds, Chapter, Explored, Found, Matrix, Points, StepInfo};
 use lab::event::Log;
 use serde_json::Value;
 
@@ -55,6 +55,10 @@ impl Chapter for TwoPhaseCommit {
 
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
         Some(steps::step(step)?.explore(bounds))
+    }
+
+    fn points(&self, step: &str) -> Option<Points> {
+        Some(steps::step(step)?.points())
     }
 
     fn matrix(&self) -> Matrix {

@@ -16,18 +16,24 @@ pub struct Client {
     pub orders: VecDeque<(Key, Order)>,
     /// The answers so far.
     pub answers: BTreeMap<Key, Outcome>,
+    /// Whom it may ask: the first, and after each silence the next.
+    pub doors: VecDeque<NodeId>,
 }
 
 impl Client {
-    /// A client with these orders.
+    /// A client with these orders, which asks there.
     #[must_use]
-    pub fn new(orders: impl IntoIterator<Item = (Key, Order)>) -> Self {
-        Self { orders: orders.into_iter().collect(), answers: BTreeMap::new() }
+    pub fn new(orders: impl IntoIterator<Item = (Key, Order)>, doors: &[NodeId]) -> Self {
+        Self {
+            orders: orders.into_iter().collect(),
+            answers: BTreeMap::new(),
+            doors: doors.iter().copied().collect(),
+        }
     }
 
     fn ask(&self, cx: &mut Cx<Self>) {
         if let Some((key, order)) = self.orders.front() {
-            cx.send(COORD, Msg::Submit { key: key.clone(), order: order.clone() });
+            cx.send(self.doors[0], Msg::Submit { key: key.clone(), order: order.clone() });
             cx.set_timer(Timer::Retry, wait::RETRY);
         }
     }
@@ -52,7 +58,11 @@ impl Node for Client {
 
     fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
         match input {
-            Input::Boot { .. } | Input::Timeout(_) => self.ask(cx),
+            Input::Boot { .. } => self.ask(cx),
+            Input::Timeout(_) => {
+                self.doors.rotate_left(1);
+                self.ask(cx);
+            }
             Input::Message { msg: Msg::Answer { key, outcome }, .. } => {
                 self.on_answer(key, outcome, cx);
             }

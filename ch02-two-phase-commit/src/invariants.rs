@@ -27,7 +27,8 @@ use std::sync::Arc;
 use lab::NodeId;
 use lab::world::{Happening, World};
 
-use crate::shop::{Coordinator, Participant, Shop};
+use crate::deeper::Msg as Deeper;
+use crate::shop::{Keeper, Part, Shop};
 use crate::types::{Balances, COORD, Key, Msg, Note, Outcome, Record, TxId, Vote};
 
 /// What only an observer of everything can know.
@@ -52,8 +53,8 @@ pub struct Ledger {
 /// Folds what happens into the ledger.
 pub fn observe<C, P>(ledger: &mut Arc<Ledger>, at: NodeId, what: &Happening<'_, Shop<C, P>>)
 where
-    C: Coordinator,
-    P: Participant,
+    C: Part,
+    P: Keeper,
 {
     let own = Arc::make_mut;
     match what {
@@ -67,11 +68,19 @@ where
             own(ledger).forgotten.insert(*tx);
         }
         Happening::Send(envelope) => match &envelope.msg {
-            Msg::Prepare { tx, key, .. } | Msg::Apply { tx, key, .. } => {
+            Msg::Prepare { tx, key, .. }
+            | Msg::Apply { tx, key, .. }
+            | Msg::Deeper(Deeper::Prepare { tx, key, .. }) => {
                 own(ledger).wish.insert(*tx, key.clone());
             }
-            Msg::Vote { tx, vote: Vote::Yes(_) } => {
+            Msg::Vote { tx, vote: Vote::Yes(_) }
+            | Msg::Deeper(Deeper::Propose { tx, ballot: 0, .. }) => {
                 own(ledger).yes.insert((*tx, at));
+            }
+            Msg::Deeper(Deeper::Fenced { msg, .. }) => {
+                if let Msg::Prepare { tx, key, .. } = &**msg {
+                    own(ledger).wish.insert(*tx, key.clone());
+                }
             }
             _ => {}
         },
@@ -102,19 +111,17 @@ impl Ledger {
 /// A world of the chapter.
 pub type ShopWorld<C, P> = World<Shop<C, P>, Ledger>;
 
-fn participants<C: Coordinator, P: Participant>(
-    world: &ShopWorld<C, P>,
-) -> impl Iterator<Item = NodeId> + '_ {
+fn participants<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> impl Iterator<Item = NodeId> + '_ {
     let roles = world.stage().roles.iter();
     roles.filter(|role| matches!(role.program, Shop::Participant(_))).map(|role| role.id)
 }
 
-fn name<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>, id: NodeId) -> &'static str {
+fn name<C: Part, P: Keeper>(world: &ShopWorld<C, P>, id: NodeId) -> &'static str {
     world.stage().roles.iter().find(|role| role.id == id).map_or("?", |role| role.name)
 }
 
 /// AC1: no two participants decide differently.
-pub fn ac1<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac1<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
         if let Some((_, other)) =
@@ -128,7 +135,7 @@ pub fn ac1<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<()
 }
 
 /// AC2: a decision is never reversed.
-pub fn ac2<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac2<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     match ledger.done.keys().find(|done| ledger.let_go.contains(done)) {
         Some((tx, id)) => Err(format!("{} committed {tx} and aborted it", name(world, *id))),
@@ -137,7 +144,7 @@ pub fn ac2<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<()
 }
 
 /// AC3: commit only if everyone voted yes.
-pub fn ac3<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac3<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
         if let Some(id) = participants(world).find(|id| !ledger.yes.contains(&(*tx, *id))) {
@@ -149,7 +156,7 @@ pub fn ac3<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<()
 }
 
 /// ACK: what was answered "done" is never dropped.
-pub fn ack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for (key, _) in ledger.told.iter().filter(|(_, told)| **told == Outcome::done()) {
         for id in participants(world) {
@@ -165,7 +172,7 @@ pub fn ack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<()
 
 /// NACK: what was answered "declined" is never done. A saga may have done it for a while: what counts
 /// is what is left when it answers.
-pub fn nack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn nack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for (key, outcome) in &ledger.told {
         let Outcome::Declined(_) = outcome else { continue };
@@ -177,7 +184,7 @@ pub fn nack<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(
 }
 
 /// ONCE: one key is done at most once by each participant.
-pub fn once<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn once<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for id in participants(world) {
         let mut wishes = BTreeSet::new();
@@ -193,7 +200,7 @@ pub fn once<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(
 
 /// HALF: nobody sees an umbrella gone that is not paid for. Every umbrella costs one coin in these
 /// worlds, so shelf and till together always hold the same.
-pub fn half<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn half<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     for seen in &world.ghost().seen {
         if worth(seen.values()) != opening(world) {
             let all: Vec<String> = seen.values().map(crate::words::balances).collect();
@@ -204,7 +211,7 @@ pub fn half<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(
 }
 
 /// MONEY: when everybody is up and at rest, nothing has appeared or vanished.
-pub fn money<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn money<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let mut have = Vec::new();
     for role in &world.stage().roles {
         match world.node(role.id) {
@@ -229,7 +236,7 @@ fn worth<'a>(balances: impl Iterator<Item = &'a Balances>) -> u64 {
 }
 
 /// What shelf and till held at first.
-fn opening<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> u64 {
+fn opening<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> u64 {
     let programs = world.stage().roles.iter().filter_map(|role| match &role.program {
         Shop::Participant(participant) => Some(participant.accounts().balances()),
         Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => None,
@@ -238,7 +245,7 @@ fn opening<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> u64 {
 }
 
 /// FORGET: the coordinator forgets only what everyone has done.
-pub fn forget<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn forget<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
     let ledger = world.ghost();
     for tx in &ledger.forgotten {
         if let Some(id) = participants(world).find(|id| !ledger.done.contains_key(&(*tx, *id))) {
@@ -251,20 +258,20 @@ pub fn forget<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> Result
 /// The goal: nobody who is up waits for an outcome or keeps anything from others. No order is
 /// half done among them. If the coordinator is up too, every client has its answer; if all are up,
 /// what it was told is what was done.
-pub fn settled<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
-    let coordinator_up = world.node(COORD).is_some();
+pub fn settled<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
+    let up = |id: &NodeId| world.node(*id).is_some();
     let at_rest = world.nodes().all(|(_, node)| match node {
         Shop::Coordinator(node) => node.in_doubt().is_empty(),
         Shop::Participant(node) => node.in_doubt().is_empty() && node.locked().is_empty(),
-        Shop::Client(client) => client.orders.is_empty() || !coordinator_up,
-        Shop::Reader(reader) => reader.is_done() || !coordinator_up,
+        Shop::Client(client) => client.orders.is_empty() || !client.doors.iter().any(up),
+        Shop::Reader(reader) => reader.is_done() || !up(&COORD),
     });
     let all_up = world.nodes().count() == world.stage().roles.len();
     at_rest && whole(world) && (!all_up || told_is_done(world))
 }
 
 /// Whether no order is half done among those who are up.
-fn whole<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+fn whole<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
     let ledger = world.ghost();
     let done = |tx, id| ledger.done.contains_key(&(tx, id));
     ledger.wish.keys().all(|&tx| {
@@ -274,7 +281,7 @@ fn whole<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
 }
 
 /// Whether every order that was answered "done" is done by everyone.
-fn told_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+fn told_is_done<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
     let ledger = world.ghost();
     let done = |key| {
         let all = |tx| participants(world).all(|id| ledger.done.contains_key(&(tx, id)));
@@ -284,6 +291,6 @@ fn told_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool
 }
 
 /// Something to reach: a world in which nothing is ever done keeps every promise.
-pub fn some_order_is_done<C: Coordinator, P: Participant>(world: &ShopWorld<C, P>) -> bool {
+pub fn some_order_is_done<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
     world.ghost().told.values().any(|told| *told == Outcome::done()) && told_is_done(world)
 }

@@ -32,6 +32,10 @@ pub mod book;
 #[cfg(feature = "system")]
 mod chapter;
 pub mod client;
+#[cfg(feature = "study")]
+pub mod costs;
+pub mod deeper;
+#[cfg(feature = "exercises")]
 pub mod exercises;
 #[cfg(feature = "study")]
 pub mod faults;

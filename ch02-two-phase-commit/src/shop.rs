@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use lab::node::delegate;
-use lab::{Cx, Input, Node};
+use lab::{Cx, Input, Node, NodeId};
 
 use crate::accounts::Accounts;
 use crate::client::{Client, Reader};
-use crate::types::{Account, Msg, Note, Record, Timer, TxId};
+use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId};
 use crate::words;
 
 /// A node of this chapter: it speaks the chapter's words.
@@ -19,7 +19,7 @@ pub trait Part: Node<Msg = Msg, Timer = Timer, Record = Record, Note = Note> {
     fn line(&self) -> String;
 }
 
-/// A participant, as properties see it.
+/// A participant, as worlds make it.
 pub trait Participant: Part {
     /// A participant that opened with these accounts.
     fn new(accounts: Accounts) -> Self;
@@ -31,10 +31,35 @@ pub trait Participant: Part {
     fn locked(&self) -> Vec<Account>;
 }
 
-/// A coordinator, as properties see it.
+/// A coordinator, as worlds make it.
 pub trait Coordinator: Part {
+    /// Who else runs this program beside [`COORD`], where there is more than one: id and name.
+    const BESIDE: &'static [(NodeId, &'static str)] = &[];
+
+    /// Whom clients ask.
+    const DOORS: &'static [NodeId] = &[COORD];
+
     /// A coordinator that never did anything.
     fn new() -> Self;
+}
+
+/// What properties may ask a participant.
+pub trait Keeper: Part {
+    /// What it protects.
+    fn accounts(&self) -> &Accounts;
+
+    /// Accounts that nobody else may touch now.
+    fn locked(&self) -> Vec<Account>;
+}
+
+impl<P: Participant> Keeper for P {
+    fn accounts(&self) -> &Accounts {
+        Participant::accounts(self)
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        Participant::locked(self)
+    }
 }
 
 /// Any node of the shop, for one step's coordinator `C` and participant `P`.
@@ -50,7 +75,7 @@ pub enum Shop<C, P> {
     Reader(Reader),
 }
 
-impl<C: Coordinator, P: Participant> Node for Shop<C, P> {
+impl<C: Part, P: Keeper> Node for Shop<C, P> {
     type Msg = Msg;
     type Timer = Timer;
     type Record = Record;
@@ -66,7 +91,7 @@ impl<C: Coordinator, P: Participant> Node for Shop<C, P> {
     }
 }
 
-impl<C: Coordinator, P: Participant> Shop<C, P> {
+impl<C: Part, P: Keeper> Shop<C, P> {
     /// Its state in one line, for logs and the page.
     #[must_use]
     pub fn line(&self) -> String {

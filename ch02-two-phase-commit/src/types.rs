@@ -210,6 +210,9 @@ pub enum Msg {
         /// Accounts that nobody else may touch meanwhile.
         locked: Vec<Account>,
     },
+
+    /// What only the designs off the main path say.
+    Deeper(crate::deeper::Msg),
 }
 
 /// What survives a crash.
@@ -282,6 +285,8 @@ pub enum Record {
         /// The attempt.
         tx: TxId,
     },
+    /// What only the designs off the main path write down.
+    Deeper(crate::deeper::Record),
 }
 
 /// What nodes wait for.

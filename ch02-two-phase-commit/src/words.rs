@@ -36,7 +36,7 @@ impl Display for Change {
     }
 }
 
-fn part(part: &Part) -> String {
+pub(crate) fn part(part: &Part) -> String {
     let changes: Vec<String> = part.iter().map(ToString::to_string).collect();
     changes.join(", ")
 }
@@ -105,6 +105,7 @@ impl Display for Msg {
             Self::StatusIs { in_doubt, locked } => {
                 write!(f, "in doubt {}, locked {}", in_doubt.len(), locked.len())
             }
+            Self::Deeper(msg) => msg.fmt(f),
         }
     }
 }
@@ -121,6 +122,7 @@ impl Display for Record {
             Self::TurnedBack { tx, .. } => write!(f, "turned back {tx}"),
             Self::Decided { tx, key, outcome, .. } => write!(f, "decided {tx}: {key} {outcome}"),
             Self::Ended { tx } => write!(f, "ended {tx}"),
+            Self::Deeper(record) => record.fmt(f),
         }
     }
 }

@@ -31,6 +31,11 @@ enum Command {
     Find(Find),
     /// Try every order of events of a step's small world
     Explore(Explore),
+    /// One order, and each point at which something can go wrong with it
+    Points {
+        /// Such as ch02/step3
+        step: String,
+    },
     /// Every step under every fault
     Matrix {
         /// A chapter, such as ch02; without it, all
@@ -267,6 +272,7 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
             };
             commands::explore::explore(ws, &e.step, &bounds, out)
         }
+        Command::Points { step } => commands::explore::points(ws, &step, out),
         Command::Matrix { chapter } => commands::explore::matrix(ws, chapter.as_deref(), out),
         Command::Diff { chapter, from, to } => commands::diff::diff(ws, &chapter, &from, &to, out),
         Command::Replay { file, html } => commands::run::replay(ws, &file, html.as_deref(), out),

@@ -40,6 +40,9 @@ pub trait Chapter: Sync {
     /// Explores every order of events of the step's small world within the bounds.
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored>;
 
+    /// Every crash point of one run of a step, and every message of it lost or doubled.
+    fn points(&self, step: &str) -> Option<Points>;
+
     /// Every step under every fault; each cell is asserted by a test.
     fn matrix(&self) -> Matrix;
 
@@ -120,6 +123,28 @@ pub struct Explored {
     pub as_pinned: bool,
     /// Shortest schedules to show, with their titles: a violation, or a way to be stuck.
     pub schedules: Vec<Log>,
+}
+
+/// What became of a step's run at each point where something can go wrong; see [`crate::points`].
+#[derive(Clone, Debug)]
+pub struct Points {
+    /// One for each point.
+    pub rows: Vec<PointRow>,
+    /// What became of each pair of crashes.
+    pub pairs: crate::points::Pairs,
+}
+
+/// One point where something goes wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PointRow {
+    /// `coord dies after: decided tx 1.1: order-1 done`.
+    pub what: String,
+    /// What the others can do meanwhile: `go on` or `wait`.
+    pub meanwhile: &'static str,
+    /// How it ended, once everybody is back.
+    pub outcome: String,
+    /// *ok*, *unsafe*, or *stuck* where it never ends.
+    pub verdict: Verdict,
 }
 
 /// Every step under every fault.

@@ -14,6 +14,7 @@ mod fingerprint;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
+pub mod points;
 pub mod record;
 pub mod replay;
 pub mod rng;

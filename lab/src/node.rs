@@ -183,6 +183,11 @@ impl<N: Node> Cx<N> {
         self.effects.push(Effect::Note(note));
     }
 
+    /// Any effect, as a value.
+    pub fn push(&mut self, effect: Effect<N>) {
+        self.effects.push(effect);
+    }
+
     /// Ends the step: the effects, in the order they were asked for.
     #[must_use]
     pub fn into_effects(self) -> Vec<Effect<N>> {
@@ -207,6 +212,16 @@ where
     N: Node,
     R: Node<Msg = N::Msg, Timer = N::Timer, Record = N::Record, Note = N::Note>,
 {
+    cx.effects.extend(inner(role, input, cx));
+}
+
+/// What a node inside this one answers to an input. For a node that wraps another: it passes most
+/// effects on with [`Cx::push`], and changes the few that it is there for.
+pub fn inner<N, R>(role: &mut R, input: Input<N>, cx: &Cx<N>) -> Vec<Effect<N>>
+where
+    N: Node,
+    R: Node<Msg = N::Msg, Timer = N::Timer, Record = N::Record, Note = N::Note>,
+{
     let input = match input {
         Input::Replay(record) => Input::Replay(record),
         Input::Boot { start } => Input::Boot { start },
@@ -214,9 +229,9 @@ where
         Input::Timeout(timer) => Input::Timeout(timer),
         Input::Gone(client) => Input::Gone(client),
     };
-    let mut inner = Cx::new(cx.me, cx.now);
-    role.step(input, &mut inner);
-    cx.effects.extend(inner.effects.into_iter().map(|effect| match effect {
+    let mut own = Cx::new(cx.me, cx.now);
+    role.step(input, &mut own);
+    let renamed = own.effects.into_iter().map(|effect| match effect {
         Effect::Send { to, msg } => Effect::Send { to, msg },
         Effect::SendAhead { to, msg } => Effect::SendAhead { to, msg },
         Effect::Persist(record) => Effect::Persist(record),
@@ -224,5 +239,6 @@ where
         Effect::SetTimer { timer, after } => Effect::SetTimer { timer, after },
         Effect::CancelTimer(timer) => Effect::CancelTimer(timer),
         Effect::Note(note) => Effect::Note(note),
-    }));
+    });
+    renamed.collect()
 }

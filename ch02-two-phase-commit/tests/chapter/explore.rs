@@ -10,6 +10,8 @@ use lab::chapter::Bounds;
 use lab::explore::{Edge, Limits, Report, explore};
 
 const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGET", "MONEY"];
+/// Too many processes for a crash and a loss; `deeper.rs` explores them.
+const WIDE: [&str; 2] = ["paxos-commit", "fencing"];
 const SAGA: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
 
 fn holds<C: Coordinator, P: Participant>(
@@ -140,7 +142,7 @@ fn a_lagging_disk_gives_the_same_verdicts() {
 #[test]
 fn the_guide_says_what_is_pinned() {
     let bounds = Bounds { crashes: 1, losses: 1, duplicates: 0, states: 300_000 };
-    for step in steps::all() {
+    for step in steps::all().iter().filter(|step| !WIDE.contains(&step.info().id)) {
         let explored = step.explore(&bounds);
         assert!(explored.as_pinned, "{}: {}", step.info().id, explored.summary);
     }

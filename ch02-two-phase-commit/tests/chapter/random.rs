@@ -11,8 +11,9 @@ fn survives(step: &str, seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn steps_3_to_5_survive_two_thousand_storms() {
-    for step in ["step3", "step4", "step5"] {
+fn steps_3_to_5_and_the_deeper_designs_survive_two_thousand_storms() {
+    let deeper = ["termination", "paxos-commit", "fencing", "one-phase"];
+    for step in ["step3", "step4", "step5"].into_iter().chain(deeper) {
         survives(step, 0..2_000);
     }
 }

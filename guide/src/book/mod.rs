@@ -17,7 +17,7 @@
 //! {{#figure run=ch02/half-an-order caption="…" timeline=true events=1-30}}
 //! {{#breakit chapter=ch02 step=step2 path=0,3 run=ch02/… caption="…"}}
 //! {{#output file=ch02/find-step1.txt}}                  its first line is `$ cargo guide …`
-//! {{#matrix chapter=ch02}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}
+//! {{#matrix chapter=ch02 part=deeper}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}
 //! {{#predict "Question?"}}   three answers   {{/predict}}
 //! {{#why "Question?"}}       two to five     {{/why}}
 //! - [x] An answer that is right               - [ ] one that is wrong

@@ -117,12 +117,21 @@ pub fn words(verdict: Verdict) -> String {
     format!("{} {word}", sign(&word))
 }
 
-/// `{{#matrix chapter=ch02}}`: every step under every fault; each cell opens to its command.
+/// `{{#matrix chapter=ch02}}`: every step under every fault; each cell opens to its command. The
+/// designs off the main path are a table of their own, with `part=deeper`.
 ///
 /// # Errors
 /// The matrix was never generated.
 pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
-    d.only(&["chapter"])?;
+    d.only(&["chapter", "part"])?;
+    let main = match d.get("part") {
+        None => true,
+        Some("deeper") => false,
+        Some(other) => {
+            let why = format!("the matrix has no part `{other}`");
+            return Err(Trouble::new(why, "the only other part is part=deeper"));
+        }
+    };
     let file = matrix_file(d.need("chapter")?);
     let kept: KeptMatrix = parse(&file, &x.generated(&file)?)?;
     let mut out = String::from(
@@ -132,7 +141,7 @@ pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         let _ = write!(out, "<th>{}</th>", escape(fault));
     }
     out.push_str("</tr></thead><tbody>");
-    for row in &kept.rows {
+    for row in kept.rows.iter().filter(|row| row.step.starts_with("step") == main) {
         let number = row.step.trim_start_matches("step");
         let _ = write!(out, "<tr><th scope=\"row\"><b>{number}</b> {}</th>", escape(&row.title));
         for cell in &row.cells {

@@ -41,6 +41,33 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
     Ok(explored.as_pinned)
 }
 
+/// Every crash point of one run of a step, and every message of it lost or doubled.
+///
+/// # Errors
+/// An unknown step, or one without such a run.
+pub fn points(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
+    let (chapter, step) = ws.step(name)?;
+    let points = chapter
+        .points(step.id)
+        .ok_or_else(|| Trouble::new(format!("{name} has no such run"), "see `cargo guide list`"))?;
+    say(out, &format!("{name} · {} · one order, one thing goes wrong", step.title))?;
+    let wide = points.rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
+    say(out, &format!("{:wide$}  the others  verdict    in the end", ""))?;
+    for row in &points.rows {
+        let verdict = tables::words(row.verdict);
+        say(
+            out,
+            &format!("{:wide$}  {:<10}  {verdict:<9}  {}", row.what, row.meanwhile, row.outcome),
+        )?;
+    }
+    let (rows, pairs) = (points.rows.len(), points.pairs);
+    say(out, &format!("\n{rows} runs with one mishap"))?;
+    let lab::points::Pairs { runs, broken, unsettled } = pairs;
+    say(out, &format!("{runs} runs with two crashes: {broken} unsafe, {unsettled} never ended"))?;
+    next(out, &[format!("cargo guide explore {name}")])?;
+    Ok(true)
+}
+
 /// Every step under every fault.
 ///
 /// # Errors
@@ -55,10 +82,11 @@ pub fn matrix(ws: &Workspace, chapter: Option<&str>, out: &mut dyn Write) -> Res
         let matrix = chapter.matrix();
         say(out, &format!("{}  {}", chapter.id(), chapter.question()))?;
         let wide = matrix.rows.iter().map(|r| r.title.chars().count()).max().unwrap_or(0);
+        let named = 2 + matrix.rows.iter().map(|r| r.step.len()).max().unwrap_or(0);
         let heads: String = matrix.faults.iter().map(|f| format!("  {f:<11}")).collect();
-        say(out, format!("  {:<8}{:<wide$}{heads}", "", "").trim_end())?;
+        say(out, format!("  {:<named$}{:<wide$}{heads}", "", "").trim_end())?;
         for row in &matrix.rows {
-            let mut line = format!("  {:<8}{:<wide$}", row.step, row.title);
+            let mut line = format!("  {:<named$}{:<wide$}", row.step, row.title);
             for cell in &row.cells {
                 line.push_str(&format!("  {:<11}", tables::words(cell.verdict)));
                 if cell.verdict != lab::chapter::Verdict::Ok && example.is_none() {

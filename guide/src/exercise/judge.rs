@@ -133,8 +133,8 @@ fn manifest(ws: &Workspace, answers: &[Answer]) -> Result<String> {
     let _ = writeln!(text, "[dependencies]\nlab = {{ path = \"{root}/lab\" }}");
     for id in chapters {
         let folder = ws.chapter(id)?.folder();
-        let _ =
-            writeln!(text, "{folder} = {{ path = \"{root}/{folder}\", default-features = false }}");
+        let _ = writeln!(text, "[dependencies.{folder}]\npath = \"{root}/{folder}\"");
+        let _ = writeln!(text, "default-features = false\nfeatures = [\"exercises\"]");
     }
     Ok(text)
 }

@@ -113,6 +113,11 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
         self.spent.timeouts += 1;
     }
 
+    /// Puts a copy of a message on its way that was delivered long ago.
+    pub fn resend(&mut self, envelope: Envelope<N::Msg>) {
+        self.network.send(envelope);
+    }
+
     /// A number that tells this state from all others.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {

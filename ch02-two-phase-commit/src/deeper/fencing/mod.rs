@@ -1,0 +1,26 @@
+//! Deeper: the coordinator that was replaced wakes up.
+//!
+//! `coord` is silent, so `coord-2` takes its place; their log is in a `store` that both can reach. But
+//! `coord` was only paused. It wakes up and goes on where it was: it counts a vote that arrives late,
+//! or answers *abort* to somebody who asks about an order that its successor began.
+//!
+//! So every takeover has a number, the *epoch*, and every message of a coordinator says its own. The
+//! store writes nothing for an older epoch than the newest it knows, and participants do not listen to
+//! one. That is a *fencing token*: it does not wake the sleeper more gently, it makes what it says
+//! worthless.
+//!
+//! Left out: the store is one machine, and if it is gone nothing is decided. Chapter 3 makes it several.
+
+mod coordinator;
+mod participant;
+mod store;
+
+use lab::NodeId;
+
+pub use coordinator::Coordinator;
+pub use participant::Participant;
+
+/// The one that takes over.
+pub const COORD_2: NodeId = NodeId(5);
+/// Keeps the log of whoever coordinates.
+pub const STORE: NodeId = NodeId(7);

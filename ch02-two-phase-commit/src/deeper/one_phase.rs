@@ -1,0 +1,239 @@
+//! Deeper: an order of a single participant needs no vote.
+//!
+//! Where only one has a part, its *yes* is the decision already. So the coordinator hands the order
+//! over and writes nothing: one forced write instead of three, two messages instead of four. In return
+//! the participant has to remember the key. A client that asks twice may reach it twice, and the
+//! coordinator that could have told them apart may have forgotten the first.
+//!
+//! Left out: orders that grow a second participant later, as they do in an application server. By then
+//! it is too late for this.
+
+use std::collections::BTreeMap;
+
+use lab::node::{Effect, delegate, inner};
+use lab::{Cx, Input, Node, NodeId};
+
+use super::{Msg as Deeper, Record as Kept};
+use crate::accounts::Accounts;
+use crate::shop::{self, Open};
+use crate::types::{
+    Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+};
+
+/// An order that was handed over.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Handed {
+    client: NodeId,
+    key: Key,
+    to: NodeId,
+    part: Part,
+}
+
+/// The coordinator of a step, which hands over what only one has to do.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator<C> {
+    inner: C,
+    start: u64,
+    count: u64,
+    handed: Open<Handed>,
+    /// What was answered since the start. Losing it costs one more message, not an order done twice.
+    answered: BTreeMap<Key, (Part, Outcome)>,
+}
+
+impl<C: shop::Coordinator> Coordinator<C> {
+    // ANCHOR: hand_over
+    fn hand_over(&mut self, client: NodeId, key: Key, order: &Order, cx: &mut Cx<Self>) {
+        let (&to, part) = order.0.first_key_value().expect("an order of one");
+        let part = part.clone();
+        if let Some((_, outcome)) = self.answered.get(&key).filter(|(same, _)| *same == part) {
+            cx.send(client, Msg::Answer { key, outcome: outcome.clone() });
+            return;
+        }
+        let known = self.handed.iter_mut().find(|(_, handed)| handed.key == key);
+        if let Some((_, handed)) = known.filter(|(_, handed)| handed.part == part) {
+            handed.client = client;
+            return;
+        }
+        self.count += 1;
+        // The attempts of the step begin at 1, so no id of its is ever one of these.
+        let tx = TxId { start: self.start, count: self.count, attempt: 0 };
+        self.handed.insert(tx, Handed { client, key, to, part });
+        self.apply(tx, cx);
+    }
+
+    fn apply(&self, tx: TxId, cx: &mut Cx<Self>) {
+        let Handed { key, to, part, .. } = &self.handed[&tx];
+        cx.send(*to, Msg::Apply { tx, key: key.clone(), part: part.clone() });
+        cx.set_timer(Timer::Resend(tx), wait::RESEND);
+    }
+    // ANCHOR_END: hand_over
+
+    fn answer(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+        if let Some(Handed { client, key, part, .. }) = self.handed.remove(&tx) {
+            cx.cancel_timer(Timer::Resend(tx));
+            if outcome != Outcome::KeyReused {
+                self.answered.insert(key.clone(), (part, outcome.clone()));
+            }
+            cx.send(client, Msg::Answer { key, outcome });
+        }
+    }
+}
+
+impl<C: shop::Coordinator> Node for Coordinator<C> {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Message { from, msg: Msg::Submit { key, order } } if order.0.len() == 1 => {
+                self.hand_over(from, key, &order, cx);
+            }
+            Input::Message { msg: Msg::Applied { tx }, .. } => self.answer(tx, Outcome::done(), cx),
+            Input::Message { msg: Msg::Refused { tx, why }, .. } => {
+                self.answer(tx, Outcome::Declined(why), cx);
+            }
+            Input::Message { msg: Msg::Deeper(Deeper::KeyTaken { tx }), .. } => {
+                self.answer(tx, Outcome::KeyReused, cx);
+            }
+            Input::Timeout(Timer::Resend(tx)) if self.handed.contains_key(&tx) => {
+                self.apply(tx, cx);
+            }
+            other => {
+                if let Input::Boot { start } = other {
+                    self.start = start;
+                }
+                delegate(&mut self.inner, other, cx);
+            }
+        }
+    }
+}
+
+/// How a key ended here: the part, and why it was refused if it was.
+type Ended = (Part, Option<Refusal>);
+
+/// The participant of a step, which can also do an order all by itself.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant<P> {
+    inner: P,
+    ended: BTreeMap<Key, Ended>,
+}
+
+impl<P: shop::Participant> Participant<P> {
+    // ANCHOR: on_apply
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+        if !self.ended.contains_key(&key) {
+            let why = self.do_it(from, tx, &key, &part, cx);
+            let (key_, part_) = (key.clone(), part.clone());
+            cx.persist(match why.clone() {
+                None => Record::Applied { tx, key: key_, part: part_ },
+                Some(why) => Record::Deeper(Kept::Refused { key: key_, part: part_, why }),
+            });
+            self.ended.insert(key.clone(), (part.clone(), why));
+        }
+        let answer = match &self.ended[&key] {
+            (same, _) if *same != part => Msg::Deeper(Deeper::KeyTaken { tx }),
+            (_, None) => Msg::Applied { tx },
+            (_, Some(why)) => Msg::Refused { tx, why: why.clone() },
+        };
+        cx.send(from, answer);
+    }
+    // ANCHOR_END: on_apply
+
+    /// Vote and commit in one breath. What the participant inside wants written and said about it is
+    /// dropped: one record and one message say it all.
+    fn do_it(
+        &mut self,
+        from: NodeId,
+        tx: TxId,
+        key: &Key,
+        part: &Part,
+        cx: &Cx<Self>,
+    ) -> Option<Refusal> {
+        let msg = Msg::Prepare { tx, key: key.clone(), part: part.clone() };
+        let said = inner(&mut self.inner, Input::Message { from, msg }, cx);
+        let no = said.into_iter().find_map(|effect| match effect {
+            Effect::Send { msg: Msg::Vote { vote: Vote::No(why), .. }, .. } => Some(why),
+            _ => None,
+        });
+        if no.is_none() {
+            inner(&mut self.inner, Input::Message { from, msg: Msg::Commit { tx } }, cx);
+        }
+        no
+    }
+
+    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+        let as_two = match record {
+            Record::Applied { tx, key, part } => {
+                self.ended.insert(key.clone(), (part.clone(), None));
+                vec![Record::Prepared { tx, key, part }, Record::Committed { tx }]
+            }
+            Record::Deeper(Kept::Refused { key, part, why }) => {
+                self.ended.insert(key, (part, Some(why)));
+                Vec::new()
+            }
+            other => vec![other],
+        };
+        for record in as_two {
+            inner(&mut self.inner, Input::Replay(record), cx);
+        }
+    }
+}
+
+impl<P: shop::Participant> Node for Participant<P> {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record, cx),
+            Input::Message { from, msg: Msg::Apply { tx, key, part } } => {
+                self.on_apply(from, tx, key, part, cx);
+            }
+            other => delegate(&mut self.inner, other, cx),
+        }
+    }
+}
+
+impl<C: shop::Coordinator> shop::Coordinator for Coordinator<C> {
+    fn new() -> Self {
+        Self { inner: C::new(), start: 0, count: 0, handed: Open::new(), answered: BTreeMap::new() }
+    }
+}
+
+impl<C: shop::Coordinator> shop::Part for Coordinator<C> {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.inner.in_doubt().into_iter().chain(self.handed.keys().copied()).collect()
+    }
+
+    fn line(&self) -> String {
+        shop::join([self.inner.line(), shop::list("handed over", self.handed.keys())])
+    }
+}
+
+impl<P: shop::Participant> shop::Participant for Participant<P> {
+    fn new(accounts: Accounts) -> Self {
+        Self { inner: P::new(accounts), ended: BTreeMap::new() }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        self.inner.accounts()
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        self.inner.locked()
+    }
+}
+
+impl<P: shop::Participant> shop::Part for Participant<P> {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.inner.in_doubt()
+    }
+
+    fn line(&self) -> String {
+        self.inner.line()
+    }
+}

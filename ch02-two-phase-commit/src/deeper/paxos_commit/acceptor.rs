@@ -1,0 +1,56 @@
+//! An acceptor: what one coordinator has promised and accepted for one transaction.
+
+use crate::deeper::{Ballot, Peers, Votes};
+
+/// The memory of one acceptor, about all votes of one transaction.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Acceptor {
+    /// Everybody who takes part.
+    pub(super) peers: Peers,
+    /// It takes nothing older than this.
+    promised: Ballot,
+    /// What it accepted last.
+    accepted: Option<(Ballot, Votes)>,
+    /// Votes it heard from the participants themselves. It accepts them together.
+    heard: Votes,
+}
+
+impl Acceptor {
+    pub(super) fn new(peers: Peers) -> Self {
+        Self { peers, promised: 0, accepted: None, heard: Votes::new() }
+    }
+
+    /// A participant's own vote. Once all are there: the votes to accept in ballot 0.
+    pub(super) fn hear(&mut self, votes: Votes) -> Option<Votes> {
+        self.heard.extend(votes);
+        let complete = self.peers.iter().all(|peer| self.heard.contains_key(peer));
+        (complete && self.promised == 0).then(|| self.heard.clone())
+    }
+
+    /// Phase 1b: whether it now takes nothing older than `ballot`.
+    pub(super) fn promise(&mut self, ballot: Ballot) -> bool {
+        let newer = ballot > self.promised;
+        if newer {
+            self.promised = ballot;
+        }
+        newer
+    }
+
+    /// Phase 2b: whether it accepts.
+    pub(super) fn accept(&mut self, ballot: Ballot, votes: Votes) -> bool {
+        let fresh = ballot >= self.promised;
+        if fresh {
+            self.promised = ballot;
+            self.accepted = Some((ballot, votes));
+        }
+        fresh
+    }
+
+    pub(super) fn promised(&self) -> Ballot {
+        self.promised
+    }
+
+    pub(super) fn accepted(&self) -> Option<&(Ballot, Votes)> {
+        self.accepted.as_ref()
+    }
+}

@@ -1,0 +1,134 @@
+//! A participant: the one of a step, unchanged. Only who hears its *yes* is different.
+
+use lab::node::{Effect, inner};
+use lab::{Cx, Input, Node, NodeId};
+
+use super::{ALL, COORD_2};
+use crate::accounts::Accounts;
+use crate::deeper::{Msg as Deeper, Peers, Record as Kept, Votes};
+use crate::shop::{self, Open};
+use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
+
+/// The participant of a step, whose vote goes to more than one coordinator.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant<P> {
+    inner: P,
+    /// Who takes part, for what it was asked and has not ended.
+    asked: Open<Peers>,
+    /// What it voted yes to and has not ended.
+    promised: std::collections::BTreeSet<TxId>,
+}
+
+impl<P: shop::Participant> Participant<P> {
+    // ANCHOR: pass
+    /// Gives the participant inside an input. Its *yes* goes to as many coordinators as have to keep
+    /// it; when it asks what became of a yes, it says it again, to all of them.
+    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        for effect in inner(&mut self.inner, input, cx) {
+            match effect {
+                Effect::Send { msg: Msg::Vote { tx, vote: Vote::Yes(_) }, .. }
+                    if self.promised.contains(&tx) =>
+                {
+                    self.propose(tx, &[COORD, COORD_2], cx);
+                }
+                Effect::Send { msg: Msg::Inquire { tx }, .. } if self.promised.contains(&tx) => {
+                    self.propose(tx, &ALL, cx);
+                }
+                Effect::Persist(record) => {
+                    let record = self.keep(record);
+                    cx.persist(record);
+                }
+                other => cx.push(other),
+            }
+        }
+    }
+
+    fn propose(&self, tx: TxId, to: &[NodeId], cx: &mut Cx<Self>) {
+        for &coordinator in to {
+            let (peers, votes) = (self.asked[&tx].clone(), Votes::from([(cx.me(), true)]));
+            cx.send(coordinator, Msg::Deeper(Deeper::Propose { tx, peers, ballot: 0, votes }));
+        }
+    }
+    // ANCHOR_END: pass
+
+    /// What it promised has to be known after a restart, and to whom else it was put.
+    fn keep(&mut self, record: Record) -> Record {
+        match record {
+            // A look promises nothing, so its vote needs no keeping.
+            Record::Prepared { tx, key, part } if part.iter().any(|change| change.by != 0) => {
+                self.promised.insert(tx);
+                let peers = self.asked[&tx].clone();
+                Record::Deeper(Kept::Prepared { tx, key, part, peers })
+            }
+            other => {
+                self.forget(&other);
+                other
+            }
+        }
+    }
+
+    fn forget(&mut self, record: &Record) {
+        if let Record::Committed { tx } | Record::Aborted { tx } = record {
+            self.promised.remove(tx);
+            self.asked.remove(tx);
+        }
+    }
+
+    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+        let record = match record {
+            Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
+                self.asked.insert(tx, peers);
+                self.promised.insert(tx);
+                Record::Prepared { tx, key, part }
+            }
+            other => {
+                self.forget(&other);
+                other
+            }
+        };
+        self.pass(Input::Replay(record), cx);
+    }
+}
+
+impl<P: shop::Participant> Node for Participant<P> {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record, cx),
+            Input::Message { from, msg: Msg::Deeper(Deeper::Prepare { tx, key, part, peers }) } => {
+                self.asked.insert(tx, peers);
+                self.pass(Input::Message { from, msg: Msg::Prepare { tx, key, part } }, cx);
+            }
+            other => self.pass(other, cx),
+        }
+    }
+}
+
+impl<P: shop::Participant> shop::Participant for Participant<P> {
+    fn new(accounts: Accounts) -> Self {
+        let (asked, promised) = (Open::new(), std::collections::BTreeSet::new());
+        Self { inner: P::new(accounts), asked, promised }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        self.inner.accounts()
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        self.inner.locked()
+    }
+}
+
+impl<P: shop::Participant> shop::Part for Participant<P> {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.inner.in_doubt()
+    }
+
+    fn line(&self) -> String {
+        self.inner.line()
+    }
+}

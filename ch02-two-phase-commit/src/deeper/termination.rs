@@ -1,0 +1,241 @@
+//! Deeper: those who wait ask each other.
+//!
+//! A participant that voted yes and hears nothing asks the others who were asked. Whoever knows the
+//! outcome says it. Whoever has not voted yet may still say no, so it does, writes that down, and the
+//! outcome is *abort*. That is *cooperative termination* (Bernstein, Hadzilacos and Goodman 1987,
+//! section 7.4).
+//!
+//! What it buys: whoever can reach one that knows need not wait for the coordinator. What it leaves:
+//! if all who can be reached have voted yes and know no more, they have to wait as before.
+//!
+//! Left out: a peer on whose disk nothing is left. It must not answer at all; here it would take the
+//! transaction for one it has not voted on.
+
+use std::collections::BTreeMap;
+
+use lab::node::{Effect, inner};
+use lab::{Cx, Input, Node, NodeId};
+
+use super::{Msg as Deeper, Peers, Phase, Record as Kept};
+use crate::accounts::Accounts;
+use crate::shop::{self, Open};
+use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
+
+/// The coordinator of a step, which also says who else is asked.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Coordinator<C>(C);
+
+impl<C: shop::Coordinator> Node for Coordinator<C> {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        let effects = inner(&mut self.0, input, cx);
+        name_peers(effects, cx);
+    }
+}
+
+/// Passes effects on; every *prepare* also names all to whom the same attempt goes.
+pub(super) fn name_peers<N>(effects: Vec<Effect<N>>, cx: &mut Cx<N>)
+where
+    N: Node<Msg = Msg, Timer = Timer, Record = Record, Note = Note>,
+{
+    let mut asked: BTreeMap<TxId, Vec<NodeId>> = BTreeMap::new();
+    for effect in &effects {
+        if let Effect::Send { to, msg: Msg::Prepare { tx, .. } } = effect {
+            asked.entry(*tx).or_default().push(*to);
+        }
+    }
+    for effect in effects {
+        cx.push(match effect {
+            Effect::Send { to, msg: Msg::Prepare { tx, key, part } } => {
+                let peers = asked[&tx].as_slice().into();
+                Effect::Send { to, msg: Msg::Deeper(Deeper::Prepare { tx, key, part, peers }) }
+            }
+            other => other,
+        });
+    }
+}
+
+/// What a participant knows of one attempt.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Known {
+    /// Empty if it never was asked itself.
+    peers: Peers,
+    /// `None`: it has not voted.
+    phase: Option<Phase>,
+}
+
+/// The participant of a step, which also asks and answers its peers.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Participant<P> {
+    inner: P,
+    known: Open<Known>,
+}
+
+impl<P: shop::Participant> Participant<P> {
+    fn phase(&self, tx: TxId) -> Option<Phase> {
+        self.known.get(&tx)?.phase
+    }
+
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, peers: Peers, msg: Msg, cx: &mut Cx<Self>) {
+        if self.phase(tx) != Some(Phase::Aborted) {
+            self.known.entry(tx).or_insert(Known { peers, phase: None });
+            self.pass(Input::Message { from, msg }, cx);
+        }
+    }
+
+    // ANCHOR: on_how_far
+    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        if self.phase(tx).is_none() {
+            self.refuse(tx, cx);
+        }
+        if let Some(phase @ (Phase::Committed | Phase::Aborted)) = self.phase(tx) {
+            cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase }));
+        }
+    }
+
+    /// It has not voted, so it may still say no; and it must not change its mind after a restart.
+    fn refuse(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        cx.persist(Record::Aborted { tx });
+        self.end(tx, Phase::Aborted);
+        self.pass(Input::Message { from: COORD, msg: Msg::Abort { tx } }, cx);
+    }
+    // ANCHOR_END: on_how_far
+
+    /// Tells the participant inside what the coordinator would have told it.
+    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+        let msg = match phase {
+            Phase::Committed => Msg::Commit { tx },
+            Phase::Aborted => Msg::Abort { tx },
+            Phase::Prepared | Phase::PreCommitted => return,
+        };
+        if self.phase(tx) == Some(Phase::Prepared) {
+            self.pass(Input::Message { from: COORD, msg }, cx);
+        }
+    }
+
+    /// Gives the participant inside an input, and notes how far that brings it.
+    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        for effect in inner(&mut self.inner, input, cx) {
+            match effect {
+                Effect::Persist(Record::Prepared { tx, key, part }) => {
+                    let known = self.known.get_mut(&tx).expect("it was asked before it votes");
+                    known.phase = Some(Phase::Prepared);
+                    let peers = known.peers.clone();
+                    cx.persist(Record::Deeper(Kept::Prepared { tx, key, part, peers }));
+                }
+                Effect::Send { to, msg: Msg::Inquire { tx } } => {
+                    cx.send(to, Msg::Inquire { tx });
+                    self.ask_peers(tx, cx);
+                }
+                other => {
+                    self.watch(&other);
+                    cx.push(other);
+                }
+            }
+        }
+    }
+
+    fn ask_peers(&self, tx: TxId, cx: &mut Cx<Self>) {
+        let me = cx.me();
+        let peers = self.known.get(&tx).map_or(&[][..], |known| &known.peers);
+        for &peer in peers.iter().filter(|peer| **peer != me) {
+            cx.send(peer, Msg::Deeper(Deeper::HowFar { tx }));
+        }
+    }
+
+    fn watch(&mut self, effect: &Effect<Self>) {
+        match effect {
+            Effect::Persist(Record::Committed { tx }) => self.end(*tx, Phase::Committed),
+            Effect::Persist(Record::Aborted { tx })
+            | Effect::Send { msg: Msg::Vote { tx, vote: Vote::No(_) }, .. } => {
+                self.end(*tx, Phase::Aborted);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tx: TxId, phase: Phase) {
+        let unknown = Known { peers: Peers::from([]), phase: None };
+        self.known.entry(tx).or_insert(unknown).phase = Some(phase);
+    }
+
+    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+        let record = match record {
+            Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
+                self.known.insert(tx, Known { peers, phase: Some(Phase::Prepared) });
+                Record::Prepared { tx, key, part }
+            }
+            other => {
+                self.watch(&Effect::Persist(other.clone()));
+                other
+            }
+        };
+        self.pass(Input::Replay(record), cx);
+    }
+}
+
+impl<P: shop::Participant> Node for Participant<P> {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record, cx),
+            Input::Message { from, msg: Msg::Deeper(msg) } => match msg {
+                Deeper::Prepare { tx, key, part, peers } => {
+                    self.on_prepare(from, tx, peers, Msg::Prepare { tx, key, part }, cx);
+                }
+                Deeper::HowFar { tx } => self.on_how_far(from, tx, cx),
+                Deeper::SoFar { tx, phase } => self.on_so_far(tx, phase, cx),
+                other => shop::not_for_me(&Msg::Deeper(other)),
+            },
+            other => self.pass(other, cx),
+        }
+    }
+}
+
+impl<C: shop::Coordinator> shop::Coordinator for Coordinator<C> {
+    fn new() -> Self {
+        Self(C::new())
+    }
+}
+
+impl<C: shop::Coordinator> shop::Part for Coordinator<C> {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.0.in_doubt()
+    }
+
+    fn line(&self) -> String {
+        self.0.line()
+    }
+}
+
+impl<P: shop::Participant> shop::Participant for Participant<P> {
+    fn new(accounts: Accounts) -> Self {
+        Self { inner: P::new(accounts), known: Open::new() }
+    }
+
+    fn accounts(&self) -> &Accounts {
+        self.inner.accounts()
+    }
+
+    fn locked(&self) -> Vec<Account> {
+        self.inner.locked()
+    }
+}
+
+impl<P: shop::Participant> shop::Part for Participant<P> {
+    fn in_doubt(&self) -> Vec<TxId> {
+        self.inner.in_doubt()
+    }
+
+    fn line(&self) -> String {
+        self.inner.line()
+    }
+}

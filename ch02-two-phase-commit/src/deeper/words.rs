@@ -1,0 +1,270 @@
+//! The nouns of the designs off the main path, beside those of [`crate::types`].
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter, Result};
+use std::sync::Arc;
+
+use lab::NodeId;
+use serde::{Deserialize, Serialize};
+
+use crate::types::{self, Key, Part, TxId};
+use crate::words::part;
+
+/// Everybody who takes part in one transaction, in order.
+pub type Peers = Arc<[NodeId]>;
+
+/// How far a participant is with a transaction.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Phase {
+    /// Voted yes, and knows no more.
+    Prepared,
+    /// Knows that all voted yes (three-phase commit).
+    PreCommitted,
+    /// Done.
+    Committed,
+    /// Off.
+    Aborted,
+}
+
+/// Which try at one instance of consensus. 0 belongs to the participants themselves; the others to
+/// the coordinator with the same remainder ([`super::paxos_commit`]).
+pub type Ballot = u64;
+
+/// Each participant's vote, as an acceptor has it: `true` is yes.
+pub type Votes = BTreeMap<NodeId, bool>;
+
+/// Messages. The comment says who sends it to whom, and what receiving it entitles you to.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Coordinator → participant: *prepare*, and these are asked too.
+    Prepare {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// This participant's part.
+        part: Part,
+        /// Everybody who takes part.
+        peers: Peers,
+    },
+    /// Participant → participant: "you were asked too. How far are you?"
+    HowFar {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → participant: so far. *Committed* and *aborted* entitle to do the same.
+    SoFar {
+        /// The attempt.
+        tx: TxId,
+        /// How far.
+        phase: Phase,
+    },
+    /// Coordinator → participant: all voted yes (three-phase commit). From now on nobody who is up
+    /// can have aborted.
+    PreCommit {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → whoever sent *pre-commit*: it is written down.
+    PreAck {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant → coordinator, or coordinator → coordinator: "accept these votes" (phase 2a of
+    /// Paxos Commit). With ballot 0 it is one participant's own vote.
+    Propose {
+        /// The attempt.
+        tx: TxId,
+        /// Everybody who takes part.
+        peers: Peers,
+        /// Which try.
+        ballot: Ballot,
+        /// The votes.
+        votes: Votes,
+    },
+    /// Coordinator → the one that leads the ballot: accepted, and written down (phase 2b). From a
+    /// majority it entitles to decide.
+    Accepted {
+        /// The attempt.
+        tx: TxId,
+        /// Which try.
+        ballot: Ballot,
+        /// The votes.
+        votes: Votes,
+    },
+    /// Coordinator → coordinator: "take nothing older than this ballot from now on" (phase 1a).
+    Lead {
+        /// The attempt.
+        tx: TxId,
+        /// Everybody who takes part.
+        peers: Peers,
+        /// Which try.
+        ballot: Ballot,
+    },
+    /// Coordinator → coordinator: promised, and this is what it accepted last (phase 1b). From a
+    /// majority it entitles to propose.
+    Promise {
+        /// The attempt.
+        tx: TxId,
+        /// Which try.
+        ballot: Ballot,
+        /// What it accepted in the highest older ballot.
+        accepted: Option<(Ballot, Votes)>,
+    },
+    /// Coordinator → anyone, or participant → coordinator: said by, or in answer to, the coordinator
+    /// of this epoch.
+    Fenced {
+        /// Counts takeovers.
+        epoch: u64,
+        /// What is said.
+        msg: Box<types::Msg>,
+    },
+    /// Participant → coordinator: this key stands for another order (one phase).
+    KeyTaken {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Coordinator → store: "I take over" with a new epoch. Store → coordinator: somebody else did.
+    TakeOver {
+        /// The new epoch.
+        epoch: u64,
+    },
+    /// Store → coordinator: the log is yours, and this is what is in it.
+    Yours {
+        /// The new epoch.
+        epoch: u64,
+        /// The records so far.
+        log: Vec<types::Record>,
+    },
+    /// Coordinator → store: "write this".
+    Write {
+        /// The writer's epoch.
+        epoch: u64,
+        /// What.
+        record: Box<types::Record>,
+    },
+    /// Store → coordinator: written, and durable.
+    Written {
+        /// The writer's epoch.
+        epoch: u64,
+        /// What.
+        record: Box<types::Record>,
+    },
+}
+
+/// Records.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// Participant: *prepared*, and who else was asked.
+    Prepared {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// What is ready to be done.
+        part: Part,
+        /// Everybody who takes part.
+        peers: Peers,
+    },
+    /// Participant: all voted yes (three-phase commit).
+    PreCommitted {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Coordinator: takes nothing older than this ballot (Paxos Commit).
+    Promised {
+        /// The attempt.
+        tx: TxId,
+        /// Everybody who takes part.
+        peers: Peers,
+        /// Which try.
+        ballot: Ballot,
+    },
+    /// Coordinator: accepted these votes (Paxos Commit).
+    Accepted {
+        /// The attempt.
+        tx: TxId,
+        /// Everybody who takes part.
+        peers: Peers,
+        /// Which try.
+        ballot: Ballot,
+        /// The votes.
+        votes: Votes,
+    },
+    /// Store: the log belongs to this epoch now. Participant: the newest epoch it has heard of.
+    Epoch(u64),
+    /// Store: a coordinator's record.
+    Kept(Box<types::Record>),
+    /// Participant: said no to this key, for good (one phase).
+    Refused {
+        /// The wish.
+        key: Key,
+        /// What was wished.
+        part: Part,
+        /// Why.
+        why: types::Refusal,
+    },
+}
+
+impl Display for Phase {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Prepared => "prepared",
+            Self::PreCommitted => "pre-committed",
+            Self::Committed => "committed",
+            Self::Aborted => "aborted",
+        })
+    }
+}
+
+fn votes(votes: &Votes) -> String {
+    let word = |yes: &bool| if *yes { "yes" } else { "no" };
+    votes.values().map(word).collect::<Vec<_>>().join(", ")
+}
+
+impl Display for Msg {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Prepare { tx, part: what, .. } => write!(f, "prepare {tx}: {}", part(what)),
+            Self::HowFar { tx } => write!(f, "how far with {tx}?"),
+            Self::SoFar { tx, phase } => write!(f, "{tx} is {phase}"),
+            Self::PreCommit { tx } => write!(f, "pre-commit {tx}"),
+            Self::PreAck { tx } => write!(f, "pre-ack {tx}"),
+            Self::Propose { tx, ballot, votes: all, .. } => {
+                write!(f, "{tx} ballot {ballot}: {}", votes(all))
+            }
+            Self::Accepted { tx, ballot, votes: all } => {
+                write!(f, "accepted {tx} ballot {ballot}: {}", votes(all))
+            }
+            Self::Lead { tx, ballot, .. } => write!(f, "lead {tx} ballot {ballot}?"),
+            Self::Promise { tx, ballot, accepted: None } => {
+                write!(f, "promise {tx} ballot {ballot}")
+            }
+            Self::Promise { tx, ballot, accepted: Some((old, all)) } => {
+                write!(f, "promise {tx} ballot {ballot}; {old} had {}", votes(all))
+            }
+            Self::Fenced { epoch, msg } => write!(f, "epoch {epoch}: {msg}"),
+            Self::KeyTaken { tx } => write!(f, "{tx}: key taken"),
+            Self::TakeOver { epoch } => write!(f, "take over, epoch {epoch}"),
+            Self::Yours { epoch, log } => write!(f, "yours, epoch {epoch}, {} records", log.len()),
+            Self::Write { epoch, record } => write!(f, "epoch {epoch}: write {record}"),
+            Self::Written { epoch, record } => write!(f, "epoch {epoch}: wrote {record}"),
+        }
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Prepared { tx, .. } => write!(f, "prepared {tx}"),
+            Self::PreCommitted { tx } => write!(f, "pre-committed {tx}"),
+            Self::Promised { tx, ballot, .. } => write!(f, "promised {tx} ballot {ballot}"),
+            Self::Accepted { tx, ballot, votes: all, .. } => {
+                write!(f, "accepted {tx} ballot {ballot}: {}", votes(all))
+            }
+            Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
+            Self::Kept(record) => record.fmt(f),
+            Self::Refused { key, why, .. } => write!(f, "refused {key}: {why}"),
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The list of the chapter's designs, each with what it promises.
+
+use std::sync::OnceLock;
+
+use lab::chapter::StepInfo;
+
+use super::any::{Coordinator, Participant};
+use super::{ATOMIC, PLAIN, Step};
+use crate::deeper::{
+    fencing, one_phase, paxos_commit, read_only, termination, three_phase_commit as three_phase,
+};
+use crate::shop::{Coordinator as _, Participant as _};
+use crate::worlds::{Design, Look};
+use crate::{
+    step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
+    step4_isolation as step4, step5_saga as step5,
+};
+
+/// All designs: the steps in reading order, then those off the main path.
+pub fn all() -> &'static [Step] {
+    static ALL: OnceLock<Vec<Step>> = OnceLock::new();
+    ALL.get_or_init(|| main_path().into_iter().chain(deeper()).collect())
+}
+
+fn main_path() -> Vec<Step> {
+    vec![
+        Step::new(
+            info("step1", "step1_no_coordination", "Call both, one after the other", "unsafe"),
+            PLAIN,
+            Design {
+                coordinator: || Coordinator::Step1(step1::Coordinator::new()),
+                participant: |accounts| Participant::Step1(step1::Participant::new(accounts)),
+                ..ALONE
+            },
+        ),
+        Step::new(
+            info("step2", "step2_two_phases", "Ask first, then do", "unsafe after a restart"),
+            ATOMIC,
+            Design {
+                coordinator: || Coordinator::Step2(step2::Coordinator::new()),
+                participant: |accounts| Participant::Step2(step2::Participant::new(accounts)),
+                ..ALONE
+            },
+        ),
+        Step::new(
+            info(
+                "step3",
+                "step3_log_first",
+                "Write it down before you say it",
+                "atomic; stuck while the coordinator is gone; a reader sees half an order",
+            ),
+            ATOMIC,
+            ALONE,
+        ),
+        Step {
+            look: Look::OneMoment,
+            // Each attempt that a lock conflict starts over is a new id, so unbounded retries of
+            // every timer would be too many states for a test.
+            timeouts: Some(1),
+            ..Step::new(
+                info(
+                    "step4",
+                    "step4_isolation",
+                    "Lock it until it has ended",
+                    "atomic and isolated; stuck, with locks, while the coordinator is gone",
+                ),
+                ATOMIC,
+                Design {
+                    coordinator: || Coordinator::Step4(step4::Coordinator::new()),
+                    participant: |accounts| Participant::Step4(step4::Participant::new(accounts)),
+                    ..ALONE
+                },
+            )
+        },
+        Step::new(
+            info(
+                "step5",
+                "step5_saga",
+                "Do it, and be ready to take it back",
+                "done or made up for in the end; everybody sees the hole",
+            ),
+            PLAIN,
+            Design {
+                coordinator: || Coordinator::Step5(step5::Coordinator::new()),
+                participant: |accounts| Participant::Step5(step5::Participant::new(accounts)),
+                ..ALONE
+            },
+        ),
+    ]
+}
+
+fn deeper() -> Vec<Step> {
+    vec![
+        Step::new(
+            info(
+                "termination",
+                "deeper/termination",
+                "Ask those who were asked too",
+                "atomic; stuck only if nobody in reach knows",
+            ),
+            ATOMIC,
+            Design {
+                coordinator: || Coordinator::Termination(termination::Coordinator::new()),
+                participant: |accounts| {
+                    Participant::Termination(termination::Participant::new(accounts))
+                },
+                ..ALONE
+            },
+        ),
+        Step {
+            // All it promises rests on timers that are longer than any message takes.
+            on_bag: true,
+            ..Step::new(
+                info(
+                    "3pc",
+                    "deeper/three_phase_commit",
+                    "Say that all said yes, then commit",
+                    "never stuck, and atomic only while no message is lost or late",
+                ),
+                ATOMIC,
+                Design {
+                    coordinator: || Coordinator::ThreePhase(three_phase::Coordinator::new()),
+                    participant: |accounts| {
+                        Participant::ThreePhase(three_phase::Participant::new(accounts))
+                    },
+                    ..ALONE
+                },
+            )
+        },
+        Step {
+            // Six processes: on a set there are more states than a test has time for.
+            on_bag: true,
+            wide: true,
+            ..Step::new(
+                info(
+                    "paxos-commit",
+                    "deeper/paxos_commit",
+                    "Three keep the votes, two are enough",
+                    "atomic, and never stuck with one of three gone",
+                ),
+                ATOMIC,
+                Design {
+                    coordinator: || Coordinator::Paxos(paxos_commit::Coordinator::new()),
+                    participant: |accounts| {
+                        Participant::Paxos(paxos_commit::Participant::new(accounts))
+                    },
+                    beside: paxos_commit::Coordinator::BESIDE,
+                    ..ALONE
+                },
+            )
+        },
+        Step {
+            timeouts: Some(1),
+            ..Step::new(
+                info(
+                    "fencing",
+                    "deeper/fencing",
+                    "Number the takeovers",
+                    "atomic though two coordinate; stuck without their store",
+                ),
+                ATOMIC,
+                Design {
+                    coordinator: || Coordinator::Fencing(fencing::Coordinator::new()),
+                    participant: |accounts| {
+                        Participant::Fencing(fencing::Participant::new(accounts))
+                    },
+                    beside: fencing::Coordinator::BESIDE,
+                    doors: fencing::Coordinator::DOORS,
+                    ..ALONE
+                },
+            )
+        },
+        Step {
+            participants: 1,
+            ..Step::new(
+                info(
+                    "one-phase",
+                    "deeper/one_phase",
+                    "Hand it over, if only one takes part",
+                    "done once; stuck while that one is gone",
+                ),
+                PLAIN,
+                Design {
+                    coordinator: || Coordinator::OnePhase(one_phase::Coordinator::new()),
+                    participant: |accounts| {
+                        Participant::OnePhase(one_phase::Participant::new(accounts))
+                    },
+                    ..ALONE
+                },
+            )
+        },
+        Step {
+            look: Look::OneMoment,
+            timeouts: Some(1),
+            ..Step::new(
+                info(
+                    "read-only",
+                    "deeper/read_only",
+                    "Whoever only looks leaves early",
+                    "atomic; a reader sees half an order",
+                ),
+                ATOMIC,
+                Design {
+                    coordinator: || Coordinator::ReadOnly(read_only::Coordinator::new()),
+                    participant: |accounts| {
+                        Participant::ReadOnly(read_only::Participant::new(accounts))
+                    },
+                    ..ALONE
+                },
+            )
+        },
+    ]
+}
+
+/// Step 3, with one coordinator.
+const ALONE: Design<Coordinator, Participant> = Design {
+    coordinator: || Coordinator::Step3(step3::Coordinator::new()),
+    participant: |accounts| Participant::Step3(step3::Participant::new(accounts)),
+    beside: step3::Coordinator::BESIDE,
+    doors: step3::Coordinator::DOORS,
+};
+
+/// A design by its id or its module.
+#[must_use]
+pub fn step(name: &str) -> Option<&'static Step> {
+    all().iter().find(|step| step.info.id == name || step.info.module == name)
+}
+
+fn info(
+    id: &'static str,
+    module: &'static str,
+    title: &'static str,
+    verdict: &'static str,
+) -> StepInfo {
+    let files = match id {
+        "step1" => vec!["ch02-two-phase-commit/src/step1_no_coordination.rs"],
+        "step2" => vec!["ch02-two-phase-commit/src/step2_two_phases.rs"],
+        "step3" => vec!["ch02-two-phase-commit/src/step3_log_first.rs"],
+        "step4" => vec![
+            "ch02-two-phase-commit/src/step4_isolation/coordinator.rs",
+            "ch02-two-phase-commit/src/step4_isolation/participant.rs",
+            "ch02-two-phase-commit/src/step4_isolation/locks.rs",
+        ],
+        "step5" => vec!["ch02-two-phase-commit/src/step5_saga.rs"],
+        "3pc" => vec![
+            "ch02-two-phase-commit/src/deeper/three_phase_commit/coordinator.rs",
+            "ch02-two-phase-commit/src/deeper/three_phase_commit/participant.rs",
+        ],
+        "paxos-commit" => vec![
+            "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/acceptor.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/participant.rs",
+        ],
+        "fencing" => vec![
+            "ch02-two-phase-commit/src/deeper/fencing/coordinator.rs",
+            "ch02-two-phase-commit/src/deeper/fencing/store.rs",
+            "ch02-two-phase-commit/src/deeper/fencing/participant.rs",
+        ],
+        "one-phase" => vec!["ch02-two-phase-commit/src/deeper/one_phase.rs"],
+        "read-only" => vec!["ch02-two-phase-commit/src/deeper/read_only.rs"],
+        _ => vec!["ch02-two-phase-commit/src/deeper/termination.rs"],
+    };
+    StepInfo { id, module, files, title, verdict }
+}

@@ -1,0 +1,96 @@
+//! The designs off the main path.
+
+use ch02_two_phase_commit::costs::{LINES, counted};
+use ch02_two_phase_commit::steps::{self, Step};
+use ch02_two_phase_commit::worlds::Scope;
+use lab::chapter::Verdict;
+use lab::explore::{Edge, Limits, explore};
+
+fn step(id: &str) -> &'static Step {
+    steps::step(id).expect("a design of this chapter")
+}
+
+#[test]
+fn every_design_costs_what_theory_says() {
+    for line in &LINES {
+        assert_eq!(counted(line), line.theory, "{} {}", line.step, line.case);
+    }
+}
+
+/// States; whether all promises hold; whether some state is stuck as long as nobody comes back.
+fn searched(id: &str, limits: &Limits) -> (usize, Option<&'static str>, bool) {
+    let report = explore(&step(id).model(Scope::ONE_ORDER), limits);
+    assert!(!report.gave_up, "{id}: more than {} states", limits.states);
+    let broken = report.violation.map(|violation| violation.broken.property);
+    (report.graph.states(), broken, !report.graph.stuck(&[Edge::Work]).is_empty())
+}
+
+fn for_good(crashes: u8) -> Limits {
+    Limits { restarts: false, ..Limits::progress(crashes, 0, 0) }
+}
+
+#[test]
+fn asking_the_peers_helps_about_a_third_of_those_in_doubt() {
+    let shares = step("termination").without_coordinator();
+    assert_eq!((shares.helped, shares.peer_down, shares.blocked), (79, 98, 31));
+}
+
+#[test]
+fn three_phases_are_safe_and_never_stuck_while_the_silent_are_dead() {
+    assert_eq!(searched("3pc", &for_good(1)), (979, None, false));
+    assert_eq!(searched("3pc", &for_good(2)), (2_950, None, false));
+    assert_eq!(searched("3pc", &Limits::progress(1, 0, 0)), (18_838, None, false));
+}
+
+#[test]
+fn three_phases_are_unsafe_once_a_message_may_be_late() {
+    let model = step("3pc").model(Scope::ONE_ORDER);
+    let violation = explore(&model, &Limits::safety(0)).violation.expect("a violation");
+    assert_eq!((violation.broken.property, violation.path.len()), ("AC1", 9));
+}
+
+#[test]
+fn paxos_commit_goes_on_with_one_gone_and_waits_with_two() {
+    assert_eq!(searched("paxos-commit", &for_good(1)), (139_397, None, false));
+    let model = step("paxos-commit").model(Scope::ONE_ORDER);
+    let two_gone = "deliver web-1 coord\ndeliver coord stock\ncrash coord\ncrash coord-2\n";
+    let asks = "timeout stock\nrun\ntimeout coord-3\nrun\n".repeat(4);
+    let play = lab::script::Play::new(model, "").run(&format!("{two_gone}{asks}"));
+    let play = play.expect("it can happen");
+    let stock = play.world().node(ch02_two_phase_commit::types::STOCK).expect("stock is up");
+    assert!(stock.line().contains("in doubt"), "{}", stock.line());
+}
+
+#[test]
+fn a_coordinator_that_was_replaced_changes_nothing() {
+    let limits = Limits { timeouts: Some(1), ..Limits::safety(1) };
+    let (states, broken, _) = searched("fencing", &limits);
+    assert_eq!((states, broken), (50_929, None));
+}
+
+#[test]
+fn step3_ends_well_after_any_one_mishap_and_any_two_crashes() {
+    let points = step("step3").points();
+    let bad: Vec<_> = points.rows.iter().filter(|row| row.verdict != Verdict::Ok).collect();
+    assert_eq!((points.rows.len(), bad.len()), (38, 0), "{bad:?}");
+    let waits = points.rows.iter().filter(|row| row.meanwhile == "wait");
+    assert_eq!(waits.count(), 5, "both in doubt, and whoever has not heard yet");
+    assert_eq!((points.pairs.runs, points.pairs.broken, points.pairs.unsettled), (124, 0, 0));
+}
+
+#[test]
+fn step2_does_not() {
+    let points = step("step2").points();
+    assert!(points.rows.iter().any(|row| row.verdict == Verdict::Unsafe));
+    assert!(points.pairs.broken > 0);
+}
+
+#[test]
+fn the_deeper_designs_end_well_after_any_one_mishap_and_any_two_crashes() {
+    for (id, waits) in [("termination", 3), ("3pc", 0), ("paxos-commit", 0), ("fencing", 4)] {
+        let points = step(id).points();
+        assert!(points.rows.iter().all(|row| row.verdict == Verdict::Ok), "{id}: {points:?}");
+        assert_eq!(points.rows.iter().filter(|r| r.meanwhile == "wait").count(), waits, "{id}");
+        assert_eq!((points.pairs.broken, points.pairs.unsettled), (0, 0), "{id}");
+    }
+}
