@@ -37,7 +37,7 @@ fn asking_the_peers_helps_about_a_third_of_those_in_doubt() {
 
 #[test]
 fn three_phases_are_safe_and_never_stuck_while_the_silent_are_dead() {
-    assert_eq!(searched("3pc", &for_good(1)), (979, None, false));
+    assert_eq!(searched("3pc", &for_good(1)), (1_033, None, false));
     assert_eq!(searched("3pc", &for_good(2)), (2_950, None, false));
     assert_eq!(searched("3pc", &Limits::progress(1, 0, 0)), (18_838, None, false));
 }
