@@ -125,7 +125,13 @@ fn model<C: Coordinator, P: Participant>(
         participant(PAY, "pay", PURSES.map(|purse| (purse, OPENING))),
     ];
     for ((id, name), orders) in CLIENTS.into_iter().zip(orders) {
-        roles.push(role(id, name, "client", Shop::Client(Client::new(orders.clone(), &[COORD])), false));
+        roles.push(role(
+            id,
+            name,
+            "client",
+            Shop::Client(Client::new(orders.clone(), &[COORD])),
+            false,
+        ));
     }
     for (id, name) in READERS.into_iter().filter(|_| day.look == Look::Each) {
         let reader = Shop::Reader(Reader::of_each([STOCK, PAY]));

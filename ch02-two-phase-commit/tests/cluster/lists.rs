@@ -275,7 +275,7 @@ fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
     let judged = check(&history, Promise::StrictSerializable).unwrap();
     assert_eq!(judged, Judgement::Ok);
     let told = bench.told.lock().unwrap();
-    ledger::check(&data, &told);
+    ledger::check(&data, &told, &ledger::Elsewhere::new());
     let done = told.values().filter(|told| **told == Told::Done).count();
     let seen = history.entries.iter().filter(|one| one.kind == Type::Ok && one.value[0][0] == "r");
     let halfway = seen.clone().filter(|one| {
