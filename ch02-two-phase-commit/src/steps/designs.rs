@@ -151,6 +151,7 @@ fn deeper() -> Vec<Step> {
         },
         Step {
             timeouts: Some(1),
+            wide: true,
             ..Step::new(
                 info(
                     "fencing",

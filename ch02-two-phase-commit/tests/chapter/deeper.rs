@@ -38,8 +38,8 @@ fn asking_the_peers_helps_about_a_third_of_those_in_doubt() {
 #[test]
 fn three_phases_are_safe_and_never_stuck_while_the_silent_are_dead() {
     assert_eq!(searched("3pc", &for_good(1)), (1_033, None, false));
-    assert_eq!(searched("3pc", &for_good(2)), (2_950, None, false));
-    assert_eq!(searched("3pc", &Limits::progress(1, 0, 0)), (18_838, None, false));
+    assert_eq!(searched("3pc", &for_good(2)), (3_112, None, false));
+    assert_eq!(searched("3pc", &Limits::progress(1, 0, 0)), (19_556, None, false));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn three_phases_are_unsafe_once_a_message_may_be_late() {
 
 #[test]
 fn paxos_commit_goes_on_with_one_gone_and_waits_with_two() {
-    assert_eq!(searched("paxos-commit", &for_good(1)), (139_397, None, false));
+    assert_eq!(searched("paxos-commit", &for_good(1)), (96_313, None, false));
     let model = step("paxos-commit").model(Scope::ONE_ORDER);
     let two_gone = "deliver web-1 coord\ndeliver coord stock\ncrash coord\ncrash coord-2\n";
     let asks = "timeout stock\nrun\ntimeout coord-3\nrun\n".repeat(4);

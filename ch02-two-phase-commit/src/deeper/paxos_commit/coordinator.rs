@@ -279,8 +279,8 @@ impl Coordinator {
             self.tell_commit(tx, cx);
         } else {
             peers.iter().for_each(|&id| cx.send(id, Msg::Abort { tx }));
-            tell_ended(tx, Phase::Aborted, cx);
         }
+        tell_ended(tx, commit, cx);
         match begun {
             Some(begun) if begun.again && !commit => {
                 let next = TxId { attempt: tx.attempt + 1, ..tx };
@@ -307,7 +307,6 @@ impl Coordinator {
             self.committed.remove(&tx);
             cx.cancel_timer(Timer::Resend(tx));
             cx.persist(Record::Ended { tx });
-            tell_ended(tx, Phase::Committed, cx);
         }
     }
 
@@ -447,9 +446,11 @@ fn answer(client: Option<NodeId>, key: Key, outcome: Outcome, cx: &mut Cx<Coordi
     }
 }
 
-/// The others need not take over any more.
-fn tell_ended(tx: TxId, phase: Phase, cx: &mut Cx<Coordinator>) {
-    for other in others(cx.me()) {
+/// Whoever has heard votes need not take over any more: the second, as long as the first leads.
+fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx<Coordinator>) {
+    let phase = if commit { Phase::Committed } else { Phase::Aborted };
+    let me = cx.me();
+    for other in others(me).filter(|id| me != COORD || *id == COORD_2) {
         cx.send(other, Msg::Deeper(Deeper::SoFar { tx, phase }));
     }
 }
