@@ -3,12 +3,14 @@
 //! Every step uses these words; what changes from step to step is who says them, when, and what was
 //! written down before. Read [`Msg`] as the protocol's table of contents.
 
+mod record;
+pub mod wait;
+
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
 use lab::NodeId;
+pub use record::Record;
 use serde::{Deserialize, Serialize};
 
 /// The coordinator: takes orders, and decides.
@@ -215,80 +217,6 @@ pub enum Msg {
     Deeper(crate::deeper::Msg),
 }
 
-/// What survives a crash.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub enum Record {
-    /// Participant: the part is done (steps 1, 2 and 5).
-    Applied {
-        /// The attempt.
-        tx: TxId,
-        /// The wish it is for.
-        key: Key,
-        /// What was done.
-        part: Part,
-    },
-    /// Participant: the part is taken back, or was never done and never will be (step 5).
-    Undone {
-        /// The attempt.
-        tx: TxId,
-    },
-    /// Participant: ready to go either way (from step 3 on). Written before the yes.
-    Prepared {
-        /// The attempt.
-        tx: TxId,
-        /// The wish it is for.
-        key: Key,
-        /// What is ready to be done.
-        part: Part,
-    },
-    /// Participant: the prepared part is done (from step 3 on). Written before the ack.
-    Committed {
-        /// The attempt.
-        tx: TxId,
-    },
-    /// Participant: the prepared part is dropped (from step 3 on). Nothing waits for this record: if
-    /// it is lost, the participant asks again and hears the same.
-    Aborted {
-        /// The attempt.
-        tx: TxId,
-    },
-    /// Coordinator: this saga has begun, or goes on (step 5).
-    Begun {
-        /// The attempt.
-        tx: TxId,
-        /// The wish it is for.
-        key: Key,
-        /// The wish.
-        order: Order,
-    },
-    /// Coordinator: the saga turns round; what was done is taken back (step 5).
-    TurnedBack {
-        /// The attempt.
-        tx: TxId,
-        /// Why.
-        why: Refusal,
-    },
-    /// Coordinator: how the wish ended (from step 3 on). This record *is* the decision: written
-    /// before anybody is told.
-    Decided {
-        /// The attempt that decided it.
-        tx: TxId,
-        /// The wish.
-        key: Key,
-        /// What was wished, to recognise a key that is used twice.
-        order: Order,
-        /// How it ended.
-        outcome: Outcome,
-    },
-    /// Coordinator: every participant has acknowledged; nobody will ask again.
-    Ended {
-        /// The attempt.
-        tx: TxId,
-    },
-    /// What only the designs off the main path write down.
-    Deeper(crate::deeper::Record),
-}
-
 /// What nodes wait for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Timer {
@@ -309,24 +237,6 @@ pub enum Note {
     LetGo(TxId),
     /// Reader: has all balances it asked for.
     Saw(BTreeMap<NodeId, Balances>),
-}
-
-/// How long nodes wait, as ranges that the driver draws from.
-pub mod wait {
-    use super::{Duration, Range};
-
-    const fn millis(from: u64, to: u64) -> Range<Duration> {
-        Duration::from_millis(from)..Duration::from_millis(to)
-    }
-
-    /// For all votes, before giving up.
-    pub const VOTES: Range<Duration> = millis(800, 1_000);
-    /// For an outcome, before asking.
-    pub const ASK: Range<Duration> = millis(200, 300);
-    /// For an acknowledgement, before saying it again.
-    pub const RESEND: Range<Duration> = millis(200, 300);
-    /// For an answer, before saying it again.
-    pub const RETRY: Range<Duration> = millis(400, 600);
 }
 
 impl Key {

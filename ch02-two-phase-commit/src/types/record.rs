@@ -1,0 +1,79 @@
+//! What the chapter's nodes write down.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Order, Outcome, Part, Refusal, TxId};
+
+/// What survives a crash.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// Participant: the part is done (steps 1, 2 and 5).
+    Applied {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// What was done.
+        part: Part,
+    },
+    /// Participant: the part is taken back, or was never done and never will be (step 5).
+    Undone {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant: ready to go either way (from step 3 on). Written before the yes.
+    Prepared {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// What is ready to be done.
+        part: Part,
+    },
+    /// Participant: the prepared part is done (from step 3 on). Written before the ack.
+    Committed {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Participant: the prepared part is dropped (from step 3 on). Nothing waits for this record: if
+    /// it is lost, the participant asks again and hears the same.
+    Aborted {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// Coordinator: this saga has begun, or goes on (step 5).
+    Begun {
+        /// The attempt.
+        tx: TxId,
+        /// The wish it is for.
+        key: Key,
+        /// The wish.
+        order: Order,
+    },
+    /// Coordinator: the saga turns round; what was done is taken back (step 5).
+    TurnedBack {
+        /// The attempt.
+        tx: TxId,
+        /// Why.
+        why: Refusal,
+    },
+    /// Coordinator: how the wish ended (from step 3 on). This record *is* the decision: written
+    /// before anybody is told.
+    Decided {
+        /// The attempt that decided it.
+        tx: TxId,
+        /// The wish.
+        key: Key,
+        /// What was wished, to recognise a key that is used twice.
+        order: Order,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Coordinator: every participant has acknowledged; nobody will ask again.
+    Ended {
+        /// The attempt.
+        tx: TxId,
+    },
+    /// What only the designs off the main path write down.
+    Deeper(crate::deeper::Record),
+}
