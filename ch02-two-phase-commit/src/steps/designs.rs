@@ -249,6 +249,7 @@ fn info(
         ],
         "paxos-commit" => vec![
             "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/ballots.rs",
             "ch02-two-phase-commit/src/deeper/paxos_commit/acceptor.rs",
             "ch02-two-phase-commit/src/deeper/paxos_commit/participant.rs",
         ],

@@ -1,12 +1,14 @@
-//! A coordinator: acceptor for all votes, and leader where it began the order or takes over.
+//! A coordinator as its clients and participants see it: it begins orders and says how they ended.
+//! How the votes are kept and counted is in `ballots.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Cx, Input, Node, NodeId};
 
 use super::acceptor::Acceptor;
-use super::{ALL, COORD_2, COORD_3, MAJORITY};
-use crate::deeper::{Ballot, Msg as Deeper, Peers, Phase, Record as Kept, Votes};
+use super::ballots::{Leading, others};
+use super::{COORD_2, COORD_3};
+use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
 use crate::shop::{self, Open};
 use crate::types::{
     Balances, COORD, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
@@ -14,23 +16,15 @@ use crate::types::{
 
 /// An order that this coordinator began and that is not decided.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Begun {
+pub(super) struct Begun {
     /// Who waits for it; `None` after a restart, until it asks again.
     client: Option<NodeId>,
     key: Key,
-    order: Order,
+    pub(super) order: Order,
     /// For an order that only looks: what was seen. It needs no decision.
     seen: BTreeMap<NodeId, Balances>,
     /// An older transaction waits for what this one holds: once it is off, try again.
     again: bool,
-}
-
-/// One ballot that this coordinator leads.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Leading {
-    ballot: Ballot,
-    promises: BTreeMap<NodeId, Option<(Ballot, Votes)>>,
-    accepted: BTreeSet<NodeId>,
 }
 
 /// Keeps votes, and counts them. What a majority has written down is the decision.
@@ -39,13 +33,13 @@ pub struct Coordinator {
     start: u64,
     count: u64,
     decided: BTreeMap<Key, (Order, Outcome)>,
-    begun: Open<Begun>,
+    pub(super) begun: Open<Begun>,
     /// Committed, and these have not acknowledged.
     committed: Open<BTreeSet<NodeId>>,
-    acceptors: Open<Acceptor>,
-    leading: Open<Leading>,
+    pub(super) acceptors: Open<Acceptor>,
+    pub(super) leading: Open<Leading>,
     /// How each attempt ended: `true` is commit.
-    ended: Open<bool>,
+    pub(super) ended: Open<bool>,
 }
 
 impl Coordinator {
@@ -87,156 +81,6 @@ impl Coordinator {
     }
     // ANCHOR_END: begin
 
-    fn lead(&mut self, tx: TxId, ballot: Ballot) {
-        let (promises, accepted) = (BTreeMap::new(), BTreeSet::new());
-        self.leading.insert(tx, Leading { ballot, promises, accepted });
-    }
-
-    fn acceptor(&mut self, tx: TxId, peers: &Peers, cx: &mut Cx<Self>) -> &mut Acceptor {
-        if !self.acceptors.contains_key(&tx) {
-            cx.set_timer(Timer::Votes(tx), wait::VOTES);
-        }
-        self.acceptors.entry(tx).or_insert_with(|| Acceptor::new(peers.clone()))
-    }
-
-    // ANCHOR: on_propose
-    fn on_propose(
-        &mut self,
-        from: NodeId,
-        (tx, peers): (TxId, Peers),
-        ballot: Ballot,
-        votes: Votes,
-        cx: &mut Cx<Self>,
-    ) {
-        if ballot > 0 {
-            return self.accept(from, tx, &peers, ballot, votes, cx);
-        }
-        if let Some(&commit) = self.ended.get(&tx) {
-            cx.send(from, if commit { Msg::Commit { tx } } else { Msg::Abort { tx } });
-            return;
-        }
-        if let Some(all) = self.acceptor(tx, &peers, cx).hear(votes) {
-            self.accept(COORD, tx, &peers, 0, all, cx);
-        }
-    }
-
-    /// Phase 2b: write the votes down, then tell the one that leads.
-    fn accept(
-        &mut self,
-        leader: NodeId,
-        tx: TxId,
-        peers: &Peers,
-        ballot: Ballot,
-        votes: Votes,
-        cx: &mut Cx<Self>,
-    ) {
-        let acceptor = self.acceptor(tx, peers, cx);
-        let known = acceptor.accepted().is_some_and(|(old, _)| *old == ballot);
-        if !acceptor.accept(ballot, votes.clone()) {
-            return;
-        }
-        if !known {
-            let (peers, votes) = (peers.clone(), votes.clone());
-            cx.persist(Record::Deeper(Kept::Accepted { tx, peers, ballot, votes }));
-        }
-        if leader == cx.me() {
-            self.on_accepted(leader, tx, ballot, &votes, cx);
-        } else {
-            cx.send(leader, Msg::Deeper(Deeper::Accepted { tx, ballot, votes }));
-        }
-    }
-
-    fn on_accepted(
-        &mut self,
-        from: NodeId,
-        tx: TxId,
-        ballot: Ballot,
-        votes: &Votes,
-        cx: &mut Cx<Self>,
-    ) {
-        let Some(leading) = self.leading.get_mut(&tx) else { return };
-        if leading.ballot == ballot && leading.accepted.insert(from) {
-            let chosen = leading.accepted.len() >= MAJORITY;
-            if chosen {
-                let all_yes = votes.values().all(|yes| *yes);
-                self.end(tx, all_yes, Refusal::NoVote, cx);
-            }
-        }
-    }
-    // ANCHOR_END: on_propose
-
-    // ANCHOR: take_over
-    /// Phase 1a: a newer ballot of its own. Nobody who promises it will take anything older.
-    fn take_over(&mut self, tx: TxId, cx: &mut Cx<Self>) {
-        let Some(peers) = self.peers(tx) else { return };
-        let me = ALL.iter().position(|id| *id == cx.me()).expect("a coordinator") as Ballot;
-        let newest = self.acceptors.get(&tx).map_or(0, Acceptor::promised);
-        let ballot = (newest / 3 + 1) * 3 + me;
-        self.lead(tx, ballot);
-        for other in others(cx.me()) {
-            cx.send(other, Msg::Deeper(Deeper::Lead { tx, peers: peers.clone(), ballot }));
-        }
-        self.on_lead(cx.me(), tx, &peers, ballot, cx);
-        cx.set_timer(Timer::Votes(tx), wait::VOTES);
-    }
-
-    /// Phase 1b.
-    fn on_lead(
-        &mut self,
-        from: NodeId,
-        tx: TxId,
-        peers: &Peers,
-        ballot: Ballot,
-        cx: &mut Cx<Self>,
-    ) {
-        let acceptor = self.acceptor(tx, peers, cx);
-        if !acceptor.promise(ballot) {
-            return;
-        }
-        let accepted = acceptor.accepted().cloned();
-        cx.persist(Record::Deeper(Kept::Promised { tx, peers: peers.clone(), ballot }));
-        if from == cx.me() {
-            self.on_promise(from, tx, ballot, accepted, cx);
-        } else {
-            cx.send(from, Msg::Deeper(Deeper::Promise { tx, ballot, accepted }));
-        }
-    }
-
-    /// Phase 2a: whatever a majority may have chosen already has to be chosen again. Each vote that
-    /// none of them has can be anything now, so it is *no*.
-    fn on_promise(
-        &mut self,
-        from: NodeId,
-        tx: TxId,
-        ballot: Ballot,
-        accepted: Option<(Ballot, Votes)>,
-        cx: &mut Cx<Self>,
-    ) {
-        let Some(leading) = self.leading.get_mut(&tx).filter(|l| l.ballot == ballot) else {
-            return;
-        };
-        leading.promises.insert(from, accepted);
-        if leading.promises.len() != MAJORITY {
-            return;
-        }
-        let newest = leading.promises.values().flatten().max_by_key(|(ballot, _)| *ballot);
-        let newest = newest.map(|(_, votes)| votes.clone()).unwrap_or_default();
-        let peers = self.peers(tx).expect("it leads");
-        let vote = |peer: &NodeId| (*peer, newest.get(peer).copied().unwrap_or(false));
-        let votes: Votes = peers.iter().map(vote).collect();
-        for other in others(cx.me()) {
-            let (peers, votes) = (peers.clone(), votes.clone());
-            cx.send(other, Msg::Deeper(Deeper::Propose { tx, peers, ballot, votes }));
-        }
-        self.accept(cx.me(), tx, &peers, ballot, votes, cx);
-    }
-    // ANCHOR_END: take_over
-
-    fn peers(&self, tx: TxId) -> Option<Peers> {
-        let begun = self.begun.get(&tx).map(|begun| begun.order.participants().collect());
-        begun.or_else(|| self.acceptors.get(&tx).map(|acceptor| acceptor.peers.clone()))
-    }
-
     /// A participant's own *no* needs no count: it will never say yes to this attempt. And a look
     /// needs no decision.
     fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
@@ -262,7 +106,7 @@ impl Coordinator {
         begun.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
     }
 
-    fn end(&mut self, tx: TxId, commit: bool, why: Refusal, cx: &mut Cx<Self>) {
+    pub(super) fn end(&mut self, tx: TxId, commit: bool, why: Refusal, cx: &mut Cx<Self>) {
         let peers = self.peers(tx).expect("it was begun or led");
         self.leading.remove(&tx);
         cx.cancel_timer(Timer::Votes(tx));
@@ -453,10 +297,6 @@ fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx<Coordinator>) {
     for other in others(me).filter(|id| me != COORD || *id == COORD_2) {
         cx.send(other, Msg::Deeper(Deeper::SoFar { tx, phase }));
     }
-}
-
-fn others(me: NodeId) -> impl Iterator<Item = NodeId> {
-    ALL.into_iter().filter(move |id| *id != me)
 }
 
 impl Node for Coordinator {
