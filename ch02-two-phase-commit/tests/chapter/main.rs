@@ -4,6 +4,7 @@ mod core_only;
 mod deeper;
 mod determinism;
 mod explore;
+mod fencing;
 mod figures;
 mod isolation;
 mod matrix;
