@@ -15,6 +15,7 @@
 //! | [`step3_log_first`] | write it down before you say it: atomic |
 //! | [`step4_isolation`] | lock it until it has ended: isolated, and stuck with locks |
 //! | [`step5_saga`] | the other promise: take it back |
+//! | [`deeper`] | designs off this path: termination, three phases, Paxos Commit, fencing, fewer messages |
 //! | [`worlds`], [`faults`], [`verdicts`] | where each step is tried, against what, and what becomes of it |
 //! | [`lists`] | balances that say which orders are in them, so that histories can be judged |
 //!
@@ -23,8 +24,7 @@
 //!
 //! # Left out
 //!
-//! A participant that is another company; heuristic decisions; forgetting old orders. Three-phase
-//! commit, Paxos Commit and cooperative termination are no steps of this path.
+//! A participant that is another company; forgetting old orders.
 
 pub mod accounts;
 #[cfg(feature = "study")]
