@@ -1,5 +1,6 @@
 //! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
 
+use lab::chapter::Verdict;
 use lab::event::{Kind, Log};
 use lab::explore::Limits;
 
@@ -197,7 +198,7 @@ fn deeper() -> Vec<(String, String)> {
     for line in &LINES {
         let (cost, name) = (counted(line), format!("{}_{}", line.step, line.case));
         numbers.push((format!("messages_{name}"), cost.messages.to_string()));
-        numbers.push((format!("before_answer_{name}"), cost.to_decide().to_string()));
+        numbers.push((format!("without_forgetting_{name}"), cost.to_decide().to_string()));
         numbers.push((format!("forced_{name}"), cost.forced.to_string()));
     }
     let shares = steps::step("termination").expect("a design").without_coordinator();
@@ -207,7 +208,10 @@ fn deeper() -> Vec<(String, String)> {
         [("helped", shares.helped), ("peer_down", shares.peer_down), ("blocked", shares.blocked)];
     for (name, count) in parts {
         numbers.push((format!("in_doubt_{name}"), count.to_string()));
-        numbers.push((format!("in_doubt_{name}_percent"), (100 * count / all).to_string()));
+        numbers.push((
+            format!("in_doubt_{name}_percent"),
+            ((100 * count + all / 2) / all).to_string(),
+        ));
     }
     let for_good = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
     for id in ["3pc", "paxos-commit"] {
@@ -218,5 +222,10 @@ fn deeper() -> Vec<(String, String)> {
     let points = steps::step("step3").expect("a design").points();
     numbers.push(("points_step3".into(), points.rows.len().to_string()));
     numbers.push(("pairs_step3".into(), points.pairs.runs.to_string()));
+    let points = steps::step("step2").expect("a design").points();
+    let broken = points.rows.iter().filter(|row| row.verdict == Verdict::Unsafe).count();
+    numbers.push(("points_unsafe_step2".into(), broken.to_string()));
+    numbers.push(("pairs_step2".into(), points.pairs.runs.to_string()));
+    numbers.push(("pairs_unsafe_step2".into(), points.pairs.broken.to_string()));
     numbers
 }

@@ -1,9 +1,10 @@
 //! Fault words and what they mean in a simulated run: who is hit, when, and for how long.
 
+use lab::NodeId;
 use lab::rng::Rng;
 use lab::sim::{Fault, Plan, Weather};
 
-use crate::types::{COORD, PAY, STOCK};
+use crate::types::COORD;
 use crate::worlds::CLIENT;
 
 /// Fault words that only a run with time can show. The explorer judges the others.
@@ -14,30 +15,31 @@ const BUSY: std::ops::Range<u64> = 0..12_000;
 /// How long cuts, pauses and absences last: longer than any timer of the chapter.
 const LONG: std::ops::Range<u64> = 1_000..3_000_000;
 
-/// A plan with one or two faults of this sort. `None`: the word is not known.
+/// A plan with one or two faults of this sort, among these servers. `None`: the word is not known.
 #[must_use]
-pub fn plan(fault: &str, rng: &mut Rng) -> Option<Plan> {
+pub fn plan(fault: &str, rng: &mut Rng, servers: &[NodeId]) -> Option<Plan> {
     let mut faults = Vec::new();
     for _ in 0..rng.pick(1..3) {
-        faults.push(one(fault, rng)?);
+        faults.push(one(fault, rng, servers)?);
     }
     Some(Plan { faults, ..Plan::quiet() })
 }
 
 /// A bit of everything that can be repaired: crashes with restarts, loss, duplicates.
 #[must_use]
-pub fn storm(rng: &mut Rng) -> Plan {
+pub fn storm(rng: &mut Rng, servers: &[NodeId]) -> Plan {
     let weather = Weather { loss: 30_000, duplicates: 20_000, ..Weather::fair() };
-    let crashes = Plan::crashes(rng, &[COORD, STOCK, PAY], BUSY.end);
+    let crashes = Plan::crashes(rng, servers, BUSY.end);
     Plan { weather, ..crashes }
 }
 
-fn one(fault: &str, rng: &mut Rng) -> Option<Fault> {
-    let servers = [COORD, STOCK, PAY];
-    let node = pick(rng, &servers);
+fn one(fault: &str, rng: &mut Rng, servers: &[NodeId]) -> Option<Fault> {
+    let node = pick(rng, servers);
     let at = rng.pick(BUSY);
     let lasts = rng.pick(LONG);
-    let (from, to) = pick(rng, &[(COORD, STOCK), (COORD, PAY), (CLIENT, COORD)]);
+    let others = servers.iter().filter(|id| **id != COORD).map(|id| (COORD, *id));
+    let links: Vec<_> = others.chain([(CLIENT, COORD)]).collect();
+    let (from, to) = pick(rng, &links);
     let turned = rng.chance(500_000);
     let crash = |wiped, forget| Fault::Crash { node, at, back: Some(lasts), wiped, forget };
     Some(match fault {

@@ -38,7 +38,7 @@ pub const PINNED: [(&str, [Verdict; 12]); 11] = [
     ("termination", [Ok, Stuck, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Unsafe]),
     ("3pc", [Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Ok, Unsafe, Unsafe, Unsafe]),
     ("paxos-commit", [Ok, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Unsafe]),
-    ("fencing", [Ok, Stuck, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe]),
+    ("fencing", [Ok, Stuck, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Unsafe]),
     ("one-phase", [Ok, Stuck, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Ok]),
     ("read-only", [Ok, Stuck, Ok, Ok, Ok, Ok, Ok, Ok, Ok, Unsafe, Unsafe, Unsafe]),
 ];

@@ -76,11 +76,10 @@ impl Step {
     }
 
     fn judge_simulated(&self, fault: &str) -> Judged {
-        let model = self.model(Scope::TWO_ORDERS);
+        let (model, servers) = (self.model(Scope::TWO_ORDERS), self.servers());
         let mut stuck = false;
         for seed in SEEDS {
-            let plan = faults::plan(fault, &mut Rng::new(seed)).expect("a fault word");
-            let plan = self.on_stage(plan);
+            let plan = faults::plan(fault, &mut Rng::new(seed), &servers).expect("a fault word");
             let (run, _) = simulate(&model, &plan, seed, "");
             if let Some(broken) = run.broken {
                 return Judged { verdict: Verdict::Unsafe, why: broken.property.into() };

@@ -9,6 +9,7 @@ mod points;
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use lab::NodeId;
 use lab::chapter::{Found, StepInfo};
 use lab::event::Log;
 use lab::exhibit::Exhibit;
@@ -21,7 +22,7 @@ use serde_json::Value;
 use crate::faults;
 use crate::invariants::{Ledger, ShopWorld};
 use crate::shop::Shop;
-use crate::types::STOCK;
+use crate::types::{COORD, PAY, STOCK};
 use crate::worlds::{Design, Look, Scope, model_of};
 use any::{Coordinator, Participant};
 pub use designs::{all, step};
@@ -99,12 +100,11 @@ impl Step {
         model_of(&self.design, Scope { participants, ..scope }, promised)
     }
 
-    /// Without the faults of those who are not in this design's world.
-    fn on_stage(&self, mut plan: Plan) -> Plan {
-        if self.participants == 1 {
-            plan.faults.retain(|fault| !fault.hits(STOCK));
-        }
-        plan
+    /// Whom faults may hit.
+    fn servers(&self) -> Vec<NodeId> {
+        let beside = self.design.beside.iter().map(|(id, _)| *id);
+        let stock = (self.participants > 1).then_some(STOCK);
+        [COORD].into_iter().chain(stock).chain([PAY]).chain(beside).collect()
     }
 
     fn title(&self, rest: &str) -> String {
@@ -121,7 +121,7 @@ impl Step {
     /// One simulated run in a storm.
     #[must_use]
     pub fn run(&self, seed: u64) -> Log {
-        let plan = self.on_stage(faults::storm(&mut Rng::new(seed)));
+        let plan = faults::storm(&mut Rng::new(seed), &self.servers());
         let title = self.title(&format!(", seed {seed}"));
         simulate(&self.model(Scope::TWO_ORDERS), &plan, seed, &title).1.into_log()
     }
@@ -129,19 +129,18 @@ impl Step {
     /// Seeds until something breaks, under one fault or in a storm. `None`: no such fault.
     #[must_use]
     pub fn find(&self, fault: Option<&str>, seeds: Range<u64>) -> Option<Found> {
-        let model = self.model(Scope::TWO_ORDERS);
+        let (model, servers) = (self.model(Scope::TWO_ORDERS), self.servers());
         let title = self.title("");
         Some(match fault {
-            None => find(&model, |rng| self.on_stage(faults::storm(rng)), seeds, &title),
+            None => find(&model, |rng| faults::storm(rng, &servers), seeds, &title),
             Some("reader") => {
                 let model = self.model_with(Scope::ONE_ORDER.with(self.look), ISOLATED);
                 find(&model, |_| Plan::quiet(), seeds, &title)
             }
             Some(fault) => {
-                faults::plan(fault, &mut Rng::new(0))?;
-                let plan = |rng: &mut Rng| {
-                    self.on_stage(faults::plan(fault, rng).expect("a known fault word"))
-                };
+                faults::plan(fault, &mut Rng::new(0), &servers)?;
+                let plan =
+                    |rng: &mut Rng| faults::plan(fault, rng, &servers).expect("a known fault word");
                 find(&model, plan, seeds, &title)
             }
         })

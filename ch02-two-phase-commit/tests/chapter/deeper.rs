@@ -65,7 +65,7 @@ fn paxos_commit_goes_on_with_one_gone_and_waits_with_two() {
 fn a_coordinator_that_was_replaced_changes_nothing() {
     let limits = Limits { timeouts: Some(1), ..Limits::safety(1) };
     let (states, broken, _) = searched("fencing", &limits);
-    assert_eq!((states, broken), (50_929, None));
+    assert_eq!((states, broken), (55_905, None));
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn step3_ends_well_after_any_one_mishap_and_any_two_crashes() {
 #[test]
 fn step2_does_not() {
     let points = step("step2").points();
-    assert!(points.rows.iter().any(|row| row.verdict == Verdict::Unsafe));
-    assert!(points.pairs.broken > 0);
+    let broken = points.rows.iter().filter(|row| row.verdict == Verdict::Unsafe);
+    assert_eq!((broken.count(), points.pairs.broken, points.pairs.runs), (4, 53, 88));
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn the_broken_ones_break_what_they_say() {
         ("forgotten-decision", "AC1"),
         ("half-visible", "HALF"),
         ("saga-hole", "HALF"),
+        ("two-groups", "AC1"),
+        ("left-early", "HALF"),
     ] {
         let verdict = figure(name).header.verdict.unwrap_or_default();
         assert!(verdict.starts_with(property), "{name}: {verdict:?}");
@@ -37,7 +39,7 @@ fn the_broken_ones_break_what_they_say() {
 
 #[test]
 fn the_unbroken_ones_break_nothing() {
-    for name in ["two-phases", "log-first", "it-comes-back", "saga-takes-back"] {
+    for name in ["two-phases", "log-first", "it-comes-back", "saga-takes-back", "a-peer-knows"] {
         assert_eq!(figure(name).header.verdict, None, "{name}");
     }
 }
@@ -48,6 +50,14 @@ fn nobody_may_move_while_the_coordinator_is_gone() {
     assert!(last_state(&log, "stock").contains("locked: umbrella"));
     assert!(last_state(&log, "pay").contains("locked: alice, till"));
     assert_eq!(last_state(&log, "coord"), "down");
+}
+
+#[test]
+fn two_coordinators_are_enough_to_end_it() {
+    let log = figure("two-are-enough");
+    assert_eq!(last_state(&log, "coord"), "down");
+    assert!(!last_state(&log, "stock").contains("in doubt"));
+    assert!(!last_state(&log, "pay").contains("in doubt"));
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
 fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
     let day = Day { clients: 4, look: Look::OneMoment };
     for seed in 0..150 {
-        for plan in [slow_weather(), faults::storm(&mut Rng::new(seed))] {
+        for plan in [slow_weather(), faults::storm(&mut Rng::new(seed), &[COORD, STOCK, PAY])] {
             let history = play::<step4::Coordinator, step4::Participant>(seed, &plan, day);
             let judged = check(&history, Promise::StrictSerializable).unwrap();
             assert_eq!(judged, Judgement::Ok, "seed {seed}:\n{}", history.to_json_lines());

@@ -74,16 +74,6 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether it hits this node.
-    #[must_use]
-    pub fn hits(&self, id: NodeId) -> bool {
-        match self {
-            Self::Crash { node, .. } | Self::Pause { node, .. } | Self::Drift { node, .. } => {
-                *node == id
-            }
-            Self::Cut { from, to, .. } => *from == id || *to == id,
-        }
-    }
     pub(super) fn at(&self) -> u64 {
         match self {
             Self::Crash { at, .. } | Self::Pause { at, .. } | Self::Cut { at, .. } => *at,

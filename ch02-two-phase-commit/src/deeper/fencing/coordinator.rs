@@ -34,6 +34,8 @@ struct Server {
     /// is still on its way must not bring it back with an old log.
     is_out: bool,
     count: u64,
+    /// Orders that came before the store's answer.
+    early: BTreeMap<Key, (NodeId, Order)>,
     decided: BTreeMap<Key, (Order, Outcome)>,
     open: Open<Pending>,
     committed: Open<BTreeSet<NodeId>>,
@@ -73,6 +75,9 @@ impl Server {
         cx.cancel_timer(Timer::Retry);
         log.into_iter().for_each(|record| self.learn(record));
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
+        for (key, (client, order)) in std::mem::take(&mut self.early) {
+            self.on_submit(client, key, order, cx);
+        }
     }
 
     /// The store says that somebody else has taken over.
@@ -80,6 +85,7 @@ impl Server {
         if epoch > self.epoch {
             self.leads = false;
             self.is_out = true;
+            self.early.clear();
             cx.cancel_timer(Timer::Retry);
             for (tx, _) in std::mem::take(&mut self.open) {
                 cx.cancel_timer(Timer::Votes(tx));
@@ -106,6 +112,10 @@ impl Server {
 
     fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: C<'_>) {
         if !self.leads {
+            // It may be the one that takes over; if it is out, somebody else answers.
+            if !self.is_out {
+                self.early.insert(key, (client, order));
+            }
             return;
         }
         if let Some((decided, outcome)) = self.decided.get(&key) {

@@ -31,7 +31,6 @@ impl Coordinator {
         self.acceptors.entry(tx).or_insert_with(|| Acceptor::new(peers.clone()))
     }
 
-    // ANCHOR: on_propose
     pub(super) fn on_propose(
         &mut self,
         from: NodeId,
@@ -52,6 +51,7 @@ impl Coordinator {
         }
     }
 
+    // ANCHOR: accept
     /// Phase 2b: write the votes down, then tell the one that leads.
     fn accept(
         &mut self,
@@ -77,6 +77,7 @@ impl Coordinator {
             cx.send(leader, Msg::Deeper(Deeper::Accepted { tx, ballot, votes }));
         }
     }
+    // ANCHOR_END: accept
 
     pub(super) fn on_accepted(
         &mut self,
@@ -95,9 +96,7 @@ impl Coordinator {
             }
         }
     }
-    // ANCHOR_END: on_propose
 
-    // ANCHOR: take_over
     /// Phase 1a: a newer ballot of its own. Nobody who promises it will take anything older.
     pub(super) fn take_over(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         let Some(peers) = self.peers(tx) else { return };
@@ -134,6 +133,7 @@ impl Coordinator {
         }
     }
 
+    // ANCHOR: on_promise
     /// Phase 2a: whatever a majority may have chosen already has to be chosen again. Each vote that
     /// none of them has can be anything now, so it is *no*.
     pub(super) fn on_promise(
@@ -162,7 +162,7 @@ impl Coordinator {
         }
         self.accept(cx.me(), tx, &peers, ballot, votes, cx);
     }
-    // ANCHOR_END: take_over
+    // ANCHOR_END: on_promise
 
     pub(super) fn peers(&self, tx: TxId) -> Option<Peers> {
         let begun = self.begun.get(&tx).map(|begun| begun.order.participants().collect());
