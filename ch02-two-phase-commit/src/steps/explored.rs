@@ -82,7 +82,8 @@ impl Step {
         let safety = self.safety(bounds.crashes);
         let progress = Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
         [safety, progress].map(|limits| {
-            let restarts = !self.wide;
+            // On a bag, what comes back would have to be explored with all that is on its way.
+            let restarts = !(self.wide && self.on_bag);
             let limits = Limits { states: bounds.states, restarts, ..limits };
             (explore(&model, &limits), limits)
         })
