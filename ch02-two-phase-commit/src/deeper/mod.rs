@@ -9,6 +9,7 @@
 //! | [`fencing`] | what if the coordinator that was replaced is still alive? |
 //! | [`one_phase`] | what does an order of a single participant need? |
 //! | [`read_only`] | may somebody who only looked leave early? |
+//! | [`heuristic`] | what if somebody decides by hand? |
 //!
 //! Most of them wrap the node of a step: its inputs go in, its effects come out, and the wrapper
 //! changes the few it is about ([`lab::node::inner`]). So each file is the difference, and the step
@@ -16,6 +17,8 @@
 
 #[cfg(feature = "study")]
 pub mod fencing;
+#[cfg(feature = "study")]
+pub mod heuristic;
 #[cfg(feature = "study")]
 pub mod one_phase;
 #[cfg(feature = "study")]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lab::NodeId;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{self, Key, Part, TxId};
+use crate::types::{self, Account, Key, Part, TxId};
 use crate::words::part;
 
 /// Everybody who takes part in one transaction, in order.
@@ -150,6 +150,31 @@ pub enum Msg {
         /// What.
         record: Box<types::Record>,
     },
+    /// Operator → participant: "end this one so, whatever the others do" (heuristic decisions).
+    Resolve {
+        /// The attempt.
+        tx: TxId,
+        /// Commit, or abort.
+        commit: bool,
+    },
+    /// Participant → operator: ended so; or it was not in doubt, and nothing was done.
+    Resolved {
+        /// The attempt.
+        tx: TxId,
+        /// Whether it was in doubt.
+        done: bool,
+    },
+    /// The answer to *status* where an operator has decided something: `true` is commit.
+    StatusIs {
+        /// Attempts whose outcome this node waits for.
+        in_doubt: Vec<TxId>,
+        /// Accounts that nobody else may touch meanwhile.
+        locked: Vec<Account>,
+        /// Ended by an operator; the truth is not known.
+        guessed: Vec<(TxId, bool)>,
+        /// Ended by an operator, and the truth was the opposite.
+        damage: Vec<(TxId, bool)>,
+    },
 }
 
 /// Records.
@@ -204,6 +229,20 @@ pub enum Record {
         /// Why.
         why: types::Refusal,
     },
+    /// Participant: an operator said how to end this one (heuristic decisions).
+    Heuristic {
+        /// The attempt.
+        tx: TxId,
+        /// Commit, or abort.
+        commit: bool,
+    },
+    /// Participant: how it really ended (heuristic decisions).
+    Truth {
+        /// The attempt.
+        tx: TxId,
+        /// Commit, or abort.
+        commit: bool,
+    },
 }
 
 impl Display for Phase {
@@ -215,6 +254,11 @@ impl Display for Phase {
             Self::Aborted => "aborted",
         })
     }
+}
+
+/// `commit` or `abort`.
+fn end(commit: bool) -> &'static str {
+    if commit { "commit" } else { "abort" }
 }
 
 fn votes(votes: &Votes) -> String {
@@ -249,6 +293,13 @@ impl Display for Msg {
             Self::Yours { epoch, log } => write!(f, "yours, epoch {epoch}, {} records", log.len()),
             Self::Write { epoch, record } => write!(f, "epoch {epoch}: write {record}"),
             Self::Written { epoch, record } => write!(f, "epoch {epoch}: wrote {record}"),
+            Self::Resolve { tx, commit } => write!(f, "by hand: {} {tx}", end(*commit)),
+            Self::Resolved { tx, done: true } => write!(f, "{tx} ended by hand"),
+            Self::Resolved { tx, done: false } => write!(f, "{tx} is not in doubt"),
+            Self::StatusIs { in_doubt, guessed, damage, .. } => {
+                let (open, guessed) = (in_doubt.len(), guessed.len());
+                write!(f, "in doubt {open}, guessed {guessed}, damage {}", damage.len())
+            }
         }
     }
 }
@@ -265,6 +316,8 @@ impl Display for Record {
             Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
             Self::Kept(record) => record.fmt(f),
             Self::Refused { key, why, .. } => write!(f, "refused {key}: {why}"),
+            Self::Heuristic { tx, commit } => write!(f, "by hand: {} {tx}", end(*commit)),
+            Self::Truth { tx, commit } => write!(f, "truth: {} {tx}", end(*commit)),
         }
     }
 }

@@ -249,7 +249,9 @@ fn info(
         ],
         "paxos-commit" => vec![
             "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator.rs",
-            "ch02-two-phase-commit/src/deeper/paxos_commit/ballots.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/ballots.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/life.rs",
+            "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/looks.rs",
             "ch02-two-phase-commit/src/deeper/paxos_commit/acceptor.rs",
             "ch02-two-phase-commit/src/deeper/paxos_commit/participant.rs",
         ],

@@ -1,6 +1,6 @@
 //! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
 //!
-//! The parent of the three roles: starts them, tells them about each other, kills and restarts them.
+//! The parent of the roles: starts them, tells them about each other, kills and restarts them.
 //! What it has to remember for other terminals and later runs is in `cluster.json`.
 
 use std::collections::BTreeMap;
@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use clap::ValueEnum as _;
 use lab::run::children::Child;
 use serde::{Deserialize, Serialize};
 
 use super::call::Caller;
+use super::design::Design;
 use super::memory::Memory;
 use super::operator::RoleStatus;
 use super::recording;
@@ -35,6 +37,8 @@ pub struct Config {
     pub program: PathBuf,
     /// What comes before a role's arguments on its command line: mostly `role`.
     pub prefix: Vec<OsString>,
+    /// What they run.
+    pub design: Design,
     /// Make kill -9 as bad as a power cut.
     pub power_cut: bool,
     /// The shop's port; 0 takes the one of last time, or a free one.
@@ -53,8 +57,9 @@ impl Config {
     pub fn new(dir: PathBuf) -> Result<Self, Trouble> {
         let program = std::env::current_exe().map_err(Trouble::io("find this program"))?;
         let prefix = vec!["role".into()];
-        let databases = BTreeMap::new();
-        Ok(Self { dir, program, prefix, power_cut: false, port: 0, events: None, databases })
+        let (design, databases) = (Design::default(), BTreeMap::new());
+        let (power_cut, port, events) = (false, 0, None);
+        Ok(Self { dir, program, prefix, design, power_cut, port, events, databases })
     }
 }
 
@@ -89,7 +94,7 @@ pub struct Restarted {
     pub crash_after_effect: Option<u64>,
 }
 
-/// Three running roles. Dropping it kills them.
+/// Running roles. Dropping it kills them.
 pub struct Cluster {
     config: Config,
     memory: Memory,
@@ -119,7 +124,7 @@ impl Cluster {
             Err(Trouble::NoCluster(_)) => {
                 let cluster = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(48);
                 let databases = config.databases.keys().copied().collect();
-                Memory { cluster, databases, ..Memory::default() }
+                Memory { cluster, design: config.design, databases, ..Memory::default() }
             }
             Err(trouble) => return Err(trouble),
         };
@@ -127,7 +132,7 @@ impl Cluster {
         memory.write(&config.dir)?;
         let mut cluster =
             Self { config, memory, epoch: now, members: BTreeMap::new(), _lock: lock };
-        for role in Role::ALL {
+        for &role in cluster.roles() {
             let member = cluster.launch(role, None)?;
             cluster.members.insert(role, member);
         }
@@ -136,10 +141,13 @@ impl Cluster {
     }
 
     fn launch(&mut self, role: Role, crash: Option<u64>) -> Result<Member, Trouble> {
-        let Config { dir, program, prefix, power_cut, port, events, databases } = &self.config;
+        let Config { dir, program, prefix, design, power_cut, port, events, databases } =
+            &self.config;
         let mut command = Command::new(program);
         command.args(prefix).arg(role.name()).arg("--dir").arg(dir.join(role.name()));
         command.args(["--cluster", &self.memory.cluster.to_string()]);
+        let design = design.to_possible_value().expect("none is skipped");
+        command.args(["--design", design.get_name()]);
         if role == Role::Coord {
             let last = self.memory.shop.map_or(0, |shop| shop.port());
             let port = if *port == 0 { last } else { *port };
@@ -186,7 +194,7 @@ impl Cluster {
             let up = member.child.status().is_none() && member.child.tell(&line).is_ok();
             all_up &= up;
         }
-        if all_up && self.members.len() == Role::ALL.len() {
+        if all_up && self.members.len() == self.roles().len() {
             self.wait_for_links();
         }
         Ok(())
@@ -194,10 +202,10 @@ impl Cluster {
 
     /// Until each reaches those it speaks to, or somebody dies: then nobody has to.
     fn wait_for_links(&mut self) {
-        let mut missing: Vec<Role> = Role::ALL.into();
+        let mut missing = self.roles().to_vec();
         for _ in 0..DEADLINE.as_millis() / LOOK.as_millis() {
             missing.retain(|role| self.member(*role).child.line(LOOK).is_none());
-            let died = Role::ALL.into_iter().any(|role| !self.is_up(role));
+            let died = self.roles().iter().any(|role| !self.is_up(*role));
             if missing.is_empty() || died {
                 return;
             }
@@ -210,6 +218,9 @@ impl Cluster {
     /// The operating system does not let us.
     pub fn kill(&mut self, role: Role) -> Result<Killed, Trouble> {
         let power_cut = self.config.power_cut && !self.config.databases.contains_key(&role);
+        if !self.members.contains_key(&role) {
+            return Err(Trouble::NotHere(role));
+        }
         let member = self.member(role);
         let pid = member.child.pid();
         member.child.kill()?;
@@ -250,6 +261,12 @@ impl Cluster {
     /// A role's process.
     pub fn pid(&mut self, role: Role) -> u32 {
         self.member(role).child.pid()
+    }
+
+    /// The roles of this cluster, in order.
+    #[must_use]
+    pub fn roles(&self) -> &'static [Role] {
+        self.config.design.roles()
     }
 
     /// Where the roles serve HTTP.

@@ -3,7 +3,6 @@
 //! What the command line can be asked for, and what it prints.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,14 +10,18 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::by_hand::{self, Ending};
 use super::call::Caller;
 use super::cluster::{Config, Killed, Restarted};
-use super::control::{Happening, Order, run};
+use super::control::{Order, run};
 use super::customer::{Wanted, ask, doubts};
+use super::design::Design;
 use super::load::load;
 use super::memory::Memory;
 use super::role::{Role, RoleArgs, play};
+use super::terminal::show;
 use super::trouble::Trouble;
+use crate::types::TxId;
 
 const DIR: &str = "target/ch02";
 
@@ -33,7 +36,7 @@ pub struct Dir {
 /// One command.
 #[derive(Subcommand, Clone, Debug)]
 pub enum Command {
-    /// Start coord, stock and pay, and keep them until Ctrl-C
+    /// Start coord, stock and pay (with --paxos coord-2 and coord-3, too), and keep them until Ctrl-C
     Cluster {
         /// Which cluster.
         #[command(flatten)]
@@ -41,6 +44,12 @@ pub enum Command {
         /// The shop's port; without it, the one of last time or a free one
         #[arg(long, default_value_t = 0)]
         port: u16,
+        /// Let three coordinators keep the votes: two are enough to finish what one began
+        #[arg(long, conflicts_with_all = ["termination", "participant"])]
+        paxos: bool,
+        /// Let participants in doubt ask each other
+        #[arg(long, conflicts_with = "participant")]
+        termination: bool,
         /// Make `kill` as bad as a power cut: what was not forced to disk is lost
         #[arg(long)]
         power_cut: bool,
@@ -64,7 +73,7 @@ pub enum Command {
     Status(Dir),
     /// kill -9 one role
     Kill {
-        /// coord, stock or pay
+        /// coord, stock or pay; with --paxos also coord-2 or coord-3
         role: Role,
         /// Which cluster.
         #[command(flatten)]
@@ -72,7 +81,7 @@ pub enum Command {
     },
     /// Start one role again
     Restart {
-        /// coord, stock or pay
+        /// coord, stock or pay; with --paxos also coord-2 or coord-3
         role: Role,
         /// Which cluster.
         #[command(flatten)]
@@ -80,6 +89,19 @@ pub enum Command {
         /// Let it die by itself right after its Kth effect: the worst moment, every time
         #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
         crash_after_effect: Option<u64>,
+    },
+    /// Decide by hand what a participant is in doubt about. It may be wrong, and then it stays wrong
+    Resolve {
+        /// stock or pay
+        role: Role,
+        /// Which transaction, such as 2.1
+        #[arg(value_parser = by_hand::tx)]
+        tx: TxId,
+        /// commit or abort
+        end: Ending,
+        /// Which cluster.
+        #[command(flatten)]
+        dir: Dir,
     },
     /// Many customers at once: committed per second, with the verdict beside it
     Load {
@@ -104,7 +126,7 @@ pub enum Command {
 /// It could not be done.
 pub fn act(command: Command) -> Result<u8, Trouble> {
     match command {
-        Command::Cluster { dir, port, power_cut, events, participant } => {
+        Command::Cluster { dir, port, paxos, termination, power_cut, events, participant } => {
             if cfg!(not(unix)) {
                 let why = "`cluster` needs Linux or macOS; on Windows run it inside WSL";
                 return Err(Trouble::Refused(why.into()));
@@ -114,7 +136,12 @@ pub fn act(command: Command) -> Result<u8, Trouble> {
             }
             let config = Config::new(dir.dir.clone())?;
             let databases = participant.into_iter().collect();
-            let config = Config { port, power_cut, events, databases, ..config };
+            let design = match (paxos, termination) {
+                (true, _) => Design::Paxos,
+                (false, true) => Design::Termination,
+                (false, false) => Design::TwoPhases,
+            };
+            let config = Config { design, port, power_cut, events, databases, ..config };
             let flag = dir.flag();
             run(config, move |happening| show(happening, &flag)).map(|()| 0)
         }
@@ -125,6 +152,7 @@ pub fn act(command: Command) -> Result<u8, Trouble> {
         Command::Restart { role, dir, crash_after_effect } => {
             wait(restart(&dir, Order { role, crash_after_effect }))
         }
+        Command::Resolve { role, tx, end, dir } => wait(resolve(&dir, role, tx, end)),
         Command::Load { dir, clients, seconds } => wait(loaded(&dir, clients, seconds)),
     }
 }
@@ -134,7 +162,7 @@ fn database(text: &str) -> Result<(Role, String), String> {
     let wanted = "write stock=postgres://USER@HOST:PORT/DATABASE, or pay=…";
     let (role, url) = text.split_once('=').ok_or(wanted)?;
     let role = <Role as clap::ValueEnum>::from_str(role, false).map_err(|_| wanted)?;
-    if role == Role::Coord || !url.starts_with("postgres") {
+    if role.decides() || !url.starts_with("postgres") {
         return Err(wanted.into());
     }
     Ok((role, url.to_owned()))
@@ -183,44 +211,6 @@ impl Dir {
     }
 }
 
-/// What the terminal of the cluster shows.
-fn show(happening: &Happening, flag: &str) {
-    // A terminal that is gone does not end the cluster.
-    let _ = writeln!(std::io::stdout(), "{}", words(happening, flag));
-}
-
-fn words(happening: &Happening, flag: &str) -> String {
-    match happening {
-        Happening::Up { role, http, pid } => {
-            format!("{:<6} up at {http}, pid {pid}", role.name())
-        }
-        Happening::Open { shop } => format!(
-            "ready: the shop is open at http://{shop}. In another terminal:
-
-  \
-             cargo ch02 client{flag} buy umbrella
-  \
-             cargo ch02 restart coord --crash-after-effect 5{flag}
-  \
-             cargo ch02 status{flag}
-
-Ctrl-C ends it; the data stays."
-        ),
-        Happening::Killed(killed) => {
-            format!("{:<6} killed (SIGKILL), pid {}", killed.role.name(), killed.pid)
-        }
-        Happening::Restarted(restarted) => {
-            let Restarted { role, pid, http, crash_after_effect } = restarted;
-            let crash = crash_after_effect.map_or_else(String::new, |effect| {
-                format!("; will die right after its effect {effect}")
-            });
-            format!("{:<6} up at {http}, pid {pid}{crash}", role.name())
-        }
-        Happening::Died { role, how } => format!("{:<6} died: {how}", role.name()),
-        Happening::Closing => "closing".into(),
-    }
-}
-
 async fn customer(dir: &Dir, wanted: &Wanted) -> Result<u8, Trouble> {
     let none = || Trouble::NoCluster(dir.dir.clone());
     let shop = dir.memory()?.shop.ok_or_else(none)?;
@@ -247,6 +237,11 @@ async fn status(dir: &Dir) -> Result<u8, Trouble> {
     for row in rows(&status) {
         let (role, says) = (row["role"].as_str().unwrap_or_default(), &row["says"]);
         println!("{}", doubts(role, says));
+        for field in ["guessed", "damage"] {
+            for end in says[field].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                println!("       {field}: {end}");
+            }
+        }
         if !says.is_null() {
             println!(
                 "       pid {}, start {}, http {}; since then {} records in {} forced writes, \
@@ -307,16 +302,29 @@ async fn restart(dir: &Dir, order: Order) -> Result<u8, Trouble> {
     Ok(0)
 }
 
-async fn loaded(dir: &Dir, clients: u16, seconds: u64) -> Result<u8, Trouble> {
-    let status = dir.status().await?;
-    let mut edges: BTreeMap<Role, SocketAddr> = BTreeMap::new();
-    for row in rows(&status) {
+async fn resolve(dir: &Dir, role: Role, tx: TxId, end: Ending) -> Result<u8, Trouble> {
+    let edges = edges(&dir.status().await?);
+    let edge = edges.get(&role).ok_or(Trouble::NotHere(role))?;
+    by_hand::resolve(*edge, tx, end).await?;
+    println!("{} has ended {tx} as you say, and let go of its accounts", role.name());
+    println!("if that was wrong, nothing here can repair it: see cargo ch02 status{}", dir.flag());
+    Ok(0)
+}
+
+fn edges(status: &Value) -> BTreeMap<Role, SocketAddr> {
+    let mut edges = BTreeMap::new();
+    for row in rows(status) {
         let role: Result<Role, _> = serde_json::from_value(row["role"].clone());
         let http = row["http"].as_str().and_then(|http| http.parse().ok());
         if let (Ok(role), Some(http)) = (role, http) {
             edges.insert(role, http);
         }
     }
+    edges
+}
+
+async fn loaded(dir: &Dir, clients: u16, seconds: u64) -> Result<u8, Trouble> {
+    let edges = edges(&dir.status().await?);
     println!("{clients} customers for {seconds} s, each waits for its answer and asks again …");
     let load = load(&edges, &dir.dir, clients.into(), Duration::from_secs(seconds)).await?;
     println!("{load}");

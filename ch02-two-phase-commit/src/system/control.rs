@@ -206,7 +206,9 @@ async fn restart(State(control): State<Control>, order: Asked) -> Response {
 async fn status(State(control): State<Control>) -> Response {
     let read = |cluster: &mut Cluster| {
         let edges = cluster.edges();
-        let pids: Vec<_> = Role::ALL.map(|r| (r, cluster.is_up(r).then(|| cluster.pid(r)))).into();
+        let roles = cluster.roles().iter();
+        let pids = roles.map(|&role| (role, cluster.is_up(role).then(|| cluster.pid(role))));
+        let pids: Vec<_> = pids.collect();
         Ok((edges, pids, cluster.power_cut()))
     };
     let Ok((edges, pids, power_cut)) = control.with(read).await else {

@@ -149,8 +149,8 @@ pub(super) fn doubts(role: &str, says: &Value) -> String {
         }
     };
     let (doubt, locked) = (list("in_doubt"), list("locked"));
-    // The coordinator decides: it waits for votes and acknowledgements, and locks nothing.
-    if role == "coord" {
+    // A coordinator decides: it waits for votes and acknowledgements, and locks nothing.
+    if role.starts_with("coord") {
         format!("{role:<6} open: {doubt}")
     } else {
         format!("{role:<6} in doubt: {doubt}; locked: {locked}")

@@ -41,7 +41,11 @@ pub(super) trait Inhabitant: Send + Sync + 'static {
     fn status(&self) -> impl Future<Output = Option<RoleStatus>> + Send;
 }
 
-impl<N: Runnable + Node<Msg = Msg>> Inhabitant for Driver<N> {
+/// A node of this chapter that can run.
+pub(super) trait Ours: Runnable + Node<Msg = Msg> {}
+impl<N: Runnable + Node<Msg = Msg>> Ours for N {}
+
+impl<N: Ours> Inhabitant for Driver<N> {
     fn addr(&self) -> SocketAddr {
         self.addr()
     }

@@ -28,7 +28,7 @@ pub struct Load {
     /// What they waited for.
     pub measured: Measured,
     /// Forced writes of each role meanwhile.
-    pub syncs: [(Role, u64); 3],
+    pub syncs: Vec<(Role, u64)>,
     /// Messages between roles meanwhile.
     pub messages: u64,
     /// The total of all accounts, before and after.
@@ -89,10 +89,8 @@ pub async fn load(
     let measured = closed_loop(customers.collect(), Until::Time(time)).await;
     let totals = (total_before, total(shop).await?);
     let after = counts(edges).await?;
-    let mut syncs = Role::ALL.map(|role| (role, 0));
-    for (i, (_, count)) in syncs.iter_mut().enumerate() {
-        *count = after[i].0 - before[i].0;
-    }
+    let grown = before.iter().zip(&after).map(|(before, after)| after.0 - before.0);
+    let syncs = edges.keys().copied().zip(grown).collect();
     let messages = after.iter().map(|c| c.1).sum::<u64>() - before.iter().map(|c| c.1).sum::<u64>();
     Ok(Load { clients, measured, syncs, messages, totals, floors: (forced, trip) })
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::cluster::Config;
+use super::design::Design;
 use super::role::Role;
 use super::trouble::Trouble;
 
@@ -24,6 +25,9 @@ pub(super) struct Memory {
     pub(super) cluster: u64,
     pub(super) shop: Option<SocketAddr>,
     pub(super) control: Option<SocketAddr>,
+    /// What wrote the logs, and can read them.
+    #[serde(default)]
+    pub(super) design: Design,
     /// Who keeps its accounts in a database, from the first start on.
     #[serde(default)]
     pub(super) databases: BTreeSet<Role>,
@@ -46,12 +50,23 @@ impl Memory {
         written.map_err(Trouble::io("write cluster.json"))
     }
 
-    /// Whoever kept its accounts in a database does so for ever: elsewhere they would be as at the
+    /// A log is read by the design that wrote it. Whoever kept its accounts in a database does so for ever: elsewhere they would be as at the
     /// opening.
     pub(super) fn fits(&self, config: &Config) -> Result<(), Trouble> {
         if config.events.is_some() && !config.databases.is_empty() {
             let why = "a run with PostgreSQL in it cannot be replayed: leave --events out";
             return Err(Trouble::Refused(why.into()));
+        }
+        if config.design != self.design {
+            let dir = config.dir.display();
+            return Err(Trouble::Refused(match self.design.flag() {
+                "" => format!("{dir} is without {}; choose another --dir", config.design.flag()),
+                flag => format!("{dir} was started with {flag}: add it, or choose another --dir"),
+            }));
+        }
+        if config.design != Design::TwoPhases && !config.databases.is_empty() {
+            let why = "a participant in PostgreSQL speaks two-phase commit alone: leave out";
+            return Err(Trouble::Refused(format!("{why} {}", config.design.flag())));
         }
         let now: BTreeSet<Role> = config.databases.keys().copied().collect();
         let Some(role) = now.symmetric_difference(&self.databases).next() else { return Ok(()) };

@@ -13,17 +13,17 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use lab::Node;
-use lab::run::{Driver, Runnable};
+use lab::run::Driver;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::inhabitant::Inhabitant;
+use super::inhabitant::{Inhabitant, Ours};
 use super::role::Role;
-use crate::types::Msg;
+use crate::deeper::Msg as Deeper;
+use crate::types::{Msg, TxId};
 
 /// A role that cannot say how it is within this time is not well.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a role says about itself.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -32,6 +32,12 @@ pub struct RoleStatus {
     pub in_doubt: Vec<String>,
     /// Accounts that nobody else may touch meanwhile.
     pub locked: Vec<String>,
+    /// What an operator ended here, and nobody knows how it really ended.
+    #[serde(default)]
+    pub guessed: Vec<String>,
+    /// What an operator ended here one way, and all others the other way.
+    #[serde(default)]
+    pub damage: Vec<String>,
     /// Which start of this role it is.
     pub start: u64,
     /// Records written since this start.
@@ -45,24 +51,33 @@ pub struct RoleStatus {
 }
 
 /// Asks the node of this process. `None` if it does not answer.
-pub(super) async fn ask<N>(driver: &Driver<N>) -> Option<RoleStatus>
-where
-    N: Runnable + Node<Msg = Msg>,
-{
+pub(super) async fn ask<N: Ours>(driver: &Driver<N>) -> Option<RoleStatus> {
     let mut client = driver.clients().connect().ok()?;
     client.send(Msg::Status).await.ok()?;
     let answer = tokio::time::timeout(PATIENCE, client.recv()).await.ok()??;
-    let Msg::StatusIs { in_doubt, locked } = answer else { return None };
+    let (in_doubt, locked, guessed, damage) = match answer {
+        Msg::StatusIs { in_doubt, locked } => (in_doubt, locked, Vec::new(), Vec::new()),
+        Msg::Deeper(Deeper::StatusIs { in_doubt, locked, guessed, damage }) => {
+            (in_doubt, locked, guessed, damage)
+        }
+        _ => return None,
+    };
     let counts = driver.counts();
     Some(RoleStatus {
         in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
         locked: locked.iter().map(ToString::to_string).collect(),
+        guessed: guessed.into_iter().map(|end| by_hand(end, "the truth is not known")).collect(),
+        damage: damage.into_iter().map(|end| by_hand(end, "all others did the opposite")).collect(),
         start: driver.start_count(),
         records: counts.records,
         syncs: counts.syncs,
         log_bytes: counts.log_bytes,
         messages: counts.frames_out,
     })
+}
+
+fn by_hand((tx, commit): (TxId, bool), rest: &str) -> String {
+    format!("{tx} {} here by hand, {rest}", if commit { "committed" } else { "aborted" })
 }
 
 /// `GET /health`, `GET /status`: the same on every role.

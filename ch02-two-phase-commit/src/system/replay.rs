@@ -7,31 +7,38 @@ use lab::NodeId;
 use lab::event::Log;
 
 use super::catalog;
-use super::role::Role;
-use crate::shop::{Coordinator as _, Part as _, Participant as _, Shop};
-use crate::step4_isolation::{Coordinator, Participant};
-
-type Played = Shop<Coordinator, Participant>;
+use super::design::Design;
+use super::role::{Alone, Among, Asking, Naming, Proposing, Role, Waiting};
+use crate::shop::{Coordinator, Participant, Shop};
 
 /// Re-executes what `cluster --events DIR` recorded in `DIR/run.jsonl`.
 ///
 /// # Errors
 /// The first event that could not be read or that came out differently.
 pub fn replay(log: &Log) -> Result<Log, String> {
-    lab::replay::replay(log, program, line)
+    match Design::of_title(&log.header.title) {
+        Design::TwoPhases => again::<Alone, Waiting>(log),
+        Design::Termination => again::<Naming, Asking>(log),
+        Design::Paxos => again::<Among, Proposing>(log),
+    }
 }
 
-fn program(name: &str) -> Option<(NodeId, Played)> {
+fn again<C: Coordinator, P: Participant>(log: &Log) -> Result<Log, String> {
+    lab::replay::replay(log, program::<C, P>, line)
+}
+
+fn program<C: Coordinator, P: Participant>(name: &str) -> Option<(NodeId, Shop<C, P>)> {
     let role = Role::ALL.into_iter().find(|role| role.name() == name)?;
-    let node = match role {
-        Role::Coord => Shop::Coordinator(Coordinator::new()),
-        Role::Stock | Role::Pay => Shop::Participant(Participant::new(catalog::opening(role.id()))),
+    let node = if role.decides() {
+        Shop::Coordinator(C::new())
+    } else {
+        Shop::Participant(P::new(catalog::opening(role.id())))
     };
     Some((role.id(), node))
 }
 
 /// As [`Shop::line`], without the thousand numbered accounts.
-fn line(node: &Played) -> String {
+fn line<C: Coordinator, P: Participant>(node: &Shop<C, P>) -> String {
     let Shop::Participant(participant) = node else { return node.line() };
     let balances = participant.accounts().balances();
     let named = balances

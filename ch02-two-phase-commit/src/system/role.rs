@@ -15,19 +15,22 @@ use clap::{Args, Parser, ValueEnum};
 use lab::NodeId;
 use lab::event::Cast;
 use lab::run::children::{say_ready, watch_stdin};
-use lab::run::{Config, Data, Driver, EventFile, Observer};
+use lab::run::{Config, Data, Driver, EventFile, Observer, Runnable};
 use serde::{Deserialize, Serialize};
 
+use super::by_hand;
 use super::catalog;
+use super::design::Design;
 use super::inhabitant::Inhabitant;
-use super::shop::Edges;
+use super::operator;
+use super::shop::{self as pages, Edges};
 use super::trouble::Trouble;
-use super::{operator, shop};
-use crate::shop::{Coordinator as _, Participant as _};
-use crate::step4_isolation::{Coordinator, Participant};
+use crate::deeper::{heuristic, paxos_commit, termination};
+use crate::shop;
+use crate::step4_isolation as step4;
 use crate::types::{COORD, PAY, STOCK};
 
-/// The three processes.
+/// The processes.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ValueEnum, Serialize, Deserialize,
 )]
@@ -35,6 +38,14 @@ use crate::types::{COORD, PAY, STOCK};
 pub enum Role {
     /// Takes orders, and decides.
     Coord,
+    /// Keeps votes, and decides if `coord` cannot (Paxos Commit).
+    #[serde(rename = "coord-2")]
+    #[value(name = "coord-2")]
+    Coord2,
+    /// As `coord-2`.
+    #[serde(rename = "coord-3")]
+    #[value(name = "coord-3")]
+    Coord3,
     /// Keeps the shelf.
     Stock,
     /// Keeps the purses and the till.
@@ -42,17 +53,24 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them, in the order of their columns.
-    pub const ALL: [Self; 3] = [Self::Coord, Self::Stock, Self::Pay];
+    /// All there are in any design, in the order of their columns.
+    pub const ALL: [Self; 5] = [Self::Coord, Self::Coord2, Self::Coord3, Self::Stock, Self::Pay];
 
     /// As it is called everywhere.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Coord => "coord",
+            Self::Coord2 => "coord-2",
+            Self::Coord3 => "coord-3",
             Self::Stock => "stock",
             Self::Pay => "pay",
         }
+    }
+
+    /// What it is in a picture.
+    fn kind(self) -> &'static str {
+        if self.decides() { "coord" } else { self.name() }
     }
 
     /// The node it runs.
@@ -60,16 +78,19 @@ impl Role {
     pub fn id(self) -> NodeId {
         match self {
             Self::Coord => COORD,
+            Self::Coord2 => paxos_commit::COORD_2,
+            Self::Coord3 => paxos_commit::COORD_3,
             Self::Stock => STOCK,
             Self::Pay => PAY,
         }
     }
 
-    /// Whom it sends messages to.
-    fn peers(self) -> &'static [NodeId] {
+    /// Whether it is a coordinator: one that decides, and keeps no accounts.
+    #[must_use]
+    pub fn decides(self) -> bool {
         match self {
-            Self::Coord => &[STOCK, PAY],
-            Self::Stock | Self::Pay => &[COORD],
+            Self::Coord | Self::Coord2 | Self::Coord3 => true,
+            Self::Stock | Self::Pay => false,
         }
     }
 }
@@ -85,6 +106,9 @@ pub struct RoleArgs {
     /// Which cluster it belongs to
     #[arg(long)]
     pub cluster: u64,
+    /// What the cluster runs
+    #[arg(long, value_enum, default_value_t)]
+    pub design: Design,
     /// Where it serves HTTP; if that is taken, on a free port
     #[arg(long, default_value = "127.0.0.1:0")]
     pub http: SocketAddr,
@@ -127,14 +151,39 @@ pub fn role<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Res
     play(line.args, ())
 }
 
+pub(super) type Alone = step4::Coordinator;
+pub(super) type Naming = termination::Coordinator<step4::Coordinator>;
+pub(super) type Among = paxos_commit::Coordinator;
+pub(super) type Waiting = heuristic::Participant<step4::Participant>;
+pub(super) type Asking = heuristic::Participant<termination::Participant<step4::Participant>>;
+pub(super) type Proposing = heuristic::Participant<paxos_commit::Participant<step4::Participant>>;
+
+/// Somebody who can watch whatever node lives here.
+pub trait Watcher:
+    Observer<Alone>
+    + Observer<Naming>
+    + Observer<Among>
+    + Observer<Waiting>
+    + Observer<Asking>
+    + Observer<Proposing>
+{
+}
+
+impl<O> Watcher for O where
+    O: Observer<Alone>
+        + Observer<Naming>
+        + Observer<Among>
+        + Observer<Waiting>
+        + Observer<Asking>
+        + Observer<Proposing>
+{
+}
+
 /// As [`role`], with somebody who watches the node.
 ///
 /// # Errors
 /// It cannot start.
-pub fn play<O>(args: RoleArgs, observer: O) -> Result<(), Trouble>
-where
-    O: Observer<Coordinator> + Observer<Participant>,
-{
+pub fn play(args: RoleArgs, observer: impl Watcher) -> Result<(), Trouble> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // Somebody else may have installed one: then that one is wanted.
@@ -144,15 +193,34 @@ where
     if let Some(url) = &args.postgres {
         return elsewhere(&args, url, edges);
     }
-    let config = config(&args);
-    if args.role == Role::Coord {
-        let driver = Arc::new(Driver::start(config, Coordinator::new(), observer)?);
-        let pages = shop::router(&driver, Arc::clone(&edges));
-        return live(&args, driver, edges, pages);
+    match args.design {
+        Design::TwoPhases => cast::<Alone, Waiting>(&args, observer, edges),
+        Design::Termination => cast::<Naming, Asking>(&args, observer, edges),
+        Design::Paxos => cast::<Among, Proposing>(&args, observer, edges),
     }
-    let node = Participant::new(catalog::opening(args.role.id()));
+}
+
+/// One design's coordinator or participant, as the role wants it.
+fn cast<C, P>(
+    args: &RoleArgs,
+    observer: impl Observer<C> + Observer<P>,
+    edges: Edges,
+) -> Result<(), Trouble>
+where
+    C: shop::Coordinator + Runnable,
+    P: shop::Participant + Runnable,
+{
+    let config = config(args);
+    if args.role.decides() {
+        let driver = Arc::new(Driver::start(config, C::new(), observer)?);
+        let open = args.role == Role::Coord;
+        let pages = open.then(|| pages::router(&driver, Arc::clone(&edges))).unwrap_or_default();
+        return live(args, driver, edges, pages);
+    }
+    let node = P::new(catalog::opening(args.role.id()));
     let driver = Arc::new(Driver::start(config, node, observer)?);
-    live(&args, driver, edges, Router::new())
+    let pages = by_hand::router(&driver);
+    live(args, driver, edges, pages)
 }
 
 #[cfg(feature = "engines")]
@@ -175,11 +243,11 @@ fn config(args: &RoleArgs) -> Config {
     let data = if args.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
     let mut config = Config::new(args.cluster, args.role.id(), data);
     config.crash_after_effect = args.crash_after_effect;
-    let cast = |role: Role| Cast { name: role.name().into(), role: role.name().into() };
+    let cast = |role: Role| Cast { name: role.name().into(), role: role.kind().into() };
     config.events = args.events.clone().map(|dir| EventFile {
         dir,
-        title: "ch02/step4 cluster".into(),
-        cast: Role::ALL.into_iter().map(|role| (role.id(), cast(role))).collect(),
+        title: args.design.title().into(),
+        cast: args.design.roles().iter().map(|role| (role.id(), cast(*role))).collect(),
         epoch: UNIX_EPOCH + Duration::from_micros(args.epoch.unwrap_or_default()),
     });
     config
@@ -207,8 +275,8 @@ pub(super) fn live<I: Inhabitant>(
     say_ready(inhabitant.addr());
     println!("http {edge}");
     let (for_lines, for_end) = (Arc::clone(&inhabitant), Arc::clone(&inhabitant));
-    let role = args.role;
-    watch_stdin(move |line| hear(role, &for_lines, &edges, &line), move || for_end.stop());
+    let peers = args.design.peers(args.role);
+    watch_stdin(move |line| hear(&peers, &for_lines, &edges, &line), move || for_end.stop());
     let waiting = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(Trouble::io("wait for the end"))?;
@@ -217,14 +285,14 @@ pub(super) fn live<I: Inhabitant>(
 }
 
 /// The parent tells who is where. Answered with `linked` once messages can leave.
-fn hear<I: Inhabitant>(role: Role, inhabitant: &Arc<I>, edges: &Edges, line: &str) {
+fn hear<I: Inhabitant>(peers: &[NodeId], inhabitant: &Arc<I>, edges: &Edges, line: &str) {
     match serde_json::from_str::<Book>(line) {
         Ok(book) => {
             *edges.lock().expect("nobody panics with it") = book.edges;
             inhabitant.set_peers(book.nodes);
-            let linking = Arc::clone(inhabitant);
+            let (linking, peers) = (Arc::clone(inhabitant), peers.to_vec());
             inhabitant.runtime().spawn(async move {
-                linking.linked_to(role.peers()).await;
+                linking.linked_to(&peers).await;
                 println!("linked");
             });
         }

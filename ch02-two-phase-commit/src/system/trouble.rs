@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use lab::run::Fatal;
 use lab::run::children::ChildError;
 
+use super::role::Role;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub enum Trouble {
@@ -29,6 +31,8 @@ pub enum Trouble {
     NoCluster(PathBuf),
     /// What should remember a cluster does not read as such.
     BadMemory(PathBuf, String),
+    /// The design of this cluster has no such role.
+    NotHere(Role),
     /// There was no answer.
     NoAnswer {
         /// Whom was asked.
@@ -76,6 +80,11 @@ impl fmt::Display for Trouble {
             Self::NoAnswer { whom, why } => {
                 write!(f, "no answer from {whom} ({why}); see who is up with `cargo ch02 status`")
             }
+            Self::NotHere(role) => write!(
+                f,
+                "there is no {0} here: `cargo ch02 cluster --paxos` has it, in a --dir of its own",
+                role.name()
+            ),
             Self::Refused(why) => f.write_str(why),
             Self::NotBuiltIn => f.write_str(
                 "this build has no PostgreSQL client in it; start it with `cargo run -p \
@@ -97,6 +106,7 @@ impl std::error::Error for Trouble {
             Self::Locked(_)
             | Self::NoCluster(_)
             | Self::BadMemory(..)
+            | Self::NotHere(_)
             | Self::NoAnswer { .. }
             | Self::Refused(_)
             | Self::NotBuiltIn => None,

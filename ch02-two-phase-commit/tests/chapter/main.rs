@@ -6,6 +6,7 @@ mod determinism;
 mod explore;
 mod fencing;
 mod figures;
+mod heuristic;
 mod isolation;
 mod matrix;
 mod protocol;

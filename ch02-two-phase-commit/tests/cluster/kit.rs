@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use ch02_two_phase_commit::system::{Answered, Caller, Cluster, Config, report};
+use ch02_two_phase_commit::system::{Answered, Caller, Cluster, Config, Design, Role, report};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -30,6 +30,7 @@ impl Town {
             dir: dir.path().join("data"),
             program: PROGRAM.into(),
             prefix: vec![OsString::from("role")],
+            design: Design::TwoPhases,
             power_cut: false,
             port: 0,
             events: None,
@@ -79,6 +80,14 @@ impl Town {
             });
             quiet.then_some(())
         });
+    }
+
+    /// Whether a role says that it waits for nothing and locks nothing.
+    pub(crate) fn is_free(&self, role: Role) -> bool {
+        let edge = BTreeMap::from([(role, self.cluster.edges()[&role])]);
+        let report = self.runtime.block_on(report(&edge));
+        let says = report[&role].as_ref();
+        says.is_some_and(|says| says.in_doubt.is_empty() && says.locked.is_empty())
     }
 
     /// Looks until something is there.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use ch02_two_phase_commit::deeper;
 use ch02_two_phase_commit::system::Role;
 use ch02_two_phase_commit::types::{Key, Order, Outcome, Record, TxId};
 use lab::NodeId;
@@ -41,7 +42,8 @@ fn side(data: &Path, role: Role) -> Side {
     let mut side = Side::default();
     for record in records(data, role) {
         match record {
-            Record::Prepared { tx, key, .. } => {
+            Record::Prepared { tx, key, .. }
+            | Record::Deeper(deeper::Record::Prepared { tx, key, .. }) => {
                 side.key_of.insert(tx, key);
                 side.open.insert(tx);
             }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ch02_two_phase_commit::lists::{Heard, Lists};
-use ch02_two_phase_commit::system::{Caller, Role};
+use ch02_two_phase_commit::system::{Caller, Design, Role};
 use ch02_two_phase_commit::types::{Account, Balances, Key, Order, PAY, Record, STOCK};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
@@ -204,7 +204,7 @@ fn kill_and_restart(town: &mut Town, bench: &Bench, rng: &mut Rng) {
         let reached = done.wait_for(|done| *done >= target);
         let wait = async { tokio::time::timeout(DEADLINE, reached).await.is_ok() };
         assert!(town.runtime.block_on(wait), "nobody gets any further");
-        let role = Role::ALL[rng.pick(0..3) as usize];
+        let role = Design::TwoPhases.roles()[rng.pick(0..3) as usize];
         town.cluster.kill(role).unwrap();
         town.cluster.restart(role, None).unwrap();
         *bench.shop.lock().unwrap() = town.cluster.shop();

@@ -3,11 +3,13 @@
 
 mod bad_input;
 mod bank;
+mod by_hand;
 mod crash_points;
 mod crowd;
 mod kit;
 mod ledger;
 mod lists;
 mod orders;
+mod paxos;
 mod replay;
 mod story;

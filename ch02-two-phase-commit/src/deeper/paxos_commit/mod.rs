@@ -15,7 +15,6 @@
 //! began and begin nothing new. Electing somebody who may is chapter 3. Forgetting, as in step 3.
 
 mod acceptor;
-mod ballots;
 mod coordinator;
 mod participant;
 

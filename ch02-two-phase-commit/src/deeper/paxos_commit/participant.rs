@@ -1,11 +1,13 @@
 //! A participant: the one of a step, unchanged. Only who hears its *yes* is different.
 
+use std::collections::BTreeSet;
+
 use lab::node::{Effect, inner};
 use lab::{Cx, Input, Node, NodeId};
 
 use super::{ALL, COORD_2};
 use crate::accounts::Accounts;
-use crate::deeper::{Msg as Deeper, Peers, Record as Kept, Votes};
+use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept, Votes};
 use crate::shop::{self, Open};
 use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
 
@@ -16,7 +18,9 @@ pub struct Participant<P> {
     /// Who takes part, for what it was asked and has not ended.
     asked: Open<Peers>,
     /// What it voted yes to and has not ended.
-    promised: std::collections::BTreeSet<TxId>,
+    promised: BTreeSet<TxId>,
+    /// Looks that it holds locks for, and whether it has asked about them.
+    looks: Open<bool>,
 }
 
 impl<P: shop::Participant> Participant<P> {
@@ -24,6 +28,7 @@ impl<P: shop::Participant> Participant<P> {
     /// Gives the participant inside an input. Its *yes* goes to as many coordinators as have to keep
     /// it; when it asks what became of a yes, it says it again, to all of them.
     fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        let mut unanswered = Vec::new();
         for effect in inner(&mut self.inner, input, cx) {
             match effect {
                 Effect::Send { msg: Msg::Vote { tx, vote: Vote::Yes(_) }, .. }
@@ -34,12 +39,21 @@ impl<P: shop::Participant> Participant<P> {
                 Effect::Send { msg: Msg::Inquire { tx }, .. } if self.promised.contains(&tx) => {
                     self.propose(tx, &ALL, cx);
                 }
+                Effect::Send { to, msg: Msg::Inquire { tx } } => {
+                    cx.send(to, Msg::Inquire { tx });
+                    let asked = self.looks.get_mut(&tx).is_some_and(|a| std::mem::replace(a, true));
+                    unanswered.extend(asked.then_some(tx));
+                }
                 Effect::Persist(record) => {
                     let record = self.keep(record);
                     cx.persist(record);
                 }
                 other => cx.push(other),
             }
+        }
+        // A look has promised nothing. Whoever asked for it will ask whether it is still held.
+        for tx in unanswered {
+            self.pass(Input::Message { from: COORD, msg: Msg::Abort { tx } }, cx);
         }
     }
 
@@ -61,16 +75,23 @@ impl<P: shop::Participant> Participant<P> {
                 Record::Deeper(Kept::Prepared { tx, key, part, peers })
             }
             other => {
-                self.forget(&other);
+                self.watch(&other);
                 other
             }
         }
     }
 
-    fn forget(&mut self, record: &Record) {
-        if let Record::Committed { tx } | Record::Aborted { tx } = record {
-            self.promised.remove(tx);
-            self.asked.remove(tx);
+    fn watch(&mut self, record: &Record) {
+        match record {
+            Record::Prepared { tx, .. } => {
+                self.looks.insert(*tx, false);
+            }
+            Record::Committed { tx } | Record::Aborted { tx } => {
+                self.promised.remove(tx);
+                self.asked.remove(tx);
+                self.looks.remove(tx);
+            }
+            other => shop::not_my_record(other),
         }
     }
 
@@ -82,7 +103,7 @@ impl<P: shop::Participant> Participant<P> {
                 Record::Prepared { tx, key, part }
             }
             other => {
-                self.forget(&other);
+                self.watch(&other);
                 other
             }
         };
@@ -103,6 +124,11 @@ impl<P: shop::Participant> Node for Participant<P> {
                 self.asked.insert(tx, peers);
                 self.pass(Input::Message { from, msg: Msg::Prepare { tx, key, part } }, cx);
             }
+            Input::Message { from, msg: Msg::Deeper(Deeper::HowFar { tx }) } => {
+                if self.looks.contains_key(&tx) {
+                    cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase: Phase::Prepared }));
+                }
+            }
             other => self.pass(other, cx),
         }
     }
@@ -110,8 +136,8 @@ impl<P: shop::Participant> Node for Participant<P> {
 
 impl<P: shop::Participant> shop::Participant for Participant<P> {
     fn new(accounts: Accounts) -> Self {
-        let (asked, promised) = (Open::new(), std::collections::BTreeSet::new());
-        Self { inner: P::new(accounts), asked, promised }
+        let (asked, looks) = (Open::new(), Open::new());
+        Self { inner: P::new(accounts), asked, promised: BTreeSet::new(), looks }
     }
 
     fn accounts(&self) -> &Accounts {

@@ -115,6 +115,8 @@ impl Participant {
         Some(RoleStatus {
             in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
             locked: locked.chain(orphans).collect(),
+            guessed: Vec::new(),
+            damage: Vec::new(),
             start: self.bank.start,
             records: self.bank.effects.count().saturating_sub(self.post.sent()),
             syncs: syncs.saturating_sub(self.before.0),

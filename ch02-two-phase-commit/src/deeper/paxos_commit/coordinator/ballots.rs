@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Cx, NodeId};
 
-use super::acceptor::Acceptor;
-use super::coordinator::Coordinator;
-use super::{ALL, MAJORITY};
+use super::super::acceptor::Acceptor;
+use super::super::{ALL, MAJORITY};
+use super::Coordinator;
 use crate::deeper::{Ballot, Msg as Deeper, Peers, Record as Kept, Votes};
 use crate::types::{COORD, Msg, Record, Refusal, Timer, TxId, wait};
 
 /// One ballot that this coordinator leads.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Leading {
-    pub(super) ballot: Ballot,
+    ballot: Ballot,
     promises: BTreeMap<NodeId, Option<(Ballot, Votes)>>,
     accepted: BTreeSet<NodeId>,
 }
@@ -24,8 +24,8 @@ impl Coordinator {
         self.leading.insert(tx, Leading { ballot, promises, accepted });
     }
 
-    pub(super) fn acceptor(&mut self, tx: TxId, peers: &Peers, cx: &mut Cx<Self>) -> &mut Acceptor {
-        if !self.acceptors.contains_key(&tx) {
+    fn acceptor(&mut self, tx: TxId, peers: &Peers, cx: &mut Cx<Self>) -> &mut Acceptor {
+        if self.watched.insert(tx) {
             cx.set_timer(Timer::Votes(tx), wait::VOTES);
         }
         self.acceptors.entry(tx).or_insert_with(|| Acceptor::new(peers.clone()))

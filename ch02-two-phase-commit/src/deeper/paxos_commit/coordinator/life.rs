@@ -1,0 +1,172 @@
+//! A life of a coordinator: what it reads when it starts, who may say what to it, what it waits for.
+
+use std::collections::BTreeSet;
+
+use lab::{Cx, Input, Node, NodeId};
+
+use super::super::acceptor::Acceptor;
+use super::{Begun, Coordinator, Looked};
+use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
+use crate::shop;
+use crate::types::{COORD, Msg, Note, Outcome, Record, Refusal, Timer, TxId, wait};
+
+impl Coordinator {
+    /// A participant says that of a look; a coordinator, of what is over.
+    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+        if phase == Phase::Prepared {
+            self.on_held(from, tx, cx);
+        } else if !self.begun.contains_key(&tx) {
+            self.leading.remove(&tx);
+            self.ended.insert(tx, phase == Phase::Committed);
+            cx.cancel_timer(Timer::Votes(tx));
+        }
+    }
+
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+        match self.ended.get(&tx) {
+            Some(true) => cx.send(from, Msg::Commit { tx }),
+            Some(false) => cx.send(from, Msg::Abort { tx }),
+            None if self.peers(tx).is_none() && cx.me() == COORD => {
+                // Only a look leaves nothing behind: nobody will ever decide it.
+                cx.send(from, Msg::Abort { tx });
+            }
+            None => {}
+        }
+    }
+
+    fn on_wound(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        let Some(begun) = self.begun.get_mut(&tx).filter(|begun| !begun.again) else { return };
+        begun.again = true;
+        if begun.order.is_look() {
+            let begun = self.begun.remove(&tx).expect("just found");
+            self.leading.remove(&tx);
+            cx.cancel_timer(Timer::Votes(tx));
+            let next = TxId { attempt: tx.attempt + 1, ..tx };
+            let begun = Begun { again: false, looked: Looked::default(), ..begun };
+            return self.begin(next, begun, cx);
+        }
+        self.take_over(tx, cx);
+    }
+
+    fn on_silence(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+        if self.begun.get(&tx).is_some_and(|begun| begun.order.is_look()) {
+            return self.forget_look(tx, Outcome::Declined(Refusal::NoVote), cx);
+        }
+        if !self.ended.contains_key(&tx) {
+            self.take_over(tx, cx);
+        }
+    }
+
+    fn on_replay(&mut self, record: Record) {
+        match record {
+            Record::Begun { tx, key, order } => {
+                self.earlier_are_off(tx);
+                let (client, looked) = (None, Looked::default());
+                self.begun.insert(tx, Begun { client, key, order, looked, again: false });
+            }
+            Record::Decided { tx, key, order, outcome } => {
+                let commit = outcome == Outcome::done();
+                if commit {
+                    self.committed.insert(tx, order.participants().collect());
+                }
+                self.begun.remove(&tx);
+                self.ended.insert(tx, commit);
+                self.decided.insert(key, (order, outcome));
+            }
+            Record::Ended { tx } => {
+                self.committed.remove(&tx);
+                self.ended.insert(tx, true);
+            }
+            Record::Deeper(Kept::Promised { tx, peers, ballot }) => {
+                self.remembered(tx, peers).promise(ballot);
+            }
+            Record::Deeper(Kept::Accepted { tx, peers, ballot, votes }) => {
+                self.remembered(tx, peers).accept(ballot, votes);
+            }
+            other => shop::not_my_record(&other),
+        }
+    }
+
+    /// Another attempt begins only when those before it have come to *abort*.
+    fn earlier_are_off(&mut self, tx: TxId) {
+        let earlier = self.begun.range(TxId { attempt: 0, ..tx }..tx);
+        for earlier in earlier.map(|(tx, _)| *tx).collect::<Vec<_>>() {
+            self.begun.remove(&earlier);
+            self.ended.insert(earlier, false);
+        }
+    }
+
+    fn remembered(&mut self, tx: TxId, peers: Peers) -> &mut Acceptor {
+        self.acceptors.entry(tx).or_insert_with(|| Acceptor::new(peers))
+    }
+
+    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+        self.start = start;
+        self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
+        // Of what others began it hears again if anybody is in doubt.
+        self.begun.keys().for_each(|&tx| cx.set_timer(Timer::Votes(tx), wait::VOTES));
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+        match msg {
+            Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
+            Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
+            Msg::Ack { tx } => self.on_ack(from, tx, cx),
+            Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
+            Msg::Wound { tx } => self.on_wound(tx, cx),
+            Msg::Status => cx.send(from, self.status()),
+            Msg::Deeper(msg) => self.on_deeper(from, msg, cx),
+            other => shop::not_for_me(&other),
+        }
+    }
+
+    fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx<Self>) {
+        match msg {
+            Deeper::Propose { tx, peers, ballot, votes } => {
+                self.on_propose(from, (tx, peers), ballot, votes, cx);
+            }
+            Deeper::Accepted { tx, ballot, votes } => {
+                self.on_accepted(from, tx, ballot, &votes, cx)
+            }
+            Deeper::Lead { tx, peers, ballot } => self.on_lead(from, tx, &peers, ballot, cx),
+            Deeper::Promise { tx, ballot, accepted } => {
+                self.on_promise(from, tx, ballot, accepted, cx);
+            }
+            Deeper::SoFar { tx, phase } => self.on_so_far(from, tx, phase, cx),
+            other => shop::not_for_me(&Msg::Deeper(other)),
+        }
+    }
+
+    fn status(&self) -> Msg {
+        let open = self.begun.keys().chain(self.leading.keys()).chain(self.committed.keys());
+        let open: BTreeSet<TxId> = open.copied().collect();
+        Msg::StatusIs { in_doubt: open.into_iter().collect(), locked: Vec::new() }
+    }
+
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+        match timer {
+            Timer::Votes(tx) => self.on_silence(tx, cx),
+            Timer::Resend(tx) => self.tell_commit(tx, cx),
+            Timer::Ask(_) | Timer::Retry => {
+                unreachable!("only participants ask, only clients retry")
+            }
+        }
+    }
+}
+
+impl Node for Coordinator {
+    type Msg = Msg;
+    type Timer = Timer;
+    type Record = Record;
+    type Note = Note;
+
+    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Boot { start } => self.on_boot(start, cx),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => self.on_timeout(timer, cx),
+            Input::Gone(_) => {}
+        }
+    }
+}

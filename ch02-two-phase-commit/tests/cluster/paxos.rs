@@ -1,0 +1,136 @@
+//! Three coordinators: what one of them began ends without it.
+
+use std::collections::BTreeMap;
+
+use ch02_two_phase_commit::system::{Caller, Cluster, Config, Design, Role, replay, report};
+use lab::event::Log;
+use serde_json::json;
+
+use crate::kit::{PROGRAM, Town};
+use crate::ledger::{self, Told};
+
+fn town() -> Town {
+    Town::with(|config| config.design = Design::Paxos)
+}
+
+#[test]
+fn orders_are_done_once_declined_whole_and_never_replaced() {
+    let town = town();
+    for _ in 0..2 {
+        assert_eq!(town.checkout("k1", "umbrella", 2, "alice").status, 200);
+    }
+    assert_eq!(town.checkout("k1", "umbrella", 1, "alice").status, 422);
+    assert_eq!(town.checkout("k2", "boots", 100, "bob").field("why"), "not enough: bob");
+    let now = town.balances();
+    assert_eq!((&now["stock"]["umbrella"], &now["pay"]["till"]), (&json!(298), &json!(124)));
+    town.settled();
+    let doubts = town.get("/in-doubt").body;
+    assert_eq!(doubts.as_object().unwrap().len(), 5, "{doubts}");
+}
+
+/// Kills `coord` right after this effect of an order. Says what it came to once `coord` was back,
+/// and `None` if it got through alive.
+fn dies_after(town: &mut Town, effect: u64) -> Option<Told> {
+    if town.cluster.restart(Role::Coord, Some(effect)).is_err() {
+        town.cluster.restart(Role::Coord, None).unwrap();
+        town.settled();
+        return dies_after(town, effect + 1);
+    }
+    let key = format!("k{effect}");
+    let wish = json!({"key": key, "item": "candle", "quantity": 1, "customer": "alice"});
+    let shop = town.cluster.shop();
+    let asked = town.runtime.block_on(Caller::new(shop).post("/checkout", &wish));
+    let coord = [(Role::Coord, shop)].into();
+    let lives = asked.is_ok()
+        && town.until("it is done, or dead", || {
+            match town.runtime.block_on(report(&coord)).remove(&Role::Coord).flatten() {
+                Some(says) => says.in_doubt.is_empty().then_some(true),
+                None => Some(false),
+            }
+        });
+    if lives {
+        return None;
+    }
+    // Dying takes a moment.
+    town.cluster.kill(Role::Coord).unwrap();
+    for role in [Role::Stock, Role::Pay] {
+        town.until("the others end it", || town.is_free(role).then_some(()));
+    }
+    assert!(!town.cluster.is_up(Role::Coord), "and coord was away all the time");
+    town.cluster.restart(Role::Coord, None).unwrap();
+    town.settled();
+    Some(match town.checkout(&key, "candle", 1, "alice").status {
+        200 => Told::Done,
+        409 => Told::Declined,
+        status => panic!("{key}: {status}"),
+    })
+}
+
+#[test]
+fn whatever_coord_had_begun_when_it_died_ends_while_it_is_away() {
+    let mut town = town();
+    let mut told = BTreeMap::new();
+    for effect in 1.. {
+        assert!(effect < 60, "an order has no end");
+        let Some(end) = dies_after(&mut town, effect) else { break };
+        told.insert(format!("k{effect}"), end);
+    }
+    let done = told.values().filter(|told| **told == Told::Done).count();
+    assert!(told.len() > 6 && done > 3, "{told:?}");
+    town.cluster.restart(Role::Coord, None).unwrap();
+    town.settled();
+    let data = town.cluster.dir().to_owned();
+    town.cluster.stop().unwrap();
+    ledger::check(&data, &told, &ledger::Elsewhere::new());
+}
+
+#[test]
+fn a_look_does_not_keep_its_locks_while_coord_is_away() {
+    let mut town = town();
+    for effect in 1..=3 {
+        town.cluster.restart(Role::Coord, Some(effect)).unwrap();
+        let shop = town.cluster.shop();
+        assert!(town.runtime.block_on(Caller::new(shop).get("/balances")).is_err(), "{effect}");
+        for role in [Role::Stock, Role::Pay] {
+            town.until("it lets go", || town.is_free(role).then_some(()));
+        }
+        town.cluster.restart(Role::Coord, None).unwrap();
+        town.settled();
+    }
+}
+
+#[test]
+fn a_log_is_read_by_the_design_that_wrote_it() {
+    let town = town();
+    let Town { cluster, dir: keep, .. } = town;
+    let data = cluster.dir().to_owned();
+    cluster.stop().unwrap();
+    let config =
+        |design| Config { program: PROGRAM.into(), design, ..Config::new(data.clone()).unwrap() };
+    let Err(refused) = Cluster::start(config(Design::TwoPhases)) else { panic!("it starts") };
+    assert!(refused.to_string().contains("started with --paxos: add it"), "{refused}");
+    Cluster::start(config(Design::Paxos)).unwrap().stop().unwrap();
+    drop(keep);
+    let mut other = Town::new();
+    let Err(refused) = other.cluster.kill(Role::Coord2) else { panic!("there is none") };
+    assert!(refused.to_string().contains("no coord-2 here"), "{refused}");
+}
+
+#[test]
+fn a_recorded_run_does_the_same_again() {
+    let keep = tempfile::tempdir().unwrap();
+    let events = keep.path().join("events");
+    let mut town = Town::with(|config| {
+        config.design = Design::Paxos;
+        config.events = Some(events.clone());
+    });
+    assert_eq!(town.checkout("k1", "umbrella", 1, "alice").status, 200);
+    town.settled();
+    town.cluster.restart(Role::Coord2, None).unwrap();
+    assert_eq!(town.checkout("k2", "boots", 1, "alice").status, 200);
+    town.settled();
+    town.cluster.stop().unwrap();
+    let text = std::fs::read_to_string(events.join("run.jsonl")).unwrap();
+    let again = replay(&Log::from_json_lines(&text).unwrap()).unwrap();
+    assert!(again.events.iter().any(|event| event.state.is_some()));
+}
