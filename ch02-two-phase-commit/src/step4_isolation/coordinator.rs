@@ -66,8 +66,9 @@ impl Coordinator {
     }
 
     fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx<Self>) {
+        // A question promises nothing: it need not wait for what is said of earlier orders.
         for (&id, part) in voting.order.0.iter() {
-            cx.send(id, Msg::Prepare { tx, key: voting.key.clone(), part: part.clone() });
+            cx.send_ahead(id, Msg::Prepare { tx, key: voting.key.clone(), part: part.clone() });
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, voting);

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -75,6 +76,8 @@ pub struct Config {
     pub data: Data,
     /// The log's options.
     pub log: Options,
+    /// How long a record that nothing waits for may wait for a forced write that others need.
+    pub ride: Duration,
     /// How many inputs may wait; beyond that, nobody reads sockets.
     pub inbox: usize,
     /// How many clients may be connected.
@@ -102,6 +105,7 @@ impl Config {
             peers: BTreeMap::new(),
             data,
             log: Options::default(),
+            ride: Duration::from_millis(10),
             inbox: 4096,
             clients: 4096,
             client_queue: 64,

@@ -86,6 +86,8 @@ pub(super) fn recover<N: Runnable>(
         peers,
         timers: Timers::new(),
         held: Vec::new(),
+        ride: config.ride,
+        force_by: None,
         observer,
         recorder,
         rng: Rng::new(config.seed ^ start.rotate_left(32)),

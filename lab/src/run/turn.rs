@@ -5,6 +5,10 @@
 //! else is served; what arrives meanwhile shares the next forced write. That is group commit without
 //! a timer, a second thread or a queue between the two.
 //!
+//! A record that nothing waits for *rides*: the next forced write takes it along, or one of its own
+//! if none comes for a while. Until then a crash forgets it, as it forgets any record that no
+//! message waited for.
+//!
 //! # Left out
 //!
 //! A log-writer thread, with stepping going on while the disk works. It was built and measured,
@@ -53,6 +57,9 @@ pub(super) struct Turns<N: Runnable> {
     pub(super) timers: Timers<N::Timer>,
     /// Effects behind a record that is not durable yet, in order.
     pub(super) held: Vec<Held<N>>,
+    /// How long a record may ride, and when the oldest one that does has to be forced.
+    pub(super) ride: Duration,
+    pub(super) force_by: Option<Instant>,
     pub(super) observer: Box<dyn Observer<N>>,
     pub(super) recorder: Recorder,
     pub(super) rng: Rng,
@@ -115,6 +122,7 @@ impl<N: Runnable> Turns<N> {
             }
             self.end_turn()?;
         }
+        self.force()?;
         self.wal.close().map_err(Fatal::Log)
     }
 
@@ -122,7 +130,7 @@ impl<N: Runnable> Turns<N> {
         if !self.waiting.is_empty() {
             return;
         }
-        let timer = self.timers.next();
+        let timer = self.timers.next().into_iter().chain(self.force_by).min();
         let alarm = async {
             match timer {
                 Some(at) => sleep_until(at.into()).await,
@@ -197,11 +205,11 @@ impl<N: Runnable> Turns<N> {
             }
             Effect::Checkpoint(record) => {
                 // What waits for records in front of it must not wait for a new segment.
-                self.end_turn()?;
+                self.force()?;
                 self.wal.checkpoint(&entry(context, &record)?).map_err(Fatal::Log)?;
                 let text = self.recorder.words(&record);
                 self.held.push(Held::Persist { text: format!("checkpoint {text}"), cause });
-                self.end_turn()?;
+                self.force()?;
             }
             Effect::SetTimer { timer, after } => {
                 self.timers.set(timer, Instant::now() + draw(&mut self.rng, &after));
@@ -215,7 +223,7 @@ impl<N: Runnable> Turns<N> {
         let done = self.counters.effects.fetch_add(1, Relaxed) + 1;
         if let Some(last) = self.crash_after_effect {
             // One at a time, each carried out to its end: otherwise "after" would mean nothing.
-            self.end_turn()?;
+            self.force()?;
             if done >= last {
                 std::process::abort();
             }
@@ -223,11 +231,25 @@ impl<N: Runnable> Turns<N> {
         Ok(())
     }
 
-    /// Forces the log once and releases everything that waited for it.
+    /// Forces the log if anything waits for it.
     fn end_turn(&mut self) -> Result<(), Fatal> {
+        if self.wal.is_dirty() && !self.held.iter().any(|held| matches!(held, Held::Send(_))) {
+            let now = Instant::now();
+            if now < *self.force_by.get_or_insert(now + self.ride) {
+                self.recorder.flush();
+                self.peers.flush();
+                return Ok(());
+            }
+        }
+        self.force()
+    }
+
+    /// Forces the log once and releases everything that waited for it.
+    fn force(&mut self) -> Result<(), Fatal> {
         // What need not wait leaves before the disk is asked.
         self.recorder.flush();
         self.peers.flush();
+        self.force_by = None;
         self.wal.sync().map_err(Fatal::Log)?;
         self.counters.syncs.store(self.wal.syncs(), Relaxed);
         self.counters.log_bytes.store(self.wal.bytes(), Relaxed);

@@ -30,6 +30,8 @@ impl Ledger {
 pub(crate) enum Msg {
     /// A client adds a number.
     Add(u64),
+    /// A client has a number kept, and wants no answer.
+    Jot(u64),
     /// To the backup: entry `at` is this number.
     Copy { at: usize, number: u64 },
     /// From the backup: the entry is durable.
@@ -111,6 +113,11 @@ impl Ledger {
                 if self.entries.len().is_multiple_of(self.checkpoint_every) {
                     cx.checkpoint(Record::All(self.entries.clone()));
                 }
+            }
+            Msg::Jot(number) => {
+                let at = self.entries.len();
+                self.entries.push(number);
+                cx.persist(Record::Entry { at, number });
             }
             Msg::Copy { at, number } => {
                 self.keep(at, number);
