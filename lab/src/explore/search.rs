@@ -4,7 +4,7 @@
 //! their finds in the order of the level. So the numbering of the states, and with it every path and
 //! every count, is the same on one core and on sixty-four.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
@@ -35,12 +35,19 @@ impl Hasher for Identity {
 
 type Met = HashMap<u128, u32, BuildHasherDefault<Identity>>;
 
+/// What one worker finds in a level.
+struct Finds<N: Node, G> {
+    all: Vec<Find<N, G>>,
+    /// States that came with their world already: most are met many times over in one level.
+    kept: HashSet<u128, BuildHasherDefault<Identity>>,
+}
+
 /// A step to a state, as a worker reports it.
 struct Find<N: Node, G> {
     parent: u32,
     action: Action<N>,
     print: u128,
-    /// The new state with what is broken in it; `None` if an earlier level met it.
+    /// The new state with what is broken in it; `None` if it was met before.
     world: Option<(World<N, G>, Option<Broken>)>,
     /// A broken step property.
     step: Option<Broken>,
@@ -128,7 +135,7 @@ where
 
     /// All steps out of a slice of a level.
     fn expand(&self, slice: &[(u32, World<N, G>)]) -> Vec<Find<N, G>> {
-        let mut finds = Vec::new();
+        let mut finds = Finds { all: Vec::new(), kept: HashSet::default() };
         for (id, world) in slice {
             for what in enabled(world, &self.limits).0 {
                 let apart = self.try_action(*id, world, Action::new(what.clone()), &mut finds);
@@ -138,7 +145,7 @@ where
                 }
             }
         }
-        finds
+        finds.all
     }
 
     /// How many cuts of this action are worth trying. None in front of the first effect or behind
@@ -157,7 +164,7 @@ where
         parent: u32,
         world: &World<N, G>,
         action: Action<N>,
-        finds: &mut Vec<Find<N, G>>,
+        finds: &mut Finds<N, G>,
     ) -> usize {
         let mut next = world.clone();
         let apart = next.apply(&action, Duration::ZERO, &mut ());
@@ -174,11 +181,12 @@ where
         let step = self.model.steps.iter().find_map(|(property, check)| {
             check(world, &action, &next).err().map(|why| Broken { property, why })
         });
-        let world = (!self.met.contains_key(&print)).then(|| {
+        let new = !self.met.contains_key(&print) && finds.kept.insert(print);
+        let world = new.then(|| {
             let broken = self.model.broken(&next);
             (next, broken)
         });
-        finds.push(Find { parent, action, print, world, step });
+        finds.all.push(Find { parent, action, print, world, step });
         apart
     }
 
@@ -227,7 +235,7 @@ where
         if (self.model.goal)(world) {
             graph.goals.push(id);
         }
-        if enabled(world, &self.limits).1 {
+        if self.limits.timeouts.is_some() && enabled(world, &self.limits).1 {
             graph.truncated.push(id);
         }
         for (seen, (_, reached)) in self.reached.iter_mut().zip(&self.model.sometimes) {

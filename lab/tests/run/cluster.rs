@@ -150,7 +150,7 @@ fn a_record_rides_for_a_while_only() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
         let driver = start(config(PRIMARY, dir.path()));
-        let mut client = driver.clients().connect().unwrap();
+        let client = driver.clients().connect().unwrap();
         client.send(Msg::Jot(1)).await.unwrap();
         while driver.counts().syncs == 0 {
             tokio::task::yield_now().await;

@@ -1,0 +1,81 @@
+//! What single parts of the kit cost, each beside a floor: a step of a node, the search of all
+//! states, and the log's group commit.
+
+#![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
+
+#[path = "../tests/kit/classic/party.rs"]
+mod party;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lab::explore::{Limits, explore};
+use lab::node::react;
+use lab::run::disk::FileDisk;
+use lab::run::wal::{Identity, Options, Wal};
+use lab::{Input, NodeId, fingerprint};
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    let quick = std::env::args().any(|arg| arg == "--test");
+    steps(if quick { 100 } else { 200_000 });
+    states(if quick { 1 } else { ROUNDS });
+    group_commit(if quick { 4 } else { 400 });
+}
+
+/// A step that changes nothing and asks for nothing, beside a copy and a fingerprint of the node.
+fn steps(count: u32) {
+    println!("A step without effects should cost less than a copy of its node.");
+    let mut node = party::model(5).roles.remove(0).program;
+    let each = |work: &mut dyn FnMut()| {
+        let began = Instant::now();
+        (0..count).for_each(|_| work());
+        began.elapsed().as_nanos() as f64 / f64::from(count)
+    };
+    let said = || Input::Message { from: NodeId(1), msg: party::Msg::Prepared };
+    let step = each(&mut || drop(black_box(react(&mut node, NodeId(0), Duration::ZERO, said()))));
+    let copy = each(&mut || drop(black_box(node.clone())));
+    let print = each(&mut || drop(black_box(fingerprint(&node))));
+    println!("step {step:.0} ns, copy {copy:.0} ns, fingerprint {print:.0} ns\n");
+}
+
+fn states(rounds: usize) {
+    println!("Unique states a second of the classic two-phase commit, on all cores.");
+    for (managers, states) in [(3, 288), (5, 8_832)] {
+        let model = party::model(managers);
+        let mut times: Vec<Duration> = (0..rounds)
+            .map(|_| {
+                let began = Instant::now();
+                assert_eq!(explore(&model, &Limits::safety(0)).graph.states(), states);
+                began.elapsed()
+            })
+            .collect();
+        times.sort_unstable();
+        println!("{states:>6} {:>10.0}/s", states as f64 / times[rounds / 2].as_secs_f64());
+    }
+    println!();
+}
+
+/// So many writers wait at a time; one forced write serves them all.
+fn group_commit(syncs: u32) {
+    println!("Writers that wait together share a forced write: records grow with them, writes do not.");
+    println!("{:>8} {:>12} {:>16}", "writers", "records/s", "forced writes/s");
+    for writers in [1, 2, 4, 8, 16, 32, 64] {
+        let dir = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("a folder");
+        let disk = FileDisk::open(dir.path()).expect("the disk works");
+        let identity = Identity { cluster: 1, node: 1 };
+        let recovered = Wal::recover(Box::new(disk), identity, Options::default());
+        let mut wal = recovered.expect("an empty log").wal;
+        let began = Instant::now();
+        for _ in 0..syncs {
+            for _ in 0..writers {
+                wal.append(&[7; 100]).expect("a short record");
+            }
+            wal.sync().expect("the disk works");
+        }
+        let forced = f64::from(syncs) / began.elapsed().as_secs_f64();
+        println!("{writers:>8} {:>12.0} {forced:>16.0}", forced * f64::from(writers));
+    }
+}
