@@ -9,6 +9,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -76,14 +77,14 @@ impl<N: Runnable> Driver<N> {
             let listener = TcpListener::from_std(listener)
                 .map_err(|e| Fatal::Io("listen on the address given", e))?;
             tokio::spawn(peers::listen(listener, cluster, for_peers, for_peers_counters));
-            // A task like the readers: they wake it without a system call, and it runs behind those
-            // that have something to say. A node that broke an assertion has no next step.
-            tokio::spawn(turns.run()).await.unwrap_or(Err(Fatal::Panicked))
+            turns.run().await
         };
         let thread = std::thread::Builder::new()
             .name(format!("node {server}"))
             .spawn(move || {
-                let result = runtime.block_on(life);
+                // A node that broke an assertion has no next step, and its process no reason to live.
+                let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(life)))
+                    .unwrap_or(Err(Fatal::Panicked));
                 if let Err(fatal) = &result
                     && exit
                 {
