@@ -100,6 +100,9 @@ struct Measure {
     /// Where the data goes: a folder on the disk that is meant; default: target/measure
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Kill the coordinator under load instead, and show who waits for it
+    #[arg(long)]
+    outage: bool,
     /// Keep the table for the book
     #[arg(long)]
     save: bool,
@@ -293,8 +296,9 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
             Exercise::Solution { id } => commands::exercise::solution(ws, &id, out),
         },
         Command::Measure(m) => {
-            let wanted = commands::measure::Wanted { seconds: m.seconds, dir: m.dir, save: m.save };
-            commands::measure::measure(ws, &m.chapter, wanted, out)
+            let Measure { chapter, seconds, dir, outage, save } = m;
+            let wanted = commands::measure::Wanted { seconds, dir, outage, save };
+            commands::measure::measure(ws, &chapter, wanted, out)
         }
         Command::Doctor => commands::doctor::doctor(out),
         Command::Role { chapter, args } => commands::measure::role(ws, &chapter, args),

@@ -14,6 +14,8 @@ pub struct Wanted {
     pub seconds: u64,
     /// Where the data goes.
     pub dir: Option<PathBuf>,
+    /// The outage of a coordinator instead of the comparison.
+    pub outage: bool,
     /// Keep the table for the book.
     pub save: bool,
 }
@@ -41,6 +43,10 @@ fn run(ws: &Workspace, wanted: Wanted, out: &mut dyn Write) -> Result<bool> {
     let program = std::env::current_exe()
         .map_err(|e| Trouble::new(format!("cannot find this program: {e}"), ""))?;
     let dir = wanted.dir.unwrap_or_else(|| ws.root.join("target/measure"));
+    if wanted.outage {
+        let plan = crate::measure::Outage::within(program, dir, wanted.seconds);
+        return crate::measure::outage(ws, &plan, wanted.save, out);
+    }
     let plan = crate::measure::Plan::within(program, dir, wanted.seconds);
     crate::measure::measure(ws, &plan, wanted.save, out)
 }

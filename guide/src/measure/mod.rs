@@ -23,6 +23,7 @@ mod cell;
 mod forced_log;
 mod local;
 mod ours;
+mod outage;
 mod pool;
 mod server;
 mod table;
@@ -38,6 +39,7 @@ use crate::commands::say;
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
 use cell::{Cell, Contender};
+pub use outage::{Plan as Outage, outage};
 use table::Table;
 
 /// What to measure.

@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ch02_two_phase_commit::system::{Caller, Cluster, Config, Role, Trouble as Shop, report};
+use ch02_two_phase_commit::system::{Caller, Cluster, Config, Trouble as Shop, report};
 use lab::measure::{Failed, Measured, Operation, Until, closed_loop};
 use lab::rng::Rng;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ impl Operation for Customer {
     }
 }
 
-fn trouble(error: &Shop) -> Trouble {
+pub(super) fn trouble(error: &Shop) -> Trouble {
     Trouble::new(format!("our shop: {error}"), "")
 }
 
@@ -81,7 +81,7 @@ impl Contender for Ours {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        Role::ALL.map(|role| self.cluster.pid(role)).into()
+        self.cluster.roles().iter().map(|role| self.cluster.pid(*role)).collect()
     }
 
     fn load(&mut self, runtime: &Runtime, clients: usize, time: Duration) -> Result<Measured> {
