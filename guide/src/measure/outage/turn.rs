@@ -67,7 +67,10 @@ pub(super) fn turn(runtime: &Runtime, plan: &Plan, design: Design) -> Result<Tur
     let shop = Arc::new(Mutex::new(cluster.shop()));
     let paying = runtime.spawn(pay(Arc::clone(&shop), began));
 
-    let wait = |until: Duration| runtime.block_on(tokio::time::sleep_until((began + until).into()));
+    // A timer is made where it runs: inside the runtime.
+    let wait = |until: Duration| {
+        runtime.block_on(async { tokio::time::sleep_until((began + until).into()).await });
+    };
     wait(KILL);
     cluster.kill(Role::Coord).map_err(|e| trouble(&e))?;
     let killed = began.elapsed();
