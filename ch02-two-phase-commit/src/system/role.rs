@@ -213,8 +213,11 @@ where
     let config = config(args);
     if args.role.decides() {
         let driver = Arc::new(Driver::start(config, C::new(), observer)?);
-        let open = args.role == Role::Coord;
-        let pages = open.then(|| pages::router(&driver, Arc::clone(&edges))).unwrap_or_default();
+        let pages = if args.role == Role::Coord {
+            pages::router(&driver, Arc::clone(&edges))
+        } else {
+            Router::new()
+        };
         return live(args, driver, edges, pages);
     }
     let node = P::new(catalog::opening(args.role.id()));
