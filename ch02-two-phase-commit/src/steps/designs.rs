@@ -19,7 +19,9 @@ use crate::{
 /// All designs: the steps in reading order, then those off the main path.
 pub fn all() -> &'static [Step] {
     static ALL: OnceLock<Vec<Step>> = OnceLock::new();
-    ALL.get_or_init(|| main_path().into_iter().chain(deeper()).collect())
+    ALL.get_or_init(|| {
+        [main_path(), left_alone(), several(), fewer()].into_iter().flatten().collect()
+    })
 }
 
 fn main_path() -> Vec<Step> {
@@ -89,7 +91,8 @@ fn main_path() -> Vec<Step> {
     ]
 }
 
-fn deeper() -> Vec<Step> {
+/// What those who are left can do by themselves.
+fn left_alone() -> Vec<Step> {
     vec![
         Step::new(
             info(
@@ -127,6 +130,12 @@ fn deeper() -> Vec<Step> {
                 },
             )
         },
+    ]
+}
+
+/// More than one coordinator.
+fn several() -> Vec<Step> {
+    vec![
         Step {
             // Six processes: on a set there are more states than a test has time for.
             on_bag: true,
@@ -167,10 +176,15 @@ fn deeper() -> Vec<Step> {
                     },
                     beside: fencing::Coordinator::BESIDE,
                     doors: fencing::Coordinator::DOORS,
-                    ..ALONE
                 },
             )
         },
+    ]
+}
+
+/// Fewer messages.
+fn fewer() -> Vec<Step> {
+    vec![
         Step {
             participants: 1,
             ..Step::new(
