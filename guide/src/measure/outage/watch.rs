@@ -6,8 +6,6 @@
 //!
 //! What happens between two looks.
 
-#![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
-
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
