@@ -38,22 +38,29 @@ impl<C: shop::Coordinator> Node for Coordinator<C> {
 }
 
 /// Passes effects on; every *prepare* also names all to whom the same attempt goes.
-pub(super) fn name_peers<N>(effects: Vec<Effect<N>>, cx: &mut Cx<N>)
+fn name_peers<N>(effects: Vec<Effect<N>>, cx: &mut Cx<N>)
 where
     N: Node<Msg = Msg, Timer = Timer, Record = Record, Note = Note>,
 {
     let mut asked: BTreeMap<TxId, Vec<NodeId>> = BTreeMap::new();
     for effect in &effects {
-        if let Effect::Send { to, msg: Msg::Prepare { tx, .. } } = effect {
+        if let Effect::Send { to, msg: Msg::Prepare { tx, .. } }
+        | Effect::SendAhead { to, msg: Msg::Prepare { tx, .. } } = effect
+        {
             asked.entry(*tx).or_default().push(*to);
         }
     }
+    let named = |msg: Msg| match msg {
+        Msg::Prepare { tx, key, part } => {
+            let peers = asked[&tx].as_slice().into();
+            Msg::Deeper(Deeper::Prepare { tx, key, part, peers })
+        }
+        other => other,
+    };
     for effect in effects {
         cx.push(match effect {
-            Effect::Send { to, msg: Msg::Prepare { tx, key, part } } => {
-                let peers = asked[&tx].as_slice().into();
-                Effect::Send { to, msg: Msg::Deeper(Deeper::Prepare { tx, key, part, peers }) }
-            }
+            Effect::Send { to, msg } => Effect::Send { to, msg: named(msg) },
+            Effect::SendAhead { to, msg } => Effect::SendAhead { to, msg: named(msg) },
             other => other,
         });
     }

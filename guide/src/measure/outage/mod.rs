@@ -34,7 +34,7 @@ const KILL: Duration = Duration::from_secs(5);
 const BACK: Duration = Duration::from_secs(10);
 const END: Duration = Duration::from_secs(15);
 /// Payments, and operations of `pay`'s own, a second.
-const PAYMENTS: u32 = 300;
+const PAYMENTS: u32 = 3_000;
 const OWN: u32 = 200;
 /// So many accounts on each side.
 const ACCOUNTS: u64 = 100;
