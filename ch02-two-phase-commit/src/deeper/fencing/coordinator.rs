@@ -61,7 +61,6 @@ impl Server {
         cx.send(to, Msg::Deeper(Deeper::Fenced { epoch, msg }));
     }
 
-    // ANCHOR: take_over
     fn take_over(&self, cx: C<'_>) {
         cx.send(STORE, Msg::Deeper(Deeper::TakeOver { epoch: self.epoch }));
         cx.set_timer(Timer::Retry, wait::RETRY);
@@ -96,7 +95,6 @@ impl Server {
             }
         }
     }
-    // ANCHOR_END: take_over
 
     fn learn(&mut self, record: Record) {
         match record {

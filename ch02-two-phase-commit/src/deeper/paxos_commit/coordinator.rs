@@ -76,7 +76,6 @@ impl Coordinator {
         self.begin(tx, Begun { client, key, order, looked, again: false }, cx);
     }
 
-    // ANCHOR: begin
     /// The record keeps the key from ever standing for two attempts at once. The paper has no keys,
     /// and one forced write less.
     fn begin(&mut self, tx: TxId, begun: Begun, cx: &mut Cx<Self>) {
@@ -93,7 +92,6 @@ impl Coordinator {
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.begun.insert(tx, begun);
     }
-    // ANCHOR_END: begin
 
     fn end(&mut self, tx: TxId, commit: bool, why: Refusal, cx: &mut Cx<Self>) {
         let peers = self.peers(tx).expect("it was begun or led");

@@ -54,7 +54,6 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    // ANCHOR: on_pre_commit
     fn on_pre_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
         match self.phase(tx) {
             None | Some(Phase::Aborted) => return,
@@ -63,7 +62,6 @@ impl<P: shop::Participant> Participant<P> {
         }
         cx.send(from, Msg::Deeper(Deeper::PreAck { tx }));
     }
-    // ANCHOR_END: on_pre_commit
 
     fn now_pre_committed(&mut self, tx: TxId, cx: &mut Cx<Self>) {
         cx.persist(Record::Deeper(Kept::PreCommitted { tx }));

@@ -51,7 +51,6 @@ impl Coordinator {
         }
     }
 
-    // ANCHOR: accept
     /// Phase 2b: write the votes down, then tell the one that leads.
     fn accept(
         &mut self,
@@ -77,7 +76,6 @@ impl Coordinator {
             cx.send(leader, Msg::Deeper(Deeper::Accepted { tx, ballot, votes }));
         }
     }
-    // ANCHOR_END: accept
 
     pub(super) fn on_accepted(
         &mut self,
