@@ -1,10 +1,17 @@
 //! The designs off the main path.
 
+use std::time::Duration;
+
 use ch02_two_phase_commit::costs::{LINES, counted};
+use ch02_two_phase_commit::deeper::{Msg as Deeper, termination};
 use ch02_two_phase_commit::steps::{self, Step};
-use ch02_two_phase_commit::worlds::Scope;
+use ch02_two_phase_commit::types::{COORD, Key, Msg, PAY, STOCK};
+use ch02_two_phase_commit::worlds::{Scope, umbrella};
+use ch02_two_phase_commit::{shop, step4_isolation as step4};
 use lab::chapter::Verdict;
 use lab::explore::{Edge, Limits, explore};
+use lab::node::{Effect, react};
+use lab::{Input, NodeId};
 
 fn step(id: &str) -> &'static Step {
     steps::step(id).expect("a design of this chapter")
@@ -57,7 +64,7 @@ fn paxos_commit_goes_on_with_one_gone_and_waits_with_two() {
     let asks = "timeout stock\nrun\ntimeout coord-3\nrun\n".repeat(4);
     let play = lab::script::Play::new(model, "").run(&format!("{two_gone}{asks}"));
     let play = play.expect("it can happen");
-    let stock = play.world().node(ch02_two_phase_commit::types::STOCK).expect("stock is up");
+    let stock = play.world().node(STOCK).expect("stock is up");
     assert!(stock.line().contains("in doubt"), "{}", stock.line());
 }
 
@@ -93,4 +100,23 @@ fn the_deeper_designs_end_well_after_any_one_mishap_and_any_two_crashes() {
         assert_eq!(points.rows.iter().filter(|r| r.meanwhile == "wait").count(), waits, "{id}");
         assert_eq!((points.pairs.broken, points.pairs.unsettled), (0, 0), "{id}");
     }
+}
+
+#[test]
+fn whoever_is_asked_hears_who_else_is_whether_or_not_the_question_waits_for_the_disk() {
+    let mut coordinator: termination::Coordinator<step4::Coordinator> = shop::Coordinator::new();
+    let (me, client) = (COORD, NodeId(10));
+    react(&mut coordinator, me, Duration::ZERO, Input::Boot { start: 1 });
+    let msg = Msg::Submit { key: Key::new("k"), order: umbrella(2) };
+    let input = Input::Message { from: client, msg };
+    let sent = react(&mut coordinator, me, Duration::ZERO, input);
+    let peers = sent.into_iter().filter_map(|effect| match effect {
+        Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => Some(msg),
+        _ => None,
+    });
+    let peers = peers.map(|msg| match msg {
+        Msg::Deeper(Deeper::Prepare { peers, .. }) => peers.to_vec(),
+        other => panic!("{other} names nobody"),
+    });
+    assert_eq!(peers.collect::<Vec<_>>(), [[STOCK, PAY], [STOCK, PAY]]);
 }

@@ -258,8 +258,9 @@ pub(crate) fn book() -> (TempDir, Workspace) {
     let wrong = include_str!("exercise.txt").replace("yes == 2", "yes != 0");
     write("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong);
     for name in ["lab", "ch99-fake"] {
-        let manifest =
-            format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n");
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[features]\nexercises = []\n"
+        );
         write(&format!("{name}/Cargo.toml"), &manifest);
         write(&format!("{name}/src/lib.rs"), "");
     }
