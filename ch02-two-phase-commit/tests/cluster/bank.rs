@@ -8,7 +8,7 @@ use crate::crowd::Crowd;
 use crate::kit::Town;
 use crate::ledger::{self, Elsewhere};
 
-const KILLS: u64 = if cfg!(feature = "slow") { 80 } else { 20 };
+const KILLS: u64 = if cfg!(feature = "slow") { 40 } else { 20 };
 
 /// Kills and restarts by the seed: mostly one role, now and then a second before the first is back.
 fn kill_and_restart(town: &mut Town, crowd: &Crowd, rng: &mut Rng) {
