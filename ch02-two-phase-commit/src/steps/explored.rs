@@ -55,6 +55,9 @@ impl Step {
             schedules.push(log);
         } else {
             summary += "; never stuck";
+            if !on_bag.restarts {
+                summary += ", though nobody who crashes comes back";
+            }
         }
         Explored { summary, states, as_pinned: !pinned, schedules }
     }

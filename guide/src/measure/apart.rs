@@ -111,7 +111,7 @@ impl Contender for Apart {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        vec![self.stock.postgres.pid(), self.pay.postgres.pid()]
+        vec![self.stock.postgres.engine().pid(), self.pay.postgres.engine().pid()]
     }
 
     fn load(&mut self, runtime: &Runtime, clients: usize, time: Duration) -> Result<Measured> {

@@ -80,7 +80,7 @@ impl Contender for Local {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        vec![self.server.postgres.pid()]
+        vec![self.server.postgres.engine().pid()]
     }
 
     fn load(&mut self, runtime: &Runtime, clients: usize, time: Duration) -> Result<Measured> {

@@ -41,6 +41,7 @@ pub use program::{ETCD, HAPROXY, Missing, NGINX, POSTGRES, PROGRAMS, Program, RE
 pub use {
     error::EngineError,
     postgres::Postgres,
-    proxies::{Haproxy, Nginx},
-    stores::{Etcd, Redis},
+    proxies::{haproxy, nginx},
+    server::Engine,
+    stores::{etcd, redis},
 };

@@ -23,7 +23,7 @@ use rustix::process::{Signal, geteuid};
 use super::error::EngineError;
 use super::ping;
 use super::program::POSTGRES;
-use super::server::{Plan, Server, fresh, run};
+use super::server::{Engine, Plan, fresh, run};
 
 /// Whom root runs it as.
 const USER: &str = "postgres";
@@ -50,7 +50,7 @@ impl Options {
 /// A running PostgreSQL. Dropping it ends it at once and takes its data away.
 #[derive(Debug)]
 pub struct Postgres {
-    server: Server,
+    engine: Engine,
     options: Options,
     program: PathBuf,
 }
@@ -71,37 +71,25 @@ impl Postgres {
         let command = |program: &Path, dir: &Path, addr: SocketAddr| {
             Ok(owner.command(program, dir, addr, options))
         };
-        let server = Server::start_in(&plan(&command), &program, dir)?;
-        Ok(Self { server, options: options.clone(), program })
+        let engine = Engine::start_in(&plan(&command), &program, dir)?;
+        Ok(Self { engine, options: options.clone(), program })
     }
 
     /// What a client connects to.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://{USER}@{}/postgres", self.server.addr)
+        format!("postgres://{USER}@{}/postgres", self.engine.addr)
     }
 
-    /// Where it answers.
+    /// Its address, process and directory.
     #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.server.addr
-    }
-
-    /// The process that is the parent of all its others.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.server.process.pid()
-    }
-
-    /// Where it keeps everything.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.server.dir.path()
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Ends it at once, as a crash would.
     pub fn crash(&mut self) {
-        self.server.process.end();
+        self.engine.process.end();
     }
 
     /// Ends it at once and starts it again on the same port: it recovers from its log.
@@ -123,8 +111,8 @@ impl Postgres {
         let command = |program: &Path, dir: &Path, addr: SocketAddr| {
             Ok(owner.command(program, dir, addr, &self.options))
         };
-        let (dir, addr) = (self.server.dir.path(), self.server.addr);
-        self.server.process = run(&plan(&command), &self.program, dir, addr)?;
+        let (dir, addr) = (self.engine.dir.path(), self.engine.addr);
+        self.engine.process = run(&plan(&command), &self.program, dir, addr)?;
         Ok(())
     }
 }

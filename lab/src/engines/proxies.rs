@@ -17,15 +17,7 @@ use rustix::process::{Signal, geteuid};
 use super::error::EngineError;
 use super::ping;
 use super::program::{HAPROXY, NGINX};
-use super::server::{Plan, Server};
-
-/// A running HAProxy.
-#[derive(Debug)]
-pub struct Haproxy(Server);
-
-/// A running nginx.
-#[derive(Debug)]
-pub struct Nginx(Server);
+use super::server::{Engine, Plan};
 
 fn configuration(text: &str, dir: &Path, addr: SocketAddr) -> Result<String, EngineError> {
     let text = text.replace("{addr}", &addr.to_string());
@@ -35,90 +27,43 @@ fn configuration(text: &str, dir: &Path, addr: SocketAddr) -> Result<String, Eng
     Ok(file.display().to_string())
 }
 
-impl Haproxy {
-    /// Starts it with this configuration and waits until it speaks HTTP.
-    ///
-    /// # Errors
-    /// It is missing, does not start, or refuses the configuration.
-    pub fn start(text: &str) -> Result<Self, EngineError> {
-        let command = |program: &Path, dir: &Path, addr: SocketAddr| {
-            let mut command = Command::new(program);
-            // -db: in the foreground, and no children of its own.
-            command.current_dir(dir).args(["-db", "-f", &configuration(text, dir, addr)?]);
-            Ok(command)
-        };
-        Server::start(&Plan {
-            program: HAPROXY,
-            command: &command,
-            ready: ping::http,
-            polite: None,
-        })
-        .map(Self)
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.0.addr
-    }
-
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.0.process.pid()
-    }
-
-    /// Its directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.0.dir.path()
-    }
+/// A HAProxy with this configuration, running once it speaks HTTP.
+///
+/// # Errors
+/// It is missing, does not start, or refuses the configuration.
+pub fn haproxy(text: &str) -> Result<Engine, EngineError> {
+    let command = |program: &Path, dir: &Path, addr: SocketAddr| {
+        let mut command = Command::new(program);
+        // -db: in the foreground, and no children of its own.
+        command.current_dir(dir).args(["-db", "-f", &configuration(text, dir, addr)?]);
+        Ok(command)
+    };
+    Engine::start(&Plan { program: HAPROXY, command: &command, ready: ping::http, polite: None })
 }
 
-impl Nginx {
-    /// Starts it with this in its `http { … }` and waits until it speaks HTTP.
-    ///
-    /// # Errors
-    /// It is missing, does not start, or refuses the configuration.
-    pub fn start(http: &str) -> Result<Self, EngineError> {
-        // Workers drop root, and would not reach a directory that is root's alone.
-        let user = if geteuid().is_root() { "user root;" } else { "" };
-        let text = format!(
-            "{user} daemon off; pid {{dir}}/pid; error_log stderr;\nevents {{ }}\nhttp {{\n\
-             access_log off;\nclient_body_temp_path {{dir}}/body;\nproxy_temp_path {{dir}}/proxy;\n\
-             fastcgi_temp_path {{dir}}/fastcgi;\nuwsgi_temp_path {{dir}}/uwsgi;\n\
-             scgi_temp_path {{dir}}/scgi;\n{http}\n}}\n"
-        );
-        let command = |program: &Path, dir: &Path, addr: SocketAddr| {
-            let mut command = Command::new(program);
-            let conf = configuration(&text, dir, addr)?;
-            command.current_dir(dir).args(["-e", "stderr", "-p"]).arg(dir).args(["-c", &conf]);
-            Ok(command)
-        };
-        Server::start(&Plan {
-            program: NGINX,
-            command: &command,
-            ready: ping::http,
-            polite: Some(Signal::TERM),
-        })
-        .map(Self)
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.0.addr
-    }
-
-    /// Its process.
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.0.process.pid()
-    }
-
-    /// Its directory.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        self.0.dir.path()
-    }
+/// An nginx with this in its `http { … }`, running once it speaks HTTP.
+///
+/// # Errors
+/// It is missing, does not start, or refuses the configuration.
+pub fn nginx(http: &str) -> Result<Engine, EngineError> {
+    // Workers drop root, and would not reach a directory that is root's alone.
+    let user = if geteuid().is_root() { "user root;" } else { "" };
+    let text = format!(
+        "{user} daemon off; pid {{dir}}/pid; error_log stderr;\nevents {{ }}\nhttp {{\n\
+         access_log off;\nclient_body_temp_path {{dir}}/body;\nproxy_temp_path {{dir}}/proxy;\n\
+         fastcgi_temp_path {{dir}}/fastcgi;\nuwsgi_temp_path {{dir}}/uwsgi;\n\
+         scgi_temp_path {{dir}}/scgi;\n{http}\n}}\n"
+    );
+    let command = |program: &Path, dir: &Path, addr: SocketAddr| {
+        let mut command = Command::new(program);
+        let conf = configuration(&text, dir, addr)?;
+        command.current_dir(dir).args(["-e", "stderr", "-p"]).arg(dir).args(["-c", &conf]);
+        Ok(command)
+    };
+    Engine::start(&Plan {
+        program: NGINX,
+        command: &command,
+        ready: ping::http,
+        polite: Some(Signal::TERM),
+    })
 }

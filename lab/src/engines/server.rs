@@ -20,9 +20,9 @@ use super::program::Program;
 
 const TRIES: u32 = 5;
 
-/// One engine, running. The process is dropped before its directory.
+/// One engine, running. Dropping it ends the process, then takes its directory away.
 #[derive(Debug)]
-pub(super) struct Server {
+pub struct Engine {
     pub(super) process: Process,
     pub(super) addr: SocketAddr,
     pub(super) dir: TempDir,
@@ -36,12 +36,30 @@ pub(super) struct Plan<'a> {
     pub(super) polite: Option<Signal>,
 }
 
-impl Server {
+impl Engine {
     /// Starts an engine in a fresh directory.
     pub(super) fn start(plan: &Plan<'_>) -> Result<Self, EngineError> {
         let program = plan.program.find()?;
         let dir = fresh(None)?;
         Self::start_in(plan, &program, dir)
+    }
+
+    /// Where it answers.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its process; the parent, if it has several.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(super) fn start_in(

@@ -1,36 +1,15 @@
 //! The same four questions to each of the five.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-
-use lab::engines::{EngineError, Etcd, Haproxy, Nginx, Postgres, Redis, postgres};
+use lab::engines::{self, Engine, EngineError, Postgres, postgres};
 
 use crate::kit::{ask, gone, processes};
 
-trait Engine: Sized {
-    const QUESTION: &'static [u8];
-    const ANSWER: &'static str;
-    fn begin() -> Result<Self, EngineError>;
-    fn address(&self) -> SocketAddr;
-    fn folder(&self) -> &Path;
-}
-
-macro_rules! engine {
-    ($engine:ty, $start:expr, $question:expr, $answer:expr) => {
-        impl Engine for $engine {
-            const QUESTION: &'static [u8] = $question;
-            const ANSWER: &'static str = $answer;
-            fn begin() -> Result<Self, EngineError> {
-                $start
-            }
-            fn address(&self) -> SocketAddr {
-                self.addr()
-            }
-            fn folder(&self) -> &Path {
-                self.dir()
-            }
-        }
-    };
+/// How to start one, where it is in the value, what to ask, and what it says.
+struct Kind<T> {
+    start: fn() -> Result<T, EngineError>,
+    engine: fn(&T) -> &Engine,
+    question: &'static [u8],
+    answer: &'static str,
 }
 
 const HAPROXY: &str = "
@@ -47,31 +26,21 @@ const GET: &[u8] = b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
 // A question to be let in without a name: PostgreSQL refuses it in words of its own.
 const NAMELESS: &[u8] = b"\0\0\0\x09\0\x03\0\0\0";
 
-engine!(Postgres, Self::start(&postgres::Options::default()), NAMELESS, "no PostgreSQL user name");
-engine!(Redis, Self::start(), b"SET a 1\r\nGET a\r\n", "$1\r\n1");
-engine!(Etcd, Self::start(), b"GET /version HTTP/1.0\r\nHost: localhost\r\n\r\n", "etcdserver");
-engine!(Haproxy, Self::start(HAPROXY), GET, "here");
-engine!(
-    Nginx,
-    Self::start("server { listen {addr}; location / { return 200 here; } }"),
-    GET,
-    "here"
-);
-
 /// Two at once, each answers, and neither leaves anything behind.
-fn comes_and_goes<E: Engine>() {
-    let (one, two) = (E::begin().unwrap(), E::begin().unwrap());
-    assert_ne!(one.address(), two.address());
-    for engine in [&one, &two] {
-        let said = ask(engine.address(), E::QUESTION, E::ANSWER);
-        assert!(said.contains(E::ANSWER), "{said:?}");
-        assert!(engine.address().ip().is_loopback());
-        assert!(!processes(engine.folder()).is_empty());
+fn comes_and_goes<T>(kind: &Kind<T>) {
+    let Kind { start, engine, question, answer } = kind;
+    let (one, two) = (start().unwrap(), start().unwrap());
+    assert_ne!(engine(&one).addr(), engine(&two).addr());
+    for engine in [&one, &two].map(engine) {
+        let said = ask(engine.addr(), question, answer);
+        assert!(said.contains(answer), "{said:?}");
+        assert!(engine.addr().ip().is_loopback());
+        assert!(!processes(engine.dir()).is_empty());
     }
-    let folders: Vec<PathBuf> = [&one, &two].map(|engine| engine.folder().to_owned()).into();
+    let folders = [&one, &two].map(|value| engine(value).dir().to_owned());
     drop(one);
     gone(&folders[0]);
-    assert!(ask(two.address(), E::QUESTION, E::ANSWER).contains(E::ANSWER), "the other one stays");
+    assert!(ask(engine(&two).addr(), question, answer).contains(answer), "the other one stays");
     // A panic is an end like any other.
     let thrown = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
         let _two = two;
@@ -83,32 +52,45 @@ fn comes_and_goes<E: Engine>() {
 
 #[test]
 fn postgres_comes_and_goes() {
-    comes_and_goes::<Postgres>();
+    comes_and_goes(&Kind {
+        start: || Postgres::start(&postgres::Options::default()),
+        engine: Postgres::engine,
+        question: NAMELESS,
+        answer: "no PostgreSQL user name",
+    });
 }
 
 #[test]
 fn redis_comes_and_goes() {
-    comes_and_goes::<Redis>();
+    let question = b"SET a 1\r\nGET a\r\n";
+    comes_and_goes(&Kind { start: engines::redis, engine: itself, question, answer: "$1\r\n1" });
 }
 
 #[test]
 fn etcd_comes_and_goes() {
-    comes_and_goes::<Etcd>();
+    let question = b"GET /version HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    comes_and_goes(&Kind { start: engines::etcd, engine: itself, question, answer: "etcdserver" });
 }
 
 #[test]
 fn haproxy_comes_and_goes() {
-    comes_and_goes::<Haproxy>();
+    let start = || engines::haproxy(HAPROXY);
+    comes_and_goes(&Kind { start, engine: itself, question: GET, answer: "here" });
 }
 
 #[test]
 fn nginx_comes_and_goes() {
-    comes_and_goes::<Nginx>();
+    let start = || engines::nginx("server { listen {addr}; location / { return 200 here; } }");
+    comes_and_goes(&Kind { start, engine: itself, question: GET, answer: "here" });
+}
+
+fn itself(engine: &Engine) -> &Engine {
+    engine
 }
 
 #[test]
 fn an_engine_that_refuses_to_start_says_why_and_leaves_nothing_behind() {
-    let error = Haproxy::start("frontend without a bind\n").unwrap_err();
+    let error = engines::haproxy("frontend without a bind\n").unwrap_err();
     assert!(matches!(error, EngineError::Ended { .. }), "{error}");
     assert!(error.to_string().contains("use the 'bind' keyword"), "{error}");
     let bad = [("wal_level".to_owned(), "nonsense".to_owned())];

@@ -4,18 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use lab::engines::{Postgres, Redis, postgres};
+use lab::engines::{self, Postgres, postgres};
 
 use crate::kit::{gone, processes};
 
 #[test]
 fn postgres_comes_back_after_a_crash_on_the_same_port() {
     let mut postgres = Postgres::start(&postgres::Options::default()).unwrap();
-    let (pid, url) = (postgres.pid(), postgres.url());
+    let (pid, url) = (postgres.engine().pid(), postgres.url());
     postgres.restart_after_crash().unwrap();
-    assert_ne!(postgres.pid(), pid);
+    assert_ne!(postgres.engine().pid(), pid);
     assert_eq!(postgres.url(), url);
-    let log = std::fs::read_to_string(postgres.dir().join("log")).unwrap();
+    let log = std::fs::read_to_string(postgres.engine().dir().join("log")).unwrap();
     assert!(log.contains("not properly shut down; automatic recovery"), "{log}");
 }
 
@@ -23,8 +23,8 @@ fn postgres_comes_back_after_a_crash_on_the_same_port() {
 #[ignore = "a program that the next test starts and kills"]
 fn owner() {
     let postgres = Postgres::start(&postgres::Options::default()).unwrap();
-    let redis = Redis::start().unwrap();
-    println!("\ndir {}\ndir {}", postgres.dir().display(), redis.dir().display());
+    let redis = engines::redis().unwrap();
+    println!("\ndir {}\ndir {}", postgres.engine().dir().display(), redis.dir().display());
     // Until it is killed.
     let _ = std::io::stdin().read_line(&mut String::new());
 }

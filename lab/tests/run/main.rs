@@ -5,4 +5,5 @@ mod cluster;
 mod costs;
 mod event_log;
 mod processes;
+mod ride;
 mod toy;
