@@ -11,6 +11,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::run::is_self_connection;
+
 const PATIENCE: Duration = Duration::from_secs(2);
 /// PostgreSQL's protocol, version 3.0.
 const VERSION: u32 = 3 << 16;
@@ -47,7 +49,7 @@ fn answer(addr: SocketAddr, question: &[u8]) -> Vec<u8> {
     let ask = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
         // A free port that dials itself answers with its own question.
-        if stream.local_addr()? == addr {
+        if is_self_connection(stream.local_addr(), stream.peer_addr()) {
             return Ok(Vec::new());
         }
         stream.set_read_timeout(Some(PATIENCE))?;

@@ -48,4 +48,5 @@ pub use frame::Context;
 pub use inbox::Ended;
 pub use merge::merge;
 pub use neighbour::{Letter, Letters, Neighbour, Place};
+pub use peers::is_self_connection;
 pub use recorder::EventFile;

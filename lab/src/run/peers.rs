@@ -9,12 +9,13 @@
 //!
 //! TLS, names instead of addresses, connections through proxies.
 
+mod dial;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::io::AsyncReadExt;
@@ -26,13 +27,12 @@ use super::counters::Counters;
 use super::frame::{Context, Decoder, FrameError};
 use super::inbox::{Arrival, Ended, Inbox, Origin};
 use crate::{Node, NodeId};
+pub use dial::is_self_connection;
 
 /// How much may wait for one peer that does not read.
 const MAX_BACKLOG: usize = 4 << 20;
 /// How many peers may be connected to one node.
 const MAX_INCOMING: usize = 256;
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
-const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The outgoing side.
 pub(super) struct Peers {
@@ -81,7 +81,8 @@ impl Peers {
         for (id, addr) in book {
             if id != me && !self.links.contains_key(&id) {
                 let shared = Arc::new(Shared::default());
-                let dialing = keep_connected(id, addr, Arc::clone(&shared), Arc::clone(&self.up));
+                let dialing =
+                    dial::keep_connected(id, addr, Arc::clone(&shared), Arc::clone(&self.up));
                 let dialer = tokio::spawn(dialing).abort_handle();
                 let link = Link { addr, out: Vec::new(), frames: 0, shared, dialer };
                 self.links.insert(id, link);
@@ -187,31 +188,6 @@ impl Shared {
     }
 }
 
-async fn keep_connected(
-    id: NodeId,
-    addr: SocketAddr,
-    shared: Arc<Shared>,
-    up: Arc<watch::Sender<BTreeSet<NodeId>>>,
-) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        if let Ok(stream) = TcpStream::connect(addr).await
-            && stream.set_nodelay(true).is_ok()
-        {
-            pause = FIRST_PAUSE;
-            let stream = Arc::new(stream);
-            shared.state().stream = Some(Arc::clone(&stream));
-            up.send_if_modified(|up| up.insert(id));
-            shared.serve(&stream).await;
-            // A part of a frame may have left: the rest of it must not open the next connection.
-            *shared.state() = State::default();
-            up.send_if_modified(|up| up.remove(&id));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
 /// A message as it came out of a frame.
 pub(super) struct Heard<M> {
     pub(super) origin: Origin,
@@ -259,7 +235,7 @@ pub(super) async fn listen<E: Ear>(
             Err(error) => {
                 // Out of file descriptors, most likely: the next one may close soon.
                 tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(LONGEST_PAUSE).await;
+                tokio::time::sleep(dial::LONGEST_PAUSE).await;
             }
         }
     }

@@ -1,0 +1,91 @@
+//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//!
+//! The dialling side of a link: connects, serves the connection to its end, and connects again.
+//!
+//! # Left out
+//!
+//! Giving up: a peer that is down for a week is dialled for a week.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{Shared, State};
+use crate::NodeId;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Whether a connection ends where it begins, by its two addresses. The system draws the own port of
+/// a connection from the range in which it also gives out free ports: dialling a port there that
+/// nobody listens on may draw that very port, and TCP then opens from both ends at once.
+#[must_use]
+pub fn is_self_connection(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
+    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
+}
+
+/// Refuses a stream on which nobody else is. Kept open, it would look like a link that is up, and
+/// take the port away from the one who should listen there.
+fn checked(stream: TcpStream) -> io::Result<TcpStream> {
+    if is_self_connection(stream.local_addr(), stream.peer_addr()) {
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there"));
+    }
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+pub(super) async fn keep_connected(
+    id: NodeId,
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    up: Arc<watch::Sender<BTreeSet<NodeId>>>,
+) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        if let Ok(stream) = TcpStream::connect(addr).await.and_then(checked) {
+            pause = FIRST_PAUSE;
+            let stream = Arc::new(stream);
+            shared.state().stream = Some(Arc::clone(&stream));
+            up.send_if_modified(|up| up.insert(id));
+            shared.serve(&stream).await;
+            // A part of a frame may have left: the rest of it must not open the next connection.
+            *shared.state() = State::default();
+            up.send_if_modified(|up| up.remove(&id));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpSocket};
+
+    use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(test);
+    }
+
+    #[test]
+    fn a_connection_to_oneself_is_refused_and_one_to_somebody_else_is_not() {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        run(async {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.bind(free).unwrap();
+            let own = socket.local_addr().unwrap();
+            let stream = socket.connect(own).await.expect("it opens from both ends");
+            assert!(checked(stream).is_err());
+
+            let listener = TcpListener::bind(free).await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            assert!(checked(stream).is_ok());
+        });
+    }
+}
