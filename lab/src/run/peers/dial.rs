@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::{Shared, State};
 use crate::NodeId;
@@ -39,16 +40,32 @@ fn checked(stream: TcpStream) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// How long to wait before the next dial: longer from time to time, until a connection lasts. One
+/// that opens is not yet a peer: a program of another version accepts and closes at once.
+struct Pause(Duration);
+
+impl Pause {
+    fn after(&mut self, lasted: Duration) -> Duration {
+        if lasted > LONGEST_PAUSE {
+            self.0 = FIRST_PAUSE;
+        }
+        let now = self.0;
+        self.0 = (now * 2).min(LONGEST_PAUSE);
+        now
+    }
+}
+
 pub(super) async fn keep_connected(
     id: NodeId,
     addr: SocketAddr,
     shared: Arc<Shared>,
     up: Arc<watch::Sender<BTreeSet<NodeId>>>,
 ) {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause(FIRST_PAUSE);
     loop {
+        let mut lasted = Duration::ZERO;
         if let Ok(stream) = TcpStream::connect(addr).await.and_then(checked) {
-            pause = FIRST_PAUSE;
+            let began = Instant::now();
             let stream = Arc::new(stream);
             shared.state().stream = Some(Arc::clone(&stream));
             up.send_if_modified(|up| up.insert(id));
@@ -56,9 +73,9 @@ pub(super) async fn keep_connected(
             // A part of a frame may have left: the rest of it must not open the next connection.
             *shared.state() = State::default();
             up.send_if_modified(|up| up.remove(&id));
+            lasted = began.elapsed();
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        tokio::time::sleep(pause.after(lasted)).await;
     }
 }
 
@@ -86,6 +103,29 @@ mod tests {
             let listener = TcpListener::bind(free).await.unwrap();
             let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             assert!(checked(stream).is_ok());
+        });
+    }
+
+    #[test]
+    fn a_peer_that_closes_at_once_is_dialled_less_and_less_often() {
+        let mut pause = Pause(FIRST_PAUSE);
+        let pauses: Vec<_> = (0..8).map(|_| pause.after(Duration::from_millis(1))).collect();
+        assert!(pauses.windows(2).all(|two| two[1] == (two[0] * 2).min(LONGEST_PAUSE)));
+        assert_eq!(pauses[7], LONGEST_PAUSE);
+        assert_eq!(pause.after(LONGEST_PAUSE * 2), FIRST_PAUSE, "a connection that lasted is good");
+
+        let closed = Arc::new(Shared::default());
+        let up = Arc::new(watch::channel(BTreeSet::new()).0);
+        run(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            tokio::spawn(keep_connected(NodeId(1), addr, closed, up));
+            let began = Instant::now();
+            for _ in &pauses {
+                drop(listener.accept().await.unwrap());
+            }
+            // Half a second; on a busy machine one of the connections may have lasted by accident.
+            assert!(began.elapsed() >= LONGEST_PAUSE * 3 / 2);
         });
     }
 }
