@@ -62,7 +62,7 @@ impl<N: Runnable> Driver<N> {
         let (limit, queue, server) = (config.clients, config.client_queue, config.me);
         // The first thing the loop hears: whom to dial.
         let _ = inbox.urge(Arrival::Peers(config.peers.clone()));
-        let peers = Peers::new(up, Arc::clone(&counters));
+        let peers = Peers::new(cluster, up, Arc::clone(&counters));
         let turns = recover(config, node, Box::new(observer), arrivals, peers, &counters)?;
         // Last, because a runtime must not be dropped by a caller who is async.
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -76,7 +76,7 @@ impl<N: Runnable> Driver<N> {
         let life = async move {
             let listener = TcpListener::from_std(listener)
                 .map_err(|e| Fatal::Io("listen on the address given", e))?;
-            tokio::spawn(peers::listen(listener, cluster, for_peers, for_peers_counters));
+            tokio::spawn(peers::listen(listener, cluster, server, for_peers, for_peers_counters));
             turns.run().await
         };
         let thread = std::thread::Builder::new()

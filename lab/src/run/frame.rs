@@ -9,6 +9,8 @@
 //! body     version 1 · head (postcard: see [`Head`]) · payload (postcard: the node's own message)
 //! ```
 //!
+//! The first frame of a connection has no payload: it is a *hello* and says who is going to speak.
+//!
 //! # Left out
 //!
 //! Authentication and encryption: nothing here listens beyond loopback by default.
@@ -22,13 +24,15 @@ use serde::{Deserialize, Serialize};
 use crate::NodeId;
 
 /// The version this program writes, and the only one it reads.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The longest body that is sent or believed.
 pub const MAX_FRAME: usize = 1 << 20;
 /// The longest context.
 pub const MAX_CONTEXT: usize = 64;
 
 const PREFIX: usize = 8;
+/// More than any hello has.
+pub(super) const MAX_HELLO: usize = 256;
 
 /// Opaque bytes that travel with a message and with what it causes: tracing rides here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -166,6 +170,15 @@ pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Resu
     out[begin..begin + 4].copy_from_slice(&len.to_le_bytes());
     out[begin + 4..begin + PREFIX].copy_from_slice(&crc.to_le_bytes());
     Ok(())
+}
+
+/// What the first frame of a connection says: who speaks, and whom it takes the other side for.
+pub(super) fn hello(cluster: u64, from: NodeId, to: NodeId) -> Vec<u8> {
+    let context = Context::default();
+    let head = Head { cluster, from, to, start: 0, sequence: 0, cause: 0, context };
+    let mut out = Vec::new();
+    encode(&head, &(), &mut out).expect("numbers become bytes, and few");
+    out
 }
 
 fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {

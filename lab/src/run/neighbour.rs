@@ -21,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::clients::MAX_SERVER;
 use super::config::Fatal;
 use super::counters::Counters;
 use super::frame::{self, Context, Head};
@@ -98,8 +99,14 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
     /// Listens, on this runtime.
     ///
     /// # Errors
-    /// The port is taken.
+    /// The port is taken, or the id is too large.
     pub fn start(mut place: Place, runtime: Handle) -> Result<(Self, Letters<M>), Fatal> {
+        // Nobody would let it in.
+        if place.me > MAX_SERVER {
+            let why =
+                format!("neighbour id {} is too large; choose one up to {MAX_SERVER}", place.me);
+            return Err(Fatal::Config(why));
+        }
         let inside = runtime.enter();
         let listener = std::net::TcpListener::bind(place.listen)
             .and_then(|l| l.set_nonblocking(true).map(|()| l))
@@ -110,10 +117,11 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
         let counters = Arc::new(Counters::default());
         let (letters, incoming) = mpsc::channel(WAITING);
         let ear = Mailbox { me: place.me, letters };
-        let listening = peers::listen(listener, place.cluster, ear, Arc::clone(&counters));
+        let listening =
+            peers::listen(listener, place.cluster, place.me, ear, Arc::clone(&counters));
         let listening = runtime.spawn(listening).abort_handle();
         let (up, linked) = watch::channel(BTreeSet::new());
-        let peers = Mutex::new(Peers::new(up, Arc::clone(&counters)));
+        let peers = Mutex::new(Peers::new(place.cluster, up, Arc::clone(&counters)));
         drop(inside);
         let sequence = AtomicU64::new(0);
         let words = PhantomData;

@@ -1,7 +1,7 @@
 //! Edge: makes it survive the real world. The lesson is in `node.rs`.
 //!
 //! Frames between drivers over TCP. Each node listens, and dials everyone it wants to speak to: a
-//! connection carries frames one way. What is released for a peer in one go leaves in one write,
+//! connection carries frames one way, and its first one is a hello: who speaks, and to whom. What is released for a peer in one go leaves in one write,
 //! straight from the thread that runs the node. A frame for a peer that is down, or that does not
 //! read, is dropped: networks lose messages, and only the node knows which ones to send again.
 //!
@@ -10,6 +10,9 @@
 //! TLS, names instead of addresses, connections through proxies.
 
 mod dial;
+mod incoming;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -17,25 +20,23 @@ use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
-use serde::de::DeserializeOwned;
-use tokio::io::AsyncReadExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 use super::counters::Counters;
-use super::frame::{Context, Decoder, FrameError};
-use super::inbox::{Arrival, Ended, Inbox, Origin};
-use crate::{Node, NodeId};
+use super::frame::{self, FrameError};
+use crate::NodeId;
+
 pub use dial::is_self_connection;
+pub(super) use incoming::{Ear, Heard, listen};
 
 /// How much may wait for one peer that does not read.
 const MAX_BACKLOG: usize = 4 << 20;
-/// How many peers may be connected to one node.
-const MAX_INCOMING: usize = 256;
 
 /// The outgoing side.
 pub(super) struct Peers {
+    cluster: u64,
     links: BTreeMap<NodeId, Link>,
     up: Arc<watch::Sender<BTreeSet<NodeId>>>,
     counters: Arc<Counters>,
@@ -70,8 +71,12 @@ struct State {
 }
 
 impl Peers {
-    pub(super) fn new(up: watch::Sender<BTreeSet<NodeId>>, counters: Arc<Counters>) -> Self {
-        Self { links: BTreeMap::new(), up: Arc::new(up), counters }
+    pub(super) fn new(
+        cluster: u64,
+        up: watch::Sender<BTreeSet<NodeId>>,
+        counters: Arc<Counters>,
+    ) -> Self {
+        Self { cluster, links: BTreeMap::new(), up: Arc::new(up), counters }
     }
 
     /// Takes a new address book: dials whoever is new or has moved, lets go of whoever left.
@@ -81,8 +86,9 @@ impl Peers {
         for (id, addr) in book {
             if id != me && !self.links.contains_key(&id) {
                 let shared = Arc::new(Shared::default());
-                let dialing =
-                    dial::keep_connected(id, addr, Arc::clone(&shared), Arc::clone(&self.up));
+                let hello = frame::hello(self.cluster, me, id);
+                let (link, up) = (Arc::clone(&shared), Arc::clone(&self.up));
+                let dialing = dial::keep_connected(id, addr, hello, link, up);
                 let dialer = tokio::spawn(dialing).abort_handle();
                 let link = Link { addr, out: Vec::new(), frames: 0, shared, dialer };
                 self.links.insert(id, link);
@@ -183,88 +189,6 @@ impl Shared {
                 () = self.backlogged.notified() => if self.drain(stream).await.is_err() {
                     return;
                 },
-            }
-        }
-    }
-}
-
-/// A message as it came out of a frame.
-pub(super) struct Heard<M> {
-    pub(super) origin: Origin,
-    pub(super) to: NodeId,
-    pub(super) context: Context,
-    pub(super) msg: M,
-}
-
-/// Whoever takes what comes in. While it waits, nobody reads the connection.
-pub(super) trait Ear: Clone + Send + Sync + 'static {
-    type Msg: DeserializeOwned + Send;
-
-    fn hear(&self, heard: Heard<Self::Msg>) -> impl Future<Output = Result<(), Ended>> + Send;
-}
-
-impl<N: Node<Msg: DeserializeOwned>> Ear for Inbox<N> {
-    type Msg = N::Msg;
-
-    async fn hear(&self, heard: Heard<N::Msg>) -> Result<(), Ended> {
-        let Heard { origin, to, context, msg } = heard;
-        self.push(Arrival::Message { origin, to, context, msg }).await
-    }
-}
-
-/// The incoming side: accepts for ever.
-pub(super) async fn listen<E: Ear>(
-    listener: TcpListener,
-    cluster: u64,
-    ear: E,
-    counters: Arc<Counters>,
-) {
-    let places = Arc::new(Semaphore::new(MAX_INCOMING));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, addr)) => {
-                let (ear, counters) = (ear.clone(), Arc::clone(&counters));
-                tokio::spawn(async move {
-                    if let Err(error) = receive(stream, cluster, &ear, &counters).await {
-                        tracing::warn!(%addr, %error, "closed a connection");
-                    }
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: the next one may close soon.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(dial::LONGEST_PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn receive<E: Ear>(
-    mut stream: TcpStream,
-    cluster: u64,
-    ear: &E,
-    counters: &Counters,
-) -> Result<(), FrameError> {
-    let mut decoder = Decoder::default();
-    let mut bytes = vec![0; 64 << 10];
-    loop {
-        // An end and an error are the same news here: no more frames from there.
-        let Ok(n @ 1..) = stream.read(&mut bytes).await else { return Ok(()) };
-        decoder.feed(&bytes[..n]);
-        while let Some(frame) = decoder.next_frame()? {
-            let head = frame.head;
-            if head.cluster != cluster {
-                tracing::warn!(theirs = head.cluster, ours = cluster, "a frame of another cluster");
-                return Err(FrameError::Malformed);
-            }
-            let msg = postcard::from_bytes(&frame.payload).map_err(|_| FrameError::Malformed)?;
-            counters.frames_in.fetch_add(1, Relaxed);
-            let origin = Origin { from: head.from, start: head.start, sequence: head.sequence };
-            let heard = Heard { origin, to: head.to, context: head.context, msg };
-            if ear.hear(heard).await == Err(Ended) {
-                return Ok(());
             }
         }
     }

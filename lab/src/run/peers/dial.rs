@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -28,6 +29,12 @@ pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 #[must_use]
 pub fn is_self_connection(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
     matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
+}
+
+async fn connect(addr: SocketAddr, hello: &[u8]) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(addr).await.and_then(checked)?;
+    stream.write_all(hello).await?;
+    Ok(stream)
 }
 
 /// Refuses a stream on which nobody else is. Kept open, it would look like a link that is up, and
@@ -58,13 +65,14 @@ impl Pause {
 pub(super) async fn keep_connected(
     id: NodeId,
     addr: SocketAddr,
+    hello: Vec<u8>,
     shared: Arc<Shared>,
     up: Arc<watch::Sender<BTreeSet<NodeId>>>,
 ) {
     let mut pause = Pause(FIRST_PAUSE);
     loop {
         let mut lasted = Duration::ZERO;
-        if let Ok(stream) = TcpStream::connect(addr).await.and_then(checked) {
+        if let Ok(stream) = connect(addr, &hello).await {
             let began = Instant::now();
             let stream = Arc::new(stream);
             shared.state().stream = Some(Arc::clone(&stream));
@@ -119,7 +127,7 @@ mod tests {
         run(async {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
             let addr = listener.local_addr().unwrap();
-            tokio::spawn(keep_connected(NodeId(1), addr, closed, up));
+            tokio::spawn(keep_connected(NodeId(1), addr, Vec::new(), closed, up));
             let began = Instant::now();
             for _ in &pauses {
                 drop(listener.accept().await.unwrap());
