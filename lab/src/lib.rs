@@ -26,4 +26,4 @@ pub mod view;
 pub mod world;
 
 pub use fingerprint::fingerprint;
-pub use node::{Cx, Effect, Fact, Input, Node, NodeId};
+pub use node::{Cx, Effect, Fact, Input, MAX_MESSAGE, MAX_RECORD, Node, NodeId};

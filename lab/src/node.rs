@@ -24,6 +24,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest message, in the bytes it has when it is encoded: 1 MiB with what travels in front of
+/// it. A node that has more to say says it in chunks; to send a longer one is a programming error.
+pub const MAX_MESSAGE: usize = (1 << 20) - 256;
+
+/// The longest record, in the bytes it has when it is encoded. A node that has more to keep keeps it
+/// in chunks; to persist a longer one is a programming error.
+pub const MAX_RECORD: usize = 1 << 20;
+
 /// Names a node for its whole life. Ids of client connections are never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -15,24 +15,29 @@
 //!
 //! Authentication and encryption: nothing here listens beyond loopback by default.
 
+#[cfg(test)]
+mod tests;
+
 use std::error::Error;
 use std::fmt::{self, Display};
 
 use crc32c::crc32c;
 use serde::{Deserialize, Serialize};
 
-use crate::NodeId;
+use crate::{MAX_MESSAGE, NodeId};
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u8 = 2;
-/// The longest body that is sent or believed.
-pub const MAX_FRAME: usize = 1 << 20;
+/// The longest body that is sent or believed: the longest message has room in it.
+pub const MAX_FRAME: usize = MAX_HEAD + MAX_MESSAGE;
 /// The longest context.
 pub const MAX_CONTEXT: usize = 64;
 
 const PREFIX: usize = 8;
-/// More than any hello has.
-pub(super) const MAX_HELLO: usize = 256;
+/// More than a version and a head ever have.
+const MAX_HEAD: usize = 256;
+/// More than a hello ever has.
+pub(super) const MAX_HELLO: usize = PREFIX + MAX_HEAD;
 
 /// Opaque bytes that travel with a message and with what it causes: tracing rides here.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -118,6 +123,11 @@ pub enum FrameError {
         /// The length it claims, or has.
         len: usize,
     },
+    /// The node's message is longer than [`MAX_MESSAGE`].
+    MessageTooLong {
+        /// Its length.
+        len: usize,
+    },
     /// The body is not what was sent.
     Checksum,
     /// The other side runs another version of this program.
@@ -134,8 +144,12 @@ impl Display for FrameError {
         match self {
             Self::TooLong { len } => write!(
                 f,
-                "a frame of {len} bytes, and {MAX_FRAME} are the limit; send it in chunks, or look \
-                 for what else connects to this port"
+                "a frame of {len} bytes, and {MAX_FRAME} are the limit; look for what else \
+                 connects to this port"
+            ),
+            Self::MessageTooLong { len } => write!(
+                f,
+                "a message of {len} bytes, and MAX_MESSAGE is {MAX_MESSAGE}; send it in chunks"
             ),
             Self::Checksum => f.write_str("a frame has a wrong checksum; the connection is closed"),
             Self::Version { found } => write!(
@@ -159,14 +173,15 @@ pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Resu
     let begin = out.len();
     out.extend_from_slice(&[0; PREFIX]);
     out.push(VERSION);
-    let written = append(head, out).and_then(|()| append(message, out));
-    let len = out.len() - begin - PREFIX;
-    if written.is_err() || len > MAX_FRAME {
+    let written = append(head, out).and_then(|_| append(message, out)).and_then(|len| {
+        if len > MAX_MESSAGE { Err(FrameError::MessageTooLong { len }) } else { Ok(()) }
+    });
+    if let Err(error) = written {
         out.truncate(begin);
-        return Err(written.err().unwrap_or(FrameError::TooLong { len }));
+        return Err(error);
     }
     let crc = crc32c(&out[begin + PREFIX..]);
-    let len = u32::try_from(len).expect("below MAX_FRAME");
+    let len = u32::try_from(out.len() - begin - PREFIX).expect("a head and MAX_MESSAGE");
     out[begin..begin + 4].copy_from_slice(&len.to_le_bytes());
     out[begin + 4..begin + PREFIX].copy_from_slice(&crc.to_le_bytes());
     Ok(())
@@ -181,9 +196,10 @@ pub(super) fn hello(cluster: u64, from: NodeId, to: NodeId) -> Vec<u8> {
     out
 }
 
-fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
-    out.extend(postcard::to_allocvec(value).map_err(|_| FrameError::Malformed)?);
-    Ok(())
+fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<usize, FrameError> {
+    let bytes = postcard::to_allocvec(value).map_err(|_| FrameError::Malformed)?;
+    out.extend_from_slice(&bytes);
+    Ok(bytes.len())
 }
 
 /// Cuts a stream of bytes into frames, however the bytes arrive.
@@ -227,120 +243,5 @@ impl Decoder {
         let frame = Frame { head, payload: payload.to_vec() };
         self.taken += PREFIX + len;
         Ok(Some(frame))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    prop_compose! {
-        fn any_frame()(
-            numbers in any::<[u64; 6]>(),
-            context in prop::collection::vec(any::<u8>(), 0..=MAX_CONTEXT),
-            payload in ".{0,200}",
-        ) -> (Head, String) {
-            let [cluster, from, to, start, sequence, cause] = numbers;
-            let context = Context::new(&context).unwrap();
-            let (from, to) = (NodeId(from), NodeId(to));
-            (Head { cluster, from, to, start, sequence, cause, context }, payload)
-        }
-    }
-
-    fn encoded(frames: &[(Head, String)]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for (head, payload) in frames {
-            encode(head, payload, &mut bytes).unwrap();
-        }
-        bytes
-    }
-
-    fn drain(decoder: &mut Decoder, into: &mut Vec<(Head, String)>) {
-        while let Some(frame) = decoder.next_frame().unwrap() {
-            into.push((frame.head, postcard::from_bytes(&frame.payload).unwrap()));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn frames_come_out_as_they_went_in_wherever_the_stream_is_cut(
-            frames in prop::collection::vec(any_frame(), 1..5),
-            cuts in prop::collection::vec(1..40usize, 1..8),
-        ) {
-            let bytes = encoded(&frames);
-            let mut decoder = Decoder::default();
-            let mut got = Vec::new();
-            let mut rest = bytes.as_slice();
-            for len in cuts.iter().cycle() {
-                if rest.is_empty() { break }
-                let (now, later) = rest.split_at((*len).min(rest.len()));
-                decoder.feed(now);
-                drain(&mut decoder, &mut got);
-                rest = later;
-            }
-            prop_assert_eq!(got, frames);
-        }
-
-        #[test]
-        fn random_bytes_are_refused_or_waited_for(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let mut decoder = Decoder::default();
-            decoder.feed(&bytes);
-            prop_assert!(!matches!(decoder.next_frame(), Ok(Some(_))));
-        }
-
-        #[test]
-        fn a_flipped_bit_never_gives_another_frame(frame in any_frame(), at in any::<prop::sample::Index>()) {
-            let mut bytes = encoded(&[frame]);
-            let bit = at.index(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            let mut decoder = Decoder::default();
-            decoder.feed(&bytes);
-            prop_assert!(!matches!(decoder.next_frame(), Ok(Some(_))));
-        }
-
-        #[test]
-        fn a_right_checksum_around_random_bytes_never_panics(body in prop::collection::vec(any::<u8>(), 0..200)) {
-            let mut bytes = u32::try_from(body.len()).unwrap().to_le_bytes().to_vec();
-            bytes.extend_from_slice(&crc32c(&body).to_le_bytes());
-            bytes.extend_from_slice(&body);
-            let mut decoder = Decoder::default();
-            decoder.feed(&bytes);
-            let _ = decoder.next_frame();
-        }
-    }
-
-    fn head() -> Head {
-        Head {
-            cluster: 1,
-            from: NodeId(1),
-            to: NodeId(2),
-            start: 1,
-            sequence: 1,
-            cause: 1,
-            context: Context::default(),
-        }
-    }
-
-    #[test]
-    fn a_message_that_is_too_long_is_refused_and_leaves_the_buffer_alone() {
-        let mut bytes = vec![1, 2, 3];
-        let error = encode(&head(), &vec![0u8; MAX_FRAME], &mut bytes).unwrap_err();
-        assert!(matches!(error, FrameError::TooLong { .. }), "{error}");
-        assert_eq!(bytes, [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_length_beyond_the_limit_is_refused_before_its_bytes_come() {
-        let mut decoder = Decoder::default();
-        decoder.feed(&[0xff; PREFIX]);
-        assert_eq!(decoder.next_frame(), Err(FrameError::TooLong { len: 0xffff_ffff }));
-    }
-
-    #[test]
-    fn a_context_of_65_bytes_is_refused() {
-        assert!(Context::new(&[0; 64]).is_ok());
-        assert_eq!(Context::new(&[0; 65]), Err(ContextTooLong(65)));
     }
 }

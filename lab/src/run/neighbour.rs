@@ -149,14 +149,19 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
     }
 
     /// Says something at once. It may be lost, as on any network.
+    ///
+    /// # Panics
+    /// The message is longer than [`crate::MAX_MESSAGE`], or does not become bytes.
     pub fn send(&self, to: NodeId, msg: &M, context: &Context) {
         let Place { cluster, me, start, .. } = self.place;
         let sequence = self.sequence.fetch_add(1, Relaxed) + 1;
         let context = context.clone();
         let head = Head { cluster, from: me, to, start, sequence, cause: 0, context };
         let mut peers = self.peers();
-        peers.push(to, |buffer| frame::encode(&head, msg, buffer));
+        let pushed = peers.push(to, |buffer| frame::encode(&head, msg, buffer));
         peers.flush();
+        drop(peers);
+        pushed.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// How many messages it handed to the network.

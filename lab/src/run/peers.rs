@@ -96,23 +96,22 @@ impl Peers {
         }
     }
 
-    /// Puts one frame where the next [`Peers::flush`] finds it.
+    /// Puts one frame where the next [`Peers::flush`] finds it. Without a link it is lost.
+    ///
+    /// # Errors
+    /// The message is none that could ever leave: the sender must not go on and send it again.
     pub(super) fn push(
         &mut self,
         to: NodeId,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
-    ) {
+    ) -> Result<(), FrameError> {
         let Some(link) = self.links.get_mut(&to) else {
             self.counters.dropped.fetch_add(1, Relaxed);
-            return;
+            return Ok(());
         };
-        match encode(&mut link.out) {
-            Ok(()) => link.frames += 1,
-            Err(error) => {
-                tracing::warn!(%to, %error, "a message was not sent");
-                self.counters.dropped.fetch_add(1, Relaxed);
-            }
-        }
+        encode(&mut link.out)?;
+        link.frames += 1;
+        Ok(())
     }
 
     /// Everything pushed since the last time leaves, one write per peer.

@@ -29,16 +29,16 @@ use tokio::time::sleep_until;
 use super::clients::{Reply, server_of};
 use super::config::{Fatal, Observer, Runnable};
 use super::counters::Counters;
-use super::frame::{self, Context, Head};
+use super::frame::{self, Context, Head, MAX_CONTEXT};
 use super::inbox::{Arrival, Origin, Queued};
 use super::peers::Peers;
 use super::recorder::Recorder;
 use super::timers::Timers;
-use super::wal::Wal;
+use super::wal::{MAX_ENTRY, Wal};
 use crate::event::Kind;
 use crate::node::react;
 use crate::rng::Rng;
-use crate::{Effect, Input, NodeId};
+use crate::{Effect, Input, MAX_RECORD, NodeId};
 
 /// How many inputs one turn takes at most, so that nobody waits for a log of unbounded length.
 const TURN: usize = 1024;
@@ -285,7 +285,9 @@ impl<N: Runnable> Turns<N> {
             return self.reply(to, Reply { msg, context });
         }
         let head = Head { cluster: self.cluster, from, to, start, sequence, cause, context };
-        self.peers.push(server.unwrap_or(to), |buffer| frame::encode(&head, &msg, buffer));
+        let pushed = self.peers.push(server.unwrap_or(to), |out| frame::encode(&head, &msg, out));
+        // The node would send it again and again, and it would never leave.
+        pushed.unwrap_or_else(|error| panic!("{error}"));
     }
 
     fn reply(&mut self, to: NodeId, reply: Reply<N>) {
@@ -302,7 +304,13 @@ impl<N: Runnable> Turns<N> {
 
 /// A record and what travels along, as the log keeps them.
 pub(super) fn entry<R: serde::Serialize>(context: &Context, record: &R) -> Result<Vec<u8>, Fatal> {
-    postcard::to_allocvec(&(context, record)).map_err(|e| Fatal::Record(e.to_string()))
+    const { assert!(MAX_RECORD + 1 + MAX_CONTEXT <= MAX_ENTRY, "the longest record fits the log") }
+    let entry = postcard::to_allocvec(&(context, record));
+    let entry = entry.map_err(|e| Fatal::Record(e.to_string()))?;
+    // In front of it: the context, and one byte for its length.
+    let len = entry.len() - context.as_bytes().len() - 1;
+    assert!(len <= MAX_RECORD, "a record of {len} bytes, MAX_RECORD is {MAX_RECORD}: use chunks");
+    Ok(entry)
 }
 
 fn draw(rng: &mut Rng, range: &std::ops::Range<Duration>) -> Duration {

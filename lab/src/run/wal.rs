@@ -31,7 +31,7 @@ mod recover;
 mod tests;
 
 pub use error::LogError;
-pub use format::{Identity, MAX_BODY, VERSION};
+pub use format::{Identity, MAX_BODY, MAX_ENTRY, VERSION};
 pub use recover::{Recovered, Torn};
 
 use format::{FRAME, HEADER, Header, Place};
@@ -97,7 +97,7 @@ impl Wal {
     /// The record is longer than any frame may be; or, since a full frame is forced early, as for
     /// [`Wal::sync`].
     pub fn append(&mut self, record: &[u8]) -> Result<(), LogError> {
-        if record.len() > MAX_BODY - 8 {
+        if record.len() > MAX_ENTRY {
             return Err(LogError::TooLong { len: record.len() });
         }
         if self.frame.len() - FRAME + 4 + record.len() > MAX_BODY {
@@ -128,7 +128,7 @@ impl Wal {
     /// # Errors
     /// As for [`Wal::sync`].
     pub fn checkpoint(&mut self, record: &[u8]) -> Result<(), LogError> {
-        if record.len() > MAX_BODY - 8 {
+        if record.len() > MAX_ENTRY {
             return Err(LogError::TooLong { len: record.len() });
         }
         self.frame.truncate(EMPTY);

@@ -4,6 +4,7 @@
 mod cluster;
 mod costs;
 mod event_log;
+mod limits;
 mod processes;
 mod ride;
 mod toy;

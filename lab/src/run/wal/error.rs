@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fmt::{self, Display};
 use std::io;
 
-use super::format::{Identity, VERSION};
+use super::format::{Identity, MAX_ENTRY, VERSION};
 
 /// Why a log cannot be read or written. None of these may be retried in the same process.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Display for LogError {
             ),
             Self::TooLong { len } => write!(
                 f,
-                "a record of {len} bytes does not fit into one frame; split it into several"
+                "a record of {len} bytes, and {MAX_ENTRY} are the limit; split it into several"
             ),
         }
     }

@@ -18,6 +18,8 @@
 
 use crc32c::{crc32c, crc32c_append};
 
+use crate::MAX_RECORD;
+
 /// Which log this is: two clusters, or two nodes, must never read each other's records.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
@@ -29,8 +31,11 @@ pub struct Identity {
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u32 = 1;
-/// The longest frame body that is ever written or believed.
-pub const MAX_BODY: usize = 16 << 20;
+/// The longest frame body that is ever written or believed. Whatever the node may persist fits, and
+/// what more is appended than fits is forced in several frames.
+pub const MAX_BODY: usize = 2 * MAX_RECORD;
+/// The longest record the log takes: room for a node's longest and for what is kept beside it.
+pub const MAX_ENTRY: usize = MAX_BODY - 8;
 
 const MAGIC: &[u8; 8] = b"lab wal\n";
 pub(super) const HEADER: usize = 68;
