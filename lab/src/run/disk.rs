@@ -1,6 +1,6 @@
 //! Edge: makes it survive the real world. The lesson is in `node.rs`.
 //!
-//! What the write-ahead log asks of a disk, in nine words. A log that only knows these can be run
+//! What the write-ahead log asks of a disk, in eleven words. A log that only knows these can be run
 //! over a real directory ([`FileDisk`]), over memory that forgets like a disk does ([`MemDisk`]),
 //! and over a directory that makes `kill -9` as bad as a power cut ([`PowerCutDisk`]).
 //!
@@ -12,13 +12,16 @@
 //!
 //! Direct I/O, several directories, reading a part of a file.
 
+mod directory;
 mod mem;
 mod power_cut;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::{Builder, JoinHandle};
 
+use directory::{make_durable_directory, sync_directory};
 pub use mem::MemDisk;
 pub use power_cut::PowerCutDisk;
 
@@ -70,9 +73,39 @@ pub trait Disk: Send {
     /// # Errors
     /// As for [`Disk::sync`].
     fn sync_dir(&mut self) -> io::Result<()>;
+    /// Makes a durable file that begins with `head` and has zeros behind it up to `len`, in place of
+    /// any of that name. It may be made behind the caller's back, and it is there once
+    /// [`Disk::prepared`] has returned; until then nobody else may touch that name.
+    ///
+    /// # Errors
+    /// What the operating system says, now or in [`Disk::prepared`].
+    fn prepare(&mut self, file: &str, head: &[u8], len: u64) -> io::Result<()> {
+        let unfinished = format!("{file}{UNFINISHED}");
+        let mut bytes = head.to_vec();
+        bytes.resize(usize::try_from(len).map_err(io::Error::other)?, 0);
+        self.create(&unfinished)?;
+        self.write(&unfinished, 0, &bytes)?;
+        self.sync(&unfinished)?;
+        // Only now, so that a crash leaves either no file of that name or a whole one.
+        self.rename(&unfinished, file)?;
+        self.sync_dir()
+    }
+    /// Waits for what [`Disk::prepare`] has begun.
+    ///
+    /// # Errors
+    /// As for [`Disk::prepare`].
+    fn prepared(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
+/// How the name of a file ends that is still being prepared.
+pub(super) const UNFINISHED: &str = ".tmp";
+
 const LOCK: &str = "lock";
+/// So much is forced at once of a file that is prepared: a disk that is busy with one large write
+/// lets everybody else's small ones wait.
+const PIECE: usize = 256 << 10;
 
 /// A directory of the operating system, locked for one process at a time.
 #[derive(Debug)]
@@ -80,6 +113,7 @@ pub struct FileDisk {
     dir: PathBuf,
     // The log writes one file at a time: one open handle is enough.
     open: Option<(String, File)>,
+    preparing: Option<JoinHandle<io::Result<()>>>,
     // Held, never read: the operating system lets go of it when the process ends, however it ends.
     lock: File,
 }
@@ -101,7 +135,7 @@ impl FileDisk {
             .open(dir.join(LOCK))
             .map_err(|e| explain("cannot make the lock file in", e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_path_buf(), open: None, lock }),
+            Ok(()) => Ok(Self { dir: dir.to_path_buf(), open: None, preparing: None, lock }),
             Err(TryLockError::WouldBlock) => Err(io::Error::new(
                 io::ErrorKind::ResourceBusy,
                 format!(
@@ -125,6 +159,8 @@ impl FileDisk {
 
 impl Drop for FileDisk {
     fn drop(&mut self) {
+        // Nobody else may have the directory while something is still made in it.
+        let _ = self.prepared();
         // Closing is not enough while a child that is just being started still has a copy of the
         // handle. If it fails, closing is what is left.
         let _ = self.lock.unlock();
@@ -191,110 +227,73 @@ impl Disk for FileDisk {
     fn sync_dir(&mut self) -> io::Result<()> {
         sync_directory(&self.dir)
     }
-}
 
-/// One level of a path to a directory.
-#[derive(PartialEq, Eq, Debug)]
-struct Level<'a> {
-    dir: &'a Path,
-    /// The directory that holds its name.
-    parent: &'a Path,
-    exists: bool,
-}
-
-/// The levels whose names may not be durable yet, from the top down: each one that has to be made,
-/// and the lowest that is there, because a process may have been killed right after it made it.
-fn unsure_levels(dir: &Path, exists: impl Fn(&Path) -> bool) -> Vec<Level<'_>> {
-    let mut levels = Vec::new();
-    for dir in dir.ancestors() {
-        // Without a parent it is the root; a relative path begins in the current directory.
-        let Some(parent) = dir.parent() else { break };
-        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        let exists = exists(dir);
-        levels.push(Level { dir, parent, exists });
-        if exists {
-            break;
+    /// On a thread of its own: forcing so many bytes takes as long as forcing many records.
+    fn prepare(&mut self, file: &str, head: &[u8], len: u64) -> io::Result<()> {
+        self.prepared()?;
+        if self.open.as_ref().is_some_and(|(open, _)| open == file) {
+            self.open = None;
         }
+        let (dir, file, head) = (self.dir.clone(), file.to_owned(), head.to_vec());
+        let work = move || prepare_file(&dir, &file, &head, len);
+        self.preparing = Some(Builder::new().name("next segment".into()).spawn(work)?);
+        Ok(())
     }
-    levels.reverse();
-    levels
-}
 
-/// Makes each level and forces its name before the next one is made.
-fn make_durable_directory(dir: &Path) -> io::Result<()> {
-    for Level { dir, parent, exists } in unsure_levels(dir, Path::is_dir) {
-        if !exists {
-            match fs::create_dir(dir) {
-                // Somebody else just did.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-                made => made?,
-            }
-        }
-        match sync_directory(parent) {
-            // A directory that is given to us, in one that is not ours to read, is not our making.
-            Err(e) if exists && e.kind() == io::ErrorKind::PermissionDenied => {}
-            synced => synced?,
-        }
+    fn prepared(&mut self) -> io::Result<()> {
+        let Some(thread) = self.preparing.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that did it panicked")))
     }
-    Ok(())
 }
 
-#[cfg(unix)]
-fn sync_directory(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-// Elsewhere a directory cannot be opened as a file; names are durable with the file's own sync.
-#[cfg(not(unix))]
-fn sync_directory(_dir: &Path) -> io::Result<()> {
-    Ok(())
+fn prepare_file(dir: &Path, file: &str, head: &[u8], len: u64) -> io::Result<()> {
+    let unfinished = dir.join(format!("{file}{UNFINISHED}"));
+    let mut made = File::create(&unfinished)?;
+    made.write_all(head)?;
+    let zeros = vec![0; PIECE];
+    let mut left = usize::try_from(len).map_err(io::Error::other)?.saturating_sub(head.len());
+    while left > 0 {
+        let piece = &zeros[..left.min(PIECE)];
+        made.write_all(piece)?;
+        made.sync_data()?;
+        left -= piece.len();
+    }
+    fs::rename(&unfinished, dir.join(file))?;
+    sync_directory(dir)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What is forced for a path, given which directories are there: `made in parent`.
-    fn forced(path: &str, there: &[&str]) -> Vec<String> {
-        let levels = unsure_levels(Path::new(path), |dir| there.contains(&dir.to_str().unwrap()));
-        let word = |l: &Level| {
-            let what = if l.exists { "" } else { "new " };
-            format!("{what}{} in {}", l.dir.display(), l.parent.display())
-        };
-        levels.iter().map(word).collect()
-    }
-
     #[test]
-    fn every_level_that_may_be_new_is_forced_from_the_top_down() {
-        assert_eq!(forced("data", &[]), ["new data in ."]);
-        assert_eq!(forced("data", &["data"]), ["data in ."]);
-        assert_eq!(
-            forced("./data/n1", &["."]),
-            [". in .", "new ./data in .", "new ./data/n1 in ./data"]
-        );
-        assert_eq!(
-            forced("/var/lib/shop/n1", &["/", "/var", "/var/lib"]),
-            [
-                "/var/lib in /var",
-                "new /var/lib/shop in /var/lib",
-                "new /var/lib/shop/n1 in /var/lib/shop"
-            ]
-        );
-        assert_eq!(forced("/data", &["/"]), ["new /data in /"]);
-        assert_eq!(forced("/data", &["/", "/data"]), ["/data in /"]);
-        assert_eq!(forced("/", &["/"]), [""; 0]);
-    }
-
-    #[test]
-    fn a_directory_several_levels_down_is_made() {
+    fn a_prepared_file_is_whole_when_it_is_waited_for_or_the_disk_is_let_go() {
         let dir = tempfile::tempdir().unwrap();
-        let deep = dir.path().join("a/b/c");
-        let mut disk = FileDisk::open(&deep).unwrap();
-        disk.create("file").unwrap();
-        assert!(deep.join("file").is_file());
+        let len = 2 * PIECE + 5;
+        let whole = [b"head".as_slice(), &vec![0; len - 4]].concat();
+        let mut disk = FileDisk::open(dir.path()).unwrap();
+        disk.create("a").unwrap();
+        disk.write("a", 0, b"of an older file of that name").unwrap();
+        disk.prepare("a", b"head", len as u64).unwrap();
+        disk.prepared().unwrap();
+        assert_eq!(disk.read("a").unwrap(), whole);
+        disk.write("a", 0, b"HEAD").unwrap();
+        assert_eq!(disk.read("a").unwrap()[..5], *b"HEAD\0");
+        disk.prepare("b", b"head", len as u64).unwrap();
         drop(disk);
-        FileDisk::open(&deep).unwrap();
-        let error = FileDisk::open(&deep.join("file")).unwrap_err();
-        assert!(error.to_string().contains("cannot make the data directory"), "{error}");
+        let mut disk = FileDisk::open(dir.path()).unwrap();
+        assert_eq!(disk.list().unwrap(), ["a", "b"]);
+        assert_eq!(disk.read("b").unwrap(), whole);
+    }
+
+    #[test]
+    fn what_goes_wrong_while_a_file_is_prepared_is_told_to_who_waits_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut disk = FileDisk::open(dir.path()).unwrap();
+        // A directory cannot be replaced by a file.
+        fs::create_dir(dir.path().join("a")).unwrap();
+        disk.prepare("a", b"head", 10).unwrap();
+        assert!(disk.prepared().is_err());
+        assert!(disk.prepared().is_ok(), "and once");
     }
 }

@@ -7,14 +7,14 @@
 //! damaged one proves that the damaged one was durable once.
 //!
 //! ```text
-//! header   magic 8 · version 4 · kind 4 · cluster 8 · node 8 · number 8 · start 8 · previous 8 ·
-//!          size 8 · crc 4
+//! header   magic 8 · version 4 · zero 4 · cluster 8 · node 8 · number 8 · size 8 · zero 16 · crc 4
 //! frame    length 4 · crc of place and length 4 · crc of the body 4 · body
-//! body     count 4 · (length 4 · record) × count
+//! body     start 8 · previous 8 · first 8 · keep 8 · count 4 · (length 4 · record) × count
 //! ```
 //! All numbers are little-endian. The first crc of a frame covers cluster, node, segment and offset
 //! as well: old bytes, or bytes of another log, or a record that holds a copy of a log, never look
-//! like a frame in another place.
+//! like a frame in another place. The header says only what is known before the segment is used; it
+//! has one length and one place for its crc in all versions, so that each can tell the others.
 
 use crc32c::{crc32c, crc32c_append};
 
@@ -30,16 +30,18 @@ pub struct Identity {
 }
 
 /// The version this program writes, and the only one it reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest frame body that is ever written or believed. Whatever the node may persist fits, and
 /// what more is appended than fits is forced in several frames.
 pub const MAX_BODY: usize = 2 * MAX_RECORD;
 /// The longest record the log takes: room for a node's longest and for what is kept beside it.
-pub const MAX_ENTRY: usize = MAX_BODY - 8;
+pub const MAX_ENTRY: usize = MAX_BODY - NUMBERS - 4;
 
 const MAGIC: &[u8; 8] = b"lab wal\n";
 pub(super) const HEADER: usize = 68;
 pub(super) const FRAME: usize = 12;
+/// What a body has in front of its records.
+pub(super) const NUMBERS: usize = 36;
 
 /// What stands at the beginning of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,14 +49,24 @@ pub(super) struct Header {
     pub(super) identity: Identity,
     /// Segments are numbered without gaps.
     pub(super) number: u64,
-    /// Its first frame is a checkpoint and replaces everything in earlier segments.
-    pub(super) checkpoint: bool,
+    /// The length the file was made with: shorter means that somebody cut it.
+    pub(super) size: u64,
+}
+
+/// What every frame says besides its records.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Numbers {
     /// The start count of the process that wrote it.
     pub(super) start: u64,
     /// Where the frames of the segment before this one end.
     pub(super) previous: u64,
-    /// The length the file was made with: shorter means that somebody cut it.
-    pub(super) size: u64,
+    /// The number of its first record, or of the next one to come if it has none. Records are
+    /// numbered from 0, through all segments.
+    pub(super) first: u64,
+    /// Records below this number no longer count.
+    pub(super) keep: u64,
+    /// How many records follow.
+    pub(super) count: u32,
 }
 
 /// Why a header is not one of ours.
@@ -70,9 +82,9 @@ impl Header {
         let mut out = Vec::with_capacity(HEADER);
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
-        out.extend_from_slice(&u32::from(self.checkpoint).to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
         let Identity { cluster, node } = self.identity;
-        for field in [cluster, node, self.number, self.start, self.previous, self.size] {
+        for field in [cluster, node, self.number, self.size, 0, 0] {
             out.extend_from_slice(&field.to_le_bytes());
         }
         out.extend_from_slice(&crc32c(&out).to_le_bytes());
@@ -91,14 +103,7 @@ impl Header {
         if identity != ours {
             return Err(BadHeader::Identity(identity));
         }
-        Ok(Self {
-            identity,
-            checkpoint: u32_at(bytes, 12) == 1,
-            number: u64_at(bytes, 32),
-            start: u64_at(bytes, 40),
-            previous: u64_at(bytes, 48),
-            size: u64_at(bytes, 56),
-        })
+        Ok(Self { identity, number: u64_at(bytes, 32), size: u64_at(bytes, 40) })
     }
 }
 
@@ -137,7 +142,7 @@ pub(super) fn seal(frame: &mut [u8], place: Place) {
 fn begun(bytes: &[u8], place: Place) -> Option<usize> {
     let head = bytes.get(..FRAME)?;
     let len = u32_at(head, 0);
-    let plausible = (4..=MAX_BODY).contains(&(len as usize));
+    let plausible = (NUMBERS..=MAX_BODY).contains(&(len as usize));
     (plausible && place.crc(len) == u32_at(head, 4)).then_some(len as usize)
 }
 
@@ -151,23 +156,45 @@ pub(super) fn body(bytes: &[u8], place: Place) -> Option<&[u8]> {
 /// Where behind a damaged frame another one has begun: the proof that the damaged one was durable.
 /// Its body does not matter. Looks at every offset, because the damage may be in a length.
 pub(super) fn later_frame(segment: &[u8], damaged: usize, place: Place) -> Option<usize> {
-    let tail = &segment[damaged + 1..];
+    let tail = segment.get(damaged + 1..)?;
     let end = tail.iter().rposition(|&b| b != 0)? + damaged + 2;
     (damaged + 1..end).find(|&at| begun(&segment[at..], Place { at: at as u64, ..place }).is_some())
 }
 
-/// The records of a body; `None` if the counts inside do not add up.
-pub(super) fn records(body: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let count = u32_at(body.get(..4)?, 0);
-    let mut rest = &body[4..];
+impl Numbers {
+    /// The number of the first record behind this frame.
+    pub(super) fn end(&self) -> u64 {
+        self.first.saturating_add(u64::from(self.count))
+    }
+
+    /// Fills in the room in front of the records.
+    pub(super) fn encode(&self, body: &mut [u8]) {
+        let fields = [self.start, self.previous, self.first, self.keep];
+        for (room, field) in body.chunks_mut(8).zip(fields) {
+            room.copy_from_slice(&field.to_le_bytes());
+        }
+        body[32..NUMBERS].copy_from_slice(&self.count.to_le_bytes());
+    }
+
+    fn decode(body: &[u8]) -> Option<Self> {
+        let body = body.get(..NUMBERS)?;
+        let [start, previous, first, keep] = [0, 8, 16, 24].map(|at| u64_at(body, at));
+        Some(Self { start, previous, first, keep, count: u32_at(body, 32) })
+    }
+}
+
+/// What a body says; `None` if the counts inside do not add up.
+pub(super) fn contents(body: &[u8]) -> Option<(Numbers, Vec<Vec<u8>>)> {
+    let numbers = Numbers::decode(body)?;
+    let mut rest = &body[NUMBERS..];
     let mut records = Vec::new();
-    for _ in 0..count {
+    for _ in 0..numbers.count {
         let len = u32_at(rest.get(..4)?, 0) as usize;
         let record = rest.get(4..4usize.checked_add(len)?)?;
         records.push(record.to_vec());
         rest = &rest[4 + len..];
     }
-    rest.is_empty().then_some(records)
+    rest.is_empty().then_some((numbers, records))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -1,14 +1,24 @@
 //! Edge: makes it survive the real world. The lesson is in `node.rs`.
 //!
 //! Reading a log back. Whatever lies before proof of a later write is complete or refused; only
-//! what nobody can have been told about is dropped. Each start then opens a segment of its own,
-//! whose header says where the one before it ends: an old segment is never written again, and
-//! everything one start has read is vouched for at the next.
+//! what nobody can have been told about is dropped. Each start then goes on in a segment of its own:
+//! an old segment is never written again, and everything one start has read is vouched for at the
+//! next.
+//!
+//! # Which segments count
+//!
+//! The last one that is *used*, which means that its first frame is whole, says in its last frame
+//! from which record on the log counts. The segment with that record and all behind it have to be
+//! there; what is in front may be gone, wholly or in part. Behind the last used segment there may be
+//! one that was prepared, or whose first frame was torn. A second one is made only after that frame
+//! was durable.
+
+use std::collections::VecDeque;
 
 use super::error::LogError;
-use super::format::{self, BadHeader, Header, Identity, Place};
-use super::{Options, Wal, segment_name, segment_number};
-use crate::run::disk::Disk;
+use super::format::{self, BadHeader, HEADER, Header, Identity, Numbers, Place};
+use super::{EMPTY, Options, Wal, segment_name, segment_number};
+use crate::run::disk::{Disk, UNFINISHED};
 
 /// What a log held, and the log, ready to go on.
 pub struct Recovered {
@@ -37,6 +47,23 @@ struct Segment {
     bytes: Vec<u8>,
 }
 
+/// A whole frame: what it says, and its records.
+type Frame = (Numbers, Vec<Vec<u8>>);
+
+/// What the segments say together.
+struct Log<'a> {
+    stale: &'a [Segment],
+    /// The segments that count.
+    used: &'a [Segment],
+    /// Of each of them, the number of the first record behind it.
+    ends: Vec<u64>,
+    /// The last frame, and where it ends.
+    last: Numbers,
+    end: u64,
+    records: Vec<Vec<u8>>,
+    torn: Option<Torn>,
+}
+
 impl Wal {
     /// Reads what a disk holds, makes durable what it read, and opens a segment for this start.
     ///
@@ -47,48 +74,62 @@ impl Wal {
         identity: Identity,
         options: Options,
     ) -> Result<Recovered, LogError> {
-        let (segments, stale) = read_segments(disk.as_mut(), identity)?;
-        let mut records = Vec::new();
-        let mut end = 0;
-        let mut torn = None;
-        for (i, segment) in segments.iter().enumerate() {
-            let vouched = segments.get(i + 1).map(|next| next.header.previous);
-            (end, torn) = read_frames(segment, vouched, &mut records)?;
-        }
-        let last = segments.last();
-        let start = last.map_or(1, |s| s.header.start + 1);
-        if let Some(last) = last {
+        let (segments, unfinished) = read_segments(disk.as_mut(), identity)?;
+        let log = read_log(&segments)?;
+        if let Some(last) = log.used.last() {
             // A process that was killed may have left a frame that is only in the kernel's memory.
             // It looks durable to us, so it has to be before anybody hears of it.
             disk.sync(&last.name).map_err(|e| io_error("sync", &last.name, e))?;
         }
-        // Before the next segment is made, which may use the name of an unfinished one.
-        for name in stale {
-            disk.remove(&name).map_err(|e| io_error("remove", &name, e))?;
+        for name in unfinished.iter().chain(log.stale.iter().map(|s| &s.name)) {
+            disk.remove(name).map_err(|e| io_error("remove", name, e))?;
         }
-        let mut wal = Self::at_end(disk, identity, options, start);
-        wal.number = last.map_or(0, |s| s.header.number);
-        wal.at = end;
-        wal.open_segment(false, 0)?;
-        if let Some(last) = last {
-            // Gives the unused room back; the new header already says where that segment ends.
-            wal.disk.truncate(&last.name, end).map_err(|e| io_error("truncate", &last.name, e))?;
+        let mut older: VecDeque<_> =
+            log.used.iter().map(|s| s.header.number).zip(log.ends).collect();
+        let mut wal = Self {
+            disk,
+            identity,
+            options,
+            start: log.last.start.saturating_add(1),
+            // Going over to the next segment makes it an older one.
+            number: older.pop_back().map_or(0, |(number, _)| number),
+            at: log.end,
+            size: 0,
+            previous: 0,
+            next: None,
+            older,
+            frame: vec![0; EMPTY],
+            count: 0,
+            appended: log.last.end(),
+            keep: log.last.keep,
+            durable_keep: log.last.keep,
+            stopped: false,
+            syncs: 0,
+            bytes: 0,
+        };
+        wal.begin()?;
+        // Gives the unused room back; the new segment already says where that one ends. If nothing
+        // in it counts, it is gone by now.
+        if let Some(Segment { name, header, .. }) = log.used.last()
+            && wal.older.iter().any(|(number, _)| *number == header.number)
+        {
+            wal.disk.truncate(name, log.end).map_err(|e| io_error("truncate", name, e))?;
         }
-        Ok(Recovered { wal, records, start, torn })
+        Ok(Recovered { start: wal.start, wal, records: log.records, torn: log.torn })
     }
 }
 
-/// The segments that count, in order, and the files that no longer do.
+/// All segments in order, and what was never finished.
 fn read_segments(
     disk: &mut dyn Disk,
     identity: Identity,
 ) -> Result<(Vec<Segment>, Vec<String>), LogError> {
     let mut segments = Vec::new();
-    let mut stale = Vec::new();
+    let mut unfinished = Vec::new();
     for name in disk.list().map_err(|e| io_error("list", "the data directory", e))? {
         // A segment gets its name once it is durable: under another one it never counted.
-        if name.strip_suffix(".tmp").is_some_and(|n| segment_number(n).is_some()) {
-            stale.push(name);
+        if name.strip_suffix(UNFINISHED).is_some_and(|n| segment_number(n).is_some()) {
+            unfinished.push(name);
             continue;
         }
         let Some(number) = segment_number(&name) else {
@@ -107,65 +148,127 @@ fn read_segments(
         }
         segments.push(Segment { name, header, bytes });
     }
-    // The newest checkpoint makes everything before it history.
-    if let Some(base) = segments.iter().rposition(|s| s.header.checkpoint) {
-        stale.extend(segments.drain(..base).map(|s| s.name));
-    }
-    if let Some(first) = segments.first()
-        && !first.header.checkpoint
-        && first.header.number != 1
-    {
-        return Err(LogError::Missing { file: segment_name(first.header.number - 1) });
-    }
-    for pair in segments.windows(2) {
-        if pair[1].header.number != pair[0].header.number + 1 {
-            return Err(LogError::Missing { file: segment_name(pair[0].header.number + 1) });
-        }
-    }
-    Ok((segments, stale))
+    Ok((segments, unfinished))
 }
 
-/// Reads the frames of one segment: up to `vouched` if a later segment says where they end, else
-/// as far as they go. Gives the end, and the torn write behind it.
-fn read_frames(
-    segment: &Segment,
-    vouched: Option<u64>,
-    records: &mut Vec<Vec<u8>>,
-) -> Result<(u64, Option<Torn>), LogError> {
-    let Segment { name, header, bytes } = segment;
-    let limit = vouched.unwrap_or(header.size);
-    if (bytes.len() as u64) < limit {
-        let why = format!("the file ends here, and it had {limit} bytes");
-        return Err(damaged(name, bytes.len(), &why));
+fn read_log(segments: &[Segment]) -> Result<Log<'_>, LogError> {
+    let used = segments.iter().rposition(|s| s.first().is_some()).map_or(0, |i| i + 1);
+    let (used, unused) = segments.split_at(used);
+    let torn = check_unused(used.last(), unused)?;
+    let Some(tail) = used.last() else {
+        let last = Numbers { start: 0, previous: 0, first: 0, keep: 0, count: 0 };
+        let (ends, records) = (Vec::new(), Vec::new());
+        return Ok(Log { stale: &[], used, ends, last, end: 0, records, torn });
+    };
+    let (frames, end, torn_tail) = tail.frames(None)?;
+    let (last, _) = *frames.last().expect("a used segment has a frame");
+    let (stale, used) = used.split_at(oldest_that_counts(used, last.keep)?);
+    let mut records = Vec::new();
+    let mut ends = Vec::new();
+    let mut next = None;
+    for (i, segment) in used.iter().enumerate() {
+        let vouched = used.get(i + 1).and_then(Segment::first).map(|numbers| numbers.previous);
+        for (numbers, found) in segment.frames(vouched)?.0 {
+            if next.is_some_and(|next| next != numbers.first) {
+                let why = format!("record {} does not follow the one before it", numbers.first);
+                return Err(damaged(&segment.name, HEADER, &why));
+            }
+            next = Some(numbers.end());
+            let numbered = (numbers.first..).zip(found);
+            records.extend(numbered.filter(|(n, _)| *n >= last.keep).map(|(_, record)| record));
+        }
+        ends.extend(next);
     }
-    let place =
-        |at: usize| Place { identity: header.identity, number: header.number, at: at as u64 };
-    let mut at = format::HEADER;
-    while (at as u64) < limit {
-        let Some(body) = format::body(&bytes[at..limit as usize], place(at)) else { break };
-        let mut found = format::records(body)
-            .ok_or_else(|| damaged(name, at, "its checksum is right and its counts are not"))?;
-        records.append(&mut found);
-        at += format::FRAME + body.len();
+    Ok(Log { stale, used, ends, last, end, records, torn: torn.or(torn_tail) })
+}
+
+/// Where among the used segments the record stands that the log begins with.
+fn oldest_that_counts(used: &[Segment], keep: u64) -> Result<usize, LogError> {
+    let mut oldest = used.len() - 1;
+    loop {
+        let Segment { name, header, .. } = &used[oldest];
+        let why = "a later segment is in use, so this frame was durable";
+        let first = used[oldest].first().ok_or_else(|| damaged(name, HEADER, why))?;
+        if first.first <= keep {
+            return Ok(oldest);
+        }
+        let before = header.number - 1;
+        if oldest == 0 || used[oldest - 1].header.number != before {
+            return Err(LogError::Missing { file: segment_name(before) });
+        }
+        oldest -= 1;
     }
-    if vouched == Some(at as u64) {
-        return Ok((at as u64, None));
+}
+
+/// Looks at what lies behind the last used segment. Gives the torn write, if there is one.
+fn check_unused(last: Option<&Segment>, unused: &[Segment]) -> Result<Option<Torn>, LogError> {
+    let Some(next) = unused.first() else { return Ok(None) };
+    let number = last.map_or(0, |s| s.header.number) + 1;
+    if next.header.number != number {
+        return Err(LogError::Missing { file: segment_name(number) });
     }
-    if let Some(end) = vouched {
-        return Err(damaged(name, at, &format!("the next segment vouches for it up to {end}")));
+    if unused.len() > 1 {
+        let why = "a later segment was made, so this frame was durable";
+        return Err(damaged(&next.name, HEADER, why));
     }
-    if header.checkpoint && at == format::HEADER {
-        return Err(damaged(name, at, "its checkpoint was durable before it got its name"));
+    next.whole(next.header.size)?;
+    next.torn(HEADER)
+}
+
+impl Segment {
+    fn place(&self, at: usize) -> Place {
+        Place { identity: self.header.identity, number: self.header.number, at: at as u64 }
     }
-    if at == bytes.len() {
-        return Ok((at as u64, None));
+
+    /// What the first frame says, if it is whole.
+    fn first(&self) -> Option<Numbers> {
+        let body = format::body(self.bytes.get(HEADER..)?, self.place(HEADER))?;
+        format::contents(body).map(|(numbers, _)| numbers)
     }
-    if let Some(later) = format::later_frame(bytes, at, place(at)) {
-        let why = format!("a later write begins at byte {later}, so this one was durable");
-        return Err(damaged(name, at, &why));
+
+    /// The frames: up to `vouched` if a later segment says where they end, else as far as they go.
+    /// With them their end, and the torn write behind it.
+    fn frames(&self, vouched: Option<u64>) -> Result<(Vec<Frame>, u64, Option<Torn>), LogError> {
+        let Self { name, header, bytes } = self;
+        let limit = self.whole(vouched.unwrap_or(header.size))?;
+        let mut frames = Vec::new();
+        let mut at = HEADER;
+        while at < limit {
+            let Some(body) = format::body(&bytes[at..limit], self.place(at)) else { break };
+            let contents = format::contents(body);
+            let why = "its checksum is right and its counts are not";
+            frames.push(contents.ok_or_else(|| damaged(name, at, why))?);
+            at += format::FRAME + body.len();
+        }
+        match vouched {
+            Some(end) if end == at as u64 => Ok((frames, end, None)),
+            Some(end) => {
+                let why = format!("the next segment vouches for it up to {end}");
+                Err(damaged(name, at, &why))
+            }
+            None => Ok((frames, at as u64, self.torn(at)?)),
+        }
     }
-    let torn = bytes[at..].iter().any(|&b| b != 0);
-    Ok((at as u64, torn.then(|| Torn { file: name.clone(), at: at as u64 })))
+
+    /// Refuses a file that is shorter than it has to be.
+    fn whole(&self, len: u64) -> Result<usize, LogError> {
+        let whole = usize::try_from(len).ok().filter(|len| *len <= self.bytes.len());
+        whole.ok_or_else(|| {
+            let why = format!("the file ends here, and it had {len} bytes");
+            damaged(&self.name, self.bytes.len(), &why)
+        })
+    }
+
+    /// What lies behind the last whole frame: zeros, a torn write, or proof of damage.
+    fn torn(&self, at: usize) -> Result<Option<Torn>, LogError> {
+        let Self { name, bytes, .. } = self;
+        if let Some(later) = format::later_frame(bytes, at, self.place(at)) {
+            let why = format!("a later write begins at byte {later}, so this one was durable");
+            return Err(damaged(name, at, &why));
+        }
+        let torn = bytes[at..].iter().any(|&b| b != 0);
+        Ok(torn.then(|| Torn { file: name.clone(), at: at as u64 }))
+    }
 }
 
 fn damaged(file: &str, at: usize, why: &str) -> LogError {
