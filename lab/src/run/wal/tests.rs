@@ -184,6 +184,23 @@ fn after_an_orderly_end_or_a_new_start_every_bit_of_every_record_is_guarded() {
 }
 
 #[test]
+fn no_flipped_bit_gives_a_start_number_twice() {
+    let disk = MemDisk::new();
+    for start in 1..4 {
+        assert_eq!(recover(&disk).unwrap().start, start);
+        for (name, bytes) in files(&disk) {
+            for bit in 0..bytes.len() * 8 {
+                let disk = disk.copy();
+                disk.damage(&name, |b| b[bit / 8] ^= 1 << (bit % 8));
+                if let Ok(recovered) = recover(&disk) {
+                    assert_eq!(recovered.start, start + 1, "{name} bit {bit}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_removed_segment_is_missed() {
     let disk = small_log();
     let names: Vec<_> = files(&disk).into_iter().map(|(n, _)| n).collect();
