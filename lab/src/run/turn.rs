@@ -42,6 +42,8 @@ use crate::{Effect, Input, MAX_RECORD, NodeId};
 
 /// How many inputs one turn takes at most, so that nobody waits for a log of unbounded length.
 const TURN: usize = 1024;
+/// A yield asks the sockets, or runs about 60 tasks: so many run the readers of all possible peers.
+const READERS_TURNS: usize = 8;
 
 /// The node and everything its effects touch. Owned by one thread.
 pub(super) struct Turns<N: Runnable> {
@@ -106,17 +108,15 @@ impl<N: Runnable> Turns<N> {
         self.end_turn()?;
         while !self.stopping {
             self.wait().await;
-            // Lets the socket readers take what came in while the disk was busy: it shares the next
-            // forced write, and a peer that spoke in time is heard before a timer says it did not.
-            tokio::task::yield_now().await;
+            // One look at the clock: a timer that sets itself to zero waits for the next turn.
+            let now = Instant::now();
+            self.let_readers_run(now).await;
             self.listen();
             for _ in 0..TURN {
                 let Some((place, arrival)) = self.waiting.pop_front() else { break };
                 self.take(arrival)?;
                 drop(place);
             }
-            // One look at the clock: a timer that sets itself to zero waits for the next turn.
-            let now = Instant::now();
             while let Some(timer) = self.timers.pop_due(now) {
                 self.input(Input::Timeout(timer), None, Context::default())?;
             }
@@ -141,6 +141,17 @@ impl<N: Runnable> Turns<N> {
             biased;
             arrival = self.arrivals.recv() => self.waiting.extend(arrival),
             () = alarm => {}
+        }
+    }
+
+    /// Lets the socket readers take what came in while the node or the disk was busy: it shares the
+    /// next forced write. If a timer is due, a peer that spoke in time has to be heard before the
+    /// timer says that it did not, unless more than a turn's inputs wait in front of it: so the
+    /// runtime gets the time to ask which sockets have something, and to run all their readers.
+    async fn let_readers_run(&mut self, now: Instant) {
+        let due = self.timers.next().is_some_and(|at| at <= now);
+        for _ in 0..if due { READERS_TURNS } else { 1 } {
+            tokio::task::yield_now().await;
         }
     }
 

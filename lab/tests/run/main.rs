@@ -5,6 +5,7 @@ mod cluster;
 mod costs;
 mod event_log;
 mod limits;
+mod order;
 mod processes;
 mod ride;
 mod toy;
