@@ -10,14 +10,21 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
 
+mod lines;
+
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use lines::Lines;
+
 const READY: &str = "ready ";
+/// How often to look whether a child has ended whose output does not say it: it has closed it, or a
+/// child of its own still has it.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Why a child is not there.
 #[derive(Debug)]
@@ -43,6 +50,13 @@ pub enum ChildError {
         /// How long it had.
         deadline: Duration,
     },
+    /// It did not end in time.
+    StillRunning {
+        /// Which child.
+        name: String,
+        /// How long it had.
+        deadline: Duration,
+    },
 }
 
 impl fmt::Display for ChildError {
@@ -56,6 +70,9 @@ impl fmt::Display for ChildError {
                 f,
                 "{name} was not ready within {deadline:?} and was killed; is the machine busy?"
             ),
+            Self::StillRunning { name, deadline } => {
+                write!(f, "{name} has not ended within {deadline:?}; kill it if it has to")
+            }
         }
     }
 }
@@ -64,7 +81,7 @@ impl std::error::Error for ChildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { source, .. } => Some(source),
-            Self::Ended { .. } | Self::Late { .. } => None,
+            Self::Ended { .. } | Self::Late { .. } | Self::StillRunning { .. } => None,
         }
     }
 }
@@ -77,7 +94,7 @@ pub struct Child {
     deadline: Duration,
     process: std::process::Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<String>,
+    lines: Lines,
     addr: SocketAddr,
 }
 
@@ -117,9 +134,10 @@ impl Child {
         said.map_err(|source| ChildError::Io { name: self.name.clone(), source })
     }
 
-    /// The next line it writes, if one comes in time.
+    /// The next line it writes, if one comes in time. Of lines that nobody fetches the oldest are
+    /// dropped, and a line says so.
     pub fn line(&mut self, within: Duration) -> Option<String> {
-        self.lines.recv_timeout(within).ok()
+        self.lines.next(Instant::now() + within).ok()
     }
 
     /// `kill -9`, and waits until it is gone.
@@ -154,26 +172,17 @@ impl Child {
         self.process.try_wait().ok().flatten()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself. Lines that nobody fetched are gone then.
     ///
     /// # Errors
     /// It does not end in time.
     pub fn wait(&mut self) -> Result<ExitStatus, ChildError> {
-        let until = Instant::now() + self.deadline;
-        // Its standard output ends with it: no need to ask again and again.
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            match self.lines.recv_timeout(left) {
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => {
-                    return self
-                        .process
-                        .wait()
-                        .map_err(|source| ChildError::Io { name: self.name.clone(), source });
-                }
-            }
+        let (name, deadline) = (self.name.clone(), self.deadline);
+        match ended(&mut self.process, &self.lines, Instant::now() + deadline) {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Err(ChildError::StillRunning { name, deadline }),
+            Err(source) => Err(ChildError::Io { name, source }),
         }
-        Err(ChildError::Late { name: self.name.clone(), deadline: self.deadline })
     }
 
     /// Asks for an orderly end by closing its standard input, and waits for it.
@@ -194,38 +203,50 @@ impl Drop for Child {
     }
 }
 
-type Launched = (std::process::Child, ChildStdin, Receiver<String>, SocketAddr);
+type Launched = (std::process::Child, ChildStdin, Lines, SocketAddr);
 
 fn launch(name: &str, command: &mut Command, deadline: Duration) -> Result<Launched, ChildError> {
     let io_error = |source| ChildError::Io { name: name.to_owned(), source };
     let mut process = command.spawn().map_err(io_error)?;
     let stdin = process.stdin.take().expect("piped");
-    let stdout = BufReader::new(process.stdout.take().expect("piped"));
-    let (line, lines) = channel();
-    // Reads to the end, so that a child that talks much is never blocked by a full pipe.
-    std::thread::spawn(move || {
-        for text in stdout.lines().map_while(Result::ok) {
-            let _ = line.send(text);
-        }
-    });
+    let lines = Lines::of(process.stdout.take().expect("piped"));
     let until = Instant::now() + deadline;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match lines.recv_timeout(left) {
+    // Also for a child that talks all the time.
+    while Instant::now() < until {
+        match lines.next(until) {
             Ok(text) => {
                 if let Some(addr) = text.strip_prefix(READY).and_then(|a| a.trim().parse().ok()) {
                     return Ok((process, stdin, lines, addr));
                 }
             }
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                let status = process.wait().map_err(io_error)?;
-                return Err(ChildError::Ended { name: name.to_owned(), status });
+                if let Some(status) = ended(&mut process, &lines, until).map_err(io_error)? {
+                    return Err(ChildError::Ended { name: name.to_owned(), status });
+                }
             }
-            Err(RecvTimeoutError::Timeout) => {
-                let _ = process.kill();
-                let _ = process.wait();
-                return Err(ChildError::Late { name: name.to_owned(), deadline });
-            }
+        }
+    }
+    let _ = process.kill();
+    let _ = process.wait();
+    Err(ChildError::Late { name: name.to_owned(), deadline })
+}
+
+/// How a process ended, if it does so in time. Its output mostly ends with it, and wakes us up.
+fn ended(
+    process: &mut std::process::Child,
+    lines: &Lines,
+    until: Instant,
+) -> io::Result<Option<ExitStatus>> {
+    loop {
+        let status = process.try_wait()?;
+        let now = Instant::now();
+        if status.is_some() || now >= until {
+            return Ok(status);
+        }
+        let next_look = until.min(now + LOOK);
+        if lines.next(next_look) == Err(RecvTimeoutError::Disconnected) {
+            std::thread::sleep(next_look - now);
         }
     }
 }
@@ -243,9 +264,7 @@ pub fn watch_stdin(
     end: impl FnOnce() + Send + 'static,
 ) {
     std::thread::spawn(move || {
-        for text in io::stdin().lock().lines().map_while(Result::ok) {
-            line(text);
-        }
+        lines::for_each_line(io::stdin().lock(), &mut line);
         end();
     });
 }
