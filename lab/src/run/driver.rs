@@ -168,7 +168,12 @@ impl<N: Runnable> Driver<N> {
     ///
     /// # Errors
     /// What ended the driver, if nobody asked for it.
+    ///
+    /// # Panics
+    /// On the node's own thread, which cannot wait for itself.
     pub fn join(mut self) -> Result<(), Fatal> {
+        let own = self.thread.as_ref().is_some_and(is_current);
+        assert!(!own, "the node's own thread cannot join itself: await Driver::ended there");
         self.thread.take().expect("joined once").join().unwrap_or(Err(Fatal::Panicked))
     }
 }
@@ -177,7 +182,15 @@ impl<N: Runnable> Drop for Driver<N> {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.stop();
-            let _ = thread.join();
+            // The last handle may be in a task that runs beside the node: its thread ends by itself
+            // once that task gives way, and cannot wait for that here.
+            if !is_current(&thread) {
+                let _ = thread.join();
+            }
         }
     }
+}
+
+fn is_current<T>(thread: &JoinHandle<T>) -> bool {
+    thread.thread().id() == std::thread::current().id()
 }

@@ -239,6 +239,29 @@ fn a_client_that_does_not_listen_loses_its_connection_and_nobody_else_does() {
 }
 
 #[test]
+fn the_last_handle_may_be_dropped_on_the_node_s_own_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    run(async {
+        for _ in 0..2 {
+            let driver = start(config(PRIMARY, dir.path()));
+            let mut client = driver.clients().connect().unwrap();
+            client.send(Msg::Jot(1)).await.unwrap();
+            let on_its_thread = driver.runtime().spawn(async move { drop(driver) });
+            on_its_thread.await.expect("nothing panics");
+            // It ends in order, and gives its directory back.
+            assert_eq!(client.recv().await, None);
+        }
+        let driver = start(config(PRIMARY, dir.path()));
+        let mut client = driver.clients().connect().unwrap();
+        assert_eq!(ask(&mut client, Msg::Ask).await, Msg::Sum { entries: 2, sum: 2 });
+
+        let joining = driver.runtime().spawn(async move { driver.join() });
+        assert!(joining.await.unwrap_err().is_panic(), "it says that this cannot be");
+        assert_eq!(client.recv().await, None);
+    });
+}
+
+#[test]
 fn a_failed_sync_ends_the_driver_before_anything_is_acknowledged() {
     let disk = MemDisk::new();
     run(async {
