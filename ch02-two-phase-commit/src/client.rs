@@ -1,13 +1,14 @@
 //! The workload: clients that want orders done once, and readers that look.
 //!
 //! They are nodes like all others and take part in every model: the client who was told "done" is a
-//! witness, and half of all commit bugs can only be seen by asking it.
+//! witness, and some commit bugs can only be seen by asking it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
-use crate::types::{Balances, COORD, Key, Msg, Note, Order, Outcome, Record, Timer, wait};
+use crate::shop::{Cx, Input, Shop, Summary};
+use crate::types::{Balances, COORD, Key, Msg, Note, Order, Outcome, Timer, wait};
 
 /// Sends one order after the other, each until it is answered.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,29 +17,29 @@ pub struct Client {
     pub orders: VecDeque<(Key, Order)>,
     /// The answers so far.
     pub answers: BTreeMap<Key, Outcome>,
-    /// Whom it may ask: the first, and after each silence the next.
-    pub doors: VecDeque<NodeId>,
+    /// The coordinators it may ask: the first, and after each silence the next.
+    pub endpoints: VecDeque<NodeId>,
 }
 
 impl Client {
     /// A client with these orders, which asks there.
     #[must_use]
-    pub fn new(orders: impl IntoIterator<Item = (Key, Order)>, doors: &[NodeId]) -> Self {
+    pub fn new(orders: impl IntoIterator<Item = (Key, Order)>, endpoints: &[NodeId]) -> Self {
         Self {
             orders: orders.into_iter().collect(),
             answers: BTreeMap::new(),
-            doors: doors.iter().copied().collect(),
+            endpoints: endpoints.iter().copied().collect(),
         }
     }
 
-    fn ask(&self, cx: &mut Cx<Self>) {
+    fn ask(&self, cx: &mut Cx) {
         if let Some((key, order)) = self.orders.front() {
-            cx.send(self.doors[0], Msg::Submit { key: key.clone(), order: order.clone() });
+            cx.send(self.endpoints[0], Msg::Submit { key: key.clone(), order: order.clone() });
             cx.set_timer(Timer::Retry, wait::RETRY);
         }
     }
 
-    fn on_answer(&mut self, key: Key, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn on_answer(&mut self, key: Key, outcome: Outcome, cx: &mut Cx) {
         let waiting = self.orders.front().is_some_and(|(asked, _)| *asked == key);
         if !waiting || outcome == Outcome::Busy {
             return;
@@ -51,23 +52,27 @@ impl Client {
 }
 
 impl Node for Client {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Boot { .. } => self.ask(cx),
             Input::Timeout(_) => {
-                self.doors.rotate_left(1);
+                self.endpoints.rotate_left(1);
                 self.ask(cx);
             }
             Input::Message { msg: Msg::Answer { key, outcome }, .. } => {
                 self.on_answer(key, outcome, cx);
             }
-            Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
+            Input::Message { .. } | Input::Replay(_) | Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let answers = self.answers.iter();
+        let told: Vec<String> = answers.map(|(key, outcome)| format!("{key} {outcome}")).collect();
+        let line = if told.is_empty() { "waits".into() } else { told.join("; ") };
+        Summary { line, ..Summary::default() }
     }
 }
 
@@ -108,7 +113,7 @@ impl Reader {
         self.done
     }
 
-    fn ask(&self, cx: &mut Cx<Self>) {
+    fn ask(&self, cx: &mut Cx) {
         match &self.question {
             Question::Each(participants) => {
                 participants.iter().for_each(|&id| cx.send(id, Msg::Look));
@@ -120,7 +125,7 @@ impl Reader {
         cx.set_timer(Timer::Retry, wait::RETRY);
     }
 
-    fn on_have(&mut self, from: NodeId, balances: Balances, cx: &mut Cx<Self>) {
+    fn on_have(&mut self, from: NodeId, balances: Balances, cx: &mut Cx) {
         self.seen.entry(from).or_insert(balances);
         let Question::Each(participants) = &self.question else { return };
         if participants.iter().all(|id| self.seen.contains_key(id)) {
@@ -128,7 +133,7 @@ impl Reader {
         }
     }
 
-    fn on_answer(&mut self, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn on_answer(&mut self, outcome: Outcome, cx: &mut Cx) {
         match outcome {
             Outcome::Done(seen) => self.finish(seen, cx),
             Outcome::Busy => {}
@@ -139,7 +144,7 @@ impl Reader {
         }
     }
 
-    fn finish(&mut self, seen: BTreeMap<NodeId, Balances>, cx: &mut Cx<Self>) {
+    fn finish(&mut self, seen: BTreeMap<NodeId, Balances>, cx: &mut Cx) {
         if !self.done {
             self.done = true;
             cx.cancel_timer(Timer::Retry);
@@ -149,19 +154,21 @@ impl Reader {
 }
 
 impl Node for Reader {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Boot { .. } | Input::Timeout(_) => self.ask(cx),
             Input::Message { from, msg: Msg::Have { balances } } => {
                 self.on_have(from, balances, cx)
             }
             Input::Message { msg: Msg::Answer { outcome, .. }, .. } => self.on_answer(outcome, cx),
-            Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
+            Input::Message { .. } | Input::Replay(_) | Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let line = if self.done { "has looked" } else { "looks" };
+        Summary { line: line.into(), ..Summary::default() }
     }
 }

@@ -6,19 +6,16 @@ use std::time::Duration;
 use lab::chapter::Verdict;
 use lab::explore::{Edge, Limits, Model, explore, log_of};
 use lab::node::react;
-use lab::sim::{Plan, Weather, find};
+use lab::sim::{FaultSchedule, NetworkProfile, find};
 use lab::view::text;
-use lab::{Effect, Input};
+use lab::{Effect, Node};
 
 use crate::accounts::Accounts;
 use crate::invariants::Ledger;
-use crate::shop::{Coordinator, Participant, Shop};
+use crate::shop::{AnyNode, Input, Shop};
 use crate::types::{COORD, Key, Msg, PAY, STOCK, TxId};
-use crate::worlds::{Look, Scope, model, umbrella};
-use crate::{
-    step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
-    step5_saga as step5,
-};
+use crate::worlds::{Design, Look, Scope, umbrella};
+use crate::{step1_no_coordination as step1, step2_two_phases as step2, step5_saga as step5};
 
 /// Crashes are drawn from the first so many µs, in which an order is busy.
 const BUSY: u64 = 12_000;
@@ -32,13 +29,13 @@ const SAGA: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
 ///
 /// # Errors
 /// What broke, with the shortest schedule found.
-pub fn participant<P: Participant>() -> Result<String, String> {
-    let mut stock = P::new(Accounts::new(&[("umbrella", 1)]));
+pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
+    let mut stock = participant(Accounts::new(&[("umbrella", 1)]));
     let answered = hear(&mut stock, Msg::Commit { tx: TX });
     if !answered.is_empty() {
         return Err(format!("it answered a commit that it never prepared: {answered:?}"));
     }
-    let states = survives::<step3::Coordinator, P>(ATOMIC)?;
+    let states = survives(&Design::STEP3.with_participants(participant), ATOMIC)?;
     Ok(format!("safe in {states} states, and never stuck once everybody is back"))
 }
 
@@ -46,31 +43,36 @@ pub fn participant<P: Participant>() -> Result<String, String> {
 ///
 /// # Errors
 /// What broke, with the shortest schedule found.
-pub fn barrier<P: Participant>() -> Result<String, String> {
+pub fn barrier(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
     let part = umbrella(2).0[&STOCK].clone();
-    let mut stock = P::new(Accounts::new(&[("umbrella", 1)]));
+    let mut stock = participant(Accounts::new(&[("umbrella", 1)]));
     let undone = hear(&mut stock, Msg::Undo { tx: TX });
     if !undone.contains(&Msg::Undone { tx: TX }) {
         return Err("an undo without an apply was not answered: `coord` asks for ever".into());
     }
     hear(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), part: part.clone() });
-    if stock.accounts().read(&part).values().any(|left| *left != 1) {
+    let left = stock.summary().balances.unwrap_or_default();
+    if left.values().any(|left| *left != 1) {
         return Err("an apply that came after its undo was done, and nobody takes it back".into());
     }
-    let states = survives::<step5::Coordinator, P>(SAGA)?;
+    let states =
+        survives(&Design::new(|| AnyNode::new(step5::Coordinator::default()), participant), SAGA)?;
     Ok(format!("done once and taken back once in {states} states"))
 }
 
 const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
 
 /// One message from the coordinator; what it sends back.
-fn hear<P: Participant>(participant: &mut P, msg: Msg) -> Vec<Msg> {
+fn hear(participant: &mut AnyNode, msg: Msg) -> Vec<Msg> {
     let input = Input::Message { from: COORD, msg };
     let effects = react(participant, STOCK, Duration::ZERO, input);
     let sent = effects.into_iter().filter_map(|effect| match effect {
         Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => Some(msg),
         Effect::Persist(_)
-        | Effect::Checkpoint(_)
+        | Effect::Mark(_)
+        | Effect::DiscardBefore(_)
+        | Effect::Connect { .. }
+        | Effect::Disconnect(_)
         | Effect::SetTimer { .. }
         | Effect::CancelTimer(_)
         | Effect::Note(_) => None,
@@ -83,51 +85,42 @@ fn hear<P: Participant>(participant: &mut P, msg: Msg) -> Vec<Msg> {
 /// # Errors
 /// The first wrong guess, with a nudge.
 pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
+    let step1 = Design::new(
+        || AnyNode::new(step1::Coordinator::default()),
+        |accounts| AnyNode::new(step1::Participant::new(accounts)),
+    );
+    let step2 = Design::new(
+        || AnyNode::new(step2::Coordinator::default()),
+        |accounts| AnyNode::new(step2::Participant::new(accounts)),
+    );
+    let step3 = Design::STEP3;
     let quiet = Limits::progress(0, 0, 0);
     let crash = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
     let restart = Limits::progress(1, 0, 0);
     let truth = [
         (
             "step 1, and nothing fails",
-            verdict(
-                &model::<step1::Coordinator, step1::Participant>(Scope::TWO_ORDERS, SAGA),
-                &quiet,
-            ),
+            verdict(&step1.model(Scope::TWO_ORDERS, SAGA), &quiet),
             "Alice orders twice and has one coin.",
         ),
         (
             "step 2, and a process restarts",
-            verdict(
-                &model::<step2::Coordinator, step2::Participant>(Scope::ONE_ORDER, ATOMIC),
-                &restart,
-            ),
+            verdict(&step2.model(Scope::ONE_ORDER, ATOMIC), &restart),
             "What is in memory is gone.",
         ),
         (
             "step 3, and a process never comes back",
-            verdict(
-                &model::<step3::Coordinator, step3::Participant>(Scope::ONE_ORDER, ATOMIC),
-                &crash,
-            ),
+            verdict(&step3.model(Scope::ONE_ORDER, ATOMIC), &crash),
             "Who waits for whom after a yes?",
         ),
         (
             "step 3, and a process restarts",
-            verdict(
-                &model::<step3::Coordinator, step3::Participant>(Scope::ONE_ORDER, ATOMIC),
-                &restart,
-            ),
+            verdict(&step3.model(Scope::ONE_ORDER, ATOMIC), &restart),
             "What is on disk is there.",
         ),
         (
             "step 3, and somebody looks in the middle",
-            verdict(
-                &model::<step3::Coordinator, step3::Participant>(
-                    Scope::ONE_ORDER.with(Look::Each),
-                    &["HALF"],
-                ),
-                &quiet,
-            ),
+            verdict(&step3.model(Scope::ONE_ORDER.with(Look::Each), &["HALF"]), &quiet),
             "There is a moment between the two commits.",
         ),
     ];
@@ -139,10 +132,7 @@ pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
     Ok("five of five; the explorer agrees".into())
 }
 
-fn verdict<C: Coordinator, P: Participant>(
-    model: &Model<Shop<C, P>, Ledger>,
-    limits: &Limits,
-) -> Verdict {
+fn verdict(model: &Model<Shop, Ledger>, limits: &Limits) -> Verdict {
     let report = explore(model, limits);
     if report.violation.is_some() {
         Verdict::Unsafe
@@ -153,14 +143,14 @@ fn verdict<C: Coordinator, P: Participant>(
     }
 }
 
-fn survives<C: Coordinator, P: Participant>(promised: &[&'static str]) -> Result<usize, String> {
-    let two = model::<C, P>(Scope::TWO_ORDERS, promised);
+fn survives(design: &Design, promised: &[&'static str]) -> Result<usize, String> {
+    let two = design.model(Scope::TWO_ORDERS, promised);
     let mut states = explored(&two, &Limits::progress(0, 0, 1))?;
-    let one = model::<C, P>(Scope::ONE_ORDER, promised);
+    let one = design.model(Scope::ONE_ORDER, promised);
     states += explored(&one, &Limits::progress(1, 0, 1))?;
-    let storm = |rng: &mut _| Plan {
-        weather: Weather { loss: 30_000, duplicates: 20_000, ..Weather::fair() },
-        ..Plan::crashes(rng, &[COORD, STOCK, PAY], BUSY)
+    let storm = |rng: &mut _| FaultSchedule {
+        profile: NetworkProfile { loss: 30_000, duplicates: 20_000, ..NetworkProfile::local() },
+        ..FaultSchedule::crashes(rng, &[COORD, STOCK, PAY], BUSY)
     };
     match find(&two, storm, 0..100, "a storm").counterexample {
         Some(example) => Err(text::render(&example.log)),
@@ -168,10 +158,7 @@ fn survives<C: Coordinator, P: Participant>(promised: &[&'static str]) -> Result
     }
 }
 
-fn explored<C: Coordinator, P: Participant>(
-    model: &Model<Shop<C, P>, Ledger>,
-    limits: &Limits,
-) -> Result<usize, String> {
+fn explored(model: &Model<Shop, Ledger>, limits: &Limits) -> Result<usize, String> {
     let report = explore(model, limits);
     if let Some(violation) = report.violation {
         let (log, _) = log_of(model, limits, &violation.path, "unsafe");

@@ -2,7 +2,7 @@
 
 use lab::NodeId;
 use lab::rng::Rng;
-use lab::sim::{Fault, Plan, Weather};
+use lab::sim::{Fault, FaultSchedule, NetworkProfile};
 
 use crate::types::COORD;
 use crate::worlds::CLIENT;
@@ -15,22 +15,22 @@ const BUSY: std::ops::Range<u64> = 0..12_000;
 /// How long cuts, pauses and absences last: longer than any timer of the chapter.
 const LONG: std::ops::Range<u64> = 1_000..3_000_000;
 
-/// A plan with one or two faults of this sort, among these servers. `None`: the word is not known.
+/// A schedule with one or two faults of this sort, among these servers. `None`: the word is not known.
 #[must_use]
-pub fn plan(fault: &str, rng: &mut Rng, servers: &[NodeId]) -> Option<Plan> {
+pub fn schedule(fault: &str, rng: &mut Rng, servers: &[NodeId]) -> Option<FaultSchedule> {
     let mut faults = Vec::new();
     for _ in 0..rng.pick(1..3) {
         faults.push(one(fault, rng, servers)?);
     }
-    Some(Plan { faults, ..Plan::quiet() })
+    Some(FaultSchedule { faults, ..FaultSchedule::none() })
 }
 
 /// A bit of everything that can be repaired: crashes with restarts, loss, duplicates.
 #[must_use]
-pub fn storm(rng: &mut Rng, servers: &[NodeId]) -> Plan {
-    let weather = Weather { loss: 30_000, duplicates: 20_000, ..Weather::fair() };
-    let crashes = Plan::crashes(rng, servers, BUSY.end);
-    Plan { weather, ..crashes }
+pub fn storm(rng: &mut Rng, servers: &[NodeId]) -> FaultSchedule {
+    let profile = NetworkProfile { loss: 30_000, duplicates: 20_000, ..NetworkProfile::local() };
+    let crashes = FaultSchedule::crashes(rng, servers, BUSY.end);
+    FaultSchedule { profile, ..crashes }
 }
 
 fn one(fault: &str, rng: &mut Rng, servers: &[NodeId]) -> Option<Fault> {

@@ -24,12 +24,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use lab::NodeId;
-use lab::world::{Happening, World};
+use lab::world::{Event, World};
+use lab::{Node, NodeId};
 
+use crate::client::{Client, Reader};
 use crate::deeper::Msg as Deeper;
-use crate::shop::{Keeper, Part, Shop};
-use crate::types::{Balances, COORD, Key, Msg, Note, Outcome, Record, TxId, Vote};
+use crate::shop::{Shop, Summary};
+use crate::types::{Balances, COORD, Key, Msg, Note, Outcome, PAY, Record, STOCK, TxId, Vote};
+use crate::worlds::RIBBONS;
 
 /// What only an observer of everything can know.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -51,23 +53,19 @@ pub struct Ledger {
 }
 
 /// Folds what happens into the ledger.
-pub fn observe<C, P>(ledger: &mut Arc<Ledger>, at: NodeId, what: &Happening<'_, Shop<C, P>>)
-where
-    C: Part,
-    P: Keeper,
-{
+pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
     let own = Arc::make_mut;
-    match what {
-        Happening::Persist(Record::Applied { tx, .. } | Record::Committed { tx }) => {
+    match event {
+        Event::Persist(Record::Applied { tx, .. } | Record::Committed { tx }) => {
             *own(ledger).done.entry((*tx, at)).or_default() += 1;
         }
-        Happening::Persist(Record::Undone { tx }) => {
+        Event::Persist(Record::Undone { tx }) => {
             own(ledger).done.remove(&(*tx, at));
         }
-        Happening::Persist(Record::Ended { tx }) => {
+        Event::Persist(Record::Ended { tx }) => {
             own(ledger).forgotten.insert(*tx);
         }
-        Happening::Send(envelope) => match &envelope.msg {
+        Event::Send(envelope) => match &envelope.msg {
             Msg::Prepare { tx, key, .. }
             | Msg::Apply { tx, key, .. }
             | Msg::Deeper(Deeper::Prepare { tx, key, .. }) => {
@@ -84,15 +82,15 @@ where
             }
             _ => {}
         },
-        Happening::Receive(envelope) => {
+        Event::Receive(envelope) => {
             if let Msg::Answer { key, outcome } = &envelope.msg {
                 own(ledger).told.entry(key.clone()).or_insert_with(|| outcome.clone());
             }
         }
-        Happening::Note(Note::LetGo(tx)) => {
+        Event::Note(Note::LetGo(tx)) => {
             own(ledger).let_go.insert((*tx, at));
         }
-        Happening::Note(Note::Saw(seen)) => own(ledger).seen.push(seen.clone()),
+        Event::Note(Note::Saw(seen)) => own(ledger).seen.push(seen.clone()),
         _ => {}
     }
 }
@@ -109,19 +107,20 @@ impl Ledger {
 }
 
 /// A world of the chapter.
-pub type ShopWorld<C, P> = World<Shop<C, P>, Ledger>;
+pub type ShopWorld = World<Shop, Ledger>;
 
-fn participants<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> impl Iterator<Item = NodeId> + '_ {
-    let roles = world.stage().roles.iter();
-    roles.filter(|role| matches!(role.program, Shop::Participant(_))).map(|role| role.id)
+/// The participants of a world, up or down.
+fn participants(world: &ShopWorld) -> impl Iterator<Item = NodeId> + '_ {
+    let ids = world.topology().roles.iter().map(|role| role.id);
+    ids.filter(|id| matches!(*id, STOCK | PAY | RIBBONS))
 }
 
-fn name<C: Part, P: Keeper>(world: &ShopWorld<C, P>, id: NodeId) -> &'static str {
-    world.stage().roles.iter().find(|role| role.id == id).map_or("?", |role| role.name)
+fn name(world: &ShopWorld, id: NodeId) -> String {
+    world.topology().name(id)
 }
 
 /// AC1: no two participants decide differently.
-pub fn ac1<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac1(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
         if let Some((_, other)) =
@@ -135,7 +134,7 @@ pub fn ac1<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 }
 
 /// AC2: a decision is never reversed.
-pub fn ac2<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac2(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     match ledger.done.keys().find(|done| ledger.let_go.contains(done)) {
         Some((tx, id)) => Err(format!("{} committed {tx} and aborted it", name(world, *id))),
@@ -144,7 +143,7 @@ pub fn ac2<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 }
 
 /// AC3: commit only if everyone voted yes.
-pub fn ac3<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ac3(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
         if let Some(id) = participants(world).find(|id| !ledger.yes.contains(&(*tx, *id))) {
@@ -156,7 +155,7 @@ pub fn ac3<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 }
 
 /// ACK: what was answered "done" is never dropped.
-pub fn ack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn ack(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (key, _) in ledger.told.iter().filter(|(_, told)| **told == Outcome::done()) {
         for id in participants(world) {
@@ -172,7 +171,7 @@ pub fn ack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 
 /// NACK: what was answered "declined" is never done. A saga may have done it for a while: what counts
 /// is what is left when it answers.
-pub fn nack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn nack(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (key, outcome) in &ledger.told {
         let Outcome::Declined(_) = outcome else { continue };
@@ -184,7 +183,7 @@ pub fn nack<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 }
 
 /// ONCE: one key is done at most once by each participant.
-pub fn once<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn once(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for id in participants(world) {
         let mut wishes = BTreeSet::new();
@@ -200,7 +199,7 @@ pub fn once<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 
 /// HALF: nobody sees an umbrella gone that is not paid for. Every umbrella costs one coin in these
 /// worlds, so shelf and till together always hold the same.
-pub fn half<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn half(world: &ShopWorld) -> Result<(), String> {
     for seen in &world.ghost().seen {
         if worth(seen.values()) != opening(world) {
             let all: Vec<String> = seen.values().map(crate::words::balances).collect();
@@ -211,21 +210,16 @@ pub fn half<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
 }
 
 /// MONEY: when everybody is up and at rest, nothing has appeared or vanished.
-pub fn money<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
-    let mut have = Vec::new();
-    for role in &world.stage().roles {
-        match world.node(role.id) {
-            None => return Ok(()),
-            Some(Shop::Coordinator(node)) if !node.in_doubt().is_empty() => return Ok(()),
-            Some(Shop::Participant(node)) if !node.in_doubt().is_empty() => return Ok(()),
-            Some(Shop::Participant(node)) => have.push(node.accounts().balances()),
-            Some(Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_)) => {}
-        }
-    }
-    if worth(have.iter().copied()) == opening(world) {
+pub fn money(world: &ShopWorld) -> Result<(), String> {
+    let all_up = world.topology().roles.iter().all(|role| world.is_up(role.id));
+    if !all_up || world.summaries().any(|(_, summary)| !summary.in_doubt.is_empty()) {
         return Ok(());
     }
-    let all: Vec<String> = have.into_iter().map(crate::words::balances).collect();
+    let have = || world.summaries().filter_map(|(_, summary)| summary.balances.as_ref());
+    if worth(have()) == opening(world) {
+        return Ok(());
+    }
+    let all: Vec<String> = have().map(crate::words::balances).collect();
     Err(format!("everybody is at rest with {}", all.join(", ")))
 }
 
@@ -236,16 +230,14 @@ fn worth<'a>(balances: impl Iterator<Item = &'a Balances>) -> u64 {
 }
 
 /// What shelf and till held at first.
-fn opening<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> u64 {
-    let programs = world.stage().roles.iter().filter_map(|role| match &role.program {
-        Shop::Participant(participant) => Some(participant.accounts().balances()),
-        Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => None,
-    });
-    worth(programs)
+fn opening(world: &ShopWorld) -> u64 {
+    let programs = world.topology().roles.iter().map(|role| role.program.summary());
+    let balances: Vec<Balances> = programs.filter_map(|summary| summary.balances).collect();
+    worth(balances.iter())
 }
 
 /// FORGET: the coordinator forgets only what everyone has done.
-pub fn forget<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String> {
+pub fn forget(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for tx in &ledger.forgotten {
         if let Some(id) = participants(world).find(|id| !ledger.done.contains_key(&(*tx, *id))) {
@@ -258,30 +250,33 @@ pub fn forget<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> Result<(), String>
 /// The goal: nobody who is up waits for an outcome or keeps anything from others. No order is
 /// half done among them. If the coordinator is up too, every client has its answer; if all are up,
 /// what it was told is what was done.
-pub fn settled<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
-    let up = |id: &NodeId| world.node(*id).is_some();
-    let at_rest = world.nodes().all(|(_, node)| match node {
-        Shop::Coordinator(node) => node.in_doubt().is_empty(),
-        Shop::Participant(node) => node.in_doubt().is_empty() && node.locked().is_empty(),
-        Shop::Client(client) => client.orders.is_empty() || !client.doors.iter().any(up),
-        Shop::Reader(reader) => reader.is_done() || !up(&COORD),
+pub fn settled(world: &ShopWorld) -> bool {
+    let at_rest = world.nodes().all(|(id, node)| {
+        let Summary { in_doubt, locked, .. } = world.summary(id).expect("it is up");
+        let client = node.downcast_ref().is_none_or(|client: &Client| {
+            client.orders.is_empty() || !client.endpoints.iter().any(|id| world.is_up(*id))
+        });
+        let reader = node
+            .downcast_ref()
+            .is_none_or(|reader: &Reader| reader.is_done() || !world.is_up(COORD));
+        in_doubt.is_empty() && locked.is_empty() && client && reader
     });
-    let all_up = world.nodes().count() == world.stage().roles.len();
+    let all_up = world.nodes().count() == world.topology().roles.len();
     at_rest && whole(world) && (!all_up || told_is_done(world))
 }
 
 /// Whether no order is half done among those who are up.
-fn whole<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
+fn whole(world: &ShopWorld) -> bool {
     let ledger = world.ghost();
     let done = |tx, id| ledger.done.contains_key(&(tx, id));
     ledger.wish.keys().all(|&tx| {
-        let mut live = participants(world).filter(|id| world.node(*id).is_some());
+        let mut live = participants(world).filter(|id| world.is_up(*id));
         ledger.doers(tx).next().is_none() || live.all(|id| done(tx, id))
     })
 }
 
 /// Whether every order that was answered "done" is done by everyone.
-fn told_is_done<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
+fn told_is_done(world: &ShopWorld) -> bool {
     let ledger = world.ghost();
     let done = |key| {
         let all = |tx| participants(world).all(|id| ledger.done.contains_key(&(tx, id)));
@@ -291,6 +286,6 @@ fn told_is_done<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
 }
 
 /// Something to reach: a world in which nothing is ever done keeps every promise.
-pub fn some_order_is_done<C: Part, P: Keeper>(world: &ShopWorld<C, P>) -> bool {
+pub fn some_order_is_done(world: &ShopWorld) -> bool {
     world.ghost().told.values().any(|told| *told == Outcome::done()) && told_is_done(world)
 }

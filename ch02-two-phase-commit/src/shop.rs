@@ -1,118 +1,85 @@
-//! The cast: a coordinator, its participants, and clients, as one kind of node for one world.
+//! The vocabulary of this chapter, and what its nodes have in common.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 
-use lab::node::delegate;
-use lab::{Cx, Input, Node, NodeId};
+use lab::Protocol;
 
 use crate::accounts::Accounts;
-use crate::client::{Client, Reader};
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId};
+use crate::types::{Account, Balances, Msg, Note, Part, Record, Timer, TxId};
 use crate::words;
 
-/// A node of this chapter: it speaks the chapter's words.
-pub trait Part: Node<Msg = Msg, Timer = Timer, Record = Record, Note = Note> {
-    /// Attempts whose outcome it waits for.
-    fn in_doubt(&self) -> Vec<TxId>;
+/// What `coord`, `stock`, `pay` and their clients exchange, write down, wait for and note.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Shop;
 
-    /// Its state in one line.
-    fn line(&self) -> String;
-}
-
-/// A participant, as worlds make it.
-pub trait Participant: Part {
-    /// A participant that opened with these accounts.
-    fn new(accounts: Accounts) -> Self;
-
-    /// What it protects.
-    fn accounts(&self) -> &Accounts;
-
-    /// Accounts that nobody else may touch now.
-    fn locked(&self) -> Vec<Account>;
-}
-
-/// A coordinator, as worlds make it.
-pub trait Coordinator: Part {
-    /// Who else runs this program beside [`COORD`], where there is more than one: id and name.
-    const BESIDE: &'static [(NodeId, &'static str)] = &[];
-
-    /// Whom clients ask.
-    const DOORS: &'static [NodeId] = &[COORD];
-
-    /// A coordinator that never did anything.
-    fn new() -> Self;
-}
-
-/// What properties may ask a participant.
-pub trait Keeper: Part {
-    /// What it protects.
-    fn accounts(&self) -> &Accounts;
-
-    /// Accounts that nobody else may touch now.
-    fn locked(&self) -> Vec<Account>;
-}
-
-impl<P: Participant> Keeper for P {
-    fn accounts(&self) -> &Accounts {
-        Participant::accounts(self)
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        Participant::locked(self)
-    }
-}
-
-/// Any node of the shop, for one step's coordinator `C` and participant `P`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Shop<C, P> {
-    /// `coord`.
-    Coordinator(C),
-    /// `stock`, `pay`.
-    Participant(P),
-    /// `web-1`: orders.
-    Client(Client),
-    /// `web-2`: looks.
-    Reader(Reader),
-}
-
-impl<C: Part, P: Keeper> Node for Shop<C, P> {
+impl Protocol for Shop {
     type Msg = Msg;
     type Timer = Timer;
     type Record = Record;
     type Note = Note;
+    type Summary = Summary;
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        match self {
-            Self::Coordinator(node) => delegate(node, input, cx),
-            Self::Participant(node) => delegate(node, input, cx),
-            Self::Client(node) => delegate(node, input, cx),
-            Self::Reader(node) => delegate(node, input, cx),
-        }
+/// What a node may ask for in a step.
+pub type Cx<'a> = lab::Cx<'a, Shop>;
+/// What a node takes.
+pub type Input = lab::Input<Shop>;
+/// What a node asks for.
+pub type Effect = lab::Effect<Shop>;
+/// Any node of this chapter.
+pub type AnyNode = lab::AnyNode<Shop>;
+
+/// What properties, logs and pages may ask about a node of this chapter.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Summary {
+    /// Attempts whose outcome it waits for.
+    pub in_doubt: Vec<TxId>,
+    /// The balances of a participant; `None` at others.
+    pub balances: Option<Balances>,
+    /// Accounts that nobody else may touch now.
+    pub locked: Vec<Account>,
+    /// The rest of its line.
+    pub line: String,
+}
+
+impl Summary {
+    /// Of a node without accounts.
+    #[must_use]
+    pub fn coordinator(in_doubt: impl IntoIterator<Item = TxId>, line: String) -> Self {
+        let (in_doubt, locked) = (in_doubt.into_iter().collect(), Vec::new());
+        Self { in_doubt, balances: None, locked, line }
+    }
+
+    /// Of a node with accounts.
+    #[must_use]
+    pub fn participant(
+        accounts: &Accounts,
+        in_doubt: impl IntoIterator<Item = TxId>,
+        locked: impl IntoIterator<Item = Account>,
+        line: String,
+    ) -> Self {
+        let (in_doubt, locked) = (in_doubt.into_iter().collect(), locked.into_iter().collect());
+        Self { in_doubt, balances: Some(accounts.balances().clone()), locked, line }
+    }
+
+    /// The same, with something more in its line.
+    #[must_use]
+    pub fn and(self, more: String) -> Self {
+        Self { line: join([self.line, more]), ..self }
     }
 }
 
-impl<C: Part, P: Keeper> Shop<C, P> {
-    /// Its state in one line, for logs and the page.
-    #[must_use]
-    pub fn line(&self) -> String {
-        match self {
-            Self::Coordinator(node) => node.line(),
-            Self::Participant(node) => {
-                let balances = words::balances(node.accounts().balances());
-                let line = node.line();
-                if line.is_empty() { balances } else { format!("{balances}; {line}") }
-            }
-            Self::Client(client) => {
-                let told: Vec<String> = client
-                    .answers
-                    .iter()
-                    .map(|(key, outcome)| format!("{key} {outcome}"))
-                    .collect();
-                if told.is_empty() { "waits".into() } else { told.join("; ") }
-            }
-            Self::Reader(reader) => if reader.is_done() { "has looked" } else { "looks" }.into(),
-        }
+impl Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let balances = self.balances.as_ref().map(words::balances).unwrap_or_default();
+        f.write_str(&join([balances, self.line.clone()]))
     }
+}
+
+/// The accounts that a part touches.
+pub fn accounts_of(part: &Part) -> impl Iterator<Item = Account> + '_ {
+    part.iter().map(|change| change.account.clone())
 }
 
 /// `in doubt: tx 1.1`, or nothing.

@@ -9,11 +9,11 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{Key, Msg, Order, Outcome, Part, Record, Refusal, TxId};
 
 /// An order that is being carried out, participant by participant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -25,7 +25,7 @@ struct Running {
 }
 
 /// Calls one participant after the other.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -34,7 +34,7 @@ pub struct Coordinator {
 
 impl Coordinator {
     // ANCHOR: coordinator
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
         let running = Running { client, key, order, done: BTreeSet::new() };
@@ -42,21 +42,21 @@ impl Coordinator {
         self.call_next(tx, cx);
     }
 
-    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if let Some(running) = self.running.get_mut(&tx) {
             running.done.insert(from);
             self.call_next(tx, cx);
         }
     }
 
-    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         if let Some(Running { client, key, .. }) = self.running.remove(&tx) {
             cx.send(client, Msg::Answer { key, outcome: Outcome::Declined(why) });
         }
     }
     // ANCHOR_END: coordinator
 
-    fn call_next(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn call_next(&mut self, tx: TxId, cx: &mut Cx) {
         let Running { client, key, order, done } = &self.running[&tx];
         match order.0.iter().find(|(id, _)| !done.contains(id)) {
             Some((&id, part)) => {
@@ -69,7 +69,7 @@ impl Coordinator {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Applied { tx } => self.on_applied(from, tx, cx),
@@ -80,33 +80,19 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Boot { start } => self.start = start,
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Replay(_) | Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Replay(_) | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self { start: 0, count: 0, running: Open::new() }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.running.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        shop::list("runs", self.running.keys())
+    fn summary(&self) -> Summary {
+        let running = self.running.keys().copied();
+        Summary::coordinator(running.clone(), shop::list("runs", running))
     }
 }
 
@@ -117,8 +103,14 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// A participant that opened with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+
     // ANCHOR: participant
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if let Err(why) = self.accounts.check(&part) {
             cx.send(from, Msg::Refused { tx, why });
             return;
@@ -129,7 +121,7 @@ impl Participant {
     }
     // ANCHOR_END: participant
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
             Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
@@ -139,40 +131,17 @@ impl Participant {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(Record::Applied { part, .. }) => self.accounts.apply(&part),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Replay(_) | Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Replay(_) | Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Participant for Participant {
-    fn new(accounts: Accounts) -> Self {
-        Self { accounts }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        Vec::new()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        Vec::new()
-    }
-
-    fn line(&self) -> String {
-        String::new()
+    fn summary(&self) -> Summary {
+        Summary::participant(&self.accounts, [], [], String::new())
     }
 }

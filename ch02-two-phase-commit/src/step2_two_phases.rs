@@ -9,12 +9,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Open};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
 use crate::types::{
-    Account, COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+    COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
 };
 
 /// An order that waits for votes.
@@ -27,7 +27,7 @@ struct Voting {
 }
 
 /// Collects votes and decides. Keeps all of it in memory.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -39,7 +39,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if let Some(outcome) = self.answers.get(&key) {
             cx.send(client, Msg::Answer { key, outcome: outcome.clone() });
             return;
@@ -57,7 +57,7 @@ impl Coordinator {
     }
 
     // ANCHOR: on_vote
-    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         match vote {
             Vote::No(why) => self.abort(tx, why, cx),
@@ -72,7 +72,7 @@ impl Coordinator {
     // ANCHOR_END: on_vote
 
     // ANCHOR: decide
-    fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn commit(&mut self, tx: TxId, cx: &mut Cx) {
         let Voting { client, key, order, .. } = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
         self.answers.insert(key.clone(), Outcome::done());
@@ -81,7 +81,7 @@ impl Coordinator {
         self.tell_commit(tx, cx);
     }
 
-    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         let Voting { client, key, order, .. } = self.voting.remove(&tx).expect("still voting");
         cx.cancel_timer(Timer::Votes(tx));
         order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
@@ -91,12 +91,12 @@ impl Coordinator {
     }
     // ANCHOR_END: decide
 
-    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -106,7 +106,7 @@ impl Coordinator {
     }
 
     // ANCHOR: on_inquire
-    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
         } else if !self.voting.contains_key(&tx) {
@@ -115,7 +115,7 @@ impl Coordinator {
     }
     // ANCHOR_END: on_inquire
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -125,7 +125,7 @@ impl Coordinator {
         }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
             Timer::Resend(tx) => self.tell_commit(tx, cx),
@@ -137,18 +137,21 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Boot { start } => self.start = start,
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(timer, cx),
-            Input::Replay(_) | Input::Gone(_) => {}
+            Input::Replay(_) | Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let voting = shop::list("voting on", self.voting.keys());
+        let committed = shop::list("committed", self.committed.keys());
+        Summary::coordinator(self.voting.keys().copied(), shop::join([voting, committed]))
     }
 }
 
@@ -161,8 +164,14 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// A participant that opened with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts, prepared: Open::new(), committed: BTreeSet::new() }
+    }
+
     // ANCHOR: on_prepare
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if self.committed.contains(&tx) {
             return;
         }
@@ -179,7 +188,7 @@ impl Participant {
     }
     // ANCHOR_END: on_prepare
 
-    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if let Some((key, part)) = self.prepared.remove(&tx) {
             self.accounts.release(tx);
             self.accounts.apply(&part);
@@ -192,7 +201,7 @@ impl Participant {
         }
     }
 
-    fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_abort(&mut self, tx: TxId, cx: &mut Cx) {
         if self.prepared.remove(&tx).is_some() {
             self.accounts.release(tx);
             cx.cancel_timer(Timer::Ask(tx));
@@ -200,12 +209,12 @@ impl Participant {
         }
     }
 
-    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(tx: TxId, cx: &mut Cx) {
         cx.send(COORD, Msg::Inquire { tx });
         cx.set_timer(Timer::Ask(tx), wait::ASK);
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Prepare { tx, key, part } => self.on_prepare(from, tx, key, part, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
@@ -215,7 +224,7 @@ impl Participant {
         }
     }
 
-    fn on_timeout(timer: &Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(timer: &Timer, cx: &mut Cx) {
         let Timer::Ask(tx) = timer else { unreachable!("participants only ask") };
         Self::ask(*tx, cx);
     }
@@ -229,65 +238,21 @@ impl Participant {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => Self::on_timeout(&timer, cx),
-            Input::Boot { .. } | Input::Gone(_) => {}
+            Input::Boot { .. } | Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self {
-            start: 0,
-            count: 0,
-            answers: BTreeMap::new(),
-            voting: Open::new(),
-            committed: Open::new(),
-        }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.voting.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        let voting = shop::list("voting on", self.voting.keys());
-        shop::join([voting, shop::list("committed", self.committed.keys())])
-    }
-}
-
-impl shop::Participant for Participant {
-    fn new(accounts: Accounts) -> Self {
-        Self { accounts, prepared: Open::new(), committed: BTreeSet::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        let parts = self.prepared.values().flat_map(|(_, part)| part.iter());
-        parts.map(|change| change.account.clone()).collect()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.prepared.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        shop::list("in doubt:", self.prepared.keys())
+    fn summary(&self) -> Summary {
+        let in_doubt = self.prepared.keys().copied();
+        let set_aside = self.prepared.values().flat_map(|(_, part)| shop::accounts_of(part));
+        let line = shop::list("in doubt:", in_doubt.clone());
+        Summary::participant(&self.accounts, in_doubt, set_aside, line)
     }
 }

@@ -14,12 +14,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Open};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
 use crate::types::{
-    Account, COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+    COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
 };
 
 /// An order that waits for votes.
@@ -39,7 +39,7 @@ struct Decided {
 }
 
 /// Collects votes and decides. Its decisions are on disk before anybody hears of them.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -51,7 +51,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if let Some(decided) = self.decided.get(&key) {
             let same = decided.order == order;
             let outcome = if same { decided.outcome.clone() } else { Outcome::KeyReused };
@@ -71,7 +71,7 @@ impl Coordinator {
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
     }
 
-    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         match vote {
             Vote::No(why) => self.abort(tx, why, cx),
@@ -85,7 +85,7 @@ impl Coordinator {
     }
 
     // ANCHOR: decide
-    fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn commit(&mut self, tx: TxId, cx: &mut Cx) {
         let voting = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
         self.committed.insert(tx, voting.order.participants().collect());
@@ -93,14 +93,14 @@ impl Coordinator {
         self.tell_commit(tx, cx);
     }
 
-    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         let voting = self.voting.remove(&tx).expect("still voting");
         cx.cancel_timer(Timer::Votes(tx));
         voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
         self.answer(tx, voting, Outcome::Declined(why), cx);
     }
 
-    fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx) {
         let Voting { client, key, order, .. } = voting;
         let decided = Decided { order: order.clone(), outcome: outcome.clone() };
         self.decided.insert(key.clone(), decided);
@@ -109,12 +109,12 @@ impl Coordinator {
     }
     // ANCHOR_END: decide
 
-    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -124,7 +124,7 @@ impl Coordinator {
         }
     }
 
-    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
         } else if !self.voting.contains_key(&tx) {
@@ -148,13 +148,13 @@ impl Coordinator {
         }
     }
 
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
     }
     // ANCHOR_END: recover
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -164,7 +164,7 @@ impl Coordinator {
         }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
             Timer::Resend(tx) => self.tell_commit(tx, cx),
@@ -176,19 +176,22 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(timer, cx),
-            Input::Gone(_) => {}
+            Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let voting = shop::list("voting on", self.voting.keys());
+        let committed = shop::list("committed", self.committed.keys());
+        Summary::coordinator(self.voting.keys().copied(), shop::join([voting, committed]))
     }
 }
 
@@ -202,8 +205,14 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// A participant that opened with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts, prepared: Open::new(), ended: BTreeMap::new() }
+    }
+
     // ANCHOR: on_prepare
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if self.ended.contains_key(&tx) {
             return;
         }
@@ -221,7 +230,7 @@ impl Participant {
     }
     // ANCHOR_END: on_prepare
 
-    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Committed { tx });
@@ -232,7 +241,7 @@ impl Participant {
         }
     }
 
-    fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_abort(&mut self, tx: TxId, cx: &mut Cx) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Aborted { tx });
@@ -268,12 +277,12 @@ impl Participant {
         }
     }
 
-    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(tx: TxId, cx: &mut Cx) {
         cx.send(COORD, Msg::Inquire { tx });
         cx.set_timer(Timer::Ask(tx), wait::ASK);
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Prepare { tx, key, part } => self.on_prepare(from, tx, key, part, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
@@ -285,66 +294,22 @@ impl Participant {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { .. } => self.prepared.keys().for_each(|&tx| Self::ask(tx, cx)),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(Timer::Ask(tx)) => Self::ask(tx, cx),
-            Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self {
-            start: 0,
-            count: 0,
-            decided: BTreeMap::new(),
-            voting: Open::new(),
-            committed: Open::new(),
-        }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.voting.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        let voting = shop::list("voting on", self.voting.keys());
-        shop::join([voting, shop::list("committed", self.committed.keys())])
-    }
-}
-
-impl shop::Participant for Participant {
-    fn new(accounts: Accounts) -> Self {
-        Self { accounts, prepared: Open::new(), ended: BTreeMap::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        let parts = self.prepared.values().flat_map(|part| part.iter());
-        parts.map(|change| change.account.clone()).collect()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.prepared.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        shop::list("in doubt:", self.prepared.keys())
+    fn summary(&self) -> Summary {
+        let in_doubt = self.prepared.keys().copied();
+        let set_aside = self.prepared.values().flat_map(shop::accounts_of);
+        let line = shop::list("in doubt:", in_doubt.clone());
+        Summary::participant(&self.accounts, in_doubt, set_aside, line)
     }
 }

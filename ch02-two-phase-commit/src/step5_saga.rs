@@ -16,13 +16,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{
-    Account, Change, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, wait,
-};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{Change, Key, Msg, Order, Outcome, Part, Record, Refusal, Timer, TxId, wait};
 
 /// A saga on its way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -45,7 +43,7 @@ struct Decided {
 }
 
 /// Drives sagas forwards, or back.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -54,7 +52,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if let Some(decided) = self.decided.get(&key) {
             let same = decided.order == order;
             let outcome = if same { decided.outcome.clone() } else { Outcome::KeyReused };
@@ -73,7 +71,7 @@ impl Coordinator {
     }
 
     /// Tells whoever is next; when nobody is left, the saga has ended.
-    fn go_on(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn go_on(&mut self, tx: TxId, cx: &mut Cx) {
         let saga = &self.running[&tx];
         let missing = saga.order.0.iter().find(|(id, _)| !saga.answered.contains(id));
         match (missing, &saga.turned_back) {
@@ -90,7 +88,7 @@ impl Coordinator {
         }
     }
 
-    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_applied(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if let Some(saga) = self.running.get_mut(&tx)
             && saga.turned_back.is_none()
         {
@@ -99,7 +97,7 @@ impl Coordinator {
         }
     }
 
-    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         if let Some(saga) = self.running.get_mut(&tx)
             && saga.turned_back.is_none()
         {
@@ -109,7 +107,7 @@ impl Coordinator {
         }
     }
 
-    fn on_undone(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_undone(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if let Some(saga) = self.running.get_mut(&tx)
             && saga.turned_back.is_some()
         {
@@ -118,7 +116,7 @@ impl Coordinator {
         }
     }
 
-    fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         let Saga { client, key, order, .. } = self.running.remove(&tx).expect("it was running");
         cx.cancel_timer(Timer::Resend(tx));
         let decided = Decided { order: order.clone(), outcome: outcome.clone() };
@@ -148,13 +146,13 @@ impl Coordinator {
         }
     }
 
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         let running: Vec<TxId> = self.running.keys().copied().collect();
         running.into_iter().for_each(|tx| self.go_on(tx, cx));
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Applied { tx } => self.on_applied(from, tx, cx),
@@ -164,7 +162,7 @@ impl Coordinator {
         }
     }
 
-    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
         let Timer::Resend(tx) = timer else { unreachable!("sagas only say things again") };
         self.go_on(*tx, cx);
     }
@@ -180,19 +178,24 @@ impl Saga {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(&timer, cx),
-            Input::Gone(_) => {}
+            Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let back = self.running.iter().filter(|(_, saga)| saga.turned_back.is_some());
+        let on = self.running.iter().filter(|(_, saga)| saga.turned_back.is_none());
+        let back = shop::list("takes back", back.map(|(tx, _)| tx));
+        let line = shop::join([shop::list("runs", on.map(|(tx, _)| tx)), back]);
+        Summary::coordinator(self.running.keys().copied(), line)
     }
 }
 
@@ -205,8 +208,14 @@ pub struct Participant {
 }
 
 impl Participant {
+    /// A participant that opened with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self { accounts, rows: BTreeMap::new() }
+    }
+
     // ANCHOR: participant
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         match self.rows.get(&tx) {
             Some(Some(_)) => cx.send(from, Msg::Applied { tx }),
             Some(None) => {}
@@ -221,7 +230,7 @@ impl Participant {
         }
     }
 
-    fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if let Some(Some(part)) = self.rows.get(&tx)
             && self.accounts.check(&inverse(part)).is_err()
         {
@@ -255,7 +264,7 @@ impl Participant {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
             Msg::Undo { tx } => self.on_undo(from, tx, cx),
@@ -272,59 +281,17 @@ fn inverse(part: &Part) -> Vec<Change> {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self { start: 0, count: 0, running: Open::new(), decided: BTreeMap::new() }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.running.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
-        let back = self.running.iter().filter(|(_, saga)| saga.turned_back.is_some());
-        let on = self.running.iter().filter(|(_, saga)| saga.turned_back.is_none());
-        let back = shop::list("takes back", back.map(|(tx, _)| tx));
-        shop::join([shop::list("runs", on.map(|(tx, _)| tx)), back])
-    }
-}
-
-impl shop::Participant for Participant {
-    fn new(accounts: Accounts) -> Self {
-        Self { accounts, rows: BTreeMap::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        Vec::new()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        Vec::new()
-    }
-
-    fn line(&self) -> String {
-        String::new()
+    fn summary(&self) -> Summary {
+        Summary::participant(&self.accounts, [], [], String::new())
     }
 }

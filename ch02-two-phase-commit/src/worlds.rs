@@ -12,7 +12,8 @@ use lab::world::Role;
 use crate::accounts::Accounts;
 use crate::client::{Client, Reader};
 use crate::invariants::{self as must, Ledger};
-use crate::shop::{Coordinator, Keeper, Part, Participant, Shop};
+use crate::shop::{AnyNode, Shop};
+use crate::step3_log_first as step3;
 use crate::types::{COORD, Key, Order, PAY, STOCK};
 
 /// The client.
@@ -82,114 +83,100 @@ pub fn umbrella(participants: u8) -> Order {
 
 /// What a world of one design is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Design<C, P> {
+pub struct Design {
     /// A coordinator that never did anything.
-    pub coordinator: fn() -> C,
+    pub coordinator: fn() -> AnyNode,
     /// A participant that opened with these accounts.
-    pub participant: fn(Accounts) -> P,
-    /// Who else runs the coordinator's program.
-    pub beside: &'static [(NodeId, &'static str)],
+    pub participant: fn(Accounts) -> AnyNode,
+    /// Who else runs the coordinator's program: id and name.
+    pub standbys: &'static [(NodeId, &'static str)],
     /// Whom clients ask.
-    pub doors: &'static [NodeId],
+    pub endpoints: &'static [NodeId],
 }
 
-impl<C: Coordinator, P: Participant> Design<C, P> {
-    /// This coordinator with this participant.
+impl Design {
+    /// Step 3, with one coordinator.
+    pub const STEP3: Self = Self::new(
+        || AnyNode::new(step3::Coordinator::default()),
+        |accounts| AnyNode::new(step3::Participant::new(accounts)),
+    );
+
+    /// One coordinator, and what it works with.
     #[must_use]
-    pub fn new() -> Self {
-        Self { coordinator: C::new, participant: P::new, beside: C::BESIDE, doors: C::DOORS }
+    pub const fn new(coordinator: fn() -> AnyNode, participant: fn(Accounts) -> AnyNode) -> Self {
+        Self { coordinator, participant, standbys: &[], endpoints: &[COORD] }
     }
-}
 
-impl<C: Coordinator, P: Participant> Default for Design<C, P> {
-    fn default() -> Self {
-        Self::new()
+    /// The same with another coordinator.
+    #[must_use]
+    pub const fn with_coordinator(self, coordinator: fn() -> AnyNode) -> Self {
+        Self { coordinator, ..self }
     }
-}
 
-fn cast<C: Part, P: Keeper>(design: &Design<C, P>, scope: Scope) -> Vec<Role<Shop<C, P>>> {
-    let role = |id, name, role, program, may_crash| Role { id, name, role, program, may_crash };
-    let coordinator = |id, name| {
-        let program = Shop::Coordinator((design.coordinator)());
-        role(id, name, "coord", program, true)
-    };
-    let participant = |id, name, role_name, opening: &[(&str, u64)]| {
-        let program = Shop::Participant((design.participant)(Accounts::new(opening)));
-        role(id, name, role_name, program, true)
-    };
-    let orders =
-        (1..=scope.orders).map(|i| (Key::new(&format!("order-{i}")), umbrella(scope.participants)));
-    let client = Shop::Client(Client::new(orders, design.doors));
-    let mut cast =
-        vec![role(CLIENT, "web-1", "client", client, false), coordinator(COORD, "coord")];
-    cast.extend(design.beside.iter().map(|(id, name)| coordinator(*id, name)));
-    if scope.participants > 1 {
-        cast.push(participant(STOCK, "stock", "stock", &[("umbrella", 2)]));
+    /// The same with other participants.
+    #[must_use]
+    pub const fn with_participants(self, participant: fn(Accounts) -> AnyNode) -> Self {
+        Self { participant, ..self }
     }
-    let purses: &[(&str, u64)] = &[("alice", 1), ("till", 0), ("bob", 0)];
-    let purses = if scope.participants == 1 { purses } else { &purses[..2] };
-    cast.push(participant(PAY, "pay", "pay", purses));
-    if scope.participants > 2 {
-        cast.push(participant(RIBBONS, "stock-2", "stock", &[("ribbon", 2)]));
-    }
-    let reader = match scope.reader {
-        Look::No => return cast,
-        Look::Each if scope.participants == 1 => Reader::of_each([PAY]),
-        Look::Each => Reader::of_each([STOCK, PAY]),
-        Look::OneMoment => {
-            Reader::of_one_moment(Order::new(&[(STOCK, "umbrella", 0), (PAY, "till", 0)]))
+
+    fn roles(&self, scope: Scope) -> Vec<Role<Shop>> {
+        let coordinator = |id, name| Role::new(id, name, "coord", (self.coordinator)()).may_crash();
+        let participant = |id, name, role, opening: &[(&str, u64)]| {
+            Role::new(id, name, role, (self.participant)(Accounts::new(opening))).may_crash()
+        };
+        let key = |i| Key::new(&format!("order-{i}"));
+        let orders = (1..=scope.orders).map(|i| (key(i), umbrella(scope.participants)));
+        let client = Client::new(orders, self.endpoints);
+        let mut roles =
+            vec![Role::new(CLIENT, "web-1", "client", client), coordinator(COORD, "coord")];
+        roles.extend(self.standbys.iter().map(|(id, name)| coordinator(*id, name)));
+        if scope.participants > 1 {
+            roles.push(participant(STOCK, "stock", "stock", &[("umbrella", 2)]));
         }
-    };
-    cast.push(role(READER, "web-2", "client", Shop::Reader(reader), false));
-    cast
+        let purses: &[(&str, u64)] = &[("alice", 1), ("till", 0), ("bob", 0)];
+        let purses = if scope.participants == 1 { purses } else { &purses[..2] };
+        roles.push(participant(PAY, "pay", "pay", purses));
+        if scope.participants > 2 {
+            roles.push(participant(RIBBONS, "stock-2", "stock", &[("ribbon", 2)]));
+        }
+        let reader = match scope.reader {
+            Look::No => return roles,
+            Look::Each if scope.participants == 1 => Reader::of_each([PAY]),
+            Look::Each => Reader::of_each([STOCK, PAY]),
+            Look::OneMoment => {
+                Reader::of_one_moment(Order::new(&[(STOCK, "umbrella", 0), (PAY, "till", 0)]))
+            }
+        };
+        roles.push(Role::new(READER, "web-2", "client", reader));
+        roles
+    }
+
+    /// A small world with the promises that are to be checked in it.
+    #[must_use]
+    pub fn model(&self, scope: Scope, promised: &[&'static str]) -> Model<Shop, Ledger> {
+        let all = promises();
+        Model {
+            observe: must::observe,
+            always: promised.iter().map(|name| (*name, all[name])).collect(),
+            sometimes: vec![("an order is done", must::some_order_is_done)],
+            goal: must::settled,
+            ..Model::new(self.roles(scope))
+        }
+    }
 }
 
 /// The properties that a step promises; see [`crate::invariants`].
 #[must_use]
-pub fn promises<C: Part, P: Keeper>() -> BTreeMap<&'static str, Check<Shop<C, P>, Ledger>> {
+pub fn promises() -> BTreeMap<&'static str, Check<Shop, Ledger>> {
     BTreeMap::from([
-        ("AC1", must::ac1::<C, P> as Check<Shop<C, P>, Ledger>),
-        ("AC2", must::ac2::<C, P>),
-        ("AC3", must::ac3::<C, P>),
-        ("ACK", must::ack::<C, P>),
-        ("NACK", must::nack::<C, P>),
-        ("ONCE", must::once::<C, P>),
-        ("FORGET", must::forget::<C, P>),
-        ("HALF", must::half::<C, P>),
-        ("MONEY", must::money::<C, P>),
+        ("AC1", must::ac1 as Check<Shop, Ledger>),
+        ("AC2", must::ac2),
+        ("AC3", must::ac3),
+        ("ACK", must::ack),
+        ("NACK", must::nack),
+        ("ONCE", must::once),
+        ("FORGET", must::forget),
+        ("HALF", must::half),
+        ("MONEY", must::money),
     ])
-}
-
-/// A small world with the promises that are to be checked in it.
-#[must_use]
-pub fn model<C, P>(scope: Scope, promised: &[&'static str]) -> Model<Shop<C, P>, Ledger>
-where
-    C: Coordinator,
-    P: Participant,
-{
-    model_of(&Design::new(), scope, promised)
-}
-
-/// The same for a design that is a value.
-#[must_use]
-pub fn model_of<C, P>(
-    design: &Design<C, P>,
-    scope: Scope,
-    promised: &[&'static str],
-) -> Model<Shop<C, P>, Ledger>
-where
-    C: Part,
-    P: Keeper,
-{
-    let all = promises::<C, P>();
-    Model {
-        roles: cast(design, scope),
-        observe: must::observe::<C, P>,
-        describe: Shop::line,
-        always: promised.iter().map(|name| (*name, all[name])).collect(),
-        steps: Vec::new(),
-        sometimes: vec![("an order is done", must::some_order_is_done::<C, P>)],
-        goal: must::settled::<C, P>,
-        symmetry: None,
-    }
 }

@@ -31,12 +31,12 @@ pub fn page(log: &Log) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lab::event::{Cast, Header};
+    use lab::event::{Header, NodeInfo};
 
     #[test]
     fn the_page_loads_nothing() {
-        let cast = vec![Cast { name: "coord".into(), role: "coord".into() }];
-        let header = Header { title: "a <run>".into(), cast, verdict: None };
+        let nodes = vec![NodeInfo { name: "coord".into(), role: "coord".into() }];
+        let header = Header { title: "a <run>".into(), nodes, verdict: None };
         let html = page(&Log { header, events: vec![] });
         assert!(html.contains("a &lt;run&gt;"));
         assert!(!html.contains("src=") && !html.contains("@import") && !html.contains("url("));

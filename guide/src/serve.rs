@@ -14,7 +14,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use lab::event::{Cast, Event, Header, Log};
+use lab::event::{Event, Header, Log, NodeInfo};
 use lab::view::svg;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -140,14 +140,14 @@ pub fn answer(ws: &Workspace, body: &[u8]) -> Value {
 
 /// Adds the diagram of the events so far: the page draws no protocol.
 fn with_picture(mut answer: Value) -> Value {
-    let cast = answer.get("cast").and_then(Value::as_array).map(|cast| {
+    let nodes = answer.get("nodes").and_then(Value::as_array).map(|nodes| {
         let word = |c: &Value, key: &str| c[key].as_str().unwrap_or_default().to_string();
-        cast.iter().map(|c| Cast { name: word(c, "name"), role: word(c, "role") }).collect()
+        nodes.iter().map(|c| NodeInfo { name: word(c, "name"), role: word(c, "role") }).collect()
     });
     let events: Option<Vec<Event>> =
         answer.get("events").and_then(|e| serde_json::from_value(e.clone()).ok());
-    if let (Some(cast), Some(events)) = (cast, events) {
-        let header = Header { title: "what has happened so far".into(), cast, verdict: None };
+    if let (Some(nodes), Some(events)) = (nodes, events) {
+        let header = Header { title: "what has happened so far".into(), nodes, verdict: None };
         answer["svg"] = Value::String(svg::render(&Log { header, events }));
     }
     answer

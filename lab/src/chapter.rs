@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::event::Log;
+pub use crate::sim::{Counterexample, Found};
 
 /// A chapter as the guide sees it. `step` arguments are step ids such as `step2`; an unknown one
 /// gives `None`, and the guide lists the known ones.
@@ -77,28 +78,6 @@ pub struct StepInfo {
     pub verdict: &'static str,
 }
 
-/// What a seed search came up with.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// How many seeds were tried, the last of them included.
-    pub tried: u64,
-    /// The broken run, if one was found.
-    pub counterexample: Option<Counterexample>,
-}
-
-/// A shrunk run that breaks a property.
-#[derive(Clone, Debug)]
-pub struct Counterexample {
-    /// The seed of the run it was shrunk from.
-    pub seed: u64,
-    /// Happenings before and after shrinking.
-    pub shrunk: (usize, usize),
-    /// The property and why it fails.
-    pub why: String,
-    /// The shrunk run.
-    pub log: Log,
-}
-
 /// Limits of an exploration: they bound the environment, never the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Bounds {
@@ -125,13 +104,13 @@ pub struct Explored {
     pub schedules: Vec<Log>,
 }
 
-/// What became of a step's run at each point where something can go wrong; see [`crate::points`].
+/// What became of a step's run at each point where something can go wrong; see [`crate::crash_points`].
 #[derive(Clone, Debug)]
 pub struct Points {
     /// One for each point.
     pub rows: Vec<PointRow>,
     /// What became of each pair of crashes.
-    pub pairs: crate::points::Pairs,
+    pub pairs: crate::crash_points::Pairs,
 }
 
 /// One point where something goes wrong.

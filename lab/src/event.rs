@@ -7,13 +7,13 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a log is about and who takes part.
+/// What a log is about and which nodes are in it.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Header {
     /// The run, as a reader would name it: `ch02/step2`, seed and all.
     pub title: String,
     /// The nodes, in the order of their columns.
-    pub cast: Vec<Cast>,
+    pub nodes: Vec<NodeInfo>,
     /// What the run shows, if it is a counterexample: the property and why it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
@@ -21,7 +21,7 @@ pub struct Header {
 
 /// One node of a log.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Cast {
+pub struct NodeInfo {
     /// Its name, such as `coord` or `web-1`.
     pub name: String,
     /// What decides its colour: `client`, `lb`, `web`, `coord`, `stock`, `pay`, `replica`, ….
@@ -67,15 +67,17 @@ pub enum Kind {
     Replay,
     /// A message arrived.
     Receive,
-    /// A timer ran out.
+    /// A timer expired.
     Timeout,
     /// A client's connection ended.
-    Gone,
+    Disconnected,
     /// A message left.
     Send,
     /// A record became durable.
     Persist,
-    /// A fact worth telling.
+    /// A snapshot is complete: older records were dropped.
+    Discard,
+    /// A fact for observers.
     Note,
     /// The network lost a message.
     Lose,
@@ -100,9 +102,10 @@ impl Kind {
             Self::Replay => "↺",
             Self::Receive => "→",
             Self::Timeout => "⌛",
-            Self::Gone => "⊘",
+            Self::Disconnected => "⊘",
             Self::Send => "·",
             Self::Persist => "▣",
+            Self::Discard => "▢",
             Self::Note => "•",
             Self::Lose => "✕",
             Self::Duplicate => "⧉",

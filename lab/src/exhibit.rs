@@ -5,10 +5,14 @@
 //!
 //! | call | asks | answer |
 //! |---|---|---|
-//! | `view` | what is, after this path? | `cast`, `lamp`, `choices`, `events`, `finished` |
-//! | `hint` | which choice leads to the nearest broken state? | `index`, `distance` (`null`: none does) |
-//! | `show` | what is the shortest way there from here? | `path` |
-//! | `proof` | is there any broken state? | `states`, `unsafe`, `stuck` |
+//! | `view` | the state after this path | `nodes`, `lamp`, `choices`, `events`, `finished` |
+//! | `hint` | which choice leads to the nearest broken state | `index`, `distance` (`null`: none does), `capped` |
+//! | `show` | a shortest path there from here | `path`, `capped` |
+//! | `proof` | whether there is any broken state | `states`, `unsafe`, `stuck`, `capped` |
+//!
+//! A search that reached its limit on states says `capped`: then `unsafe` counts what was found so
+//! far, `stuck` is `null` (a state that was not expanded is no state that is stuck), and a hint may
+//! miss something nearer.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -17,17 +21,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::explore::{Edge, Limits, Model, enabled, explore};
-use crate::node::Node;
+use crate::node::Protocol;
 use crate::record::Recorder;
-use crate::world::{Action, What, World};
+use crate::world::{Action, Ghost, Transition, World};
 
 /// A longer path than this is no path that anybody clicked.
 const MOST_MOVES: usize = 200;
 
 /// A small world behind a page, with its whole graph once somebody asks for a hint.
 #[derive(Debug)]
-pub struct Exhibit<N: Node, G> {
-    model: Model<N, G>,
+pub struct Exhibit<P: Protocol, G> {
+    model: Model<P, G>,
     limits: Limits,
     /// For each state, by fingerprint, the steps to the nearest broken one.
     known: OnceLock<Known>,
@@ -38,17 +42,17 @@ struct Known {
     distances: HashMap<u128, u32>,
     states: usize,
     broken: usize,
-    stuck: usize,
+    /// `None` if the search stopped at its limit.
+    stuck: Option<usize>,
 }
 
-impl<N, G> Exhibit<N, G>
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default + Send + Sync,
-{
+/// What the page offers: no crash in the middle of a step.
+const OFFERED: [Edge; 3] = [Edge::Work, Edge::Restart, Edge::Fault];
+
+impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     /// A model within limits; the search must not stop at the first broken state.
     #[must_use]
-    pub fn new(model: Model<N, G>, limits: Limits) -> Self {
+    pub fn new(model: Model<P, G>, limits: Limits) -> Self {
         Self { model, limits: Limits { stop_when_unsafe: false, ..limits }, known: OnceLock::new() }
     }
 
@@ -70,28 +74,22 @@ where
     }
 
     fn view(&self, path: &[usize]) -> Result<Value, String> {
-        let mut recorder = Recorder::new("", &self.model.stage(self.limits.wire, false));
+        let mut recorder =
+            Recorder::new("", &self.model.topology(self.limits.wire, self.limits.async_disk));
         let mut world = self.first();
         let mut before = world.clone();
         for &index in path {
             before = world.clone();
             self.go(&mut world, index, &mut recorder)?;
         }
-        let describe = |world: &World<N, G>, id| {
-            world.node(id).map_or_else(|| "down".into(), self.model.describe)
-        };
-        let cast: Vec<Value> = self
-            .model
-            .roles
-            .iter()
-            .map(|role| {
-                let state = describe(&world, role.id);
-                let changed = state != describe(&before, role.id);
-                let up = world.node(role.id).is_some();
-                json!({ "name": role.name, "role": role.role, "up": up, "state": state,
-                        "changed": changed })
-            })
-            .collect();
+        let roles = self.model.roles.iter();
+        let nodes = roles.map(|role| {
+            let state = world.line(role.id);
+            let changed = state != before.line(role.id);
+            json!({ "name": role.name, "role": role.role, "up": world.is_up(role.id),
+                    "state": state, "changed": changed })
+        });
+        let nodes: Vec<Value> = nodes.collect();
         let broken = self.model.broken(&world);
         let lamp = broken.as_ref().map_or_else(
             || json!({ "ok": true, "property": "", "why": "" }),
@@ -101,22 +99,24 @@ where
             .choices(&world)
             .iter()
             .enumerate()
-            .map(|(index, what)| {
-                let (kind, words) = self.words(what);
+            .map(|(index, transition)| {
+                let (kind, words) = self.words(transition);
                 json!({ "index": index, "kind": kind, "words": words })
             })
             .collect();
         let finished = choices.is_empty() || broken.is_some();
         let events = recorder.into_log().events;
-        Ok(json!({ "cast": cast, "lamp": lamp, "choices": choices, "events": events,
+        Ok(json!({ "nodes": nodes, "lamp": lamp, "choices": choices, "events": events,
                    "finished": finished }))
     }
 
     fn hint(&self, path: &[usize]) -> Result<Value, String> {
         let world = self.after(path)?;
         Ok(match self.nearest(&world) {
-            Some((index, distance)) => json!({ "index": index, "distance": distance }),
-            None => json!({ "distance": null }),
+            Some((index, distance)) => {
+                json!({ "index": index, "distance": distance, "capped": self.capped() })
+            }
+            None => json!({ "distance": null, "capped": self.capped() }),
         })
     }
 
@@ -128,25 +128,29 @@ where
             self.go(&mut world, index, &mut Recorder::default())?;
             path.push(index);
         }
-        Ok(json!({ "path": path }))
+        Ok(json!({ "path": path, "capped": self.capped() }))
     }
 
     fn proof(&self) -> Value {
         let known = self.known();
-        json!({ "states": known.states, "unsafe": known.broken, "stuck": known.stuck })
+        json!({ "states": known.states, "unsafe": known.broken, "stuck": known.stuck,
+                "capped": self.capped() })
+    }
+
+    fn capped(&self) -> bool {
+        self.known().stuck.is_none()
     }
 
     /// The choice that leads closest to a broken state, and how far that then is from here.
-    fn nearest(&self, world: &World<N, G>) -> Option<(usize, u32)> {
+    fn nearest(&self, world: &World<P, G>) -> Option<(usize, u32)> {
         let known = self.known();
-        let distance = |what: &What<N>| {
+        let distance = |transition: &Transition<P>| {
             let mut next = world.clone();
-            next.apply(&Action::new(what.clone()), Duration::ZERO, &mut ());
-            known.distances.get(&next.fingerprint()).copied()
+            self.apply(&mut next, transition, &mut Recorder::default());
+            known.distances.get(&self.model.fingerprint(&next)).copied()
         };
         let choices = self.choices(world);
-        let reachable =
-            choices.iter().enumerate().filter_map(|(i, what)| Some((i, distance(what)?)));
+        let reachable = choices.iter().enumerate().filter_map(|(i, to)| Some((i, distance(to)?)));
         reachable.min_by_key(|(_, distance)| *distance).map(|(i, distance)| (i, distance + 1))
     }
 
@@ -154,34 +158,34 @@ where
         self.known.get_or_init(|| {
             let report = explore(&self.model, &self.limits);
             let graph = &report.graph;
-            let distances = graph.distances_to_broken();
+            let distances = graph.distances_to_broken(&OFFERED);
             let distances = graph.prints().iter().zip(distances);
             Known {
                 distances: distances.filter_map(|(print, far)| Some((*print, far?))).collect(),
                 states: graph.states(),
                 broken: report.unsafe_states,
-                stuck: graph.stuck(&[Edge::Work]).len(),
+                stuck: (!report.gave_up).then(|| graph.stuck(&[Edge::Work]).len()),
             }
         })
     }
 
     /// What the reader may pick, the system's own work first, faults last.
-    fn choices(&self, world: &World<N, G>) -> Vec<What<N>> {
+    fn choices(&self, world: &World<P, G>) -> Vec<Transition<P>> {
         if self.model.broken(world).is_some() {
             return Vec::new();
         }
         let mut found = enabled(world, &self.limits).0;
-        found.sort_by_key(What::is_fault);
+        found.sort_by_key(Transition::is_fault);
         found
     }
 
-    fn words(&self, what: &What<N>) -> (&'static str, String) {
+    fn words(&self, transition: &Transition<P>) -> (&'static str, String) {
         let name = |id| {
             let role = self.model.roles.iter().find(|role| role.id == id);
             role.map_or_else(|| format!("{id}"), |role| role.name.to_owned())
         };
-        match what {
-            What::Deliver { envelope, keep } => {
+        match transition {
+            Transition::Deliver { envelope, keep } => {
                 let (from, to) = (name(envelope.from), name(envelope.to));
                 let words = format!("deliver *{}* from `{from}` to `{to}`", envelope.msg);
                 if *keep {
@@ -190,28 +194,35 @@ where
                     ("receive", words)
                 }
             }
-            What::Lose(envelope) => {
+            Transition::Lose(envelope) => {
                 ("lose", format!("lose *{}* on its way to `{}`", envelope.msg, name(envelope.to)))
             }
-            What::Own(id) => ("receive", format!("`{}` hears itself", name(*id))),
-            What::Timeout(id, timer) => {
-                ("timeout", format!("`{}` is tired of waiting: *{timer}*", name(*id)))
+            Transition::SelfDelivery(id) => {
+                ("receive", format!("deliver what `{}` sent itself", name(*id)))
             }
-            What::Flush(id) => ("persist", format!("the disk of `{}` is done", name(*id))),
-            What::Gone(id, client) => {
-                ("gone", format!("`{}` hangs up on `{}`", name(*client), name(*id)))
+            Transition::Timeout(id, timer) => {
+                ("timeout", format!("a timer of `{}` expires: *{timer}*", name(*id)))
             }
-            What::Crash { node, .. } => ("crash", format!("crash `{}`", name(*node))),
-            What::Restart(id) => ("restart", format!("restart `{}`", name(*id))),
-            What::Wipe(id) => ("wipe", format!("wipe the disk of `{}`", name(*id))),
+            Transition::Flush(id) => ("persist", format!("the disk of `{}` is done", name(*id))),
+            Transition::Disconnected { node, client } => {
+                let (client, node) = (name(*client), name(*node));
+                ("disconnected", format!("end the connection of `{client}` to `{node}`"))
+            }
+            Transition::Crash { node, forget: 0 } => ("crash", format!("crash `{}`", name(*node))),
+            Transition::Crash { node, forget } => {
+                let node = name(*node);
+                ("crash", format!("crash `{node}`, and its disk forgets {forget} records"))
+            }
+            Transition::Restart(id) => ("restart", format!("restart `{}`", name(*id))),
+            Transition::Wipe(id) => ("wipe", format!("wipe the disk of `{}`", name(*id))),
         }
     }
 
-    fn first(&self) -> World<N, G> {
-        World::new(self.model.stage(self.limits.wire, self.limits.lagging), &mut ())
+    fn first(&self) -> World<P, G> {
+        World::new(self.model.topology(self.limits.wire, self.limits.async_disk), &mut ())
     }
 
-    fn after(&self, path: &[usize]) -> Result<World<N, G>, String> {
+    fn after(&self, path: &[usize]) -> Result<World<P, G>, String> {
         let mut world = self.first();
         for &index in path {
             self.go(&mut world, index, &mut Recorder::default())?;
@@ -221,14 +232,21 @@ where
 
     fn go(
         &self,
-        world: &mut World<N, G>,
+        world: &mut World<P, G>,
         index: usize,
         recorder: &mut Recorder,
     ) -> Result<(), String> {
         let choices = self.choices(world);
-        let what = choices.get(index).ok_or("this path does not exist here")?;
-        world.apply(&Action::new(what.clone()), Duration::ZERO, recorder);
+        let transition = choices.get(index).ok_or("this path does not exist here")?;
+        self.apply(world, transition, recorder);
         Ok(())
+    }
+
+    fn apply(&self, world: &mut World<P, G>, transition: &Transition<P>, recorder: &mut Recorder) {
+        world.apply(&Action::new(transition.clone()), Duration::ZERO, recorder);
+        if self.limits.timeouts.is_some() && matches!(transition, Transition::Timeout(..)) {
+            world.spend_timeout();
+        }
     }
 }
 

@@ -1,10 +1,11 @@
-//! The kit that all chapters share: what a node is, the worlds it lives in, and the drivers that
-//! feed it.
+//! The kit that all chapters share: what a node is, the worlds it runs in, and the drivers that feed
+//! it.
 //!
 //! Read [`node`] first, then [`world`], then [`explore`]. The kit knows no chapter.
 
 pub mod chapter;
 pub mod check;
+pub mod crash_points;
 #[cfg(feature = "net")]
 pub mod engines;
 pub mod event;
@@ -14,7 +15,6 @@ mod fingerprint;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
-pub mod points;
 pub mod record;
 pub mod replay;
 pub mod rng;
@@ -26,4 +26,6 @@ pub mod view;
 pub mod world;
 
 pub use fingerprint::fingerprint;
-pub use node::{Cx, Effect, Fact, Input, MAX_MESSAGE, MAX_RECORD, Node, NodeId};
+pub use node::{
+    AnyNode, Cx, Effect, Fact, Input, MAX_MESSAGE, MAX_RECORD, Mark, Node, NodeId, Protocol,
+};

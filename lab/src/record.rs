@@ -1,10 +1,10 @@
 //! Watches a world and writes the event log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use crate::event::{Cast, Event, Header, Kind, Log};
-use crate::node::{Effect, Node, NodeId};
-use crate::world::{Envelope, Happening, Observer, Stage, World};
+use crate::event::{self, Header, Kind, Log, NodeInfo};
+use crate::node::{Effect, NodeId, Protocol};
+use crate::world::{Envelope, Event, Ghost, Observer, Topology, World};
 
 /// An observer that writes down everything.
 #[derive(Clone, Debug, Default)]
@@ -20,12 +20,12 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder for a stage's cast.
+    /// A recorder for the nodes of a topology.
     #[must_use]
-    pub fn new<N: Node, G>(title: &str, stage: &Stage<N, G>) -> Self {
-        let cast = stage.roles.iter();
-        let cast = cast.map(|r| Cast { name: r.name.into(), role: r.role.into() }).collect();
-        let header = Header { title: title.into(), cast, verdict: None };
+    pub fn new<P: Protocol, G>(title: &str, topology: &Topology<P, G>) -> Self {
+        let roles = topology.roles.iter();
+        let nodes = roles.map(|r| NodeInfo { name: r.name.into(), role: r.role.into() });
+        let header = Header { title: title.into(), nodes: nodes.collect(), verdict: None };
         Self { log: Log { header, events: Vec::new() }, ..Self::default() }
     }
 
@@ -72,7 +72,7 @@ impl Recorder {
     ) -> u64 {
         let seq = self.log.events.len() as u64 + 1;
         let time = self.time;
-        self.log.events.push(Event {
+        self.log.events.push(event::Event {
             seq,
             time,
             node,
@@ -92,29 +92,22 @@ impl Recorder {
     }
 }
 
-fn name<N: Node, G>(world: &World<N, G>, id: NodeId) -> String
-where
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    let roles = &world.stage().roles;
-    roles.iter().find(|role| role.id == id).map_or_else(|| id.to_string(), |role| role.name.into())
-}
-
 /// What a crash takes away, in words.
-fn lost_words<N: Node>(
-    lost: &std::collections::VecDeque<Effect<N>>,
-    forgotten: &[N::Record],
-) -> String {
+fn lost_words<P: Protocol>(lost: &VecDeque<Effect<P>>, forgotten: &[P::Record]) -> String {
     let mut words: Vec<String> = lost
         .iter()
         .filter_map(|effect| match effect {
-            Effect::Persist(record) | Effect::Checkpoint(record) => {
-                Some(format!("{record}, not yet on disk"))
-            }
+            Effect::Persist(record) => Some(format!("{record}, not yet on disk")),
             Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => {
                 Some(format!("{msg}, not yet sent"))
             }
-            Effect::SetTimer { .. } | Effect::CancelTimer(_) | Effect::Note(_) => None,
+            Effect::Mark(_)
+            | Effect::DiscardBefore(_)
+            | Effect::SetTimer { .. }
+            | Effect::CancelTimer(_)
+            | Effect::Connect { .. }
+            | Effect::Disconnect(_)
+            | Effect::Note(_) => None,
         })
         .collect();
     words
@@ -122,46 +115,44 @@ fn lost_words<N: Node>(
     if words.is_empty() { String::new() } else { format!("lost: {}", words.join("; ")) }
 }
 
-impl<N: Node, G> Observer<N, G> for Recorder
-where
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    fn see(&mut self, at: NodeId, what: &Happening<'_, N>, world: &World<N, G>) {
+impl<P: Protocol, G: Ghost> Observer<P, G> for Recorder {
+    fn see(&mut self, at: NodeId, event: &Event<'_, P>, world: &World<P, G>) {
         let causes: Vec<u64> = self.acting_on.get(&at).copied().into_iter().collect();
-        let peer = |id| Some(name(world, id));
-        let (kind, text, peer, causes, is_input) = match what {
-            Happening::Boot { start: 1, .. }
-            | Happening::SetTimer { .. }
-            | Happening::CancelTimer(_) => return,
-            Happening::Boot { start, records } => {
+        let peer = |id| Some(world.topology().name(id));
+        let (kind, text, peer, causes, is_input) = match event {
+            Event::Boot { start: 1, .. } | Event::SetTimer { .. } | Event::CancelTimer(_) => return,
+            Event::Boot { start, records } => {
                 let kept: Vec<String> = records.iter().map(ToString::to_string).collect();
                 let kept = if kept.is_empty() { "nothing".into() } else { kept.join("; ") };
                 (Kind::Boot, format!("start {start}, kept: {kept}"), None, Vec::new(), true)
             }
-            Happening::Receive(m) => {
+            Event::Receive(m) => {
                 (Kind::Receive, m.msg.to_string(), peer(m.from), self.arrival(m), true)
             }
-            Happening::Duplicate(m) => {
+            Event::Duplicate(m) => {
                 (Kind::Duplicate, m.msg.to_string(), peer(m.from), self.arrival(m), false)
             }
-            Happening::Lose(m) => {
-                (Kind::Lose, m.msg.to_string(), peer(m.from), self.arrival(m), false)
+            Event::Lose(m) => (Kind::Lose, m.msg.to_string(), peer(m.from), self.arrival(m), false),
+            Event::Timeout(timer) => (Kind::Timeout, timer.to_string(), None, Vec::new(), true),
+            Event::Disconnected(client) => {
+                (Kind::Disconnected, String::new(), peer(*client), Vec::new(), true)
             }
-            Happening::Timeout(timer) => (Kind::Timeout, timer.to_string(), None, Vec::new(), true),
-            Happening::Gone(client) => (Kind::Gone, String::new(), peer(*client), Vec::new(), true),
-            Happening::Send(m) => (Kind::Send, m.msg.to_string(), peer(m.to), causes, false),
-            Happening::Persist(record) => (Kind::Persist, record.to_string(), None, causes, false),
-            Happening::Note(note) => (Kind::Note, note.to_string(), None, causes, false),
-            Happening::Crash { lost, forgotten } => {
-                (Kind::Crash, lost_words::<N>(lost, forgotten), None, Vec::new(), true)
+            Event::Send(m) => (Kind::Send, m.msg.to_string(), peer(m.to), causes, false),
+            Event::Persist(record) => (Kind::Persist, record.to_string(), None, causes, false),
+            Event::Discard { .. } => {
+                (Kind::Discard, "records before the mark".into(), None, causes, false)
             }
-            Happening::Wipe => (Kind::Wipe, String::new(), None, Vec::new(), true),
+            Event::Note(note) => (Kind::Note, note.to_string(), None, causes, false),
+            Event::Crash { lost, forgotten } => {
+                (Kind::Crash, lost_words::<P>(lost, forgotten), None, Vec::new(), true)
+            }
+            Event::Wipe => (Kind::Wipe, String::new(), None, Vec::new(), true),
         };
-        let seq = self.push(name(world, at), kind, text, peer, causes);
+        let seq = self.push(world.topology().name(at), kind, text, peer, causes);
         if is_input {
             self.acting_on.insert(at, seq);
         }
-        if let Happening::Send(m) = what {
+        if let Event::Send(m) = event {
             self.sent.insert((m.from, m.to, m.msg.to_string()), seq);
         }
         let index = self.log.events.len() - 1;
@@ -172,8 +163,8 @@ where
         self.time = micros;
     }
 
-    fn after(&mut self, at: NodeId, world: &World<N, G>) {
-        let line = world.node(at).map_or_else(|| "down".into(), world.stage().describe);
+    fn after(&mut self, at: NodeId, world: &World<P, G>) {
+        let line = world.line(at);
         let index = self.shown.get(&at).map(|(_, index)| *index);
         let changed = self.shown.get(&at).is_none_or(|(shown, _)| *shown != line);
         if let (Some(index), true) = (index, changed)

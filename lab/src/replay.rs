@@ -2,7 +2,7 @@
 //! recorded.
 //!
 //! A node is a function of its inputs, so a log with all inputs is the run. This is also the test that
-//! nothing else ever reached a node: no clock, no dice, no other thread.
+//! nothing else ever reached a node: no clock, no random number, no other thread.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,30 +11,27 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::event::{Event, Kind, Log};
-use crate::node::{Effect, Input, Node, NodeId, react};
+use crate::node::{AnyNode, Effect, Input, Node, NodeId, Protocol, react};
 
 /// One node during the replay.
-struct Replayed<N> {
+struct Replayed<P: Protocol> {
     id: NodeId,
-    node: N,
+    node: AnyNode<P>,
     booted: bool,
 }
 
 /// Re-executes all inputs of a log. `program` gives a node by its name, as it was before its first
 /// input; names it does not know (clients) are skipped. The result is the log with each node's state
-/// filled in.
+/// filled in, as `line` shows it.
 ///
 /// # Errors
 /// The first event whose input cannot be read, or that the node did not do again.
-pub fn replay<N>(
+pub fn replay<P: Protocol>(
     log: &Log,
-    program: impl Fn(&str) -> Option<(NodeId, N)>,
-    describe: impl Fn(&N) -> String,
-) -> Result<Log, String>
-where
-    N: Node<Msg: DeserializeOwned, Timer: DeserializeOwned, Record: DeserializeOwned>,
-{
-    let mut nodes: BTreeMap<String, Replayed<N>> = BTreeMap::new();
+    line: impl Fn(P::Summary) -> String,
+    program: impl Fn(&str) -> Option<(NodeId, AnyNode<P>)>,
+) -> Result<Log, String> {
+    let mut nodes: BTreeMap<String, Replayed<P>> = BTreeMap::new();
     // What each input made its node do, in words, until the log says that it was done.
     let mut done: BTreeMap<u64, Vec<(Kind, String)>> = BTreeMap::new();
     let mut out = log.clone();
@@ -46,7 +43,7 @@ where
         };
         let Some((id, fresh)) = program(&event.node) else { continue };
         let at = |why: String| format!("event {} at {}: {why}", event.seq, event.node);
-        let input = read::<N>(recorded).map_err(at)?;
+        let input = read::<P>(recorded).map_err(at)?;
         let replayed = nodes.entry(event.node.clone()).or_insert_with(|| Replayed {
             id,
             node: fresh.clone(),
@@ -59,8 +56,8 @@ where
         replayed.booted |= matches!(input, Input::Boot { .. });
         let now = recorded.get("now").and_then(Value::as_u64).unwrap_or(0);
         let effects = react(&mut replayed.node, replayed.id, Duration::from_micros(now), input);
-        done.insert(event.seq, effects.iter().filter_map(words::<N>).collect());
-        shown.state = Some(describe(&replayed.node));
+        done.insert(event.seq, effects.iter().filter_map(words::<P>).collect());
+        shown.state = Some(line(replayed.node.summary()));
         inputs += 1;
     }
     if inputs == 0 {
@@ -70,16 +67,19 @@ where
 }
 
 /// What an effect looks like in a log.
-fn words<N: Node>(effect: &Effect<N>) -> Option<(Kind, String)> {
+fn words<P: Protocol>(effect: &Effect<P>) -> Option<(Kind, String)> {
     match effect {
         Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => {
             Some((Kind::Send, msg.to_string()))
         }
-        Effect::Persist(record) | Effect::Checkpoint(record) => {
-            Some((Kind::Persist, record.to_string()))
-        }
+        Effect::Persist(record) => Some((Kind::Persist, record.to_string())),
         Effect::Note(note) => Some((Kind::Note, note.to_string())),
-        Effect::SetTimer { .. } | Effect::CancelTimer(_) => None,
+        Effect::Mark(_)
+        | Effect::DiscardBefore(_)
+        | Effect::SetTimer { .. }
+        | Effect::CancelTimer(_)
+        | Effect::Connect { .. }
+        | Effect::Disconnect(_) => None,
     }
 }
 
@@ -103,10 +103,7 @@ fn check(event: &Event, done: &mut BTreeMap<u64, Vec<(Kind, String)>>) -> Result
 }
 
 /// An input as the real driver writes it.
-fn read<N>(value: &Value) -> Result<Input<N>, String>
-where
-    N: Node<Msg: DeserializeOwned, Timer: DeserializeOwned, Record: DeserializeOwned>,
-{
+fn read<P: Protocol>(value: &Value) -> Result<Input<P>, String> {
     fn field<T: DeserializeOwned>(value: &Value, name: &str) -> Result<T, String> {
         let inner = value.get(name).cloned().ok_or(format!("its input has no `{name}`"))?;
         serde_json::from_value(inner).map_err(|e| format!("its `{name}` cannot be read: {e}"))
@@ -118,8 +115,8 @@ where
         Ok(Input::Boot { start: field(value, "boot")? })
     } else if has("timeout") {
         Ok(Input::Timeout(field(value, "timeout")?))
-    } else if has("gone") {
-        Ok(Input::Gone(field(value, "gone")?))
+    } else if has("disconnected") {
+        Ok(Input::Disconnected(field(value, "disconnected")?))
     } else {
         Ok(Input::Message { from: field(value, "from")?, msg: field(value, "message")? })
     }

@@ -4,15 +4,17 @@
 //!
 //! | command | does |
 //! |---|---|
-//! | `deliver coord stock` | delivers the oldest-named message on that link (`deliver coord stock 2`: the second) |
+//! | `deliver coord stock` | delivers the first message on that link (`deliver coord stock 2`: the second); `deliver coord coord`: what it sent itself |
 //! | `lose coord stock` | loses it |
 //! | `duplicate coord stock` | delivers it and leaves a copy on the way |
-//! | `timeout web-1` | lets that node's first armed timer run out (`timeout web-1 2`: the second) |
+//! | `timeout web-1` | lets that node's first armed timer expire (`timeout web-1 2`: the second) |
+//! | `disconnect web-1 coord` | ends the client's connection to that server |
 //! | `crash pay` | the process dies |
 //! | `crash coord after 2 deliver pay coord` | it dies after so many effects of that step |
-//! | `restart pay` | it comes back with what its disk kept |
+//! | `crash pay forgetting 2` | it dies, and its lying disk loses its two newest records |
+//! | `restart pay` | it starts with what its disk kept; so does a spare for the first time |
 //! | `wipe pay` | its disk is emptied while it is down |
-//! | `run` | delivers everything that is on the way, oldest link first, until nothing is |
+//! | `run` | delivers everything that is on the way, first link first, until nothing is |
 //! | `state` | prints each node's state |
 //!
 //! Feature `script` makes these scripts golden (with the `goldenscript` crate): the recorded output
@@ -23,38 +25,34 @@ use std::time::Duration;
 
 use crate::event::Log;
 use crate::explore::Model;
-use crate::node::{Node, NodeId};
+use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
-use crate::world::{Action, Envelope, What, Wire, World};
+use crate::world::{Action, Envelope, Ghost, Transition, Wire, World};
 
 /// A run of `run` ends here: a world that never falls quiet is a broken script.
 const MOST_DELIVERIES: usize = 10_000;
 
 /// A world that takes commands.
 #[derive(Clone, Debug)]
-pub struct Play<N: Node, G> {
-    model: Model<N, G>,
-    world: World<N, G>,
+pub struct Play<P: Protocol, G> {
+    model: Model<P, G>,
+    world: World<P, G>,
     recorder: Recorder,
 }
 
-impl<N, G> Play<N, G>
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    /// All nodes booted, nothing delivered. The network is a bag.
+impl<P: Protocol, G: Ghost> Play<P, G> {
+    /// All nodes started but spares, nothing delivered. The network is a bag.
     #[must_use]
-    pub fn new(model: Model<N, G>, title: &str) -> Self {
-        let stage = model.stage(Wire::Bag, false);
-        let mut recorder = Recorder::new(title, &stage);
-        let world = World::new(stage, &mut recorder);
+    pub fn new(model: Model<P, G>, title: &str) -> Self {
+        let topology = model.topology(Wire::Bag, false);
+        let mut recorder = Recorder::new(title, &topology);
+        let world = World::new(topology, &mut recorder);
         Self { model, world, recorder }
     }
 
     /// The world as it is.
     #[must_use]
-    pub fn world(&self) -> &World<N, G> {
+    pub fn world(&self) -> &World<P, G> {
         &self.world
     }
 
@@ -94,46 +92,60 @@ where
             ["crash", node, "after", count, rest @ ..] => {
                 let cut =
                     count.parse().map_err(|_| format!("{count} is not a number of effects"))?;
-                let what = self.what(rest)?;
-                if what.node() != Some(self.id(node)?) {
+                let transition = self.transition(rest)?;
+                if transition.node() != Some(self.id(node)?) {
                     return Err(format!("that step is not one of {node}"));
                 }
-                self.apply(Action { what, cut: Some(cut) })
+                self.apply(Action { transition, cut: Some(cut) })
             }
             words => {
-                let what = self.what(words)?;
-                self.apply(Action::new(what))
+                let transition = self.transition(words)?;
+                self.apply(Action::new(transition))
             }
         }
     }
 
-    fn what(&self, words: &[&str]) -> Result<What<N>, String> {
+    fn transition(&self, words: &[&str]) -> Result<Transition<P>, String> {
         Ok(match words {
+            ["deliver", node, itself] if node == itself => Transition::SelfDelivery(self.id(node)?),
             ["deliver", from, to, rest @ ..] => {
-                What::Deliver { envelope: self.message(from, to, rest)?, keep: false }
+                Transition::Deliver { envelope: self.message(from, to, rest)?, keep: false }
             }
             ["duplicate", from, to, rest @ ..] => {
-                What::Deliver { envelope: self.message(from, to, rest)?, keep: true }
+                Transition::Deliver { envelope: self.message(from, to, rest)?, keep: true }
             }
-            ["lose", from, to, rest @ ..] => What::Lose(self.message(from, to, rest)?),
+            ["lose", from, to, rest @ ..] => Transition::Lose(self.message(from, to, rest)?),
             ["timeout", node, rest @ ..] => {
                 let id = self.id(node)?;
                 let place = place(rest)?;
                 let timer = self.world.host(id).timers.iter().nth(place);
-                What::Timeout(id, timer.cloned().ok_or(format!("{node} has no such timer armed"))?)
+                Transition::Timeout(
+                    id,
+                    timer.cloned().ok_or(format!("{node} has no such timer armed"))?,
+                )
             }
-            ["crash", node] => What::Crash { node: self.id(node)?, forget: 0 },
-            ["restart", node] => What::Restart(self.id(node)?),
-            ["wipe", node] => What::Wipe(self.id(node)?),
+            ["disconnect", client, server] => {
+                let (node, client) = (self.id(server)?, self.id(client)?);
+                Transition::Disconnected { node, client }
+            }
+            ["crash", node] => Transition::Crash { node: self.id(node)?, forget: 0 },
+            ["crash", node, "forgetting", count] => {
+                let forget =
+                    count.parse().map_err(|_| format!("{count} is not a number of records"))?;
+                Transition::Crash { node: self.id(node)?, forget }
+            }
+            ["restart", node] => Transition::Restart(self.id(node)?),
+            ["wipe", node] => Transition::Wipe(self.id(node)?),
             _ => {
-                let known = "deliver, lose, duplicate, timeout, crash, restart, wipe, run, state";
+                let known = "deliver, lose, duplicate, timeout, disconnect, crash, restart, wipe, run, \
+                             state";
                 return Err(format!("not a command; known are {known}"));
             }
         })
     }
 
-    fn apply(&mut self, action: Action<N>) -> Result<String, String> {
-        if !self.world.can(&action.what) {
+    fn apply(&mut self, action: Action<P>) -> Result<String, String> {
+        if !self.world.can(&action.transition) {
             return Err("this cannot happen now".into());
         }
         self.world.apply(&action, Duration::ZERO, &mut self.recorder);
@@ -142,21 +154,15 @@ where
 
     fn run_until_quiet(&mut self) -> Result<(), String> {
         for _ in 0..MOST_DELIVERIES {
-            let Some(envelope) = self.world.network().in_flight().next().cloned() else {
-                return Ok(());
-            };
-            self.apply(Action::new(What::Deliver { envelope, keep: false }))?;
+            let Some(transition) = self.world.next_delivery() else { return Ok(()) };
+            self.apply(Action::new(transition))?;
         }
         Err(format!("still not quiet after {MOST_DELIVERIES} deliveries"))
     }
 
     fn state(&self) -> String {
-        let lines = self.world.stage().roles.iter().map(|role| {
-            let node = self.world.node(role.id);
-            let line = node.map_or_else(|| "down".into(), self.world.stage().describe);
-            format!("{}: {line}\n", role.name)
-        });
-        lines.collect()
+        let roles = self.world.topology().roles.iter();
+        roles.map(|role| format!("{}: {}\n", role.name, self.world.line(role.id))).collect()
     }
 
     fn message(
@@ -164,15 +170,15 @@ where
         from: &str,
         to: &str,
         rest: &[&str],
-    ) -> Result<Arc<Envelope<N::Msg>>, String> {
+    ) -> Result<Arc<Envelope<P::Msg>>, String> {
         let (sender, receiver, place) = (self.id(from)?, self.id(to)?, place(rest)?);
-        let link = |m: &&Arc<Envelope<N::Msg>>| m.from == sender && m.to == receiver;
+        let link = |m: &&Arc<Envelope<P::Msg>>| m.from == sender && m.to == receiver;
         let found = self.world.network().in_flight().filter(link).nth(place);
         found.cloned().ok_or(format!("no such message is on its way from {from} to {to}"))
     }
 
     fn id(&self, name: &str) -> Result<NodeId, String> {
-        let roles = &self.world.stage().roles;
+        let roles = &self.world.topology().roles;
         roles.iter().find(|role| role.name == name).map(|role| role.id).ok_or_else(|| {
             let names: Vec<_> = roles.iter().map(|role| role.name).collect();
             format!("no node is called {name}; there are {}", names.join(", "))
@@ -205,11 +211,7 @@ fn shown(event: &crate::event::Event) -> String {
 }
 
 #[cfg(feature = "script")]
-impl<N, G> goldenscript::Runner for Play<N, G>
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
+impl<P: Protocol, G: Ghost> goldenscript::Runner for Play<P, G> {
     type Command = goldenscript::Command;
 
     fn run(
@@ -234,11 +236,7 @@ where
 /// # Errors
 /// What the script language does not know, in words.
 #[cfg(feature = "script")]
-pub fn golden<N, G>(mut play: Play<N, G>, script: &str) -> Result<String, String>
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
+pub fn golden<P: Protocol, G: Ghost>(mut play: Play<P, G>, script: &str) -> Result<String, String> {
     goldenscript::generate(&mut play, script).map_err(|error| error.to_string())
 }
 
@@ -247,6 +245,6 @@ where
 /// # Errors
 /// Always, saying so.
 #[cfg(not(feature = "script"))]
-pub fn golden<N: Node, G>(_play: Play<N, G>, _script: &str) -> Result<String, String> {
+pub fn golden<P: Protocol, G>(_play: Play<P, G>, _script: &str) -> Result<String, String> {
     Err("golden scripts need the feature `script` of `lab`".into())
 }

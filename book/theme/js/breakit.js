@@ -3,7 +3,7 @@
 
 const AT_ONCE = 6;
 const BEAT = 750;
-const SIGN = { receive: "→", timeout: "⧗", crash: "↯", restart: "▲", lose: "✕", duplicate: "⧉", persist: "▣", gone: "⊘", wipe: "∅" };
+const SIGN = { receive: "→", timeout: "⧗", crash: "↯", restart: "▲", lose: "✕", duplicate: "⧉", persist: "▣", disconnected: "⊘", wipe: "∅" };
 
 class BreakIt extends HTMLElement {
     connectedCallback() {
@@ -115,7 +115,7 @@ class BreakIt extends HTMLElement {
         this.lamp.classList.toggle("broken", !lamp.ok);
         this.lamp.replaceChildren(make("b", "", lamp.ok ? "✓ holds" : "✗ unsafe"), make("span", "", [lamp.property, lamp.why].filter(Boolean).join(": ") || "nothing is broken in this state"));
         this.states.replaceChildren();
-        for (const node of view.cast) {
+        for (const node of view.nodes) {
             const name = make("dt", "", node.name);
             name.style.setProperty("--c", `var(--role-${node.role}, var(--role-client))`);
             const state = make("dd", "", node.up ? node.state || "idle" : "down");
@@ -174,10 +174,11 @@ class BreakIt extends HTMLElement {
     async doHint() {
         if (this.over()) return;
         try {
-            const { index, distance } = await this.call({ call: "hint", path: this.path });
+            const { index, distance, capped } = await this.call({ call: "hint", path: this.path });
             if (distance === null || distance === undefined) return this.doProof(true);
             this.choose(index);
-            this.say(distance === 1 ? "One move is enough: the outlined one." : `${distance} moves are enough; the outlined one is the first.`);
+            const way = distance === 1 ? "One move is enough: the outlined one." : `${distance} moves are enough; the outlined one is the first.`;
+            this.say(capped ? `${way} The search stopped at its limit: there may be a shorter way.` : way);
         } catch (e) {
             this.tell(e);
         }
@@ -207,10 +208,11 @@ class BreakIt extends HTMLElement {
     async doProof(here = false) {
         this.say("Trying every order of events …");
         try {
-            const { states, unsafe, stuck } = await this.call({ call: "proof" });
+            const { states, unsafe, stuck, capped } = await this.call({ call: "proof" });
             const n = (x) => x.toLocaleString("en");
             const rest = stuck > 0 ? ` ${n(stuck)} of them are stuck.` : "";
-            if (unsafe === 0) this.say(`0 of ${n(states)} states are unsafe: there is no move that breaks it.${rest}`);
+            if (capped) this.say(`The search stopped at its limit, ${n(states)} states. ${unsafe > 0 ? `At least ${n(unsafe)} of them are unsafe` : "None of them is unsafe"}; what lies beyond was not searched.`);
+            else if (unsafe === 0) this.say(`0 of ${n(states)} states are unsafe: there is no move that breaks it.${rest}`);
             else if (here) this.say("From here nothing breaks it any more. Undo, or start over.");
             else this.say(`${n(unsafe)} of ${n(states)} states are unsafe. There is a way.${rest}`);
         } catch (e) {

@@ -69,7 +69,7 @@ class TimeLine extends HTMLElement {
 
     show(at) {
         this.at = at;
-        const { events, cast } = this.log;
+        const { events, nodes } = this.log;
         const now = events[at - 1];
         const done = new Set(events.slice(0, at).map((e) => String(e.seq)));
         for (const group of this.groups) {
@@ -83,7 +83,7 @@ class TimeLine extends HTMLElement {
         this.on.disabled = at === events.length;
         this.states.replaceChildren();
         if (!events.some((e) => e.state !== undefined)) return;
-        for (const node of cast) {
+        for (const node of nodes) {
             const past = events.slice(0, at).filter((e) => e.node === node.name);
             const last = past.filter((e) => e.state !== undefined).pop();
             const down = past.map((e) => e.kind).reduce((d, k) => (k === "crash" ? true : k === "boot" ? false : d), false);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use lab::measure::{Forced, Machine, fsync_floor, round_trip_floor};
 
-use steps::Shop;
+use steps::Running;
 use table::{Row, Table};
 
 fn main() {
@@ -68,7 +68,7 @@ fn floors(dir: &Path, count: u32) -> (Duration, Duration) {
 /// All steps in turn, again and again, and one forced write beside them: what the machine does
 /// meanwhile hits them alike.
 fn measure(
-    shops: &mut [Box<dyn Shop>],
+    shops: &mut [Running],
     target: &Path,
     rounds: usize,
     orders: u32,

@@ -5,12 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use ch02_two_phase_commit::accounts::Accounts;
-use ch02_two_phase_commit::shop::{Coordinator, Participant};
+use ch02_two_phase_commit::shop::Shop;
+use ch02_two_phase_commit::steps;
 use ch02_two_phase_commit::types::{COORD, Key, Msg, Order, Outcome, PAY, STOCK};
-use ch02_two_phase_commit::{
-    step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
-    step4_isolation as step4, step5_saga as step5, steps,
-};
 use lab::NodeId;
 use lab::run::{Client, Config, Counts, Data, Driver};
 use tempfile::TempDir;
@@ -20,43 +17,29 @@ const PLENTY: u64 = 1_000_000_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A shop that takes one order at a time.
-pub(crate) trait Shop {
-    fn name(&self) -> &'static str;
-    fn verdict(&self) -> &'static str;
-    /// One order, until the answer.
-    fn order(&mut self);
-    /// Messages between nodes and forced writes so far, once nobody does anything any more.
-    fn counts(&self) -> (u64, u64);
-}
-
-struct Running<C: Coordinator, P: Participant> {
+pub(crate) struct Running {
     name: &'static str,
     runtime: Runtime,
-    client: Client<C>,
-    coord: Driver<C>,
-    others: [Driver<P>; 2],
+    client: Client<Shop>,
+    nodes: [Driver<Shop>; 3],
     orders: u64,
     _dir: TempDir,
 }
 
-/// All five, running.
-pub(crate) fn all(target: &Path) -> Vec<Box<dyn Shop>> {
-    vec![
-        start::<step1::Coordinator, step1::Participant>("step1", target),
-        start::<step2::Coordinator, step2::Participant>("step2", target),
-        start::<step3::Coordinator, step3::Participant>("step3", target),
-        start::<step4::Coordinator, step4::Participant>("step4", target),
-        start::<step5::Coordinator, step5::Participant>("step5", target),
-    ]
+/// All five steps, running.
+pub(crate) fn all(target: &Path) -> Vec<Running> {
+    ["step1", "step2", "step3", "step4", "step5"].map(|name| start(name, target)).into()
 }
 
-fn start<C: Coordinator, P: Participant>(name: &'static str, target: &Path) -> Box<dyn Shop> {
+fn start(name: &'static str, target: &Path) -> Running {
+    let design = steps::step(name).expect("a step of this chapter").design();
     let dir = tempfile::tempdir_in(target).expect("target/ can be written");
     let config = |id: NodeId| Config::new(2, id, Data::Dir(dir.path().join(id.to_string())));
     let participant = |id, accounts: &[(&str, u64)]| {
-        Driver::start(config(id), P::new(Accounts::new(accounts)), ()).expect("it starts")
+        let node = (design.participant)(Accounts::new(accounts));
+        Driver::start(config(id), node, ()).expect("it starts")
     };
-    let coord = Driver::start(config(COORD), C::new(), ()).expect("it starts");
+    let coord = Driver::start(config(COORD), (design.coordinator)(), ()).expect("it starts");
     let stock = participant(STOCK, &[("umbrella", PLENTY)]);
     let pay = participant(PAY, &[("alice", PLENTY), ("till", 0)]);
     let book = BTreeMap::from([(COORD, coord.addr()), (STOCK, stock.addr()), (PAY, pay.addr())]);
@@ -71,20 +54,20 @@ fn start<C: Coordinator, P: Participant>(name: &'static str, target: &Path) -> B
         pay.linked_to(&[COORD]).await;
     });
     let client = coord.clients().connect().expect("there is room for one");
-    let others = [stock, pay];
-    Box::new(Running { name, runtime, client, coord, others, orders: 0, _dir: dir })
+    Running { name, runtime, client, nodes: [coord, stock, pay], orders: 0, _dir: dir }
 }
 
-impl<C: Coordinator, P: Participant> Shop for Running<C, P> {
-    fn name(&self) -> &'static str {
+impl Running {
+    pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    fn verdict(&self) -> &'static str {
+    pub(crate) fn verdict(&self) -> &'static str {
         steps::step(self.name).map_or("", |step| step.info().verdict)
     }
 
-    fn order(&mut self) {
+    /// One order, until the answer.
+    pub(crate) fn order(&mut self) {
         self.orders += 1;
         let key = Key::new(&format!("order-{}", self.orders));
         let order = Order::new(&[(STOCK, "umbrella", -1), (PAY, "alice", -1), (PAY, "till", 1)]);
@@ -96,9 +79,10 @@ impl<C: Coordinator, P: Participant> Shop for Running<C, P> {
         assert_eq!(answer, Some(Msg::Answer { key, outcome: Outcome::done() }));
     }
 
-    fn counts(&self) -> (u64, u64) {
+    /// Messages between nodes and forced writes so far, once nobody does anything any more.
+    pub(crate) fn counts(&self) -> (u64, u64) {
         let read = || {
-            let all = [self.coord.counts(), self.others[0].counts(), self.others[1].counts()];
+            let all = self.nodes.each_ref().map(Driver::counts);
             let sum = |of: fn(&Counts) -> u64| all.iter().map(of).sum::<u64>();
             (sum(|c| c.frames_out), sum(|c| c.syncs), sum(|c| c.steps))
         };

@@ -13,15 +13,8 @@
 //! Mutants of disks and networks (a log that skips its sync, a link that reorders): those are not lines
 //! of a step. Mutants of the other steps; this one makes the promises.
 
-mod erased;
-
-use ch02_two_phase_commit::accounts::Accounts;
-use ch02_two_phase_commit::invariants::Ledger;
-use ch02_two_phase_commit::shop::Shop;
-use ch02_two_phase_commit::worlds::{Scope, model};
-use lab::explore::Model;
-
-pub use erased::{Coordinator, Participant};
+use ch02_two_phase_commit::shop::AnyNode;
+use ch02_two_phase_commit::worlds::Design;
 
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
@@ -43,36 +36,13 @@ pub struct Mutant {
     pub states: Option<usize>,
     /// Where the first invariant is an early alarm: what somebody would notice, and after how long.
     pub harm: Option<(&'static str, usize)>,
-    coordinator: fn() -> Coordinator,
-    participant: fn(Accounts) -> Participant,
-}
-
-impl Mutant {
-    /// A small world of this mutant's nodes, with what is asked of it.
-    #[must_use]
-    pub fn world(
-        &self,
-        scope: Scope,
-        promised: &[&'static str],
-    ) -> Model<Shop<Coordinator, Participant>, Ledger> {
-        let mut model = model::<Coordinator, Participant>(scope, promised);
-        for role in &mut model.roles {
-            match &mut role.program {
-                Shop::Coordinator(node) => *node = (self.coordinator)(),
-                Shop::Participant(node) => *node = (self.participant)(accounts(node)),
-                Shop::Client(_) | Shop::Reader(_) => {}
-            }
-        }
-        model
-    }
-}
-
-fn accounts(participant: &Participant) -> Accounts {
-    ch02_two_phase_commit::shop::Participant::accounts(participant).clone()
+    /// The design that it makes of its step.
+    pub design: Design,
 }
 
 #[cfg(test)]
 mod tests {
+    use ch02_two_phase_commit::worlds::Scope;
     use lab::explore::{Edge, Limits, explore, log_of};
     use lab::view::text;
 
@@ -84,7 +54,7 @@ mod tests {
         mutant: &Mutant,
         promised: &[&'static str],
     ) -> Result<(&'static str, usize), usize> {
-        let world = mutant.world(Scope::ONE_ORDER, promised);
+        let world = mutant.design.model(Scope::ONE_ORDER, promised);
         let limits = Limits::safety(1);
         let report = explore(&world, &limits);
         assert!(!report.gave_up, "more than {} states", limits.states);
@@ -102,7 +72,7 @@ mod tests {
             Err(states) => {
                 println!("{name} survives in {states} states: {}\n", mutant.shows);
                 assert_eq!(("nothing", Some(states)), (mutant.killed_by, mutant.states));
-                let world = mutant.world(Scope::ONE_ORDER, ATOMIC);
+                let world = mutant.design.model(Scope::ONE_ORDER, ATOMIC);
                 let report = explore(&world, &Limits::progress(1, 1, 0));
                 let stuck = report.graph.stuck(&[Edge::Work, Edge::Restart]);
                 assert!(report.violation.is_none() && stuck.is_empty(), "stuck for ever");
@@ -117,7 +87,7 @@ mod tests {
 
     #[test]
     fn nothing_kills_the_step_itself() {
-        let world = model::<Coordinator, Participant>(Scope::ONE_ORDER, ATOMIC);
+        let world = Design::STEP3.model(Scope::ONE_ORDER, ATOMIC);
         let report = explore(&world, &Limits::safety(1));
         assert_eq!((report.violation.map(|v| v.broken), report.graph.states()), (None, 24_424));
     }

@@ -14,13 +14,11 @@
 //! Left out: a participant that guesses by itself after a while, as some databases can be told to; and
 //! a word to the coordinator, which could tell the customer.
 
-use lab::node::{Effect, inner};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Record as Kept};
-use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, wait};
+use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::types::{COORD, Msg, Record, Timer, TxId, wait};
 
 /// What an operator decided, and what was true. `true` is commit.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,16 +29,22 @@ struct Guess {
 
 /// The participant of a step, which an operator may tell how to end.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     guesses: Open<Guess>,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self { inner: AnyNode::new(inner), guesses: Open::new() }
+    }
+
     // ANCHOR: on_resolve
     /// Only what is in doubt can be guessed: nothing else waits for anybody.
-    fn on_resolve(&mut self, operator: NodeId, tx: TxId, commit: bool, cx: &mut Cx<Self>) {
-        let done = self.inner.in_doubt().contains(&tx);
+    fn on_resolve(&mut self, operator: NodeId, tx: TxId, commit: bool, cx: &mut Cx) {
+        let done = self.inner.summary().in_doubt.contains(&tx);
         if done {
             cx.persist(Record::Deeper(Kept::Heuristic { tx, commit }));
             self.guesses.insert(tx, Guess { did: commit, truth: None });
@@ -50,9 +54,9 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// The participant inside takes it for the coordinator's word. Its thanks go to nobody.
-    fn follow(&mut self, tx: TxId, commit: bool, cx: &mut Cx<Self>) {
+    fn follow(&mut self, tx: TxId, commit: bool, cx: &mut Cx) {
         let msg = if commit { Msg::Commit { tx } } else { Msg::Abort { tx } };
-        for effect in inner(&mut self.inner, Input::Message { from: COORD, msg }, cx) {
+        for effect in cx.capture(|cx| self.inner.step(Input::Message { from: COORD, msg }, cx)) {
             if !matches!(&effect, Effect::Send { msg: Msg::Ack { tx: acked }, .. } if *acked == tx)
             {
                 cx.push(effect);
@@ -63,7 +67,7 @@ impl<P: shop::Participant> Participant<P> {
 
     /// The truth is written down before it is acknowledged: the coordinator forgets, and whoever asks
     /// it again hears *abort*.
-    fn on_truth(&mut self, from: NodeId, tx: TxId, commit: bool, cx: &mut Cx<Self>) {
+    fn on_truth(&mut self, from: NodeId, tx: TxId, commit: bool, cx: &mut Cx) {
         let guess = self.guesses.get_mut(&tx).expect("it was guessed");
         if guess.truth.is_none() {
             guess.truth = Some(commit);
@@ -76,13 +80,13 @@ impl<P: shop::Participant> Participant<P> {
     }
     // ANCHOR_END: on_resolve
 
-    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(tx: TxId, cx: &mut Cx) {
         cx.send(COORD, Msg::Inquire { tx });
         cx.set_timer(Timer::Ask(tx), wait::ASK);
     }
 
     /// A crash may have come between the guess and what follows from it.
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.pass(Input::Boot { start }, cx);
         let open = self.guesses.iter().filter(|(_, guess)| guess.truth.is_none());
         let open: Vec<(TxId, bool)> = open.map(|(tx, guess)| (*tx, guess.did)).collect();
@@ -91,7 +95,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+    fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         match record {
             Record::Deeper(Kept::Heuristic { tx, commit }) => {
                 self.guesses.insert(tx, Guess { did: commit, truth: None });
@@ -104,7 +108,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Deeper(Deeper::Resolve { tx, commit }) => self.on_resolve(from, tx, commit, cx),
             Msg::Commit { tx } if self.guesses.contains_key(&tx) => {
@@ -120,8 +124,8 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// Gives the participant inside an input, and adds the guesses to what it says about itself.
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        for effect in inner(&mut self.inner, input, cx) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
+        for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
                 Effect::Send { to, msg: Msg::StatusIs { in_doubt, locked } }
                     if !self.guesses.is_empty() =>
@@ -152,13 +156,10 @@ impl<P: shop::Participant> Participant<P> {
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Boot { start } => self.on_boot(start, cx),
@@ -167,30 +168,11 @@ impl<P: shop::Participant> Node for Participant<P> {
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self { inner: P::new(accounts), guesses: Open::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
+    fn summary(&self) -> Summary {
         let names = |those: Vec<(TxId, bool)>| those.into_iter().map(|(tx, _)| tx);
         let guessed = shop::list("guessed:", names(self.guessed()));
-        shop::join([self.inner.line(), guessed, shop::list("damage:", names(self.damage()))])
+        let damage = shop::list("damage:", names(self.damage()));
+        self.inner.summary().and(shop::join([guessed, damage]))
     }
 }

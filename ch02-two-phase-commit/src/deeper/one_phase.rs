@@ -10,15 +10,11 @@
 
 use std::collections::BTreeMap;
 
-use lab::node::{Effect, delegate, inner};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Record as Kept};
-use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{
-    Account, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
-};
+use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::types::{Key, Msg, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order that was handed over.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,8 +27,8 @@ struct Handed {
 
 /// The coordinator of a step, which hands over what only one has to do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Coordinator<C> {
-    inner: C,
+pub struct Coordinator {
+    inner: AnyNode,
     start: u64,
     count: u64,
     handed: Open<Handed>,
@@ -40,9 +36,16 @@ pub struct Coordinator<C> {
     answered: BTreeMap<Key, (Part, Outcome)>,
 }
 
-impl<C: shop::Coordinator> Coordinator<C> {
+impl Coordinator {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        let (handed, answered) = (Open::new(), BTreeMap::new());
+        Self { inner: AnyNode::new(inner), start: 0, count: 0, handed, answered }
+    }
+
     // ANCHOR: hand_over
-    fn hand_over(&mut self, client: NodeId, key: Key, order: &Order, cx: &mut Cx<Self>) {
+    fn hand_over(&mut self, client: NodeId, key: Key, order: &Order, cx: &mut Cx) {
         let (&to, part) = order.0.first_key_value().expect("an order of one");
         let part = part.clone();
         if let Some((_, outcome)) = self.answered.get(&key).filter(|(same, _)| *same == part) {
@@ -61,14 +64,14 @@ impl<C: shop::Coordinator> Coordinator<C> {
         self.apply(tx, cx);
     }
 
-    fn apply(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn apply(&self, tx: TxId, cx: &mut Cx) {
         let Handed { key, to, part, .. } = &self.handed[&tx];
         cx.send(*to, Msg::Apply { tx, key: key.clone(), part: part.clone() });
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
     // ANCHOR_END: hand_over
 
-    fn answer(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn answer(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         if let Some(Handed { client, key, part, .. }) = self.handed.remove(&tx) {
             cx.cancel_timer(Timer::Resend(tx));
             if outcome != Outcome::KeyReused {
@@ -79,13 +82,10 @@ impl<C: shop::Coordinator> Coordinator<C> {
     }
 }
 
-impl<C: shop::Coordinator> Node for Coordinator<C> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Coordinator {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Message { from, msg: Msg::Submit { key, order } } if order.0.len() == 1 => {
                 self.hand_over(from, key, &order, cx);
@@ -104,9 +104,16 @@ impl<C: shop::Coordinator> Node for Coordinator<C> {
                 if let Input::Boot { start } = other {
                     self.start = start;
                 }
-                delegate(&mut self.inner, other, cx);
+                self.inner.step(other, cx);
             }
         }
+    }
+
+    fn summary(&self) -> Summary {
+        let Summary { mut in_doubt, line, .. } = self.inner.summary();
+        in_doubt.extend(self.handed.keys());
+        let handed = shop::list("handed over", self.handed.keys());
+        Summary::coordinator(in_doubt, shop::join([line, handed]))
     }
 }
 
@@ -115,14 +122,20 @@ type Ended = (Part, Option<Refusal>);
 
 /// The participant of a step, which can also do an order all by itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     ended: BTreeMap<Key, Ended>,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self { inner: AnyNode::new(inner), ended: BTreeMap::new() }
+    }
+
     // ANCHOR: on_apply
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if !self.ended.contains_key(&key) {
             let why = self.do_it(from, tx, &key, &part, cx);
             let (key_, part_) = (key.clone(), part.clone());
@@ -149,21 +162,21 @@ impl<P: shop::Participant> Participant<P> {
         tx: TxId,
         key: &Key,
         part: &Part,
-        cx: &Cx<Self>,
+        cx: &mut Cx,
     ) -> Option<Refusal> {
         let msg = Msg::Prepare { tx, key: key.clone(), part: part.clone() };
-        let said = inner(&mut self.inner, Input::Message { from, msg }, cx);
+        let said = cx.capture(|cx| self.inner.step(Input::Message { from, msg }, cx));
         let no = said.into_iter().find_map(|effect| match effect {
             Effect::Send { msg: Msg::Vote { vote: Vote::No(why), .. }, .. } => Some(why),
             _ => None,
         });
         if no.is_none() {
-            inner(&mut self.inner, Input::Message { from, msg: Msg::Commit { tx } }, cx);
+            cx.capture(|cx| self.inner.step(Input::Message { from, msg: Msg::Commit { tx } }, cx));
         }
         no
     }
 
-    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+    fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let as_two = match record {
             Record::Applied { tx, key, part } => {
                 self.ended.insert(key.clone(), (part.clone(), None));
@@ -176,64 +189,25 @@ impl<P: shop::Participant> Participant<P> {
             other => vec![other],
         };
         for record in as_two {
-            inner(&mut self.inner, Input::Replay(record), cx);
+            cx.capture(|cx| self.inner.step(Input::Replay(record), cx));
         }
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Message { from, msg: Msg::Apply { tx, key, part } } => {
                 self.on_apply(from, tx, key, part, cx);
             }
-            other => delegate(&mut self.inner, other, cx),
+            other => self.inner.step(other, cx),
         }
     }
-}
 
-impl<C: shop::Coordinator> shop::Coordinator for Coordinator<C> {
-    fn new() -> Self {
-        Self { inner: C::new(), start: 0, count: 0, handed: Open::new(), answered: BTreeMap::new() }
-    }
-}
-
-impl<C: shop::Coordinator> shop::Part for Coordinator<C> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt().into_iter().chain(self.handed.keys().copied()).collect()
-    }
-
-    fn line(&self) -> String {
-        shop::join([self.inner.line(), shop::list("handed over", self.handed.keys())])
-    }
-}
-
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self { inner: P::new(accounts), ended: BTreeMap::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.inner.line()
+    fn summary(&self) -> Summary {
+        self.inner.summary()
     }
 }

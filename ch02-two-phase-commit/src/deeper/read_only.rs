@@ -10,47 +10,59 @@
 //!
 //! Left out: the cure, a round of *work* before the round of *votes*. Most databases have it.
 
-use lab::node::{Effect, delegate, inner};
-use lab::{Cx, Input, Node};
+use lab::Node;
 
-use crate::accounts::Accounts;
-use crate::shop;
-use crate::types::{Account, COORD, Msg, Note, Outcome, Record, Timer, TxId};
+use crate::shop::{AnyNode, Cx, Effect, Input, Shop, Summary};
+use crate::types::{COORD, Msg, Note, Outcome, Record, TxId};
 
 /// The coordinator of a step, which tells nobody to let go who has already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Coordinator<C>(C);
+pub struct Coordinator(AnyNode);
 
-impl<C: shop::Coordinator> Node for Coordinator<C> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Coordinator {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self(AnyNode::new(inner))
+    }
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        let effects = inner(&mut self.0, input, cx);
+impl Node for Coordinator {
+    type Protocol = Shop;
+
+    fn step(&mut self, input: Input, cx: &mut Cx) {
+        let effects = cx.capture(|cx| self.0.step(input, cx));
         let seen = effects.iter().any(|effect| match effect {
             Effect::Send { msg: Msg::Answer { outcome: Outcome::Done(seen), .. }, .. } => {
                 !seen.is_empty()
             }
             _ => false,
         });
-        let useless = |effect: &Effect<Self>| {
-            seen && matches!(effect, Effect::Send { msg: Msg::Abort { .. }, .. })
-        };
+        let useless =
+            |effect: &Effect| seen && matches!(effect, Effect::Send { msg: Msg::Abort { .. }, .. });
         effects.into_iter().filter(|e| !useless(e)).for_each(|effect| cx.push(effect));
+    }
+
+    fn summary(&self) -> Summary {
+        self.0.summary()
     }
 }
 
 /// The participant of a step, which leaves early if it only looked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P>(P);
+pub struct Participant(AnyNode);
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self(AnyNode::new(inner))
+    }
+
     // ANCHOR: leave
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
         let mut looked = Vec::new();
-        for effect in inner(&mut self.0, input, cx) {
+        for effect in cx.capture(|cx| self.0.step(input, cx)) {
             match effect {
                 Effect::Persist(Record::Prepared { tx, part, .. })
                     if part.iter().all(|change| change.by == 0) =>
@@ -64,9 +76,9 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// Lets go of its locks. It promised nothing, so nothing is written down.
-    fn leave(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn leave(&mut self, tx: TxId, cx: &mut Cx) {
         let off = Input::Message { from: COORD, msg: Msg::Abort { tx } };
-        for effect in inner(&mut self.0, off, cx) {
+        for effect in cx.capture(|cx| self.0.step(off, cx)) {
             match effect {
                 Effect::Persist(Record::Aborted { .. }) | Effect::Note(Note::LetGo(_)) => {}
                 other => cx.push(other),
@@ -76,56 +88,17 @@ impl<P: shop::Participant> Participant<P> {
     // ANCHOR_END: leave
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
-            Input::Replay(record) => delegate(&mut self.0, Input::Replay(record), cx),
+            Input::Replay(record) => self.0.step(Input::Replay(record), cx),
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<C: shop::Coordinator> shop::Coordinator for Coordinator<C> {
-    fn new() -> Self {
-        Self(C::new())
-    }
-}
-
-impl<C: shop::Coordinator> shop::Part for Coordinator<C> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.0.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.0.line()
-    }
-}
-
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self(P::new(accounts))
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.0.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.0.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.0.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.0.line()
+    fn summary(&self) -> Summary {
+        self.0.summary()
     }
 }

@@ -13,35 +13,39 @@
 
 use std::collections::BTreeMap;
 
-use lab::node::{Effect, inner};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Peers, Phase, Record as Kept};
-use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
+use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// The coordinator of a step, which also says who else is asked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Coordinator<C>(C);
+pub struct Coordinator(AnyNode);
 
-impl<C: shop::Coordinator> Node for Coordinator<C> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Coordinator {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self(AnyNode::new(inner))
+    }
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        let effects = inner(&mut self.0, input, cx);
+impl Node for Coordinator {
+    type Protocol = Shop;
+
+    fn step(&mut self, input: Input, cx: &mut Cx) {
+        let effects = cx.capture(|cx| self.0.step(input, cx));
         name_peers(effects, cx);
+    }
+
+    fn summary(&self) -> Summary {
+        self.0.summary()
     }
 }
 
 /// Passes effects on; every *prepare* also names all to whom the same attempt goes.
-fn name_peers<N>(effects: Vec<Effect<N>>, cx: &mut Cx<N>)
-where
-    N: Node<Msg = Msg, Timer = Timer, Record = Record, Note = Note>,
-{
+fn name_peers(effects: Vec<Effect>, cx: &mut Cx) {
     let mut asked: BTreeMap<TxId, Vec<NodeId>> = BTreeMap::new();
     for effect in &effects {
         if let Effect::Send { to, msg: Msg::Prepare { tx, .. } }
@@ -77,17 +81,23 @@ struct Known {
 
 /// The participant of a step, which also asks and answers its peers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     known: Open<Known>,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self { inner: AnyNode::new(inner), known: Open::new() }
+    }
+
     fn phase(&self, tx: TxId) -> Option<Phase> {
         self.known.get(&tx)?.phase
     }
 
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, peers: Peers, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, peers: Peers, msg: Msg, cx: &mut Cx) {
         if self.phase(tx) != Some(Phase::Aborted) {
             self.known.entry(tx).or_insert(Known { peers, phase: None });
             self.pass(Input::Message { from, msg }, cx);
@@ -95,7 +105,7 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     // ANCHOR: on_how_far
-    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.phase(tx).is_none() {
             self.refuse(tx, cx);
         }
@@ -105,7 +115,7 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// It has not voted, so it may still say no; and it must not change its mind after a restart.
-    fn refuse(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn refuse(&mut self, tx: TxId, cx: &mut Cx) {
         cx.persist(Record::Aborted { tx });
         self.end(tx, Phase::Aborted);
         self.pass(Input::Message { from: COORD, msg: Msg::Abort { tx } }, cx);
@@ -113,7 +123,7 @@ impl<P: shop::Participant> Participant<P> {
     // ANCHOR_END: on_how_far
 
     /// Tells the participant inside what the coordinator would have told it.
-    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
         let msg = match phase {
             Phase::Committed => Msg::Commit { tx },
             Phase::Aborted => Msg::Abort { tx },
@@ -125,8 +135,8 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// Gives the participant inside an input, and notes how far that brings it.
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        for effect in inner(&mut self.inner, input, cx) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
+        for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
                 Effect::Persist(Record::Prepared { tx, key, part }) => {
                     let known = self.known.get_mut(&tx).expect("it was asked before it votes");
@@ -146,7 +156,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn ask_peers(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn ask_peers(&self, tx: TxId, cx: &mut Cx) {
         let me = cx.me();
         let peers = self.known.get(&tx).map_or(&[][..], |known| &known.peers);
         for &peer in peers.iter().filter(|peer| **peer != me) {
@@ -154,7 +164,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn watch(&mut self, effect: &Effect<Self>) {
+    fn watch(&mut self, effect: &Effect) {
         match effect {
             Effect::Persist(Record::Committed { tx }) => self.end(*tx, Phase::Committed),
             Effect::Persist(Record::Aborted { tx })
@@ -170,7 +180,7 @@ impl<P: shop::Participant> Participant<P> {
         self.known.entry(tx).or_insert(unknown).phase = Some(phase);
     }
 
-    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+    fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
             Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
                 self.known.insert(tx, Known { peers, phase: Some(Phase::Prepared) });
@@ -185,13 +195,10 @@ impl<P: shop::Participant> Participant<P> {
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Message { from, msg: Msg::Deeper(msg) } => match msg {
@@ -205,44 +212,8 @@ impl<P: shop::Participant> Node for Participant<P> {
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<C: shop::Coordinator> shop::Coordinator for Coordinator<C> {
-    fn new() -> Self {
-        Self(C::new())
-    }
-}
-
-impl<C: shop::Coordinator> shop::Part for Coordinator<C> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.0.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.0.line()
-    }
-}
-
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self { inner: P::new(accounts), known: Open::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.inner.line()
+    fn summary(&self) -> Summary {
+        self.inner.summary()
     }
 }

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
-use crate::shop::{self, Open};
-use crate::types::{
-    Balances, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
-};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{Balances, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// So many orders may be open at a time; more are refused, and may be sent again later.
 pub const MOST_OPEN: usize = 1_024;
@@ -29,7 +27,7 @@ struct Decided {
 }
 
 /// Collects votes and decides. Its decisions are on disk before anybody hears of them.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -41,7 +39,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if let Some(decided) = self.decided.get(&key) {
             let same = decided.order == order;
             let outcome = if same { decided.outcome.clone() } else { Outcome::KeyReused };
@@ -65,7 +63,7 @@ impl Coordinator {
         self.prepare(tx, Voting { client, key, order, yes: BTreeMap::new() }, cx);
     }
 
-    fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx<Self>) {
+    fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx) {
         // A question promises nothing: it need not wait for what is said of earlier orders.
         for (&id, part) in voting.order.0.iter() {
             cx.send_ahead(id, Msg::Prepare { tx, key: voting.key.clone(), part: part.clone() });
@@ -74,7 +72,7 @@ impl Coordinator {
         self.voting.insert(tx, voting);
     }
 
-    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         match vote {
             Vote::No(why) => self.abort(tx, why, cx),
@@ -90,7 +88,7 @@ impl Coordinator {
     // ANCHOR: seen
     /// Everybody has it locked, so this is one moment. Nothing was changed: there is nothing to
     /// commit, and no record means *abort*, which lets go of the locks.
-    fn seen(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn seen(&mut self, tx: TxId, cx: &mut Cx) {
         let Voting { client, key, order, yes } = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
         cx.send(client, Msg::Answer { key, outcome: Outcome::Done(yes) });
@@ -101,7 +99,7 @@ impl Coordinator {
     // ANCHOR: on_wound
     /// An older transaction waits for what this one holds somewhere. Not decided yet: start it
     /// over. The new attempt tells every participant that the old one is off.
-    fn on_wound(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_wound(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(voting) = self.voting.remove(&tx) else {
             return self.on_inquire(from, tx, cx);
         };
@@ -111,7 +109,7 @@ impl Coordinator {
     }
     // ANCHOR_END: on_wound
 
-    fn commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn commit(&mut self, tx: TxId, cx: &mut Cx) {
         let voting = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
         self.committed.insert(tx, voting.order.participants().collect());
@@ -119,14 +117,14 @@ impl Coordinator {
         self.tell_commit(tx, cx);
     }
 
-    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx<Self>) {
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         let voting = self.voting.remove(&tx).expect("still voting");
         cx.cancel_timer(Timer::Votes(tx));
         voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
         self.answer(tx, voting, Outcome::Declined(why), cx);
     }
 
-    fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx) {
         let Voting { client, key, order, .. } = voting;
         let decided = Decided { order: order.clone(), outcome: outcome.clone() };
         self.decided.insert(key.clone(), decided);
@@ -134,12 +132,12 @@ impl Coordinator {
         cx.send(client, Msg::Answer { key, outcome });
     }
 
-    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -149,7 +147,7 @@ impl Coordinator {
         }
     }
 
-    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
         } else if !self.voting.contains_key(&tx) {
@@ -172,12 +170,12 @@ impl Coordinator {
         }
     }
 
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -194,7 +192,7 @@ impl Coordinator {
         Msg::StatusIs { in_doubt: open.copied().collect(), locked: Vec::new() }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
             Timer::Resend(tx) => self.tell_commit(tx, cx),
@@ -206,41 +204,21 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(timer, cx),
-            Input::Gone(_) => {}
+            Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self {
-            start: 0,
-            count: 0,
-            decided: BTreeMap::new(),
-            voting: Open::new(),
-            committed: Open::new(),
-        }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.voting.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
+    fn summary(&self) -> Summary {
         let voting = shop::list("voting on", self.voting.keys());
-        shop::join([voting, shop::list("committed", self.committed.keys())])
+        let committed = shop::list("committed", self.committed.keys());
+        Summary::coordinator(self.voting.keys().copied(), shop::join([voting, committed]))
     }
 }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::locks::Locks;
 use crate::accounts::Accounts;
-use crate::shop::{self, Open};
-use crate::types::{
-    Account, Balances, COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait,
-};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{Balances, COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait};
 
 /// Votes, locks, and does as decided. Its promises are on disk before anybody hears of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -24,7 +22,19 @@ pub struct Participant {
 }
 
 impl Participant {
-    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    /// A participant that opened with these accounts.
+    #[must_use]
+    pub fn new(accounts: Accounts) -> Self {
+        Self {
+            accounts,
+            locks: Locks::default(),
+            waiting: Open::new(),
+            prepared: Open::new(),
+            ended: BTreeMap::new(),
+        }
+    }
+
+    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if self.ended.contains_key(&tx) || self.knows_later_attempt(tx) {
             return;
         }
@@ -41,7 +51,7 @@ impl Participant {
         self.try_to_vote(tx, cx);
     }
 
-    fn try_to_vote(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn try_to_vote(&mut self, tx: TxId, cx: &mut Cx) {
         let (_, part) = &self.waiting[&tx];
         if let Err(holders) = self.locks.acquire(tx, part) {
             let younger = holders.into_iter().filter(|holder| *holder > tx);
@@ -64,7 +74,7 @@ impl Participant {
         cx.send(COORD, Msg::Vote { tx, vote });
     }
 
-    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Committed { tx });
@@ -76,7 +86,7 @@ impl Participant {
         }
     }
 
-    fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_abort(&mut self, tx: TxId, cx: &mut Cx) {
         if self.ended.contains_key(&tx) {
             return;
         }
@@ -90,7 +100,7 @@ impl Participant {
     }
 
     /// Locks were let go: whoever waits may try, the oldest first.
-    fn wake(&mut self, cx: &mut Cx<Self>) {
+    fn wake(&mut self, cx: &mut Cx) {
         let waiting: Vec<TxId> = self.waiting.keys().copied().collect();
         waiting.into_iter().for_each(|tx| self.try_to_vote(tx, cx));
     }
@@ -145,12 +155,12 @@ impl Participant {
         self.accounts.read(&looks)
     }
 
-    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(tx: TxId, cx: &mut Cx) {
         cx.send(COORD, Msg::Inquire { tx });
         cx.set_timer(Timer::Ask(tx), wait::ASK);
     }
 
-    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
         let Timer::Ask(tx) = timer else { unreachable!("participants only ask") };
         Self::ask(*tx, cx);
         if self.waiting.contains_key(tx) {
@@ -158,7 +168,7 @@ impl Participant {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Prepare { tx, key, part } => self.on_prepare(tx, key, part, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
@@ -176,50 +186,23 @@ impl Participant {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { .. } => self.prepared.keys().for_each(|&tx| Self::ask(tx, cx)),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(&timer, cx),
-            Input::Gone(_) => {}
-        }
-    }
-}
-
-impl shop::Participant for Participant {
-    fn new(accounts: Accounts) -> Self {
-        Self {
-            accounts,
-            locks: Locks::default(),
-            waiting: Open::new(),
-            prepared: Open::new(),
-            ended: BTreeMap::new(),
+            Input::Disconnected(_) => {}
         }
     }
 
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.locks.accounts()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.prepared.keys().copied().collect()
-    }
-
-    fn line(&self) -> String {
+    fn summary(&self) -> Summary {
+        let in_doubt = self.prepared.keys().copied();
         let waiting = shop::list("waiting:", self.waiting.keys());
         let locked = shop::list("locked:", self.locks.accounts());
-        shop::join([shop::list("in doubt:", self.prepared.keys()), locked, waiting])
+        let line = shop::join([shop::list("in doubt:", in_doubt.clone()), locked, waiting]);
+        Summary::participant(&self.accounts, in_doubt, self.locks.accounts(), line)
     }
 }

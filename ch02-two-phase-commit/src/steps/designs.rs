@@ -4,12 +4,11 @@ use std::sync::OnceLock;
 
 use lab::chapter::StepInfo;
 
-use super::any::{Coordinator, Participant};
 use super::{ATOMIC, PLAIN, Step};
 use crate::deeper::{
     fencing, one_phase, paxos_commit, read_only, termination, three_phase_commit as three_phase,
 };
-use crate::shop::{Coordinator as _, Participant as _};
+use crate::shop::AnyNode;
 use crate::worlds::{Design, Look};
 use crate::{
     step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
@@ -29,20 +28,18 @@ fn main_path() -> Vec<Step> {
         Step::new(
             info("step1", "step1_no_coordination", "Call both, one after the other", "unsafe"),
             PLAIN,
-            Design {
-                coordinator: || Coordinator::Step1(step1::Coordinator::new()),
-                participant: |accounts| Participant::Step1(step1::Participant::new(accounts)),
-                ..ALONE
-            },
+            Design::new(
+                || AnyNode::new(step1::Coordinator::default()),
+                |accounts| AnyNode::new(step1::Participant::new(accounts)),
+            ),
         ),
         Step::new(
             info("step2", "step2_two_phases", "Ask first, then do", "unsafe after a restart"),
             ATOMIC,
-            Design {
-                coordinator: || Coordinator::Step2(step2::Coordinator::new()),
-                participant: |accounts| Participant::Step2(step2::Participant::new(accounts)),
-                ..ALONE
-            },
+            Design::new(
+                || AnyNode::new(step2::Coordinator::default()),
+                |accounts| AnyNode::new(step2::Participant::new(accounts)),
+            ),
         ),
         Step::new(
             info(
@@ -52,7 +49,7 @@ fn main_path() -> Vec<Step> {
                 "atomic; stuck while the coordinator is gone; a reader sees half an order",
             ),
             ATOMIC,
-            ALONE,
+            Design::STEP3,
         ),
         Step {
             look: Look::OneMoment,
@@ -67,11 +64,10 @@ fn main_path() -> Vec<Step> {
                     "atomic and isolated; stuck, with locks, while the coordinator is gone",
                 ),
                 ATOMIC,
-                Design {
-                    coordinator: || Coordinator::Step4(step4::Coordinator::new()),
-                    participant: |accounts| Participant::Step4(step4::Participant::new(accounts)),
-                    ..ALONE
-                },
+                Design::new(
+                    || AnyNode::new(step4::Coordinator::default()),
+                    |accounts| AnyNode::new(step4::Participant::new(accounts)),
+                ),
             )
         },
         Step::new(
@@ -82,11 +78,10 @@ fn main_path() -> Vec<Step> {
                 "done or made up for in the end; everybody sees the hole",
             ),
             PLAIN,
-            Design {
-                coordinator: || Coordinator::Step5(step5::Coordinator::new()),
-                participant: |accounts| Participant::Step5(step5::Participant::new(accounts)),
-                ..ALONE
-            },
+            Design::new(
+                || AnyNode::new(step5::Coordinator::default()),
+                |accounts| AnyNode::new(step5::Participant::new(accounts)),
+            ),
         ),
     ]
 }
@@ -102,13 +97,12 @@ fn left_alone() -> Vec<Step> {
                 "atomic; stuck only if nobody in reach knows",
             ),
             ATOMIC,
-            Design {
-                coordinator: || Coordinator::Termination(termination::Coordinator::new()),
-                participant: |accounts| {
-                    Participant::Termination(termination::Participant::new(accounts))
+            Design::new(
+                || AnyNode::new(termination::Coordinator::new(step3::Coordinator::default())),
+                |accounts| {
+                    AnyNode::new(termination::Participant::new(step3::Participant::new(accounts)))
                 },
-                ..ALONE
-            },
+            ),
         ),
         Step {
             // All it promises rests on timers that are longer than any message takes.
@@ -121,13 +115,14 @@ fn left_alone() -> Vec<Step> {
                     "never stuck, and atomic only while no message is lost or late",
                 ),
                 ATOMIC,
-                Design {
-                    coordinator: || Coordinator::ThreePhase(three_phase::Coordinator::new()),
-                    participant: |accounts| {
-                        Participant::ThreePhase(three_phase::Participant::new(accounts))
+                Design::new(
+                    || AnyNode::new(three_phase::Coordinator::default()),
+                    |accounts| {
+                        AnyNode::new(three_phase::Participant::new(step3::Participant::new(
+                            accounts,
+                        )))
                     },
-                    ..ALONE
-                },
+                ),
             )
         },
     ]
@@ -149,12 +144,15 @@ fn several() -> Vec<Step> {
                 ),
                 ATOMIC,
                 Design {
-                    coordinator: || Coordinator::Paxos(paxos_commit::Coordinator::new()),
-                    participant: |accounts| {
-                        Participant::Paxos(paxos_commit::Participant::new(accounts))
-                    },
-                    beside: paxos_commit::Coordinator::BESIDE,
-                    ..ALONE
+                    standbys: paxos_commit::STANDBYS,
+                    ..Design::new(
+                        || AnyNode::new(paxos_commit::Coordinator::default()),
+                        |accounts| {
+                            AnyNode::new(paxos_commit::Participant::new(step3::Participant::new(
+                                accounts,
+                            )))
+                        },
+                    )
                 },
             )
         },
@@ -170,12 +168,16 @@ fn several() -> Vec<Step> {
                 ),
                 ATOMIC,
                 Design {
-                    coordinator: || Coordinator::Fencing(fencing::Coordinator::new()),
-                    participant: |accounts| {
-                        Participant::Fencing(fencing::Participant::new(accounts))
-                    },
-                    beside: fencing::Coordinator::BESIDE,
-                    doors: fencing::Coordinator::DOORS,
+                    standbys: fencing::STANDBYS,
+                    endpoints: fencing::ENDPOINTS,
+                    ..Design::new(
+                        || AnyNode::new(fencing::Coordinator::default()),
+                        |accounts| {
+                            AnyNode::new(fencing::Participant::new(step3::Participant::new(
+                                accounts,
+                            )))
+                        },
+                    )
                 },
             )
         },
@@ -195,13 +197,12 @@ fn fewer() -> Vec<Step> {
                     "done once; stuck while that one is gone",
                 ),
                 PLAIN,
-                Design {
-                    coordinator: || Coordinator::OnePhase(one_phase::Coordinator::new()),
-                    participant: |accounts| {
-                        Participant::OnePhase(one_phase::Participant::new(accounts))
+                Design::new(
+                    || AnyNode::new(one_phase::Coordinator::new(step3::Coordinator::default())),
+                    |accounts| {
+                        AnyNode::new(one_phase::Participant::new(step3::Participant::new(accounts)))
                     },
-                    ..ALONE
-                },
+                ),
             )
         },
         Step {
@@ -215,25 +216,16 @@ fn fewer() -> Vec<Step> {
                     "atomic; a reader sees half an order",
                 ),
                 ATOMIC,
-                Design {
-                    coordinator: || Coordinator::ReadOnly(read_only::Coordinator::new()),
-                    participant: |accounts| {
-                        Participant::ReadOnly(read_only::Participant::new(accounts))
+                Design::new(
+                    || AnyNode::new(read_only::Coordinator::new(step4::Coordinator::default())),
+                    |accounts| {
+                        AnyNode::new(read_only::Participant::new(step4::Participant::new(accounts)))
                     },
-                    ..ALONE
-                },
+                ),
             )
         },
     ]
 }
-
-/// Step 3, with one coordinator.
-const ALONE: Design<Coordinator, Participant> = Design {
-    coordinator: || Coordinator::Step3(step3::Coordinator::new()),
-    participant: |accounts| Participant::Step3(step3::Participant::new(accounts)),
-    beside: step3::Coordinator::BESIDE,
-    doors: step3::Coordinator::DOORS,
-};
 
 /// A design by its id or its module.
 #[must_use]

@@ -1,10 +1,11 @@
 //! Every order of events of a design, and what that says.
 
 use lab::chapter::{Bounds, Explored};
-use lab::explore::{Edge, Limits, Report, explore, log_of};
+use lab::explore::{Edge, Limits, Model, Report, explore, log_of};
 
-use super::{Any, AnyModel, Step, thousands, waits_for};
-use crate::shop::{Part as _, Shop};
+use super::{Step, thousands, waits_for};
+use crate::invariants::Ledger;
+use crate::shop::Shop;
 use crate::types::COORD;
 use crate::worlds::Scope;
 
@@ -65,22 +66,22 @@ impl Step {
     /// Everybody whose absence alone makes the others wait.
     fn missed(
         &self,
-        model: &AnyModel,
-        report: &Report<Any>,
+        model: &Model<Shop, Ledger>,
+        report: &Report<Shop>,
         limits: &Limits,
         stuck: &[u32],
     ) -> String {
         let mut missed = std::collections::BTreeSet::new();
         for state in stuck.iter().take(MOST_SHOWN) {
             let (_, world) = log_of(model, limits, &report.graph.path(*state), "");
-            let roles = world.stage().roles.iter();
+            let roles = world.topology().roles.iter();
             missed.extend(roles.filter(|r| world.node(r.id).is_none()).map(|r| r.name));
         }
         missed.into_iter().collect::<Vec<_>>().join(" or ")
     }
 
     /// Both searches: safety on a set, progress on a bag.
-    fn searches(&self, bounds: &Bounds) -> [(Report<Any>, Limits); 2] {
+    fn searches(&self, bounds: &Bounds) -> [(Report<Shop>, Limits); 2] {
         let model = self.model(Scope::ONE_ORDER);
         let safety = self.safety(bounds.crashes);
         let progress = Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
@@ -116,14 +117,13 @@ impl Step {
         let mut shares = Shares::default();
         for state in 0..report.graph.states() as u32 {
             let (_, world) = log_of(&model, &limits, &report.graph.path(state), "");
-            let in_doubt = world.nodes().any(|(_, node)| match node {
-                Shop::Participant(node) => !node.in_doubt().is_empty(),
-                Shop::Coordinator(_) | Shop::Client(_) | Shop::Reader(_) => false,
-            });
-            if world.node(COORD).is_some() || !in_doubt {
+            let in_doubt = world
+                .summaries()
+                .any(|(_, summary)| summary.balances.is_some() && !summary.in_doubt.is_empty());
+            if world.is_up(COORD) || !in_doubt {
                 continue;
             }
-            let all_up = world.nodes().count() + 1 == world.stage().roles.len();
+            let all_up = world.nodes().count() + 1 == world.topology().roles.len();
             match (stuck.binary_search(&state), all_up) {
                 (Err(_), _) => shares.helped += 1,
                 (Ok(_), false) => shares.peer_down += 1,

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use lab::chapter::{Cell, Verdict};
-use lab::explore::{Edge, Limits, explore, log_of};
+use lab::explore::{Edge, Limits, Model, explore, log_of};
 use lab::rng::Rng;
 use lab::sim::simulate;
 
-use super::{AnyModel, ISOLATED, Step, waits_for};
+use super::{ISOLATED, Step, waits_for};
 use crate::faults;
+use crate::invariants::Ledger;
+use crate::shop::Shop;
 use crate::worlds::Scope;
 
 /// Runs per cell of the matrix that is judged by simulation.
@@ -79,8 +81,9 @@ impl Step {
         let (model, servers) = (self.model(Scope::TWO_ORDERS), self.servers());
         let mut stuck = false;
         for seed in SEEDS {
-            let plan = faults::plan(fault, &mut Rng::new(seed), &servers).expect("a fault word");
-            let (run, _) = simulate(&model, &plan, seed, "");
+            let schedule =
+                faults::schedule(fault, &mut Rng::new(seed), &servers).expect("a fault word");
+            let (run, _) = simulate(&model, &schedule, seed, "");
             if let Some(broken) = run.broken {
                 return Judged { verdict: Verdict::Unsafe, why: broken.property.into() };
             }
@@ -91,7 +94,7 @@ impl Step {
     }
 }
 
-fn judge_explored(model: &AnyModel, limits: &Limits, allowed: &[Edge]) -> Judged {
+fn judge_explored(model: &Model<Shop, Ledger>, limits: &Limits, allowed: &[Edge]) -> Judged {
     let report = explore(model, limits);
     if let Some(violation) = report.violation {
         return Judged { verdict: Verdict::Unsafe, why: violation.broken.property.into() };

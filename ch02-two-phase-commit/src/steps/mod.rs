@@ -1,6 +1,5 @@
 //! The designs of this chapter as data: what each promises, how it is explored, simulated and shown.
 
-mod any;
 mod designs;
 mod explored;
 mod judge;
@@ -16,23 +15,16 @@ use lab::exhibit::Exhibit;
 use lab::explore::{Limits, Model, explore, log_of};
 use lab::rng::Rng;
 use lab::script::Play;
-use lab::sim::{Plan, find, simulate};
+use lab::sim::{FaultSchedule, find, simulate};
 use serde_json::Value;
 
 use crate::faults;
 use crate::invariants::{Ledger, ShopWorld};
 use crate::shop::Shop;
 use crate::types::{COORD, PAY, STOCK};
-use crate::worlds::{Design, Look, Scope, model_of};
-use any::{Coordinator, Participant};
+use crate::worlds::{Design, Look, Scope};
 pub use designs::{all, step};
 pub use explored::Shares;
-
-/// Any node of any design.
-pub type Any = Shop<Coordinator, Participant>;
-/// A small world of any design.
-pub type AnyModel = Model<Any, Ledger>;
-type AnyWorld = ShopWorld<Coordinator, Participant>;
 
 /// What a design without votes can promise.
 const PLAIN: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
@@ -53,21 +45,17 @@ pub struct Step {
     participants: u8,
     /// A bound on timeouts for the set network; `None` where the state space is finite without.
     timeouts: Option<u8>,
-    /// Whether safety, too, is judged on a bag with patient timers: either because that is all the
+    /// Whether safety, too, is judged on a bag with timers that expire last: either because that is all the
     /// design promises, or because a set has too many states.
     on_bag: bool,
     /// Whether it has more processes than an exploration of restarts, or of two orders, has time for.
     wide: bool,
-    design: Design<Coordinator, Participant>,
-    exhibit: OnceLock<Exhibit<Any, Ledger>>,
+    design: Design,
+    exhibit: OnceLock<Exhibit<Shop, Ledger>>,
 }
 
 impl Step {
-    fn new(
-        info: StepInfo,
-        promised: &'static [&'static str],
-        design: Design<Coordinator, Participant>,
-    ) -> Self {
+    fn new(info: StepInfo, promised: &'static [&'static str], design: Design) -> Self {
         let (look, exhibit) = (Look::Each, OnceLock::new());
         Self {
             info,
@@ -88,23 +76,29 @@ impl Step {
         &self.info
     }
 
+    /// What its worlds are made from.
+    #[must_use]
+    pub fn design(&self) -> &Design {
+        &self.design
+    }
+
     /// Its small world, with what it promises.
     #[must_use]
-    pub fn model(&self, scope: Scope) -> AnyModel {
+    pub fn model(&self, scope: Scope) -> Model<Shop, Ledger> {
         self.model_with(scope, self.promised)
     }
 
-    fn model_with(&self, scope: Scope, promised: &[&'static str]) -> AnyModel {
+    fn model_with(&self, scope: Scope, promised: &[&'static str]) -> Model<Shop, Ledger> {
         let participants = self.participants.max(scope.participants);
         let participants = if self.participants == 1 { 1 } else { participants };
-        model_of(&self.design, Scope { participants, ..scope }, promised)
+        self.design.model(Scope { participants, ..scope }, promised)
     }
 
     /// Whom faults may hit.
     fn servers(&self) -> Vec<NodeId> {
-        let beside = self.design.beside.iter().map(|(id, _)| *id);
+        let standbys = self.design.standbys.iter().map(|(id, _)| *id);
         let stock = (self.participants > 1).then_some(STOCK);
-        [COORD].into_iter().chain(stock).chain([PAY]).chain(beside).collect()
+        [COORD].into_iter().chain(stock).chain([PAY]).chain(standbys).collect()
     }
 
     fn title(&self, rest: &str) -> String {
@@ -121,9 +115,9 @@ impl Step {
     /// One simulated run in a storm.
     #[must_use]
     pub fn run(&self, seed: u64) -> Log {
-        let plan = faults::storm(&mut Rng::new(seed), &self.servers());
+        let schedule = faults::storm(&mut Rng::new(seed), &self.servers());
         let title = self.title(&format!(", seed {seed}"));
-        simulate(&self.model(Scope::TWO_ORDERS), &plan, seed, &title).1.into_log()
+        simulate(&self.model(Scope::TWO_ORDERS), &schedule, seed, &title).1.into_log()
     }
 
     /// Seeds until something breaks, under one fault or in a storm. `None`: no such fault.
@@ -135,13 +129,14 @@ impl Step {
             None => find(&model, |rng| faults::storm(rng, &servers), seeds, &title),
             Some("reader") => {
                 let model = self.model_with(Scope::ONE_ORDER.with(self.look), ISOLATED);
-                find(&model, |_| Plan::quiet(), seeds, &title)
+                find(&model, |_| FaultSchedule::none(), seeds, &title)
             }
             Some(fault) => {
-                faults::plan(fault, &mut Rng::new(0), &servers)?;
-                let plan =
-                    |rng: &mut Rng| faults::plan(fault, rng, &servers).expect("a known fault word");
-                find(&model, plan, seeds, &title)
+                faults::schedule(fault, &mut Rng::new(0), &servers)?;
+                let schedule = |rng: &mut Rng| {
+                    faults::schedule(fault, rng, &servers).expect("a known fault word")
+                };
+                find(&model, schedule, seeds, &title)
             }
         })
     }
@@ -201,9 +196,9 @@ impl Step {
 }
 
 /// Who is down while the others wait.
-fn waits_for(world: &AnyWorld) -> String {
-    let roles = world.stage().roles.iter();
-    let down = roles.filter(|role| world.node(role.id).is_none()).map(|role| role.name);
+fn waits_for(world: &ShopWorld) -> String {
+    let roles = world.topology().roles.iter();
+    let down = roles.filter(|role| !world.is_up(role.id)).map(|role| role.name);
     let down: Vec<&str> = down.collect();
     if down.is_empty() { "waits for ever".into() } else { format!("waits for {}", down.join(", ")) }
 }

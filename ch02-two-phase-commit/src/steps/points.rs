@@ -1,10 +1,11 @@
 //! Every crash point of one order, and what became of it.
 
 use lab::chapter::{PointRow, Points, Verdict};
-use lab::points::{self, Fate, Mishap};
+use lab::crash_points::{self, InjectedFault, Outcome};
 
-use super::{Any, AnyWorld, Step};
-use crate::invariants::Ledger;
+use super::Step;
+use crate::client::Client;
+use crate::invariants::{Ledger, ShopWorld};
 use crate::shop::Shop;
 use crate::worlds::Scope;
 
@@ -13,31 +14,38 @@ impl Step {
     #[must_use]
     pub fn points(&self) -> Points {
         let model = self.model(Scope::ONE_ORDER);
-        let fates = points::crashes(&model).into_iter().chain(points::messages(&model));
-        Points { rows: fates.map(|fate| row(&fate)).collect(), pairs: points::pairs(&model) }
+        let outcomes =
+            crash_points::crashes(&model).into_iter().chain(crash_points::messages(&model));
+        Points {
+            rows: outcomes.map(|outcome| row(&outcome)).collect(),
+            pairs: crash_points::pairs(&model),
+        }
     }
 }
 
-fn row(fate: &Fate<Any, Ledger>) -> PointRow {
-    let what = match &fate.mishap {
-        Mishap::Crash { who, after } if after.is_empty() => format!("{who} dies at once"),
-        Mishap::Crash { who, after } => format!("{who} dies after: {after}"),
-        Mishap::Lost(message) => format!("lost: {message}"),
-        Mishap::Again(message) => format!("again, late: {message}"),
+fn row(outcome: &Outcome<Shop, Ledger>) -> PointRow {
+    let what = match &outcome.fault {
+        InjectedFault::Crash { node, after } if after.is_empty() => format!("{node} dies at once"),
+        InjectedFault::Crash { node, after } => format!("{node} dies after: {after}"),
+        InjectedFault::Lost(message) => format!("lost: {message}"),
+        InjectedFault::Again(message) => format!("again, late: {message}"),
     };
-    let (verdict, outcome) = match &fate.broken {
+    let (verdict, ended) = match &outcome.broken {
         Some(broken) => (Verdict::Unsafe, format!("{}: {}", broken.property, broken.why)),
-        None if fate.settled => (Verdict::Ok, told(&fate.world)),
+        None if outcome.settled => (Verdict::Ok, told(&outcome.world)),
         None => (Verdict::Stuck, "never ends".into()),
     };
-    PointRow { what, meanwhile: if fate.others_go_on { "go on" } else { "wait" }, outcome, verdict }
+    PointRow {
+        what,
+        meanwhile: if outcome.others_go_on { "go on" } else { "wait" },
+        outcome: ended,
+        verdict,
+    }
 }
 
 /// What the client was told.
-fn told(world: &AnyWorld) -> String {
-    let clients = world.nodes().filter_map(|(_, node)| match node {
-        Shop::Client(client) => Some(client.answers.values().map(ToString::to_string)),
-        Shop::Coordinator(_) | Shop::Participant(_) | Shop::Reader(_) => None,
-    });
-    clients.flatten().collect::<Vec<_>>().join("; ")
+fn told(world: &ShopWorld) -> String {
+    let clients = world.nodes().filter_map(|(_, node)| node.downcast_ref::<Client>());
+    let answers = clients.flat_map(|client| client.answers.values().map(ToString::to_string));
+    answers.collect::<Vec<_>>().join("; ")
 }

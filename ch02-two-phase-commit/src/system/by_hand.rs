@@ -21,10 +21,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::call::Caller;
-use super::inhabitant::Ours;
 use super::operator::{PATIENCE, answer, say};
 use super::trouble::Trouble;
 use crate::deeper::Msg as Deeper;
+use crate::shop::Shop;
 use crate::types::{Msg, TxId};
 
 /// How to end it.
@@ -58,7 +58,7 @@ pub(super) fn tx(text: &str) -> Result<TxId, String> {
 }
 
 /// `POST /resolve`: only participants have it.
-pub(super) fn router<N: Ours>(driver: &Arc<Driver<N>>) -> Router {
+pub(super) fn router(driver: &Arc<Driver<Shop>>) -> Router {
     let driver = Arc::clone(driver);
     let resolve = move |wish: Result<Json<Wish>, JsonRejection>| {
         let driver = Arc::clone(&driver);
@@ -67,10 +67,7 @@ pub(super) fn router<N: Ours>(driver: &Arc<Driver<N>>) -> Router {
     Router::new().route("/resolve", post(resolve))
 }
 
-async fn resolved<N: Ours>(
-    driver: &Driver<N>,
-    wish: Result<Json<Wish>, JsonRejection>,
-) -> Response {
+async fn resolved(driver: &Driver<Shop>, wish: Result<Json<Wish>, JsonRejection>) -> Response {
     let wish = match wish {
         Ok(Json(wish)) => wish,
         Err(bad) => return say(bad.status(), "error", &bad.body_text()),
@@ -92,7 +89,7 @@ async fn resolved<N: Ours>(
     }
 }
 
-async fn ask<N: Ours>(driver: &Driver<N>, tx: TxId, commit: bool) -> Option<bool> {
+async fn ask(driver: &Driver<Shop>, tx: TxId, commit: bool) -> Option<bool> {
     let mut client = driver.clients().connect().ok()?;
     client.send(Msg::Deeper(Deeper::Resolve { tx, commit })).await.ok()?;
     match client.recv().await? {

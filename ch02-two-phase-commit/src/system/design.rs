@@ -10,7 +10,11 @@ use clap::ValueEnum;
 use lab::NodeId;
 use serde::{Deserialize, Serialize};
 
+use super::catalog;
 use super::role::Role;
+use crate::deeper::{heuristic, paxos_commit, termination};
+use crate::shop::AnyNode;
+use crate::step4_isolation as step4;
 
 /// What the processes run. Accounts and locks are those of step 4 in all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize)]
@@ -60,7 +64,26 @@ impl Design {
         all.copied().find(|design| design.title() == title).unwrap_or_default()
     }
 
-    /// Whom a role sends messages to.
+    /// The node of a role, as it is before any record.
+    pub(super) fn node(self, role: Role) -> AnyNode {
+        if role.decides() {
+            return match self {
+                Self::TwoPhases => AnyNode::new(step4::Coordinator::default()),
+                Self::Termination => {
+                    AnyNode::new(termination::Coordinator::new(step4::Coordinator::default()))
+                }
+                Self::Paxos => AnyNode::new(paxos_commit::Coordinator::default()),
+            };
+        }
+        let step4 = step4::Participant::new(catalog::opening(role.id()));
+        AnyNode::new(match self {
+            Self::TwoPhases => heuristic::Participant::new(step4),
+            Self::Termination => heuristic::Participant::new(termination::Participant::new(step4)),
+            Self::Paxos => heuristic::Participant::new(paxos_commit::Participant::new(step4)),
+        })
+    }
+
+    /// The nodes that a role sends messages to.
     pub(super) fn peers(self, role: Role) -> Vec<NodeId> {
         let speaks = |other: &&Role| {
             **other != role && (role.decides() || other.decides() || self == Self::Termination)

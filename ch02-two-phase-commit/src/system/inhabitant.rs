@@ -10,12 +10,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use lab::run::{Driver, Runnable};
-use lab::{Node, NodeId};
+use lab::NodeId;
+use lab::run::Driver;
 use tokio::runtime::Handle;
 
 use super::operator::{RoleStatus, ask};
-use crate::types::Msg;
+use crate::shop::Shop;
 
 /// What a role's process needs of whoever lives in it.
 pub(super) trait Inhabitant: Send + Sync + 'static {
@@ -41,11 +41,7 @@ pub(super) trait Inhabitant: Send + Sync + 'static {
     fn status(&self) -> impl Future<Output = Option<RoleStatus>> + Send;
 }
 
-/// A node of this chapter that can run.
-pub(super) trait Ours: Runnable + Node<Msg = Msg> {}
-impl<N: Runnable + Node<Msg = Msg>> Ours for N {}
-
-impl<N: Ours> Inhabitant for Driver<N> {
+impl Inhabitant for Driver<Shop> {
     fn addr(&self) -> SocketAddr {
         self.addr()
     }

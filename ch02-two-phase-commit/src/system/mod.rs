@@ -55,6 +55,6 @@ pub use design::Design;
 pub use load::{Load, load};
 pub use operator::RoleStatus;
 pub use replay::replay;
-pub use role::{Role, RoleArgs, Watcher, play, role};
+pub use role::{Role, RoleArgs, play, role};
 pub use trouble::Trouble;
 pub use wish::{BadWish, MAX_BODY, Wish};

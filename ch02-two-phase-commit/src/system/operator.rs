@@ -17,9 +17,10 @@ use lab::run::Driver;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::inhabitant::{Inhabitant, Ours};
+use super::inhabitant::Inhabitant;
 use super::role::Role;
 use crate::deeper::Msg as Deeper;
+use crate::shop::Shop;
 use crate::types::{Msg, TxId};
 
 /// A role that cannot say how it is within this time is not well.
@@ -51,7 +52,7 @@ pub struct RoleStatus {
 }
 
 /// Asks the node of this process. `None` if it does not answer.
-pub(super) async fn ask<N: Ours>(driver: &Driver<N>) -> Option<RoleStatus> {
+pub(super) async fn ask(driver: &Driver<Shop>) -> Option<RoleStatus> {
     let mut client = driver.clients().connect().ok()?;
     client.send(Msg::Status).await.ok()?;
     let answer = tokio::time::timeout(PATIENCE, client.recv()).await.ok()??;

@@ -13,21 +13,19 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::Router;
 use clap::{Args, Parser, ValueEnum};
 use lab::NodeId;
-use lab::event::Cast;
+use lab::event::NodeInfo;
 use lab::run::children::{say_ready, watch_stdin};
-use lab::run::{Config, Data, Driver, EventFile, Observer, Runnable};
+use lab::run::{Config, Data, Driver, EventFile, Observer};
 use serde::{Deserialize, Serialize};
 
 use super::by_hand;
-use super::catalog;
 use super::design::Design;
 use super::inhabitant::Inhabitant;
 use super::operator;
 use super::shop::{self as pages, Edges};
 use super::trouble::Trouble;
-use crate::deeper::{heuristic, paxos_commit, termination};
-use crate::shop;
-use crate::step4_isolation as step4;
+use crate::deeper::paxos_commit;
+use crate::shop::Shop;
 use crate::types::{COORD, PAY, STOCK};
 
 /// The processes.
@@ -151,39 +149,11 @@ pub fn role<T: Into<OsString> + Clone>(args: impl IntoIterator<Item = T>) -> Res
     play(line.args, ())
 }
 
-pub(super) type Alone = step4::Coordinator;
-pub(super) type Naming = termination::Coordinator<step4::Coordinator>;
-pub(super) type Among = paxos_commit::Coordinator;
-pub(super) type Waiting = heuristic::Participant<step4::Participant>;
-pub(super) type Asking = heuristic::Participant<termination::Participant<step4::Participant>>;
-pub(super) type Proposing = heuristic::Participant<paxos_commit::Participant<step4::Participant>>;
-
-/// Somebody who can watch whatever node lives here.
-pub trait Watcher:
-    Observer<Alone>
-    + Observer<Naming>
-    + Observer<Among>
-    + Observer<Waiting>
-    + Observer<Asking>
-    + Observer<Proposing>
-{
-}
-
-impl<O> Watcher for O where
-    O: Observer<Alone>
-        + Observer<Naming>
-        + Observer<Among>
-        + Observer<Waiting>
-        + Observer<Asking>
-        + Observer<Proposing>
-{
-}
-
 /// As [`role`], with somebody who watches the node.
 ///
 /// # Errors
 /// It cannot start.
-pub fn play(args: RoleArgs, observer: impl Watcher) -> Result<(), Trouble> {
+pub fn play(args: RoleArgs, observer: impl Observer<Shop>) -> Result<(), Trouble> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // Somebody else may have installed one: then that one is wanted.
@@ -193,37 +163,13 @@ pub fn play(args: RoleArgs, observer: impl Watcher) -> Result<(), Trouble> {
     if let Some(url) = &args.postgres {
         return elsewhere(&args, url, edges);
     }
-    match args.design {
-        Design::TwoPhases => cast::<Alone, Waiting>(&args, observer, edges),
-        Design::Termination => cast::<Naming, Asking>(&args, observer, edges),
-        Design::Paxos => cast::<Among, Proposing>(&args, observer, edges),
-    }
-}
-
-/// One design's coordinator or participant, as the role wants it.
-fn cast<C, P>(
-    args: &RoleArgs,
-    observer: impl Observer<C> + Observer<P>,
-    edges: Edges,
-) -> Result<(), Trouble>
-where
-    C: shop::Coordinator + Runnable,
-    P: shop::Participant + Runnable,
-{
-    let config = config(args);
-    if args.role.decides() {
-        let driver = Arc::new(Driver::start(config, C::new(), observer)?);
-        let pages = if args.role == Role::Coord {
-            pages::router(&driver, Arc::clone(&edges))
-        } else {
-            Router::new()
-        };
-        return live(args, driver, edges, pages);
-    }
-    let node = P::new(catalog::opening(args.role.id()));
-    let driver = Arc::new(Driver::start(config, node, observer)?);
-    let pages = by_hand::router(&driver);
-    live(args, driver, edges, pages)
+    let driver = Arc::new(Driver::start(config(&args), args.design.node(args.role), observer)?);
+    let pages = match args.role {
+        Role::Coord => pages::router(&driver, Arc::clone(&edges)),
+        Role::Coord2 | Role::Coord3 => Router::new(),
+        Role::Stock | Role::Pay => by_hand::router(&driver),
+    };
+    live(&args, driver, edges, pages)
 }
 
 #[cfg(feature = "engines")]
@@ -246,11 +192,11 @@ fn config(args: &RoleArgs) -> Config {
     let data = if args.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
     let mut config = Config::new(args.cluster, args.role.id(), data);
     config.crash_after_effect = args.crash_after_effect;
-    let cast = |role: Role| Cast { name: role.name().into(), role: role.kind().into() };
+    let node = |role: Role| NodeInfo { name: role.name().into(), role: role.kind().into() };
     config.events = args.events.clone().map(|dir| EventFile {
         dir,
         title: args.design.title().into(),
-        cast: args.design.roles().iter().map(|role| (role.id(), cast(*role))).collect(),
+        nodes: args.design.roles().iter().map(|role| (role.id(), node(*role))).collect(),
         epoch: UNIX_EPOCH + Duration::from_micros(args.epoch.unwrap_or_default()),
     });
     config

@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 
 use super::call::Caller;
 use super::catalog;
-use super::inhabitant::Ours;
 use super::operator::{answer, ask, say};
 use super::role::Role;
 use super::wish::{self, BadWish, MAX_BODY, Wish};
+use crate::shop::Shop;
 use crate::types::{Key, Msg, Outcome, Refusal, wait};
 
 /// So long a request waits for its outcome before it answers "pending".
@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) type Edges = Arc<Mutex<BTreeMap<Role, SocketAddr>>>;
 
 #[derive(Clone)]
-struct Shop<N: Ours> {
-    driver: Arc<Driver<N>>,
+struct Pages {
+    driver: Arc<Driver<Shop>>,
     edges: Edges,
     looks: Arc<AtomicU64>,
 }
@@ -51,36 +51,28 @@ enum Heard {
 }
 
 /// The pages that only `coord` has.
-pub(super) fn router<N: Ours>(driver: &Arc<Driver<N>>, edges: Edges) -> Router {
-    let shop = Shop { driver: Arc::clone(driver), edges, looks: Arc::default() };
+pub(super) fn router(driver: &Arc<Driver<Shop>>, edges: Edges) -> Router {
+    let shop = Pages { driver: Arc::clone(driver), edges, looks: Arc::default() };
     Router::new()
-        .route("/checkout", post(checkout::<N>))
-        .route("/transfer", post(transfer::<N>))
-        .route("/balances", get(balances::<N>))
-        .route("/in-doubt", get(in_doubt::<N>))
+        .route("/checkout", post(checkout))
+        .route("/transfer", post(transfer))
+        .route("/balances", get(balances))
+        .route("/in-doubt", get(in_doubt))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shop)
 }
 
 type Body = Result<Bytes, BytesRejection>;
 
-async fn checkout<N: Ours>(
-    State(shop): State<Shop<N>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn checkout(State(shop): State<Pages>, headers: HeaderMap, body: Body) -> Response {
     shop.submit(&headers, body, Wish::checkout).await
 }
 
-async fn transfer<N: Ours>(
-    State(shop): State<Shop<N>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn transfer(State(shop): State<Pages>, headers: HeaderMap, body: Body) -> Response {
     shop.submit(&headers, body, Wish::transfer).await
 }
 
-impl<N: Ours> Shop<N> {
+impl Pages {
     async fn submit(
         &self,
         headers: &HeaderMap,
@@ -184,10 +176,7 @@ struct Of {
 }
 
 /// `GET /balances[?of=pay/alice,stock/boots | ?of=all]`: balances of one moment.
-async fn balances<N: Ours>(
-    State(shop): State<Shop<N>>,
-    query: Result<Query<Of>, QueryRejection>,
-) -> Response {
+async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejection>) -> Response {
     let Ok(Query(Of { of })) = query else {
         let why = "the only question is ?of=LEDGER/NAME,… or ?of=all";
         return say(StatusCode::BAD_REQUEST, "error", why);
@@ -210,10 +199,10 @@ async fn balances<N: Ours>(
 }
 
 /// `GET /in-doubt`: what every role waits for.
-async fn in_doubt<N: Ours>(State(shop): State<Shop<N>>) -> Response {
+async fn in_doubt(State(shop): State<Pages>) -> Response {
     let mut all = serde_json::Map::new();
     let down = || json!({ "up": false });
-    let own = ask(&*shop.driver).await;
+    let own = ask(&shop.driver).await;
     all.insert(Role::Coord.name().into(), own.map_or_else(down, |own| doubts(&json!(own))));
     let edges = shop.edges.lock().expect("nobody panics with it").clone();
     for (role, edge) in edges.into_iter().filter(|(role, _)| *role != Role::Coord) {

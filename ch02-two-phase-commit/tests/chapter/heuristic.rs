@@ -1,80 +1,53 @@
 //! Decisions by hand: what they break, and what is left of it.
 
-use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::deeper::Msg as Deeper;
 use ch02_two_phase_commit::deeper::heuristic::Participant;
 use ch02_two_phase_commit::invariants::Ledger;
-use ch02_two_phase_commit::shop::{Coordinator as _, Part, Participant as _, Shop};
+use ch02_two_phase_commit::shop::{AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::step3_log_first as step3;
-use ch02_two_phase_commit::types::{Msg, Note, PAY, Record, Timer, TxId, wait};
-use ch02_two_phase_commit::worlds::{Design, Scope, model_of};
+use ch02_two_phase_commit::types::{COORD, Msg, PAY, Timer, TxId, wait};
+use ch02_two_phase_commit::worlds::{Design, Scope};
 use lab::explore::{Limits, Model, explore};
-use lab::node::delegate;
 use lab::script::Play;
 use lab::world::Role;
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 const OPERATOR: NodeId = NodeId(20);
 const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
 
-/// Whoever keeps no accounts: the coordinator, or somebody who decides for `pay`, once, at any time.
+/// Decides for `pay`, once, at any time.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Desk {
-    Coordinator(step3::Coordinator),
-    Operator { commit: bool },
+struct Operator {
+    commit: bool,
 }
 
-impl Node for Desk {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Operator {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        match self {
-            Self::Coordinator(node) => delegate(node, input, cx),
-            Self::Operator { commit } => match input {
-                Input::Boot { .. } => cx.set_timer(Timer::Retry, wait::RETRY),
-                Input::Timeout(_) => {
-                    cx.send(PAY, Msg::Deeper(Deeper::Resolve { tx: TX, commit: *commit }));
-                }
-                Input::Replay(_) | Input::Message { .. } | Input::Gone(_) => {}
-            },
-        }
-    }
-}
-
-impl Part for Desk {
-    fn in_doubt(&self) -> Vec<TxId> {
-        match self {
-            Self::Coordinator(node) => node.in_doubt(),
-            Self::Operator { .. } => Vec::new(),
+    fn step(&mut self, input: Input, cx: &mut Cx) {
+        match input {
+            Input::Boot { .. } => cx.set_timer(Timer::Retry, wait::RETRY),
+            Input::Timeout(_) => {
+                cx.send(PAY, Msg::Deeper(Deeper::Resolve { tx: TX, commit: self.commit }));
+            }
+            Input::Replay(_) | Input::Message { .. } | Input::Disconnected(_) => {}
         }
     }
 
-    fn line(&self) -> String {
-        match self {
-            Self::Coordinator(node) => node.line(),
-            Self::Operator { .. } => String::new(),
-        }
+    fn summary(&self) -> Summary {
+        Summary::default()
     }
 }
 
-type Any = Shop<Desk, Participant<step3::Participant>>;
-
-fn world(commit: bool, promised: &[&'static str]) -> Model<Any, Ledger> {
-    let design = Design {
-        coordinator: || Desk::Coordinator(step3::Coordinator::new()),
-        participant: |accounts: Accounts| Participant::new(accounts),
-        beside: step3::Coordinator::BESIDE,
-        doors: step3::Coordinator::DOORS,
-    };
-    let mut model = model_of(&design, Scope::ONE_ORDER, promised);
+fn world(commit: bool, promised: &[&'static str]) -> Model<Shop, Ledger> {
+    let design = Design::STEP3.with_participants(|accounts| {
+        AnyNode::new(Participant::new(step3::Participant::new(accounts)))
+    });
+    let mut model = design.model(Scope::ONE_ORDER, promised);
     model.sometimes.push(("an operator decides", |world| {
-        world.nodes().any(|(_, node)| node.line().contains("guessed"))
+        world.summaries().any(|(_, summary)| summary.line.contains("guessed"))
     }));
-    let (name, program) = ("ops", Shop::Coordinator(Desk::Operator { commit }));
-    model.roles.push(Role { id: OPERATOR, name, role: "coord", program, may_crash: false });
+    model.roles.push(Role::new(OPERATOR, "ops", "coord", Operator { commit }));
     model
 }
 
@@ -120,11 +93,7 @@ deliver pay coord
 
 fn lines(script: &str) -> (String, String) {
     let play = Play::new(world(false, &["AC1"]), "").run(script).expect("it can happen");
-    let line = |name: &str| {
-        let role = play.world().stage().roles.iter().find(|role| role.name == name).unwrap();
-        play.world().node(role.id).map_or_else(|| "down".into(), Any::line)
-    };
-    (line("pay"), line("coord"))
+    (play.world().line(PAY), play.world().line(COORD))
 }
 
 #[test]
@@ -139,7 +108,7 @@ fn the_truth_comes_and_the_damage_stays() {
 }
 
 #[test]
-fn a_guess_is_followed_after_a_crash_right_behind_it() {
+fn a_guess_is_followed_after_a_crash_right_after_it() {
     let cut = ABORT.replace("deliver ops pay", "crash pay after 1 deliver ops pay\nrestart pay");
     let (pay, _) = lines(&cut.replace("deliver pay ops\n", ""));
     assert_eq!(pay, "alice 1, till 0; guessed: tx 1.1");

@@ -8,19 +8,20 @@ use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::client::{Client, Reader};
 use ch02_two_phase_commit::faults;
 use ch02_two_phase_commit::lists::{Heard, Lists};
-use ch02_two_phase_commit::shop::{Coordinator, Participant, Shop};
+use ch02_two_phase_commit::shop::AnyNode;
+use ch02_two_phase_commit::shop::Shop;
+use ch02_two_phase_commit::step4_isolation as step4;
 use ch02_two_phase_commit::types::{
     COORD, Key, Msg, Note, Order, Outcome, PAY, Record, STOCK, TxId,
 };
-use ch02_two_phase_commit::worlds::Look;
-use ch02_two_phase_commit::{step3_log_first as step3, step4_isolation as step4};
+use ch02_two_phase_commit::worlds::{Design, Look};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
 use lab::check::{History, Judgement};
 use lab::explore::Model;
 use lab::rng::Rng;
-use lab::sim::{Fault, Plan, Weather, simulate};
-use lab::world::{Happening, Role, World};
+use lab::sim::{Fault, FaultSchedule, NetworkProfile, simulate};
+use lab::world::{Event, Role, World};
 
 const CLIENTS: [(NodeId, &str); 4] =
     [(NodeId(10), "web-1"), (NodeId(11), "web-2"), (NodeId(12), "web-3"), (NodeId(13), "web-4")];
@@ -40,24 +41,20 @@ struct Tape {
     committed: Vec<(NodeId, Key)>,
 }
 
-fn observe<C: Coordinator, P: Participant>(
-    tape: &mut Arc<Tape>,
-    at: NodeId,
-    what: &Happening<'_, Shop<C, P>>,
-) {
+fn observe(tape: &mut Arc<Tape>, at: NodeId, event: &Event<'_, Shop>) {
     let tape = Arc::make_mut(tape);
     let mut asks = |key: &Key, order: &Order| {
         if tape.waits_for.insert(at, key.clone()).as_ref() != Some(key) {
             tape.heard.push((at, Heard::Asked(order.clone())));
         }
     };
-    match what {
-        Happening::Send(envelope) => match &envelope.msg {
+    match event {
+        Event::Send(envelope) => match &envelope.msg {
             Msg::Submit { key, order } => asks(key, order),
             Msg::Look => asks(&Key::new("look"), &look()),
             _ => {}
         },
-        Happening::Receive(envelope) => {
+        Event::Receive(envelope) => {
             let Msg::Answer { key, outcome } = &envelope.msg else { return };
             let heard = match outcome {
                 _ if tape.waits_for.get(&at) != Some(key) => return,
@@ -68,11 +65,11 @@ fn observe<C: Coordinator, P: Participant>(
             tape.waits_for.remove(&at);
             tape.heard.push((at, heard));
         }
-        Happening::Note(Note::Saw(seen)) => tape.heard.push((at, Heard::Done(seen.clone()))),
-        Happening::Persist(Record::Prepared { tx, key, .. }) => {
+        Event::Note(Note::Saw(seen)) => tape.heard.push((at, Heard::Done(seen.clone()))),
+        Event::Persist(Record::Prepared { tx, key, .. }) => {
             tape.key_of.insert(*tx, key.clone());
         }
-        Happening::Persist(Record::Committed { tx }) => {
+        Event::Persist(Record::Committed { tx }) => {
             let key = tape.key_of[tx].clone();
             tape.committed.push((at, key));
         }
@@ -111,59 +108,38 @@ fn orders(rng: &mut Rng, day: Day) -> Vec<Vec<(Key, Order)>> {
     all
 }
 
-fn model<C: Coordinator, P: Participant>(
-    orders: &[Vec<(Key, Order)>],
-    day: Day,
-) -> Model<Shop<C, P>, Tape> {
-    let role = |id, name, role, program, may_crash| Role { id, name, role, program, may_crash };
+fn model(design: &Design, orders: &[Vec<(Key, Order)>], day: Day) -> Model<Shop, Tape> {
     let participant = |id, name, opening: [(&str, u64); 2]| {
-        role(id, name, name, Shop::Participant(P::new(Accounts::new(&opening))), true)
+        Role::new(id, name, name, (design.participant)(Accounts::new(&opening))).may_crash()
     };
     let mut roles = vec![
-        role(COORD, "coord", "coord", Shop::Coordinator(C::new()), true),
+        Role::new(COORD, "coord", "coord", (design.coordinator)()).may_crash(),
         participant(STOCK, "stock", SHELVES.map(|shelf| (shelf, OPENING))),
         participant(PAY, "pay", PURSES.map(|purse| (purse, OPENING))),
     ];
     for ((id, name), orders) in CLIENTS.into_iter().zip(orders) {
-        roles.push(role(
-            id,
-            name,
-            "client",
-            Shop::Client(Client::new(orders.clone(), &[COORD])),
-            false,
-        ));
+        roles.push(Role::new(id, name, "client", Client::new(orders.clone(), &[COORD])));
     }
     for (id, name) in READERS.into_iter().filter(|_| day.look == Look::Each) {
-        let reader = Shop::Reader(Reader::of_each([STOCK, PAY]));
-        roles.push(role(id, name, "client", reader, false));
+        roles.push(Role::new(id, name, "client", Reader::of_each([STOCK, PAY])));
     }
-    Model {
-        roles,
-        observe: observe::<C, P>,
-        describe: Shop::line,
-        always: Vec::new(),
-        steps: Vec::new(),
-        sometimes: Vec::new(),
-        goal: at_rest::<C, P>,
-        symmetry: None,
-    }
+    Model { observe, goal: at_rest, ..Model::new(roles) }
 }
 
-fn at_rest<C: Coordinator, P: Participant>(world: &World<Shop<C, P>, Tape>) -> bool {
-    let all_up = world.nodes().count() == world.stage().roles.len();
-    all_up
-        && world.nodes().all(|(_, node)| match node {
-            Shop::Coordinator(node) => node.in_doubt().is_empty(),
-            Shop::Participant(node) => node.in_doubt().is_empty(),
-            Shop::Client(client) => client.orders.is_empty(),
-            Shop::Reader(reader) => reader.is_done(),
-        })
+fn at_rest(world: &World<Shop, Tape>) -> bool {
+    let all_up = world.nodes().count() == world.topology().roles.len();
+    let in_doubt = world.summaries().any(|(_, summary)| !summary.in_doubt.is_empty());
+    let done = |(_, node): (NodeId, &AnyNode)| {
+        node.downcast_ref::<Client>().is_none_or(|client| client.orders.is_empty())
+            && node.downcast_ref::<Reader>().is_none_or(Reader::is_done)
+    };
+    all_up && !in_doubt && world.nodes().all(done)
 }
 
 /// One run; what it comes to as a history, the balances of the end last.
-fn play<C: Coordinator, P: Participant>(seed: u64, plan: &Plan, day: Day) -> History {
+fn play(design: &Design, seed: u64, schedule: &FaultSchedule, day: Day) -> History {
     let orders = orders(&mut Rng::new(seed), day);
-    let (run, _) = simulate(&model::<C, P>(&orders, day), plan, seed, "");
+    let (run, _) = simulate(&model(design, &orders, day), schedule, seed, "");
     assert!(run.settled, "seed {seed}: not at rest");
     let mut tape = run.world.ghost().clone();
     let mut lists = Lists::default();
@@ -171,8 +147,8 @@ fn play<C: Coordinator, P: Participant>(seed: u64, plan: &Plan, day: Day) -> His
     for (keeper, names) in [(STOCK, SHELVES), (PAY, PURSES)] {
         let opening = names.map(|name| (name, OPENING));
         lists.open(keeper, Accounts::new(&opening).balances());
-        let Some(Shop::Participant(node)) = run.world.node(keeper) else { panic!("it is up") };
-        end.insert(keeper, node.accounts().balances().clone());
+        let summary = run.world.summary(keeper).expect("it is up");
+        end.insert(keeper, summary.balances.clone().expect("a participant"));
     }
     for (key, order) in orders.iter().flatten() {
         lists.order(key, order);
@@ -188,16 +164,16 @@ fn play<C: Coordinator, P: Participant>(seed: u64, plan: &Plan, day: Day) -> His
 }
 
 /// Messages take their time, so that much is on its way at once.
-fn slow_weather() -> Plan {
-    let weather = Weather { latency: 200..20_000, ..Weather::fair() };
-    Plan { weather, ..Plan::quiet() }
+fn slow_network() -> FaultSchedule {
+    let profile = NetworkProfile { latency: 200..20_000, ..NetworkProfile::local() };
+    FaultSchedule { profile, ..FaultSchedule::none() }
 }
 
 /// The first words of the verdicts on step 3, and how often each is given.
-fn verdicts(plan: &Plan, day: Day) -> BTreeMap<String, u64> {
+fn verdicts(schedule: &FaultSchedule, day: Day) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for seed in 0..100 {
-        let history = play::<step3::Coordinator, step3::Participant>(seed, plan, day);
+        let history = play(&Design::STEP3, seed, schedule, day);
         let name = match check(&history, Promise::Serializable).unwrap() {
             Judgement::Ok => "ok".into(),
             Judgement::Undecided { why } => why,
@@ -209,30 +185,34 @@ fn verdicts(plan: &Plan, day: Day) -> BTreeMap<String, u64> {
 }
 
 /// What readers ask `pay` first is lost, so they hear of `stock` earlier.
-fn deaf_readers() -> Plan {
+fn readers_cut_off_from_pay() -> FaultSchedule {
     let cut =
         |(reader, _)| Fault::Cut { from: reader, to: PAY, both: false, at: 0, lasts: 100_000 };
-    Plan { faults: READERS.map(cut).to_vec(), ..slow_weather() }
+    FaultSchedule { faults: READERS.map(cut).to_vec(), ..slow_network() }
 }
 
 #[test]
 fn without_locks_a_reader_sees_half_an_order() {
-    let found = verdicts(&deaf_readers(), Day { clients: 1, look: Look::Each });
+    let found = verdicts(&readers_cut_off_from_pay(), Day { clients: 1, look: Look::Each });
     assert_eq!(found, BTreeMap::from([("G-single (read skew)".into(), 100)]));
 }
 
 #[test]
 fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
-    let found = verdicts(&slow_weather(), Day { clients: 4, look: Look::No });
+    let found = verdicts(&slow_network(), Day { clients: 4, look: Look::No });
     assert_eq!(found, BTreeMap::from([("G0 (write cycle)".into(), 86), ("ok".into(), 14)]));
 }
 
 #[test]
 fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
     let day = Day { clients: 4, look: Look::OneMoment };
+    let step4 = Design::new(
+        || AnyNode::new(step4::Coordinator::default()),
+        |accounts| AnyNode::new(step4::Participant::new(accounts)),
+    );
     for seed in 0..150 {
-        for plan in [slow_weather(), faults::storm(&mut Rng::new(seed), &[COORD, STOCK, PAY])] {
-            let history = play::<step4::Coordinator, step4::Participant>(seed, &plan, day);
+        for schedule in [slow_network(), faults::storm(&mut Rng::new(seed), &[COORD, STOCK, PAY])] {
+            let history = play(&step4, seed, &schedule, day);
             let judged = check(&history, Promise::StrictSerializable).unwrap();
             assert_eq!(judged, Judgement::Ok, "seed {seed}:\n{}", history.to_json_lines());
         }

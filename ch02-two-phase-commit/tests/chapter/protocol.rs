@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use ch02_two_phase_commit::accounts::Accounts;
-use ch02_two_phase_commit::shop::{Coordinator as _, Participant as _};
+use ch02_two_phase_commit::shop::{Effect, Input, Shop};
 use ch02_two_phase_commit::step3_log_first::{Coordinator, Participant};
 use ch02_two_phase_commit::types::{
     COORD, Key, Msg, Order, Outcome, PAY, Record, Refusal, STOCK, Timer, TxId, Vote,
 };
 use ch02_two_phase_commit::worlds::{CLIENT, umbrella};
+use lab::Node;
 use lab::node::react;
-use lab::{Effect, Input, Node};
 
 const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
 
-fn take<N: Node>(node: &mut N, input: Input<N>) -> Vec<Effect<N>> {
+fn take(node: &mut impl Node<Protocol = Shop>, input: Input) -> Vec<Effect> {
     react(node, COORD, Duration::ZERO, input)
 }
 
-fn hear<N: Node<Msg = Msg>>(node: &mut N, from: lab::NodeId, msg: Msg) -> Vec<Effect<N>> {
+fn hear(node: &mut impl Node<Protocol = Shop>, from: lab::NodeId, msg: Msg) -> Vec<Effect> {
     take(node, Input::Message { from, msg })
 }
 
@@ -27,7 +27,7 @@ fn submit(order: Order) -> Msg {
 }
 
 fn coordinator_in_voting() -> Coordinator {
-    let mut coordinator = Coordinator::new();
+    let mut coordinator = Coordinator::default();
     take(&mut coordinator, Input::Boot { start: 1 });
     hear(&mut coordinator, CLIENT, submit(umbrella(2)));
     coordinator
@@ -46,7 +46,7 @@ fn yes() -> Msg {
     Msg::Vote { tx: TX, vote: Vote::Yes(std::collections::BTreeMap::new()) }
 }
 
-fn position<N: Node>(effects: &[Effect<N>], wanted: impl Fn(&Effect<N>) -> bool) -> usize {
+fn position(effects: &[Effect], wanted: impl Fn(&Effect) -> bool) -> usize {
     effects.iter().position(wanted).unwrap_or_else(|| panic!("not among {effects:?}"))
 }
 
@@ -94,7 +94,7 @@ fn an_inquiry_during_the_vote_gets_no_answer() {
 /// Presumed abort: no information means abort.
 #[test]
 fn an_inquiry_about_an_unknown_attempt_is_answered_abort() {
-    let mut coordinator = Coordinator::new();
+    let mut coordinator = Coordinator::default();
     take(&mut coordinator, Input::Boot { start: 2 });
     let effects = hear(&mut coordinator, STOCK, Msg::Inquire { tx: TX });
     assert_eq!(effects, vec![Effect::Send { to: STOCK, msg: Msg::Abort { tx: TX } }]);

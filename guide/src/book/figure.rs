@@ -96,11 +96,11 @@ fn load(x: &mut Expander<'_>, run: &str, part: Option<&str>) -> Result<Log> {
         }
     }
     let shown = happenings(&log);
-    if shown > MOST_EVENTS || log.header.cast.len() > MOST_COLUMNS {
+    if shown > MOST_EVENTS || log.header.nodes.len() > MOST_COLUMNS {
         return Err(Trouble::new(
             format!(
                 "the run {run} shows {shown} happenings and {} nodes; a figure may have {MOST_EVENTS} and {MOST_COLUMNS}",
-                log.header.cast.len()
+                log.header.nodes.len()
             ),
             "shrink the run, or show a part of it with events=1-30",
         ));
@@ -135,7 +135,7 @@ fn as_text(log: &Log, summary: &str) -> String {
 /// The log for the scrubber, safe inside a script element.
 #[must_use]
 pub fn data(log: &Log) -> String {
-    let json = serde_json::json!({ "cast": log.header.cast, "events": log.events });
+    let json = serde_json::json!({ "nodes": log.header.nodes, "events": log.events });
     let json = json.to_string().replace('<', "\\u003c");
     format!("<script type=\"application/json\" class=\"log-data\">{json}</script>")
 }

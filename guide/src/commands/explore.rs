@@ -61,8 +61,8 @@ pub fn points(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
         )?;
     }
     let (rows, pairs) = (points.rows.len(), points.pairs);
-    say(out, &format!("\n{rows} runs with one mishap"))?;
-    let lab::points::Pairs { runs, broken, unsettled } = pairs;
+    say(out, &format!("\n{rows} runs with one fault"))?;
+    let lab::crash_points::Pairs { runs, broken, unsettled } = pairs;
     say(out, &format!("{runs} runs with two crashes: {broken} unsafe, {unsettled} never ended"))?;
     next(out, &[format!("cargo guide explore {name}")])?;
     Ok(true)

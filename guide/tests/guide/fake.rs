@@ -6,7 +6,7 @@ use guide::workspace::Workspace;
 use lab::chapter::{
     Bounds, Cell, Chapter, Counterexample, Explored, Found, Matrix, MatrixRow, StepInfo, Verdict,
 };
-use lab::event::{Cast, Event, Header, Kind, Log};
+use lab::event::{Event, Header, Kind, Log, NodeInfo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -31,8 +31,8 @@ fn event(
 
 /// A purchase that stops half way.
 pub(crate) fn half_an_order(title: &str) -> Log {
-    let cast = ["client", "coord", "stock", "pay"];
-    let cast = cast.map(|name| Cast { name: name.into(), role: name.into() }).to_vec();
+    let names = ["client", "coord", "stock", "pay"];
+    let nodes = names.map(|name| NodeInfo { name: name.into(), role: name.into() }).to_vec();
     let events = vec![
         event(1, "client", Kind::Send, "buy umbrella", Some("coord"), &[]),
         event(2, "coord", Kind::Receive, "buy umbrella", Some("client"), &[1]),
@@ -53,7 +53,7 @@ pub(crate) fn half_an_order(title: &str) -> Log {
             &[],
         ),
     ];
-    Log { header: Header { title: title.into(), cast, verdict: Some("unsafe".into()) }, events }
+    Log { header: Header { title: title.into(), nodes, verdict: Some("unsafe".into()) }, events }
 }
 
 impl Chapter for Fake {
@@ -178,10 +178,10 @@ impl Chapter for Fake {
             .map(|i| json!({ "index": i, "kind": "receive", "words": format!("deliver *message {i}* to `stock`") }))
             .collect();
         let node = |name: &str| json!({ "name": name, "role": name, "up": true, "state": format!("{} moves", path.len()), "changed": true });
-        let cast = ["client", "coord", "stock", "pay"].map(node);
+        let nodes = ["client", "coord", "stock", "pay"].map(node);
         Some(match request["call"].as_str()? {
             "view" => json!({
-                "cast": cast,
+                "nodes": nodes,
                 "lamp": { "ok": !broken, "property": "all or nothing", "why": if broken { "half an order" } else { "" } },
                 "choices": if broken { vec![] } else { choices },
                 "events": events,

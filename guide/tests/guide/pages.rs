@@ -30,7 +30,7 @@ fn a_figure_is_a_picture_a_text_and_a_log_to_step_through() {
             && html.contains("<summary>As text</summary>")
     );
     assert!(html.contains("<time-line data-figure=\"figure-99-2\">"));
-    assert!(html.contains("class=\"log-data\">{\"cast\":"));
+    assert!(html.contains("class=\"log-data\">{\"events\":"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! The states that a search met, and what can be read off their graph.
+//! The states that a search visited, and what can be read off their graph.
 
-use crate::node::Node;
-use crate::world::{Action, What};
+use crate::node::Protocol;
+use crate::world::{Action, Transition};
 
 /// What sort of event leads from one state to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,26 +10,30 @@ pub enum Edge {
     Work,
     /// A process comes back.
     Restart,
-    /// A fault.
+    /// A fault, between two steps or in place of one.
     Fault,
+    /// A crash in the middle of a step.
+    Cut,
 }
 
 impl Edge {
-    pub(super) fn of<N: Node>(action: &Action<N>) -> Self {
-        if action.cut.is_some() || action.what.is_fault() {
-            return Self::Fault;
+    pub(super) fn of<P: Protocol>(action: &Action<P>) -> Self {
+        match &action.transition {
+            _ if action.cut.is_some() => Self::Cut,
+            fault if fault.is_fault() => Self::Fault,
+            Transition::Restart(_) => Self::Restart,
+            _ => Self::Work,
         }
-        if matches!(action.what, What::Restart(_)) { Self::Restart } else { Self::Work }
     }
 }
 
-/// All states by number, in the order a breadth-first search met them; 0 is the first.
+/// All states by number, in the order a breadth-first search found them; 0 is the first.
 #[derive(Clone, Debug)]
-pub struct Graph<N: Node> {
+pub struct Graph<P: Protocol> {
     /// For each state its fingerprint.
     pub(super) prints: Vec<u128>,
-    /// For each state but the first: the one before it on a shortest way, and the action.
-    pub(super) parents: Vec<Option<(u32, Action<N>)>>,
+    /// For each state but the first: the one before it on a shortest path, and the action.
+    pub(super) parents: Vec<Option<(u32, Action<P>)>>,
     /// Every step between two different states.
     pub(super) edges: Vec<(u32, u32, Edge)>,
     /// States that are as all of them should be able to become.
@@ -38,11 +42,11 @@ pub struct Graph<N: Node> {
     pub(super) truncated: Vec<u32>,
     /// States that break a property.
     pub(super) broken: Vec<u32>,
-    /// The longest shortest way.
+    /// The longest shortest path.
     pub(super) depth: usize,
 }
 
-impl<N: Node> Graph<N> {
+impl<P: Protocol> Graph<P> {
     /// Distinct states.
     #[must_use]
     pub fn states(&self) -> usize {
@@ -55,15 +59,15 @@ impl<N: Node> Graph<N> {
         self.edges.len()
     }
 
-    /// The longest shortest way.
+    /// The longest shortest path.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.depth
     }
 
-    /// The shortest way to a state.
+    /// A shortest path to a state.
     #[must_use]
-    pub fn path(&self, mut state: u32) -> Vec<Action<N>> {
+    pub fn path(&self, mut state: u32) -> Vec<Action<P>> {
         let mut path = Vec::new();
         while let Some((parent, action)) = &self.parents[state as usize] {
             path.push(action.clone());
@@ -82,10 +86,11 @@ impl<N: Node> Graph<N> {
         (0..self.states() as u32).filter(|&state| from_goals[state as usize].is_none()).collect()
     }
 
-    /// For each state the number of steps of any sort to the nearest state that breaks a property.
+    /// For each state the number of steps of the allowed sorts to the nearest state that breaks a
+    /// property.
     #[must_use]
-    pub fn distances_to_broken(&self) -> Vec<Option<u32>> {
-        self.backwards(self.broken.iter(), &[Edge::Work, Edge::Restart, Edge::Fault])
+    pub fn distances_to_broken(&self, allowed: &[Edge]) -> Vec<Option<u32>> {
+        self.backwards(self.broken.iter(), allowed)
     }
 
     /// The fingerprints, by state.

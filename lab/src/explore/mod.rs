@@ -1,7 +1,7 @@
 //! Every order of events of a small world.
 //!
 //! Random runs of a protocol with a twenty-step bug almost never meet it. A breadth-first search over
-//! all states meets it at once, and by the shortest way. What the search finds is a *verdict* for
+//! all states meets it, and by a shortest path. What the search finds is a *verdict* for
 //! stated [`Limits`], and the limits bound the environment only (crashes, losses, timeouts), never the
 //! protocol.
 //!
@@ -10,7 +10,7 @@
 //!
 //! # Left out
 //!
-//! Time. Timers may run out whenever they are armed, so nothing that rests on clocks (a lease) can be
+//! Time. Timers may expire whenever they are armed, so nothing that rests on clocks (a lease) can be
 //! judged here; the simulator does that. Fairness: "from here the goal can be reached" is weaker than
 //! "it will be". Partial-order reduction: the worlds of the book are small enough without.
 
@@ -24,63 +24,89 @@ pub use graph::{Edge, Graph};
 pub use search::explore;
 
 use crate::event::Log;
-use crate::node::{Node, NodeId};
+use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
-use crate::world::{Action, Happening, Role, Stage, What, Wire, World};
+use crate::world::{Action, Event, Ghost, Role, Topology, Transition, Wire, World};
 
 /// Whether a world is as it should be; the error says in words what is not.
-pub type Check<N, G> = fn(&World<N, G>) -> Result<(), String>;
+pub type Check<P, G> = fn(&World<P, G>) -> Result<(), String>;
 
 /// Whether a step may lead from one world to another.
-pub type StepCheck<N, G> = fn(&World<N, G>, &Action<N>, &World<N, G>) -> Result<(), String>;
+pub type StepCheck<P, G> = fn(&World<P, G>, &Action<P>, &World<P, G>) -> Result<(), String>;
 
 /// Whether a world is one that should be reached.
-pub type Reached<N, G> = fn(&World<N, G>) -> bool;
+pub type Reached<P, G> = fn(&World<P, G>) -> bool;
 
 /// The fingerprint of a state's representative.
-pub type Representative<N, G> = fn(&World<N, G>) -> u128;
+pub type Representative<P, G> = fn(&World<P, G>) -> u128;
 
 /// A small world with all that is claimed about it.
 #[derive(Clone, Debug)]
-pub struct Model<N: Node, G> {
-    /// The nodes of this world.
-    pub roles: Vec<Role<N>>,
-    /// Folds happenings into the ghost.
-    pub observe: fn(&mut Arc<G>, NodeId, &Happening<'_, N>),
-    /// One line about a node.
-    pub describe: fn(&N) -> String,
+pub struct Model<P: Protocol, G> {
+    /// The processes of this world.
+    pub roles: Vec<Role<P>>,
+    /// Folds events into the ghost.
+    pub observe: fn(&mut Arc<G>, NodeId, &Event<'_, P>),
     /// What holds in every state.
-    pub always: Vec<(&'static str, Check<N, G>)>,
+    pub always: Vec<(&'static str, Check<P, G>)>,
     /// What holds across every step.
-    pub steps: Vec<(&'static str, StepCheck<N, G>)>,
+    pub steps: Vec<(&'static str, StepCheck<P, G>)>,
     /// What some state reaches: a world in which nothing ever happens satisfies every invariant.
-    pub sometimes: Vec<(&'static str, Reached<N, G>)>,
+    pub sometimes: Vec<(&'static str, Reached<P, G>)>,
     /// What every state should still be able to reach.
-    pub goal: Reached<N, G>,
+    pub goal: Reached<P, G>,
     /// States that differ only by this are counted once: maps a state to the fingerprint of its
     /// representative.
-    pub symmetry: Option<Representative<N, G>>,
+    pub symmetry: Option<Representative<P, G>>,
 }
 
-impl<N: Node, G> Model<N, G> {
-    /// The stage of this model on a given wire.
+impl<P: Protocol, G: Ghost> Model<P, G> {
+    /// A world of these processes about which nothing is claimed yet: its goal holds at once.
     #[must_use]
-    pub fn stage(&self, wire: Wire, lagging: bool) -> Arc<Stage<N, G>> {
-        Arc::new(Stage {
-            roles: self.roles.clone(),
-            wire,
-            lagging,
-            observe: self.observe,
-            describe: self.describe,
-        })
+    pub fn new(roles: Vec<Role<P>>) -> Self {
+        Self {
+            roles,
+            observe: |_, _, _| {},
+            always: Vec::new(),
+            steps: Vec::new(),
+            sometimes: Vec::new(),
+            goal: |_| true,
+            symmetry: None,
+        }
+    }
+
+    /// The topology of this model on a given wire.
+    #[must_use]
+    pub fn topology(&self, wire: Wire, async_disk: bool) -> Arc<Topology<P, G>> {
+        let (roles, observe) = (self.roles.clone(), self.observe);
+        Arc::new(Topology { roles, wire, async_disk, observe })
     }
 
     /// The first property that does not hold here.
     #[must_use]
-    pub fn broken(&self, world: &World<N, G>) -> Option<Broken> {
+    pub fn broken(&self, world: &World<P, G>) -> Option<Broken> {
         self.always
             .iter()
             .find_map(|(property, check)| check(world).err().map(|why| Broken { property, why }))
+    }
+
+    /// The first property that does not hold across this step.
+    #[must_use]
+    pub fn broken_step(
+        &self,
+        before: &World<P, G>,
+        action: &Action<P>,
+        after: &World<P, G>,
+    ) -> Option<Broken> {
+        self.steps.iter().find_map(|(property, check)| {
+            check(before, action, after).err().map(|why| Broken { property, why })
+        })
+    }
+
+    /// The fingerprint that stands for a state: its own, or its representative's.
+    #[must_use]
+    pub fn fingerprint(&self, world: &World<P, G>) -> u128 {
+        self.symmetry.map_or_else(|| world.fingerprint(), |representative| representative(world))
     }
 }
 
@@ -99,20 +125,26 @@ pub struct Limits {
     /// The network.
     pub wire: Wire,
     /// Whether each record waits for its own flush.
-    pub lagging: bool,
+    pub async_disk: bool,
     /// Process crashes.
     pub crashes: u8,
     /// Whether a process that crashed may come back.
     pub restarts: bool,
+    /// How many of the newest durable records a crash may take: above 0, disks lie.
+    pub forgets: u8,
+    /// Whether a process that crashed may come back with an empty disk.
+    pub wipes: bool,
+    /// Connections of clients that end; see [`Role::client_of`].
+    pub disconnects: u8,
     /// Messages lost (on a [`Wire::Bag`]; on a set it is free).
     pub losses: u8,
     /// Messages delivered twice (on a [`Wire::Bag`]).
     pub duplicates: u8,
-    /// Timers that run out; `None`: as many as like.
+    /// Timers that expire; `None`: as many as are set.
     pub timeouts: Option<u8>,
-    /// Whether timers are longer than everything on the way: they run out only when nothing else
-    /// can happen. Takes schedules away, so it is no way to judge safety.
-    pub patient: bool,
+    /// Whether timers are longer than everything on the way: they expire only when nothing else can
+    /// happen. Takes schedules away, so it is no way to judge safety.
+    pub timers_last: bool,
     /// Give up at so many states.
     pub states: usize,
     /// Whether to stop at the first state that breaks a property.
@@ -120,38 +152,41 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For safety: a set, so loss, doubling and overtaking are free; so many crashes.
+    /// For safety: a set, so loss, duplication and overtaking are free; so many crashes.
     #[must_use]
     pub fn safety(crashes: u8) -> Self {
         Self {
             wire: Wire::Set,
-            lagging: false,
+            async_disk: false,
             crashes,
             restarts: true,
+            forgets: 0,
+            wipes: false,
+            disconnects: 0,
             losses: 0,
             duplicates: 0,
             timeouts: None,
-            patient: false,
+            timers_last: false,
             states: 300_000,
             stop_when_unsafe: true,
         }
     }
 
-    /// For progress: a bag with budgets, and patient timers. A state that is stuck under these is
-    /// stuck; one that is not can go on if timers are long enough.
+    /// For progress: a bag with budgets, and timers that expire last. A state that is stuck under
+    /// these is stuck; one that is not can go on if timers are long enough.
     #[must_use]
     pub fn progress(crashes: u8, losses: u8, duplicates: u8) -> Self {
-        Self { wire: Wire::Bag, losses, duplicates, patient: true, ..Self::safety(crashes) }
+        Self { wire: Wire::Bag, losses, duplicates, timers_last: true, ..Self::safety(crashes) }
     }
 }
 
 /// What a search found.
 #[derive(Clone, Debug)]
-pub struct Report<N: Node> {
-    /// The states and steps that were met.
-    pub graph: Graph<N>,
-    /// The shortest way to break a property.
-    pub violation: Option<Violation<N>>,
+pub struct Report<P: Protocol> {
+    /// The states and steps that were visited.
+    pub graph: Graph<P>,
+    /// The shortest schedule that breaks a property.
+    pub violation: Option<Violation<P>>,
     /// How many states break one; 1 at most if the search stopped there.
     pub unsafe_states: usize,
     /// Goals of `sometimes` that no state reached.
@@ -162,87 +197,118 @@ pub struct Report<N: Node> {
 
 /// A broken property with the shortest way to it.
 #[derive(Clone, Debug)]
-pub struct Violation<N: Node> {
+pub struct Violation<P: Protocol> {
     /// What is broken.
     pub broken: Broken,
     /// The actions from the first state.
-    pub path: Vec<Action<N>>,
+    pub path: Vec<Action<P>>,
 }
 
 /// The things that may happen in a world within the limits, in a fixed order. `true` beside them if a
-/// limit held something back: such a state says nothing about progress.
+/// limit held something back: such a state proves nothing about progress.
 #[must_use]
-pub fn enabled<N: Node, G>(world: &World<N, G>, limits: &Limits) -> (Vec<What<N>>, bool)
-where
-    G: Clone + Eq + std::hash::Hash + Default,
-{
+pub fn enabled<P: Protocol, G: Ghost>(
+    world: &World<P, G>,
+    limits: &Limits,
+) -> (Vec<Transition<P>>, bool) {
     let spent = world.spent();
-    let mut found = Vec::new();
-    let mut held_back = false;
-    let bag = limits.wire == Wire::Bag;
-    for envelope in world.network().in_flight() {
-        let up = world.node(envelope.to).is_some();
-        if up || bag {
-            found.push(What::Deliver { envelope: Arc::clone(envelope), keep: false });
-        }
-        if bag && up && spent.duplicates < limits.duplicates {
-            found.push(What::Deliver { envelope: Arc::clone(envelope), keep: true });
-        }
-        if bag && up && spent.losses < limits.losses {
-            found.push(What::Lose(Arc::clone(envelope)));
-        }
-    }
+    let mut found = deliveries(world, limits);
     let mut restarts = Vec::new();
     let mut timeouts = Vec::new();
-    for role in &world.stage().roles {
+    for role in &world.topology().roles {
         let (id, host) = (role.id, world.host(role.id));
         if host.node.is_none() {
-            restarts.push(What::Restart(id));
+            restarts.push(Transition::Restart(id));
+            if limits.wipes && host.starts > 0 {
+                restarts.push(Transition::Wipe(id));
+            }
             continue;
         }
-        if !host.own.is_empty() {
-            found.push(What::Own(id));
+        if !host.to_self.is_empty() {
+            found.push(Transition::SelfDelivery(id));
         }
         if !host.queue.is_empty() {
-            found.push(What::Flush(id));
+            found.push(Transition::Flush(id));
         }
-        timeouts.extend(host.timers.iter().map(|timer| What::Timeout(id, timer.clone())));
+        timeouts.extend(host.timers.iter().map(|timer| Transition::Timeout(id, timer.clone())));
     }
-    let busy = found.iter().any(|what| !what.is_fault());
+    let busy = found.iter().any(|transition| !transition.is_fault());
+    let mut held_back = false;
     if limits.timeouts.is_some_and(|most| spent.timeouts >= most) {
         held_back = !timeouts.is_empty();
-    } else if !(limits.patient && busy) {
+    } else if !(limits.timers_last && busy) {
         found.append(&mut timeouts);
     }
     if limits.restarts {
         found.append(&mut restarts);
     }
-    if spent.crashes < limits.crashes {
-        let up = world.stage().roles.iter().filter(|role| world.node(role.id).is_some());
-        let hit = up.filter(|role| role.may_crash);
-        found.extend(hit.map(|role| What::Crash { node: role.id, forget: 0 }));
-    }
+    found.extend(crashes(world, limits));
+    found.extend(disconnects(world, limits));
     (found, held_back)
 }
 
-/// The log of a path: what an explorer found, for the eyes of a reader.
-pub fn log_of<N, G>(
-    model: &Model<N, G>,
-    limits: &Limits,
-    path: &[Action<N>],
-    title: &str,
-) -> (Log, World<N, G>)
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    let stage = model.stage(limits.wire, limits.lagging);
-    let mut recorder = Recorder::new(title, &stage);
-    let mut world = World::new(stage, &mut recorder);
-    for action in path {
-        world.apply(action, Duration::ZERO, &mut recorder);
+/// What can become of the messages on their way.
+fn deliveries<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
+    let (spent, bag) = (world.spent(), limits.wire != Wire::Set);
+    let mut found = Vec::new();
+    for envelope in world.network().in_flight() {
+        let up = world.is_up(envelope.to);
+        let deliver = |keep| Transition::Deliver { envelope: Arc::clone(envelope), keep };
+        if up || bag {
+            found.push(deliver(false));
+        }
+        if bag && up && spent.duplicates < limits.duplicates {
+            found.push(deliver(true));
+        }
+        if bag && up && spent.losses < limits.losses {
+            found.push(Transition::Lose(Arc::clone(envelope)));
+        }
     }
-    if let Some(broken) = model.broken(&world) {
+    found
+}
+
+/// Crashes between two steps; a lying disk forgets any number of its newest records.
+fn crashes<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
+    if world.spent().crashes >= limits.crashes {
+        return Vec::new();
+    }
+    let roles = world.topology().roles.iter();
+    let hit = roles.filter(|role| role.may_crash && world.is_up(role.id));
+    let crashes = hit.flat_map(|role| {
+        let most = world.host(role.id).disk.len().min(usize::from(limits.forgets));
+        (0..=most).map(|forget| Transition::Crash { node: role.id, forget })
+    });
+    crashes.collect()
+}
+
+/// Connections between a client and a server, both up, that may end.
+fn disconnects<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
+    if world.spent().disconnects >= limits.disconnects {
+        return Vec::new();
+    }
+    let roles = world.topology().roles.iter();
+    let pairs = roles.flat_map(|role| role.client_of.iter().map(|node| (*node, role.id)));
+    let open = pairs.filter(|(node, client)| world.is_up(*node) && world.is_up(*client));
+    open.map(|(node, client)| Transition::Disconnected { node, client }).collect()
+}
+
+/// The log of a path: what an explorer found, for the eyes of a reader.
+pub fn log_of<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    limits: &Limits,
+    path: &[Action<P>],
+    title: &str,
+) -> (Log, World<P, G>) {
+    let topology = model.topology(limits.wire, limits.async_disk);
+    let mut recorder = Recorder::new(title, &topology);
+    let mut world = World::new(topology, &mut recorder);
+    let mut broken_step = None;
+    for action in path {
+        let before = world.clone();
+        world.apply(action, Duration::ZERO, &mut recorder);
+        broken_step = model.broken_step(&before, action, &world);
+    }
+    if let Some(broken) = model.broken(&world).or(broken_step) {
         recorder.violation(broken.property, &broken.why);
     }
     (recorder.into_log(), world)

@@ -1,7 +1,7 @@
 //! Breadth-first search, a level at a time, on all cores.
 //!
-//! Threads expand slices of a level and only read what earlier levels met; one thread then takes
-//! their finds in the order of the level. So the numbering of the states, and with it every path and
+//! Threads expand slices of a level and only read what earlier levels found; one thread then takes
+//! their successors in the order of the level. So the numbering of the states, and with it every path and
 //! every count, is the same on one core and on sixty-four.
 
 use std::collections::{HashMap, HashSet};
@@ -9,10 +9,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::time::Duration;
 
 use super::{Broken, Edge, Graph, Limits, Model, Report, Violation, enabled};
-use crate::node::Node;
-use crate::world::{Action, What, World};
+use crate::node::Protocol;
+use crate::world::{Action, Ghost, Transition, World};
 
-/// Every so many expansions one is done twice, to catch a node that is not a function of its inputs.
+/// Every so many expansions one is done twice, to catch a node that is not a function of its inputs:
+/// the two worlds must be equal, messages and ghost included.
 const CHECK_TWICE_EVERY: u32 = 64;
 /// Below this many states a level is not worth a second thread.
 const WORTH_A_THREAD: usize = 256;
@@ -33,42 +34,42 @@ impl Hasher for Identity {
     }
 }
 
-type Met = HashMap<u128, u32, BuildHasherDefault<Identity>>;
+type Visited = HashMap<u128, u32, BuildHasherDefault<Identity>>;
 
 /// What one worker finds in a level.
-struct Finds<N: Node, G> {
-    all: Vec<Find<N, G>>,
-    /// States that came with their world already: most are met many times over in one level.
+struct Successors<P: Protocol, G> {
+    all: Vec<Successor<P, G>>,
+    /// States that came with their world already: most are found many times over in one level.
     kept: HashSet<u128, BuildHasherDefault<Identity>>,
 }
 
 /// A step to a state, as a worker reports it.
-struct Find<N: Node, G> {
+struct Successor<P: Protocol, G> {
     parent: u32,
-    action: Action<N>,
+    action: Action<P>,
     print: u128,
-    /// The new state with what is broken in it; `None` if it was met before.
-    world: Option<(World<N, G>, Option<Broken>)>,
+    /// The new state with what is broken in it; `None` if it was visited before.
+    world: Option<(World<P, G>, Option<Broken>)>,
     /// A broken step property.
     step: Option<Broken>,
 }
 
-struct Search<'a, N: Node, G> {
-    model: &'a Model<N, G>,
+struct Search<'a, P: Protocol, G> {
+    model: &'a Model<P, G>,
     limits: Limits,
-    met: Met,
-    report: Report<N>,
+    visited: Visited,
+    report: Report<P>,
     reached: Vec<bool>,
 }
 
 /// Explores every order of events within the limits.
 #[must_use]
-pub fn explore<N, G>(model: &Model<N, G>, limits: &Limits) -> Report<N>
+pub fn explore<P, G>(model: &Model<P, G>, limits: &Limits) -> Report<P>
 where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default + Send + Sync,
+    P: Protocol,
+    G: Ghost,
 {
-    let first = World::new(model.stage(limits.wire, limits.lagging), &mut ());
+    let first = World::new(model.topology(limits.wire, limits.async_disk), &mut ());
     let graph = Graph {
         prints: Vec::new(),
         parents: Vec::new(),
@@ -83,12 +84,12 @@ where
     let mut search = Search {
         model,
         limits: *limits,
-        met: Met::default(),
+        visited: Visited::default(),
         report,
         reached: vec![false; model.sometimes.len()],
     };
     let broken = model.broken(&first);
-    let print = search.print(&first);
+    let print = model.fingerprint(&first);
     search.add(print, &first, None, broken);
     let mut level = vec![(0, first)];
     while !level.is_empty() && !search.done() {
@@ -100,21 +101,21 @@ where
     search.report
 }
 
-impl<N, G> Search<'_, N, G>
+impl<P, G> Search<'_, P, G>
 where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default + Send + Sync,
+    P: Protocol,
+    G: Ghost,
 {
     fn done(&self) -> bool {
         self.report.gave_up || (self.limits.stop_when_unsafe && self.report.violation.is_some())
     }
 
-    fn next_level(&mut self, level: &[(u32, World<N, G>)]) -> Vec<(u32, World<N, G>)> {
+    fn next_level(&mut self, level: &[(u32, World<P, G>)]) -> Vec<(u32, World<P, G>)> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = cores.min(level.len().div_ceil(WORTH_A_THREAD)).max(1);
         let slices: Vec<_> = level.chunks(level.len().div_ceil(threads)).collect();
         let this = &*self;
-        let finds: Vec<Vec<Find<N, G>>> = if slices.len() == 1 {
+        let successors: Vec<Vec<Successor<P, G>>> = if slices.len() == 1 {
             vec![this.expand(slices[0])]
         } else {
             std::thread::scope(|scope| {
@@ -124,8 +125,8 @@ where
             })
         };
         let mut next = Vec::new();
-        for find in finds.into_iter().flatten() {
-            self.merge(find, &mut next);
+        for successor in successors.into_iter().flatten() {
+            self.merge(successor, &mut next);
             if self.done() {
                 break;
             }
@@ -134,69 +135,68 @@ where
     }
 
     /// All steps out of a slice of a level.
-    fn expand(&self, slice: &[(u32, World<N, G>)]) -> Vec<Find<N, G>> {
-        let mut finds = Finds { all: Vec::new(), kept: HashSet::default() };
+    fn expand(&self, slice: &[(u32, World<P, G>)]) -> Vec<Successor<P, G>> {
+        let mut successors = Successors { all: Vec::new(), kept: HashSet::default() };
         for (id, world) in slice {
-            for what in enabled(world, &self.limits).0 {
-                let apart = self.try_action(*id, world, Action::new(what.clone()), &mut finds);
-                for cut in 1..self.cuts(world, &what, apart) {
-                    let action = Action { what: what.clone(), cut: Some(cut) };
-                    self.try_action(*id, world, action, &mut finds);
+            for transition in enabled(world, &self.limits).0 {
+                let cut_points =
+                    self.try_action(*id, world, Action::new(transition.clone()), &mut successors);
+                for cut in 1..self.cut_points(world, &transition, cut_points) {
+                    let action = Action { transition: transition.clone(), cut: Some(cut) };
+                    self.try_action(*id, world, action, &mut successors);
                 }
             }
         }
-        finds.all
+        successors.all
     }
 
-    /// How many cuts of this action are worth trying. None in front of the first effect or behind
-    /// the last: those are the crash before and the crash after. None where the disk lags: there the
-    /// queue itself says what a crash loses.
-    fn cuts(&self, world: &World<N, G>, what: &What<N>, apart: usize) -> usize {
-        let spared = what.node().is_none_or(|id| {
-            !world.stage().roles.iter().any(|role| role.id == id && role.may_crash)
-        });
+    /// How many cuts of this action are worth trying. None before the first effect or after the
+    /// last: those are the crash before and the crash after. None where the disk is asynchronous:
+    /// there the queue itself says what a crash loses.
+    fn cut_points(
+        &self,
+        world: &World<P, G>,
+        transition: &Transition<P>,
+        cut_points: usize,
+    ) -> usize {
+        let role = transition.node().and_then(|id| world.topology().role(id));
+        let spared = role.is_none_or(|role| !role.may_crash);
         let none_left = world.spent().crashes >= self.limits.crashes;
-        if spared || none_left || self.limits.lagging { 0 } else { apart }
+        if spared || none_left || self.limits.async_disk { 0 } else { cut_points }
     }
 
     fn try_action(
         &self,
         parent: u32,
-        world: &World<N, G>,
-        action: Action<N>,
-        finds: &mut Finds<N, G>,
+        world: &World<P, G>,
+        action: Action<P>,
+        successors: &mut Successors<P, G>,
     ) -> usize {
         let mut next = world.clone();
-        let apart = next.apply(&action, Duration::ZERO, &mut ());
-        if self.limits.timeouts.is_some() && matches!(action.what, What::Timeout(..)) {
-            next.spend_timeout();
-        }
-        let print = self.print(&next);
+        let cut_points = next.apply(&action, Duration::ZERO, &mut ());
         if parent.is_multiple_of(CHECK_TWICE_EVERY) {
             let mut again = world.clone();
             again.apply(&action, Duration::ZERO, &mut ());
-            let same = again.host_prints().eq(next.host_prints());
+            let same = again.fingerprint() == next.fingerprint();
             assert!(same, "a step is not a function of its input: {action:?}");
         }
-        let step = self.model.steps.iter().find_map(|(property, check)| {
-            check(world, &action, &next).err().map(|why| Broken { property, why })
-        });
-        let new = !self.met.contains_key(&print) && finds.kept.insert(print);
+        if self.limits.timeouts.is_some() && matches!(action.transition, Transition::Timeout(..)) {
+            next.spend_timeout();
+        }
+        let print = self.model.fingerprint(&next);
+        let step = self.model.broken_step(world, &action, &next);
+        let new = !self.visited.contains_key(&print) && successors.kept.insert(print);
         let world = new.then(|| {
             let broken = self.model.broken(&next);
             (next, broken)
         });
-        finds.all.push(Find { parent, action, print, world, step });
-        apart
+        successors.all.push(Successor { parent, action, print, world, step });
+        cut_points
     }
 
-    fn print(&self, world: &World<N, G>) -> u128 {
-        self.model.symmetry.map_or_else(|| world.fingerprint(), |of| of(world))
-    }
-
-    /// Takes one find into the graph; a state that is new goes to the next level.
-    fn merge(&mut self, find: Find<N, G>, next: &mut Vec<(u32, World<N, G>)>) {
-        let Find { parent, action, print, world, step } = find;
+    /// Takes one successor into the graph; a state that is new goes to the next level.
+    fn merge(&mut self, successor: Successor<P, G>, next: &mut Vec<(u32, World<P, G>)>) {
+        let Successor { parent, action, print, world, step } = successor;
         let edge = Edge::of(&action);
         if let Some(broken) = step {
             let mut path = self.report.graph.path(parent);
@@ -204,32 +204,32 @@ where
             self.report.unsafe_states += 1;
             self.report.violation.get_or_insert(Violation { broken, path });
         }
-        if let Some(&known) = self.met.get(&print) {
+        if let Some(&known) = self.visited.get(&print) {
             if known != parent {
                 self.report.graph.edges.push((parent, known, edge));
             }
             return;
         }
-        let (world, broken) = world.expect("a state that no level met comes with its world");
+        let (world, broken) = world.expect("a state that is new comes with its world");
         let is_broken = broken.is_some();
         let id = self.add(print, &world, Some((parent, action)), broken);
         self.report.graph.edges.push((parent, id, edge));
         if !is_broken {
             next.push((id, world));
         }
-        self.report.gave_up = self.met.len() >= self.limits.states;
+        self.report.gave_up = self.visited.len() >= self.limits.states;
     }
 
     fn add(
         &mut self,
         print: u128,
-        world: &World<N, G>,
-        parent: Option<(u32, Action<N>)>,
+        world: &World<P, G>,
+        parent: Option<(u32, Action<P>)>,
         broken: Option<Broken>,
     ) -> u32 {
         let graph = &mut self.report.graph;
         let id = u32::try_from(graph.prints.len()).expect("fewer than 2³² states");
-        self.met.insert(print, id);
+        self.visited.insert(print, id);
         graph.prints.push(print);
         graph.parents.push(parent);
         if (self.model.goal)(world) {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::frame::Context;
 use super::inbox::{Arrival, Ended, Inbox};
-use crate::{Node, NodeId};
+use crate::{NodeId, Protocol};
 
 const CLIENT: u64 = 1 << 52;
 const NODE_BITS: u32 = 8;
@@ -41,9 +41,9 @@ fn client_id(server: NodeId, start: u64, counter: u64) -> NodeId {
 }
 
 /// What a client hears, and the context that came with it.
-pub struct Reply<N: Node> {
+pub struct Reply<P: Protocol> {
     /// What the node said.
-    pub msg: N::Msg,
+    pub msg: P::Msg,
     /// What travelled along.
     pub context: Context,
 }
@@ -77,8 +77,8 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 /// Lets clients in; cheap to clone, for the handlers of an edge.
-pub struct Clients<N: Node> {
-    inbox: Inbox<N>,
+pub struct Clients<P: Protocol> {
+    inbox: Inbox<P>,
     shared: Arc<Shared>,
 }
 
@@ -91,15 +91,15 @@ struct Shared {
     connected: AtomicUsize,
 }
 
-impl<N: Node> Clone for Clients<N> {
+impl<P: Protocol> Clone for Clients<P> {
     fn clone(&self) -> Self {
         Self { inbox: self.inbox.clone(), shared: Arc::clone(&self.shared) }
     }
 }
 
-impl<N: Node> Clients<N> {
+impl<P: Protocol> Clients<P> {
     pub(super) fn new(
-        inbox: Inbox<N>,
+        inbox: Inbox<P>,
         server: NodeId,
         start: u64,
         limit: usize,
@@ -114,7 +114,7 @@ impl<N: Node> Clients<N> {
     ///
     /// # Errors
     /// There are too many, or the driver has ended.
-    pub fn connect(&self) -> Result<Client<N>, Refused> {
+    pub fn connect(&self) -> Result<Client<P>, Refused> {
         let shared = &self.shared;
         if shared.connected.fetch_add(1, Ordering::Relaxed) >= shared.limit {
             shared.connected.fetch_sub(1, Ordering::Relaxed);
@@ -134,13 +134,13 @@ impl<N: Node> Clients<N> {
 }
 
 /// One client's connection. Dropping it tells the node that the client is gone.
-pub struct Client<N: Node> {
+pub struct Client<P: Protocol> {
     id: NodeId,
-    hears: mpsc::Receiver<Reply<N>>,
-    clients: Clients<N>,
+    hears: mpsc::Receiver<Reply<P>>,
+    clients: Clients<P>,
 }
 
-impl<N: Node> Client<N> {
+impl<P: Protocol> Client<P> {
     /// What the node knows this client by.
     #[must_use]
     pub fn id(&self) -> NodeId {
@@ -151,7 +151,7 @@ impl<N: Node> Client<N> {
     ///
     /// # Errors
     /// The driver has ended.
-    pub async fn send(&self, msg: N::Msg) -> Result<(), Ended> {
+    pub async fn send(&self, msg: P::Msg) -> Result<(), Ended> {
         self.send_with(msg, Context::default()).await
     }
 
@@ -159,23 +159,23 @@ impl<N: Node> Client<N> {
     ///
     /// # Errors
     /// The driver has ended.
-    pub async fn send_with(&self, msg: N::Msg, context: Context) -> Result<(), Ended> {
+    pub async fn send_with(&self, msg: P::Msg, context: Context) -> Result<(), Ended> {
         self.clients.inbox.push(Arrival::Client { id: self.id, context, msg }).await
     }
 
     /// The next thing the node says. `None` once the connection is over: the driver has ended, or
     /// this client did not listen for so long that its queue was full.
-    pub async fn recv(&mut self) -> Option<N::Msg> {
+    pub async fn recv(&mut self) -> Option<P::Msg> {
         self.hears.recv().await.map(|reply| reply.msg)
     }
 
     /// As [`Client::recv`], with the context.
-    pub async fn recv_with(&mut self) -> Option<Reply<N>> {
+    pub async fn recv_with(&mut self) -> Option<Reply<P>> {
         self.hears.recv().await
     }
 }
 
-impl<N: Node> Drop for Client<N> {
+impl<P: Protocol> Drop for Client<P> {
     fn drop(&mut self) {
         self.clients.shared.connected.fetch_sub(1, Ordering::Relaxed);
         // If the driver has ended there is nobody left to tell.

@@ -12,45 +12,28 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Serialize, de::DeserializeOwned};
-
 use super::disk::Disk;
 use super::frame::Context;
 use super::recorder::EventFile;
 use super::wal::{LogError, Options};
-use crate::{Input, Node, NodeId};
-
-/// A node whose messages and records can leave the process.
-pub trait Runnable:
-    Node<Msg: Serialize + DeserializeOwned, Record: Serialize + DeserializeOwned, Timer: Serialize>
-{
-}
-
-impl<N> Runnable for N where
-    N: Node<
-            Msg: Serialize + DeserializeOwned,
-            Record: Serialize + DeserializeOwned,
-            Timer: Serialize,
-        >
-{
-}
+use crate::{Input, NodeId, Protocol};
 
 /// Watches a node from inside its process. `()` watches nothing.
-pub trait Observer<N: Node>: Send + 'static {
+pub trait Observer<P: Protocol>: Send + 'static {
     /// The node is about to take an input that came with a context; gives the one that everything
     /// it causes will carry.
-    fn input(&mut self, input: &Input<N>, context: Context) -> Context {
+    fn input(&mut self, input: &Input<P>, context: Context) -> Context {
         let _ = input;
         context
     }
 
-    /// The node told a fact.
-    fn note(&mut self, note: &N::Note, context: &Context) {
+    /// The node told a fact, and every record it persisted before is durable.
+    fn note(&mut self, note: &P::Note, context: &Context) {
         let _ = (note, context);
     }
 }
 
-impl<N: Node> Observer<N> for () {}
+impl<P: Protocol> Observer<P> for () {}
 
 /// Where a node keeps its log.
 pub enum Data {

@@ -17,22 +17,22 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::clients::{Clients, MAX_SERVER};
-use super::config::{Config, Fatal, Observer, Runnable};
+use super::config::{Config, Fatal, Observer};
 use super::counters::{Counters, Counts};
 use super::inbox::{Arrival, Inbox};
 use super::peers::{self, Peers};
 use super::recover::recover;
-use crate::NodeId;
+use crate::{AnyNode, Node, NodeId, Protocol};
 
 /// The exit code of a process whose disk failed.
 const EXIT_FATAL: i32 = 70;
 
 /// A running node. Dropping it stops the node in order.
-pub struct Driver<N: Runnable> {
+pub struct Driver<P: Protocol> {
     start: u64,
     addr: SocketAddr,
-    inbox: Inbox<N>,
-    clients: Clients<N>,
+    inbox: Inbox<P>,
+    clients: Clients<P>,
     counters: Arc<Counters>,
     linked: watch::Receiver<BTreeSet<NodeId>>,
     ended: watch::Receiver<bool>,
@@ -40,12 +40,17 @@ pub struct Driver<N: Runnable> {
     thread: Option<JoinHandle<Result<(), Fatal>>>,
 }
 
-impl<N: Runnable> Driver<N> {
+impl<P: Protocol> Driver<P> {
     /// Recovers the node from its log and runs it. `node` is what it is before any record.
     ///
     /// # Errors
     /// The log refuses, the port is taken, or the configuration is wrong.
-    pub fn start(config: Config, node: N, observer: impl Observer<N>) -> Result<Self, Fatal> {
+    pub fn start(
+        config: Config,
+        node: impl Node<Protocol = P>,
+        observer: impl Observer<P>,
+    ) -> Result<Self, Fatal> {
+        let node = AnyNode::new(node);
         if config.me > MAX_SERVER {
             let why = format!("node id {} is too large; choose one up to {MAX_SERVER}", config.me);
             return Err(Fatal::Config(why));
@@ -124,7 +129,7 @@ impl<N: Runnable> Driver<N> {
 
     /// Lets clients in.
     #[must_use]
-    pub fn clients(&self) -> Clients<N> {
+    pub fn clients(&self) -> Clients<P> {
         self.clients.clone()
     }
 
@@ -178,7 +183,7 @@ impl<N: Runnable> Driver<N> {
     }
 }
 
-impl<N: Runnable> Drop for Driver<N> {
+impl<P: Protocol> Drop for Driver<P> {
     fn drop(&mut self) {
         if let Some(thread) = self.thread.take() {
             self.stop();

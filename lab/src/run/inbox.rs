@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::clients::Reply;
 use super::frame::Context;
-use crate::{Node, NodeId};
+use crate::{NodeId, Protocol};
 
 /// Names the send behind a message: no two sends of a run share it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,13 +27,13 @@ pub(super) struct Origin {
 }
 
 /// One thing for the driver's loop.
-pub(super) enum Arrival<N: Node> {
+pub(super) enum Arrival<P: Protocol> {
     /// From this node itself or another one, for this node or one of its clients.
-    Message { origin: Origin, to: NodeId, context: Context, msg: N::Msg },
+    Message { origin: Origin, to: NodeId, context: Context, msg: P::Msg },
     /// A client connects.
-    Open { id: NodeId, replies: mpsc::Sender<Reply<N>> },
+    Open { id: NodeId, replies: mpsc::Sender<Reply<P>> },
     /// A connected client speaks.
-    Client { id: NodeId, context: Context, msg: N::Msg },
+    Client { id: NodeId, context: Context, msg: P::Msg },
     /// A client's connection ended.
     Gone(NodeId),
     /// The addresses of the other nodes.
@@ -55,33 +55,33 @@ impl std::fmt::Display for Ended {
 impl std::error::Error for Ended {}
 
 /// An arrival and the place it takes in the queue until it is dropped.
-pub(super) type Queued<N> = (Option<OwnedSemaphorePermit>, Arrival<N>);
+pub(super) type Queued<P> = (Option<OwnedSemaphorePermit>, Arrival<P>);
 
-pub(super) struct Inbox<N: Node> {
-    queue: mpsc::UnboundedSender<Queued<N>>,
+pub(super) struct Inbox<P: Protocol> {
+    queue: mpsc::UnboundedSender<Queued<P>>,
     room: Arc<Semaphore>,
 }
 
-impl<N: Node> Clone for Inbox<N> {
+impl<P: Protocol> Clone for Inbox<P> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone(), room: Arc::clone(&self.room) }
     }
 }
 
-impl<N: Node> Inbox<N> {
-    pub(super) fn new(bound: usize) -> (Self, mpsc::UnboundedReceiver<Queued<N>>) {
+impl<P: Protocol> Inbox<P> {
+    pub(super) fn new(bound: usize) -> (Self, mpsc::UnboundedReceiver<Queued<P>>) {
         let (queue, arrivals) = mpsc::unbounded_channel();
         (Self { queue, room: Arc::new(Semaphore::new(bound)) }, arrivals)
     }
 
     /// Waits for room.
-    pub(super) async fn push(&self, arrival: Arrival<N>) -> Result<(), Ended> {
+    pub(super) async fn push(&self, arrival: Arrival<P>) -> Result<(), Ended> {
         let place = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Ended)?;
         self.queue.send((Some(place), arrival)).map_err(|_| Ended)
     }
 
     /// Goes past the bound; in order with what was pushed before.
-    pub(super) fn urge(&self, arrival: Arrival<N>) -> Result<(), Ended> {
+    pub(super) fn urge(&self, arrival: Arrival<P>) -> Result<(), Ended> {
         self.queue.send((None, arrival)).map_err(|_| Ended)
     }
 }

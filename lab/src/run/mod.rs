@@ -41,7 +41,7 @@ mod turn;
 pub mod wal;
 
 pub use clients::{Client, Clients, MAX_SERVER, MAX_START, Refused, Reply, server_of};
-pub use config::{Config, Data, Fatal, Observer, Runnable};
+pub use config::{Config, Data, Fatal, Observer};
 pub use counters::Counts;
 pub use driver::Driver;
 pub use frame::Context;

@@ -84,16 +84,27 @@ impl Peers {
         self.links.retain(|id, link| book.get(id) == Some(&link.addr));
         self.up.send_modify(|up| up.retain(|id| self.links.contains_key(id)));
         for (id, addr) in book {
-            if id != me && !self.links.contains_key(&id) {
-                let shared = Arc::new(Shared::default());
-                let hello = frame::hello(self.cluster, me, id);
-                let (link, up) = (Arc::clone(&shared), Arc::clone(&self.up));
-                let dialing = dial::keep_connected(id, addr, hello, link, up);
-                let dialer = tokio::spawn(dialing).abort_handle();
-                let link = Link { addr, out: Vec::new(), frames: 0, shared, dialer };
-                self.links.insert(id, link);
-            }
+            self.add(me, id, addr);
         }
+    }
+
+    /// Dials a peer, unless it is known at this address.
+    pub(super) fn add(&mut self, me: NodeId, id: NodeId, addr: SocketAddr) {
+        if id != me && self.links.get(&id).is_none_or(|link| link.addr != addr) {
+            let shared = Arc::new(Shared::default());
+            let hello = frame::hello(self.cluster, me, id);
+            let (link, up) = (Arc::clone(&shared), Arc::clone(&self.up));
+            let dialing = dial::keep_connected(id, addr, hello, link, up);
+            let dialer = tokio::spawn(dialing).abort_handle();
+            let link = Link { addr, out: Vec::new(), frames: 0, shared, dialer };
+            self.links.insert(id, link);
+        }
+    }
+
+    /// Ends the connection to a peer.
+    pub(super) fn remove(&mut self, id: NodeId) {
+        self.links.remove(&id);
+        self.up.send_if_modified(|up| up.remove(&id));
     }
 
     /// Puts one frame where the next [`Peers::flush`] finds it. Without a link it is lost.

@@ -5,7 +5,7 @@
 //!
 //! An input is one of `{"replay":RECORD}`, `{"boot":START}`, `{"from":ID,"message":MSG,
 //! "sent":[START,SEQ]}` (`sent` names the event in the sender's file; clients have none),
-//! `{"timeout":TIMER}` and `{"gone":ID}`, each with `"now"`, what the node's clock showed in µs.
+//! `{"timeout":TIMER}` and `{"disconnected":ID}`, each with `"now"`, what the node's clock showed in µs.
 //!
 //! # Left out
 //!
@@ -21,10 +21,9 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 
 use super::clients::server_of;
-use super::config::Runnable;
 use super::inbox::Origin;
-use crate::event::{Cast, Event, Header, Kind};
-use crate::{Input, NodeId};
+use crate::event::{Event, Header, Kind, NodeInfo};
+use crate::{Input, NodeId, Protocol};
 
 /// Where and how a driver records its run.
 #[derive(Clone, Debug)]
@@ -33,8 +32,8 @@ pub struct EventFile {
     pub dir: PathBuf,
     /// The run, as a reader would name it.
     pub title: String,
-    /// Everybody who takes part, in the order of their columns.
-    pub cast: BTreeMap<NodeId, Cast>,
+    /// All nodes, in the order of their columns.
+    pub nodes: BTreeMap<NodeId, NodeInfo>,
     /// Time 0 of the run, the same for all nodes.
     pub epoch: SystemTime,
 }
@@ -54,8 +53,8 @@ impl Recorder {
         let name = config.name(me);
         std::fs::create_dir_all(&config.dir)?;
         let file = File::create(config.dir.join(format!("{name}.{start}.jsonl")))?;
-        let cast = config.cast.values().cloned().collect();
-        let header = Header { title: config.title.clone(), cast, verdict: None };
+        let nodes = config.nodes.values().cloned().collect();
+        let header = Header { title: config.title.clone(), nodes, verdict: None };
         let mut out = BufWriter::new(file);
         writeln!(out, "{}", serde_json::to_string(&header)?)?;
         Ok(Self { seq: 0, file: Some((out, config)), me, name })
@@ -93,9 +92,9 @@ impl Recorder {
     }
 
     /// Records what a node takes; gives the number that its effects name as their cause.
-    pub(super) fn input<N: Runnable>(
+    pub(super) fn input<P: Protocol>(
         &mut self,
-        input: &Input<N>,
+        input: &Input<P>,
         origin: Option<Origin>,
         now: Duration,
     ) -> u64 {
@@ -108,7 +107,7 @@ impl Recorder {
                 (Kind::Receive, own.map(|o| o.sequence))
             }
             Input::Timeout(_) => (Kind::Timeout, None),
-            Input::Gone(_) => (Kind::Gone, None),
+            Input::Disconnected(_) => (Kind::Disconnected, None),
         };
         self.event(kind, cause, |event, config| {
             let (text, peer, mut value) = match input {
@@ -122,7 +121,9 @@ impl Recorder {
                     (msg.to_string(), Some(config.name(*from)), value)
                 }
                 Input::Timeout(timer) => (timer.to_string(), None, json!({ "timeout": timer })),
-                Input::Gone(id) => (String::new(), Some(config.name(*id)), json!({ "gone": id })),
+                Input::Disconnected(id) => {
+                    (String::new(), Some(config.name(*id)), json!({ "disconnected": id }))
+                }
             };
             value["now"] = Value::from(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
             (event.text, event.peer, event.input) = (text, peer, Some(value));
@@ -147,8 +148,8 @@ impl Recorder {
 
 impl EventFile {
     pub(super) fn name(&self, id: NodeId) -> String {
-        match (self.cast.get(&id), server_of(id)) {
-            (Some(cast), _) => cast.name.clone(),
+        match (self.nodes.get(&id), server_of(id)) {
+            (Some(node), _) => node.name.clone(),
             // A connection: which one, and at whom.
             (None, Some(server)) => format!("client-{}@{}", id.0 & 0xfff_ffff, self.name(server)),
             (None, None) => id.to_string(),

@@ -17,7 +17,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use super::clients::MAX_START;
-use super::config::{Config, Data, Fatal, Observer, Runnable};
+use super::config::{Config, Data, Fatal, Observer};
 use super::counters::Counters;
 use super::disk::{Disk, FileDisk, PowerCutDisk};
 use super::frame::Context;
@@ -27,19 +27,19 @@ use super::recorder::Recorder;
 use super::timers::Timers;
 use super::turn::{Clock, Turns};
 use super::wal::{Identity, Wal};
-use crate::Input;
 use crate::node::react;
 use crate::rng::Rng;
+use crate::{AnyNode, Input, Protocol};
 
 /// Rebuilds the node from its log, and puts everything around it in place.
-pub(super) fn recover<N: Runnable>(
+pub(super) fn recover<P: Protocol>(
     config: Config,
-    mut node: N,
-    mut observer: Box<dyn Observer<N>>,
-    arrivals: mpsc::UnboundedReceiver<Queued<N>>,
+    mut node: AnyNode<P>,
+    mut observer: Box<dyn Observer<P>>,
+    arrivals: mpsc::UnboundedReceiver<Queued<P>>,
     peers: Peers,
     counters: &Arc<Counters>,
-) -> Result<Turns<N>, Fatal> {
+) -> Result<Turns<P>, Fatal> {
     let open =
         |dir: PathBuf| FileDisk::open(&dir).map_err(|e| Fatal::Io("take the data directory", e));
     let disk: Box<dyn Disk> = match config.data {
@@ -67,7 +67,7 @@ pub(super) fn recover<N: Runnable>(
         base: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     };
     for bytes in recovered.records {
-        let (context, record): (Context, N::Record) =
+        let (context, record): (Context, P::Record) =
             postcard::from_bytes(&bytes).map_err(|e| Fatal::Record(e.to_string()))?;
         let input = Input::Replay(record);
         recorder.input(&input, None, clock.now());
@@ -86,6 +86,9 @@ pub(super) fn recover<N: Runnable>(
         peers,
         timers: Timers::new(),
         held: Vec::new(),
+        effects: Vec::new(),
+        marks: 0,
+        mark: None,
         ride: config.ride,
         force_by: None,
         observer,

@@ -27,18 +27,18 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::clients::{Reply, server_of};
-use super::config::{Fatal, Observer, Runnable};
+use super::config::{Fatal, Observer};
 use super::counters::Counters;
 use super::frame::{self, Context, Head, MAX_CONTEXT};
 use super::inbox::{Arrival, Origin, Queued};
 use super::peers::Peers;
 use super::recorder::Recorder;
 use super::timers::Timers;
-use super::wal::{MAX_ENTRY, Wal};
+use super::wal::{self, MAX_ENTRY, Wal};
 use crate::event::Kind;
-use crate::node::react;
+use crate::node::{Mark, take};
 use crate::rng::Rng;
-use crate::{Effect, Input, MAX_RECORD, NodeId};
+use crate::{AnyNode, Cx, Effect, Input, MAX_RECORD, NodeId, Protocol};
 
 /// How many inputs one turn takes at most, so that nobody waits for a log of unbounded length.
 const TURN: usize = 1024;
@@ -46,23 +46,28 @@ const TURN: usize = 1024;
 const READERS_TURNS: usize = 8;
 
 /// The node and everything its effects touch. Owned by one thread.
-pub(super) struct Turns<N: Runnable> {
+pub(super) struct Turns<P: Protocol> {
     pub(super) cluster: u64,
     pub(super) me: NodeId,
     pub(super) start: u64,
-    pub(super) node: N,
+    pub(super) node: AnyNode<P>,
     pub(super) wal: Wal,
-    pub(super) arrivals: mpsc::UnboundedReceiver<Queued<N>>,
-    pub(super) waiting: VecDeque<Queued<N>>,
-    pub(super) clients: BTreeMap<NodeId, mpsc::Sender<Reply<N>>>,
+    pub(super) arrivals: mpsc::UnboundedReceiver<Queued<P>>,
+    pub(super) waiting: VecDeque<Queued<P>>,
+    pub(super) clients: BTreeMap<NodeId, mpsc::Sender<Reply<P>>>,
     pub(super) peers: Peers,
-    pub(super) timers: Timers<N::Timer>,
+    pub(super) timers: Timers<P::Timer>,
     /// Effects behind a record that is not durable yet, in order.
-    pub(super) held: Vec<Held<N>>,
+    pub(super) held: Vec<Held<P>>,
+    /// Where a step puts its effects: empty between steps.
+    pub(super) effects: Vec<Effect<P>>,
+    /// How many marks this start has made, and the snapshot under way.
+    pub(super) marks: u32,
+    pub(super) mark: Option<(Mark, wal::Mark)>,
     /// How long a record may ride, and when the oldest one that does has to be forced.
     pub(super) ride: Duration,
     pub(super) force_by: Option<Instant>,
-    pub(super) observer: Box<dyn Observer<N>>,
+    pub(super) observer: Box<dyn Observer<P>>,
     pub(super) recorder: Recorder,
     pub(super) rng: Rng,
     pub(super) counters: Arc<Counters>,
@@ -72,18 +77,28 @@ pub(super) struct Turns<N: Runnable> {
 }
 
 /// An effect that waits for the disk.
-pub(super) enum Held<N: Runnable> {
-    Send(Outgoing<N>),
-    /// Only for the event log: now it may say that this record is durable.
+pub(super) enum Held<P: Protocol> {
+    Send(Outgoing<P>),
+    /// For the event log, which may say that this record is durable now.
     Persist {
         text: String,
         cause: u64,
     },
+    /// For the event log as well: the snapshot is complete.
+    Discard {
+        cause: u64,
+    },
+    /// For observers: what is noted rests on the records before it.
+    Note {
+        note: P::Note,
+        cause: u64,
+        context: Context,
+    },
 }
 
-pub(super) struct Outgoing<N: Runnable> {
+pub(super) struct Outgoing<P: Protocol> {
     to: NodeId,
-    msg: N::Msg,
+    msg: P::Msg,
     cause: u64,
     context: Context,
 }
@@ -101,7 +116,7 @@ impl Clock {
     }
 }
 
-impl<N: Runnable> Turns<N> {
+impl<P: Protocol> Turns<P> {
     /// Runs until asked to stop, or until the disk fails.
     pub(super) async fn run(mut self) -> Result<(), Fatal> {
         self.input(Input::Boot { start: self.start }, None, Context::default())?;
@@ -162,7 +177,7 @@ impl<N: Runnable> Turns<N> {
         }
     }
 
-    fn take(&mut self, arrival: Arrival<N>) -> Result<(), Fatal> {
+    fn take(&mut self, arrival: Arrival<P>) -> Result<(), Fatal> {
         match arrival {
             Arrival::Message { origin, to, context, msg } if to == self.me => {
                 let from = origin.from;
@@ -176,7 +191,7 @@ impl<N: Runnable> Turns<N> {
             }
             Arrival::Gone(id) => {
                 self.clients.remove(&id);
-                self.input(Input::Gone(id), None, Context::default())?;
+                self.input(Input::Disconnected(id), None, Context::default())?;
             }
             Arrival::Peers(book) => self.peers.set(self.me, book),
             Arrival::Stop => self.stopping = true,
@@ -186,7 +201,7 @@ impl<N: Runnable> Turns<N> {
 
     fn input(
         &mut self,
-        input: Input<N>,
+        input: Input<P>,
         origin: Option<Origin>,
         context: Context,
     ) -> Result<(), Fatal> {
@@ -194,13 +209,16 @@ impl<N: Runnable> Turns<N> {
         let cause = self.recorder.input(&input, origin, now);
         let context = self.observer.input(&input, context);
         self.counters.steps.fetch_add(1, Relaxed);
-        for effect in react(&mut self.node, self.me, now, input) {
+        let mut effects = std::mem::take(&mut self.effects);
+        take(&mut self.node, input, &mut Cx::new(self.me, now, &mut self.marks, &mut effects));
+        for effect in effects.drain(..) {
             self.carry_out(effect, cause, &context)?;
         }
+        self.effects = effects;
         Ok(())
     }
 
-    fn carry_out(&mut self, effect: Effect<N>, cause: u64, context: &Context) -> Result<(), Fatal> {
+    fn carry_out(&mut self, effect: Effect<P>, cause: u64, context: &Context) -> Result<(), Fatal> {
         match effect {
             Effect::Send { to, msg } => {
                 let out = Outgoing { to, msg, cause, context: context.clone() };
@@ -214,22 +232,23 @@ impl<N: Runnable> Turns<N> {
                 self.counters.records.fetch_add(1, Relaxed);
                 self.held.push(Held::Persist { text: self.recorder.words(&record), cause });
             }
-            Effect::Checkpoint(record) => {
-                // One record that replaces all others: what it is written in makes both durable.
-                let mark = self.wal.mark();
-                self.wal.append(&entry(context, &record)?).map_err(Fatal::Log)?;
-                self.wal.discard_before(mark);
-                self.counters.records.fetch_add(1, Relaxed);
-                let text = self.recorder.words(&record);
-                self.held.push(Held::Persist { text: format!("checkpoint {text}"), cause });
+            Effect::Mark(mark) => self.mark = Some((mark, self.wal.mark())),
+            Effect::DiscardBefore(mark) => {
+                let open = self.mark.take().filter(|(open, _)| *open == mark);
+                let (_, place) =
+                    open.expect("a node discards before its newest mark, and only once");
+                self.wal.discard_before(place);
+                self.held.push(Held::Discard { cause });
             }
             Effect::SetTimer { timer, after } => {
                 self.timers.set(timer, Instant::now() + draw(&mut self.rng, &after));
             }
             Effect::CancelTimer(timer) => self.timers.cancel(&timer),
+            Effect::Connect { peer, address } => self.connect(peer, &address),
+            Effect::Disconnect(peer) => self.peers.remove(peer),
             Effect::Note(note) => {
-                self.recorder.event(Kind::Note, Some(cause), |e, _| e.text = note.to_string());
-                self.observer.note(&note, context);
+                let held = Held::Note { note, cause, context: context.clone() };
+                if self.wal.is_dirty() { self.held.push(held) } else { self.release(held) }
             }
         }
         let done = self.counters.effects.fetch_add(1, Relaxed) + 1;
@@ -266,19 +285,39 @@ impl<N: Runnable> Turns<N> {
         self.counters.syncs.store(self.wal.syncs(), Relaxed);
         self.counters.log_bytes.store(self.wal.bytes(), Relaxed);
         for held in std::mem::take(&mut self.held) {
-            match held {
-                Held::Send(out) => self.send(out),
-                Held::Persist { text, cause } => {
-                    self.recorder.event(Kind::Persist, Some(cause), |e, _| e.text = text);
-                }
-            }
+            self.release(held);
         }
         self.recorder.flush();
         self.peers.flush();
         Ok(())
     }
 
-    fn send(&mut self, out: Outgoing<N>) {
+    /// Carries out what waited for the disk, or did not have to.
+    fn release(&mut self, held: Held<P>) {
+        match held {
+            Held::Send(out) => self.send(out),
+            Held::Persist { text, cause } => {
+                self.recorder.event(Kind::Persist, Some(cause), |e, _| e.text = text);
+            }
+            Held::Discard { cause } => {
+                let text = "records before the mark".to_owned();
+                self.recorder.event(Kind::Discard, Some(cause), |e, _| e.text = text);
+            }
+            Held::Note { note, cause, context } => {
+                self.recorder.event(Kind::Note, Some(cause), |e, _| e.text = note.to_string());
+                self.observer.note(&note, &context);
+            }
+        }
+    }
+
+    fn connect(&mut self, peer: NodeId, address: &str) {
+        match address.parse() {
+            Ok(address) => self.peers.add(self.me, peer, address),
+            Err(error) => tracing::warn!(%peer, address, %error, "not an address; no connection"),
+        }
+    }
+
+    fn send(&mut self, out: Outgoing<P>) {
         let Outgoing { to, msg, cause, context } = out;
         let sequence = self.recorder.event(Kind::Send, Some(cause), |event, config| {
             event.text = msg.to_string();
@@ -302,7 +341,7 @@ impl<N: Runnable> Turns<N> {
         pushed.unwrap_or_else(|error| panic!("{error}"));
     }
 
-    fn reply(&mut self, to: NodeId, reply: Reply<N>) {
+    fn reply(&mut self, to: NodeId, reply: Reply<P>) {
         let taken = self.clients.get(&to).is_some_and(|client| client.try_send(reply).is_ok());
         if taken {
             self.counters.replies.fetch_add(1, Relaxed);

@@ -1,19 +1,19 @@
-//! Virtual time: a seeded run of a world under a plan of faults.
+//! Virtual time: a seeded run of a world under a schedule of faults.
 //!
-//! The simulator decides *when*: it draws how long each message travels, each disk write takes and
-//! each timer waits, and keeps what will happen in one queue by time. What then happens is an
+//! The simulator decides *when*: it draws how long each message is on its way, each disk write takes
+//! and each timer waits, and keeps what is scheduled in one queue by time. What then happens is an
 //! [`Action`] like any other, so a run is a list of actions: it can be recorded, replayed and shrunk
-//! without the dice that made it.
+//! without the random numbers that made it.
 //!
-//! Disks lag: a record becomes durable some time after it was asked for, the node goes on meanwhile,
-//! and a crash in between loses it with every message that waits behind it.
+//! Disks are asynchronous: a record becomes durable some time after it was asked for, the node goes on
+//! meanwhile, and a crash in between loses it with every message that waits behind it.
 //!
 //! # Left out
 //!
-//! Bandwidth and queues in the network; two crashes of one host at the same instant as a cut link.
+//! Bandwidth and queues in the network; two crashes of one host at the same instant.
 
-mod find;
-mod plan;
+mod schedule;
+mod seeds;
 mod shrink;
 
 use std::collections::BTreeMap;
@@ -21,55 +21,59 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use find::find;
-pub use plan::{Fault, Plan, Weather};
-pub use shrink::{Moment, replay, shrink};
+pub use schedule::{Fault, FaultSchedule, NetworkProfile};
+pub use seeds::{Counterexample, Found, find};
+pub use shrink::{TimedAction, replay, shrink};
 
 use crate::explore::{Broken, Model};
-use crate::node::{Node, NodeId};
+use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
 use crate::rng::Rng;
-use crate::world::{Action, Envelope, Happening, Observer, What, Wire, World};
+use crate::world::{Action, Envelope, Event, Ghost, Observer, Transition, Wire, World};
 
 /// What became of a simulated run.
 #[derive(Debug)]
-pub struct Run<N: Node, G> {
+pub struct Run<P: Protocol, G> {
     /// Everything that happened, with its time, in order.
-    pub moments: Vec<Moment<N>>,
+    pub actions: Vec<TimedAction<P>>,
     /// The first broken property; the run ends there.
     pub broken: Option<Broken>,
     /// Whether the goal held at the end.
     pub settled: bool,
     /// The world at the end.
-    pub world: World<N, G>,
+    pub world: World<P, G>,
     /// The virtual time at the end, in µs.
     pub time: u64,
 }
 
-/// What waits in the queue.
-enum Due<N: Node> {
-    Act(Action<N>),
+/// What stands in the queue.
+enum Scheduled<P: Protocol> {
+    Act(Action<P>),
     /// A timer, unless it was replaced or cancelled since: then its number is another.
-    Timer(NodeId, N::Timer, u64),
+    Timer(NodeId, P::Timer, u64),
+    /// The disk is done with a record of this start; a crash since then took the record.
+    Flush(NodeId, u64),
     Fault(Fault),
-    /// A restart after a crash of the plan.
-    Back(NodeId, bool),
+    /// A restart after a crash of the schedule.
+    Restart(NodeId, bool),
 }
 
 /// Collects what a step asked of the simulator.
-struct Asked<N: Node> {
-    sent: Vec<Envelope<N::Msg>>,
-    timers: Vec<(NodeId, N::Timer, Option<Range<Duration>>)>,
+struct Asked<P: Protocol> {
+    sent: Vec<Envelope<P::Msg>>,
+    timers: Vec<(NodeId, P::Timer, Option<Range<Duration>>)>,
 }
 
-impl<N: Node, G> Observer<N, G> for Asked<N> {
-    fn see(&mut self, at: NodeId, what: &Happening<'_, N>, _world: &World<N, G>) {
-        match what {
-            Happening::Send(envelope) => self.sent.push((*envelope).clone()),
-            Happening::SetTimer { timer, after } => {
+impl<P: Protocol, G> Observer<P, G> for Asked<P> {
+    fn see(&mut self, at: NodeId, event: &Event<'_, P>, _world: &World<P, G>) {
+        match event {
+            Event::Send(envelope) if envelope.to != envelope.from => {
+                self.sent.push((*envelope).clone());
+            }
+            Event::SetTimer { timer, after } => {
                 self.timers.push((at, (*timer).clone(), Some(after.clone())));
             }
-            Happening::CancelTimer(timer) => self.timers.push((at, (*timer).clone(), None)),
+            Event::CancelTimer(timer) => self.timers.push((at, (*timer).clone(), None)),
             _ => {}
         }
     }
@@ -78,59 +82,59 @@ impl<N: Node, G> Observer<N, G> for Asked<N> {
 /// Two observers in one.
 struct Both<'a, A, B>(&'a mut A, &'a mut B);
 
-impl<N, G, A, B> Observer<N, G> for Both<'_, A, B>
+impl<P, G, A, B> Observer<P, G> for Both<'_, A, B>
 where
-    N: Node,
-    A: Observer<N, G>,
-    B: Observer<N, G>,
+    P: Protocol,
+    A: Observer<P, G>,
+    B: Observer<P, G>,
 {
-    fn see(&mut self, at: NodeId, what: &Happening<'_, N>, world: &World<N, G>) {
-        self.0.see(at, what, world);
-        self.1.see(at, what, world);
+    fn see(&mut self, at: NodeId, event: &Event<'_, P>, world: &World<P, G>) {
+        self.0.see(at, event, world);
+        self.1.see(at, event, world);
     }
 
-    fn after(&mut self, at: NodeId, world: &World<N, G>) {
+    fn after(&mut self, at: NodeId, world: &World<P, G>) {
         self.0.after(at, world);
         self.1.after(at, world);
     }
 }
 
-struct Simulator<'a, N: Node, G> {
-    model: &'a Model<N, G>,
-    plan: &'a Plan,
-    world: World<N, G>,
-    queue: BTreeMap<(u64, u64), Due<N>>,
+struct Simulator<'a, P: Protocol, G> {
+    model: &'a Model<P, G>,
+    schedule: &'a FaultSchedule,
+    world: World<P, G>,
+    queue: BTreeMap<(u64, u64), Scheduled<P>>,
     queued: u64,
     now: u64,
     network: Rng,
     disks: Rng,
     timers: Rng,
-    armed: BTreeMap<(NodeId, N::Timer), u64>,
-    flushing: BTreeMap<NodeId, bool>,
+    armed: BTreeMap<(NodeId, P::Timer), u64>,
+    /// The start whose disk works now.
+    flushing: BTreeMap<NodeId, u64>,
     paused: BTreeMap<NodeId, u64>,
     recorder: Recorder,
-    moments: Vec<Moment<N>>,
+    actions: Vec<TimedAction<P>>,
+    broken: Option<Broken>,
 }
 
-/// Runs a model under a plan. Equal seeds give equal runs.
-pub fn simulate<N, G>(
-    model: &Model<N, G>,
-    plan: &Plan,
+/// Runs a model under a schedule. Equal seeds give equal runs.
+pub fn simulate<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
     seed: u64,
     title: &str,
-) -> (Run<N, G>, Recorder)
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    let stage = model.stage(Wire::Bag, true);
+) -> (Run<P, G>, Recorder) {
+    let topology = model.topology(Wire::Copies, true);
     let mut rng = Rng::new(seed);
     let mut asked = Asked { sent: Vec::new(), timers: Vec::new() };
-    let mut recorder = Recorder::new(title, &stage);
-    let world = World::new(Arc::clone(&stage), &mut Both(&mut asked, &mut recorder));
+    let mut recorder = Recorder::new(title, &topology);
+    let mut watch = Both(&mut asked, &mut recorder);
+    let world = World::with_clocks(topology, |id| schedule.clock(id, 0), &mut watch);
+    let broken = model.broken(&world);
     let mut simulator = Simulator {
         model,
-        plan,
+        schedule,
         world,
         queue: BTreeMap::new(),
         queued: 0,
@@ -142,75 +146,92 @@ where
         flushing: BTreeMap::new(),
         paused: BTreeMap::new(),
         recorder,
-        moments: Vec::new(),
+        actions: Vec::new(),
+        broken,
     };
     simulator.serve(asked);
-    for fault in &plan.faults {
-        simulator.enqueue(fault.at(), Due::Fault(fault.clone()));
+    for fault in &schedule.faults {
+        simulator.enqueue(fault.at(), Scheduled::Fault(fault.clone()));
     }
-    let broken = simulator.run();
-    let Simulator { world, moments, recorder, now, .. } = simulator;
+    simulator.run();
+    let Simulator { world, actions, mut recorder, now, broken, .. } = simulator;
+    if let Some(broken) = &broken {
+        recorder.violation(broken.property, &broken.why);
+    }
     let settled = (model.goal)(&world);
-    (Run { moments, broken, settled, world, time: now }, recorder)
+    (Run { actions, broken, settled, world, time: now }, recorder)
 }
 
-impl<N, G> Simulator<'_, N, G>
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    fn run(&mut self) -> Option<Broken> {
-        while let Some(((time, _), due)) = self.queue.pop_first() {
-            let quiet = self.plan.faults_end() < time && (self.model.goal)(&self.world);
-            if time > self.plan.end || quiet {
-                return None;
+/// Carries one action of a run out; gives the first property that it breaks.
+fn apply<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
+    world: &mut World<P, G>,
+    timed: &TimedAction<P>,
+    watch: &mut dyn Observer<P, G>,
+) -> Option<Broken> {
+    let TimedAction { time, action } = timed;
+    let clock = action.transition.node().map_or(Duration::ZERO, |id| schedule.clock(id, *time));
+    // A world is a handful of pointers, but most models ask nothing of steps.
+    let before = (!model.steps.is_empty()).then(|| world.clone());
+    world.apply(action, clock, watch);
+    let step = before.and_then(|before| model.broken_step(&before, action, world));
+    step.or_else(|| model.broken(world))
+}
+
+impl<P: Protocol, G: Ghost> Simulator<'_, P, G> {
+    fn run(&mut self) {
+        while self.broken.is_none() {
+            let Some(((time, _), scheduled)) = self.queue.pop_first() else { return };
+            let quiet = self.schedule.faults_end() < time && (self.model.goal)(&self.world);
+            if time > self.schedule.end || quiet {
+                return;
             }
             self.now = time;
-            Observer::<N, G>::time(&mut self.recorder, time);
-            self.happen(due);
-            if let Some(broken) = self.model.broken(&self.world) {
-                self.recorder.violation(broken.property, &broken.why);
-                return Some(broken);
-            }
+            Observer::<P, G>::time(&mut self.recorder, time);
+            self.happen(scheduled);
         }
-        None
     }
 
-    fn happen(&mut self, due: Due<N>) {
-        match due {
-            Due::Fault(fault) => self.fault(&fault),
-            Due::Back(node, wiped) => {
+    fn happen(&mut self, scheduled: Scheduled<P>) {
+        match scheduled {
+            Scheduled::Fault(fault) => self.fault(&fault),
+            Scheduled::Restart(node, wiped) => {
                 if wiped {
-                    self.act(Action::new(What::Wipe(node)));
+                    self.act(Action::new(Transition::Wipe(node)));
                 }
-                self.act(Action::new(What::Restart(node)));
+                self.act(Action::new(Transition::Restart(node)));
             }
-            Due::Timer(node, timer, number) => {
+            Scheduled::Timer(node, timer, number) => {
                 let current = self.armed.get(&(node, timer.clone())) == Some(&number);
                 if let Some(until) = self.paused_until(node) {
-                    self.enqueue(until, Due::Timer(node, timer, number));
+                    self.enqueue(until, Scheduled::Timer(node, timer, number));
                 } else if current {
-                    self.act(Action::new(What::Timeout(node, timer)));
+                    self.act(Action::new(Transition::Timeout(node, timer)));
                 }
             }
-            Due::Act(action) => self.due_action(action),
+            Scheduled::Flush(node, start) => {
+                if let Some(until) = self.paused_until(node) {
+                    self.enqueue(until, Scheduled::Flush(node, start));
+                } else if self.flushing.get(&node) == Some(&start) {
+                    self.flushing.remove(&node);
+                    self.act(Action::new(Transition::Flush(node)));
+                }
+            }
+            Scheduled::Act(action) => self.due_action(action),
         }
     }
 
-    fn due_action(&mut self, action: Action<N>) {
-        if let Some(until) = action.what.node().and_then(|node| self.paused_until(node)) {
-            self.enqueue(until, Due::Act(action));
+    fn due_action(&mut self, action: Action<P>) {
+        if let Some(until) = action.transition.node().and_then(|node| self.paused_until(node)) {
+            self.enqueue(until, Scheduled::Act(action));
             return;
         }
-        match &action.what {
-            What::Flush(node) => {
-                self.flushing.insert(*node, false);
-                self.act(action);
-            }
-            What::Deliver { envelope, .. }
-                if self.plan.is_cut(self.now, envelope.from, envelope.to) =>
+        match &action.transition {
+            Transition::Deliver { envelope, .. }
+                if self.schedule.is_cut(self.now, envelope.from, envelope.to) =>
             {
-                let lost = What::Lose(Arc::clone(envelope));
+                let lost = Transition::Lose(Arc::clone(envelope));
                 self.act(Action::new(lost));
             }
             _ => self.act(action),
@@ -220,48 +241,52 @@ where
     fn fault(&mut self, fault: &Fault) {
         match fault {
             Fault::Crash { node, back, wiped, forget, .. } => {
-                self.flushing.insert(*node, false);
-                self.act(Action::new(What::Crash { node: *node, forget: *forget }));
+                self.flushing.remove(node);
+                self.act(Action::new(Transition::Crash { node: *node, forget: *forget }));
                 if let Some(after) = back {
-                    self.enqueue(self.now + after, Due::Back(*node, *wiped));
+                    self.enqueue(self.now + after, Scheduled::Restart(*node, *wiped));
                 }
             }
             Fault::Pause { node, lasts, .. } => {
                 self.paused.insert(*node, self.now + lasts);
-                self.tell(*node, "pauses");
+                self.record_fault(*node, "pauses");
             }
             Fault::Cut { from, to, both, .. } => {
                 let word = if *both { "is cut off from" } else { "no longer reaches" };
                 let other = self.name(*to);
-                self.tell(*from, &format!("{word} {other}"));
+                self.record_fault(*from, &format!("{word} {other}"));
             }
             Fault::Drift { node, parts_per_million } => {
-                self.tell(*node, &format!("has a clock that is off by {parts_per_million} ppm"));
+                self.record_fault(
+                    *node,
+                    &format!("has a clock that is off by {parts_per_million} ppm"),
+                );
             }
         }
     }
 
     /// Applies an action, if it is still possible, and serves what it asked for.
-    fn act(&mut self, action: Action<N>) {
-        if !self.world.can(&action.what) {
+    fn act(&mut self, action: Action<P>) {
+        if !self.world.can(&action.transition) {
             return;
         }
-        let node = action.what.node();
-        if let (What::Crash { .. }, Some(node)) = (&action.what, node) {
+        let node = action.transition.node();
+        if let (Transition::Crash { .. }, Some(node)) = (&action.transition, node) {
             self.armed.retain(|(owner, _), _| *owner != node);
         }
-        let clock = self.plan.clock(node.unwrap_or(NodeId(0)), self.now);
         let mut asked = Asked { sent: Vec::new(), timers: Vec::new() };
-        let mut both = Both(&mut asked, &mut self.recorder);
-        self.world.apply(&action, Duration::from_micros(clock), &mut both);
-        self.moments.push(Moment { time: self.now, action });
+        let mut watch = Both(&mut asked, &mut self.recorder);
+        let timed = TimedAction { time: self.now, action };
+        let broken = apply(self.model, self.schedule, &mut self.world, &timed, &mut watch);
+        self.actions.push(timed);
+        self.broken = self.broken.take().or(broken);
         self.serve(asked);
     }
 
     /// Decides when what was asked for will happen.
-    fn serve(&mut self, asked: Asked<N>) {
+    fn serve(&mut self, asked: Asked<P>) {
         for envelope in asked.sent {
-            self.travel(envelope);
+            self.send(envelope);
         }
         for (node, timer, after) in asked.timers {
             self.queued += 1;
@@ -272,47 +297,48 @@ where
             };
             self.armed.insert((node, timer.clone()), number);
             let micros = after.start.as_micros() as u64..after.end.as_micros() as u64;
-            let wait = self.plan.real_time(node, self.timers.pick(micros));
-            self.enqueue(self.now + wait, Due::Timer(node, timer, number));
+            let wait = self.schedule.real_time(node, self.timers.pick(micros));
+            self.enqueue(self.now + wait, Scheduled::Timer(node, timer, number));
         }
         let roles: Vec<NodeId> = self.model.roles.iter().map(|role| role.id).collect();
         for node in roles {
             let host = self.world.host(node);
-            let (own, queue) = (!host.own.is_empty(), !host.queue.is_empty());
-            if own {
-                self.enqueue(self.now, Due::Act(Action::new(What::Own(node))));
+            let (to_self, queue) = (!host.to_self.is_empty(), !host.queue.is_empty());
+            let start = host.starts;
+            if to_self {
+                self.enqueue(self.now, Scheduled::Act(Action::new(Transition::SelfDelivery(node))));
             }
-            if queue && !self.flushing.get(&node).copied().unwrap_or(false) {
-                self.flushing.insert(node, true);
-                let done = self.now + self.disks.pick(self.plan.weather.disk.clone());
-                self.enqueue(done, Due::Act(Action::new(What::Flush(node))));
+            if queue && !self.flushing.contains_key(&node) {
+                self.flushing.insert(node, start);
+                let done = self.now + self.disks.pick(self.schedule.profile.disk.clone());
+                self.enqueue(done, Scheduled::Flush(node, start));
             }
         }
     }
 
-    /// Sends a message on its way, through the weather.
-    fn travel(&mut self, envelope: Envelope<N::Msg>) {
+    /// Draws when a message arrives, whether it is lost, and whether it arrives twice.
+    fn send(&mut self, envelope: Envelope<P::Msg>) {
         let envelope = Arc::new(envelope);
-        let weather = &self.plan.weather;
-        let arrives = self.now + self.network.pick(weather.latency.clone());
-        let lost = self.network.chance(weather.loss);
-        let doubled = self.network.chance(weather.duplicates);
-        let later = arrives + self.network.pick(weather.latency.clone());
-        let what = if lost {
-            What::Lose(Arc::clone(&envelope))
+        let profile = &self.schedule.profile;
+        let arrives = self.now + self.network.pick(profile.latency.clone());
+        let lost = self.network.chance(profile.loss);
+        let doubled = self.network.chance(profile.duplicates);
+        let later = arrives + self.network.pick(profile.latency.clone());
+        let arrival = if lost {
+            Transition::Lose(Arc::clone(&envelope))
         } else {
-            What::Deliver { envelope: Arc::clone(&envelope), keep: doubled }
+            Transition::Deliver { envelope: Arc::clone(&envelope), keep: doubled }
         };
-        self.enqueue(arrives, Due::Act(Action::new(what)));
+        self.enqueue(arrives, Scheduled::Act(Action::new(arrival)));
         if doubled && !lost {
-            let again = What::Deliver { envelope, keep: false };
-            self.enqueue(later, Due::Act(Action::new(again)));
+            let again = Transition::Deliver { envelope, keep: false };
+            self.enqueue(later, Scheduled::Act(Action::new(again)));
         }
     }
 
-    fn enqueue(&mut self, time: u64, due: Due<N>) {
+    fn enqueue(&mut self, time: u64, scheduled: Scheduled<P>) {
         self.queued += 1;
-        self.queue.insert((time, self.queued), due);
+        self.queue.insert((time, self.queued), scheduled);
     }
 
     fn paused_until(&self, node: NodeId) -> Option<u64> {
@@ -323,8 +349,8 @@ where
         self.model.roles.iter().find(|role| role.id == id).map_or("?", |role| role.name)
     }
 
-    fn tell(&mut self, node: NodeId, what: &str) {
+    fn record_fault(&mut self, node: NodeId, text: &str) {
         let name = self.name(node);
-        self.recorder.fault(name, what);
+        self.recorder.fault(name, text);
     }
 }

@@ -4,65 +4,63 @@
 //! longer possible (its message was never sent) is skipped. This is delta debugging (Zeller and
 //! Hildebrandt, *Simplifying and isolating failure-inducing input*, 2002), on schedules.
 
-use std::time::Duration;
-
-use crate::explore::Model;
-use crate::node::Node;
+use super::FaultSchedule;
+use crate::explore::{Broken, Model};
+use crate::node::Protocol;
 use crate::record::Recorder;
-use crate::world::{Action, Observer, Wire, World};
+use crate::world::{Action, Ghost, Observer, Wire, World};
 
 /// Something that happened, and when.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Moment<N: Node> {
+pub struct TimedAction<P: Protocol> {
     /// Virtual time in µs.
     pub time: u64,
     /// What happened.
-    pub action: Action<N>,
+    pub action: Action<P>,
 }
 
-/// Plays moments in a fresh world until a property breaks; moments that are not possible are skipped.
-/// Returns those that were played, and the broken property.
-pub fn replay<N, G>(
-    model: &Model<N, G>,
-    moments: &[Moment<N>],
-    watch: &mut dyn Observer<N, G>,
-) -> (Vec<Moment<N>>, Option<crate::explore::Broken>)
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    let mut world = World::new(model.stage(Wire::Bag, true), watch);
+/// Plays actions in a fresh world until a property breaks; actions that are not possible are skipped.
+/// The nodes' clocks show what they showed in the run under this schedule. Returns what was played,
+/// and the broken property.
+pub fn replay<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
+    actions: &[TimedAction<P>],
+    watch: &mut dyn Observer<P, G>,
+) -> (Vec<TimedAction<P>>, Option<Broken>) {
+    let topology = model.topology(Wire::Copies, true);
+    let mut world = World::with_clocks(topology, |id| schedule.clock(id, 0), watch);
     let mut played = Vec::new();
-    for moment in moments {
-        if !world.can(&moment.action.what) {
+    for timed in actions {
+        if !world.can(&timed.action.transition) {
             continue;
         }
-        watch.time(moment.time);
-        world.apply(&moment.action, Duration::from_micros(moment.time), watch);
-        played.push(moment.clone());
-        if let Some(broken) = model.broken(&world) {
-            return (played, Some(broken));
+        watch.time(timed.time);
+        let broken = super::apply(model, schedule, &mut world, timed, watch);
+        played.push(timed.clone());
+        if broken.is_some() {
+            return (played, broken);
         }
     }
     (played, None)
 }
 
 /// The smallest run found that still breaks this property, with its log.
-pub fn shrink<N, G>(
-    model: &Model<N, G>,
-    moments: Vec<Moment<N>>,
+///
+/// # Panics
+/// If the run does not break it once more: then a node is not a function of its inputs.
+pub fn shrink<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
+    actions: Vec<TimedAction<P>>,
     property: &str,
     title: &str,
-) -> (Vec<Moment<N>>, Recorder)
-where
-    N: Node,
-    G: Clone + Eq + std::hash::Hash + Default,
-{
-    let breaks = |candidate: &[Moment<N>]| {
-        let (played, broken) = replay(model, candidate, &mut ());
+) -> (Vec<TimedAction<P>>, Recorder) {
+    let breaks = |candidate: &[TimedAction<P>]| {
+        let (played, broken) = replay(model, schedule, candidate, &mut ());
         broken.filter(|broken| broken.property == property).map(|_| played)
     };
-    let mut best = breaks(&moments).unwrap_or(moments);
+    let mut best = breaks(&actions).expect("a run that is played again breaks the same property");
     let mut chunk = best.len().div_ceil(2);
     while chunk > 0 {
         let mut from = 0;
@@ -79,8 +77,8 @@ where
             chunk /= 2;
         }
     }
-    let mut recorder = Recorder::new(title, &model.stage(Wire::Bag, true));
-    let (played, broken) = replay(model, &best, &mut recorder);
+    let mut recorder = Recorder::new(title, &model.topology(Wire::Copies, true));
+    let (played, broken) = replay(model, schedule, &best, &mut recorder);
     if let Some(broken) = broken {
         recorder.violation(broken.property, &broken.why);
     }

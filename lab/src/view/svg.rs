@@ -66,8 +66,8 @@ impl<'a> Diagram<'a> {
         let step = layout::step(log);
         let mut columns = BTreeMap::new();
         let mut x = GUTTER + step * 0.42;
-        for cast in &log.header.cast {
-            columns.insert(cast.name.as_str(), x);
+        for node in &log.header.nodes {
+            columns.insert(node.name.as_str(), x);
             x += step;
         }
         let width = x - step + step * 0.45;
@@ -121,10 +121,10 @@ impl<'a> Diagram<'a> {
 
     fn lifelines(&mut self) {
         let bottom = self.lifeline_end();
-        for cast in &self.log.header.cast {
-            let x = self.columns[cast.name.as_str()];
-            let colour = role_colour(&cast.role);
-            let name = escape(&cast.name);
+        for node in &self.log.header.nodes {
+            let x = self.columns[node.name.as_str()];
+            let colour = role_colour(&node.role);
+            let name = escape(&node.name);
             let half =
                 (f64::from(u32::try_from(name.chars().count()).unwrap_or(8)) * 8.0 + 22.0) / 2.0;
             let (left, wide) = (x - half, half * 2.0);
@@ -137,7 +137,7 @@ impl<'a> Diagram<'a> {
             );
             let mut up_from = Some(36.0);
             let mut down_from = None;
-            for event in self.log.events.iter().filter(|e| e.node == cast.name) {
+            for event in self.log.events.iter().filter(|e| e.node == node.name) {
                 let y = self.rows[&event.seq];
                 if event.kind == Kind::Crash
                     && let Some(from) = up_from.take()
@@ -206,8 +206,9 @@ impl<'a> Diagram<'a> {
             Kind::Boot
             | Kind::Replay
             | Kind::Timeout
-            | Kind::Gone
+            | Kind::Disconnected
             | Kind::Persist
+            | Kind::Discard
             | Kind::Note
             | Kind::Crash
             | Kind::Wipe => {
@@ -219,19 +220,20 @@ impl<'a> Diagram<'a> {
 
     /// Text beside the lifeline: to the right, but to the left at the last column.
     fn label(&mut self, event: &Event, x: f64, y: f64) {
-        let last = self.log.header.cast.last().is_some_and(|c| c.name == event.node);
+        let last = self.log.header.nodes.last().is_some_and(|c| c.name == event.node);
         let text = match event.kind {
             Kind::Crash if event.text.is_empty() => "crash".to_string(),
             Kind::Boot if event.text.is_empty() => "starts".to_string(),
-            Kind::Gone if event.text.is_empty() => "gone".to_string(),
+            Kind::Disconnected if event.text.is_empty() => "disconnected".to_string(),
             Kind::Wipe if event.text.is_empty() => "disk wiped".to_string(),
             Kind::Boot
             | Kind::Replay
             | Kind::Receive
             | Kind::Timeout
-            | Kind::Gone
+            | Kind::Disconnected
             | Kind::Send
             | Kind::Persist
+            | Kind::Discard
             | Kind::Note
             | Kind::Lose
             | Kind::Duplicate

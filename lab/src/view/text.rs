@@ -1,4 +1,4 @@
-//! A log as lines for a terminal: one happening a line.
+//! A log as lines for a terminal: one event a line.
 //!
 //! ```text
 //!   1  client → coord   buy umbrella
@@ -37,7 +37,7 @@ pub fn render(log: &Log) -> String {
 #[must_use]
 pub fn lines(log: &Log) -> Vec<String> {
     let messages = Messages::of(log);
-    let widest = log.header.cast.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
+    let widest = log.header.nodes.iter().map(|c| c.name.chars().count()).max().unwrap_or(0);
     let mut out = Vec::new();
     let mut i = 0;
     while i < log.events.len() {
@@ -96,8 +96,9 @@ fn line(event: &Event, messages: &Messages<'_>, widest: usize) -> String {
         Kind::Boot
         | Kind::Replay
         | Kind::Timeout
-        | Kind::Gone
+        | Kind::Disconnected
         | Kind::Persist
+        | Kind::Discard
         | Kind::Note
         | Kind::Crash
         | Kind::Wipe
@@ -133,10 +134,11 @@ fn local_line(event: &Event, widest: usize) -> String {
         Kind::Boot => "boot",
         Kind::Replay => "replay",
         Kind::Timeout => "timeout",
-        Kind::Gone => "gone",
+        Kind::Disconnected => "disconnected",
         Kind::Crash => "crash",
         Kind::Wipe => "wiped",
         Kind::Lose => "lost",
+        Kind::Discard => "discard",
         Kind::Duplicate => "duplicate",
         Kind::Receive | Kind::Send | Kind::Persist | Kind::Note | Kind::Fault | Kind::Violation => {
             ""

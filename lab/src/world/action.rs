@@ -1,42 +1,44 @@
-//! What can happen in a world, and who gets to see it.
+//! What can happen in a world.
 
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Envelope, World};
-use crate::node::{Effect, Node, NodeId};
+use super::Envelope;
+use crate::node::{NodeId, Protocol};
 
 /// Something that can happen, with or without a crash in the middle of it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Action<N: Node> {
+pub struct Action<P: Protocol> {
     /// What happens.
-    pub what: What<N>,
+    pub transition: Transition<P>,
     /// If set: so many of the step's effects are carried out, then the process dies.
     pub cut: Option<usize>,
 }
 
 /// The things that can happen.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum What<N: Node> {
+pub enum Transition<P: Protocol> {
     /// A message arrives; at a process that is down it vanishes.
     Deliver {
         /// Which one.
-        envelope: Arc<Envelope<N::Msg>>,
+        envelope: Arc<Envelope<P::Msg>>,
         /// Whether a copy stays on the way: the fault *duplicate*.
         keep: bool,
     },
     /// A message vanishes: the fault *loss*.
-    Lose(Arc<Envelope<N::Msg>>),
-    /// A node takes the next message to itself.
-    Own(NodeId),
-    /// An armed timer runs out.
-    Timeout(NodeId, N::Timer),
-    /// The disk is done with the oldest record that waits (lagging disks only).
+    Lose(Arc<Envelope<P::Msg>>),
+    /// A node takes its oldest message to itself.
+    SelfDelivery(NodeId),
+    /// An armed timer expires.
+    Timeout(NodeId, P::Timer),
+    /// The oldest record that waits for the disk becomes durable (asynchronous disks only).
     Flush(NodeId),
-    /// A client's connection to a node ends.
-    Gone(NodeId, NodeId),
+    /// A client's connection to a node ends: the fault *disconnect*.
+    Disconnected {
+        /// The server, which hears of it.
+        node: NodeId,
+        /// The client.
+        client: NodeId,
+    },
     /// A process dies, and with it its unfinished effects: the fault *crash*.
     Crash {
         /// Whose.
@@ -44,31 +46,31 @@ pub enum What<N: Node> {
         /// How many of the newest durable records vanish too: above 0 it is a *lying disk*.
         forget: usize,
     },
-    /// A process comes back with what its disk kept.
+    /// A process starts, with what its disk kept.
     Restart(NodeId),
-    /// A disk is emptied while its process is down: the fault *wiped*.
+    /// A disk is emptied while its process is down, starts and all: the fault *wiped*.
     Wipe(NodeId),
 }
 
-impl<N: Node> Action<N> {
+impl<P: Protocol> Action<P> {
     /// An action without a crash in it.
     #[must_use]
-    pub fn new(what: What<N>) -> Self {
-        Self { what, cut: None }
+    pub fn new(transition: Transition<P>) -> Self {
+        Self { transition, cut: None }
     }
 }
 
-impl<N: Node> What<N> {
+impl<P: Protocol> Transition<P> {
     /// The node whose state this changes.
     #[must_use]
     pub fn node(&self) -> Option<NodeId> {
         match self {
             Self::Deliver { envelope, .. } => Some(envelope.to),
             Self::Lose(_) => None,
-            Self::Own(id)
+            Self::SelfDelivery(id)
             | Self::Timeout(id, _)
             | Self::Flush(id)
-            | Self::Gone(id, _)
+            | Self::Disconnected { node: id, .. }
             | Self::Crash { node: id, .. }
             | Self::Restart(id)
             | Self::Wipe(id) => Some(*id),
@@ -79,76 +81,9 @@ impl<N: Node> What<N> {
     #[must_use]
     pub fn is_fault(&self) -> bool {
         match self {
-            Self::Lose(_) | Self::Crash { .. } | Self::Wipe(_) => true,
+            Self::Lose(_) | Self::Disconnected { .. } | Self::Crash { .. } | Self::Wipe(_) => true,
             Self::Deliver { keep, .. } => *keep,
-            Self::Own(_)
-            | Self::Timeout(..)
-            | Self::Flush(_)
-            | Self::Gone(..)
-            | Self::Restart(_) => false,
+            Self::SelfDelivery(_) | Self::Timeout(..) | Self::Flush(_) | Self::Restart(_) => false,
         }
     }
-}
-
-/// One thing that an observer sees at a node.
-#[derive(Debug)]
-pub enum Happening<'a, N: Node> {
-    /// It started, after replaying these records.
-    Boot {
-        /// Which start this is.
-        start: u64,
-        /// What its disk had kept.
-        records: &'a [N::Record],
-    },
-    /// It takes a message.
-    Receive(&'a Envelope<N::Msg>),
-    /// It takes a message of which a copy stays on the way.
-    Duplicate(&'a Envelope<N::Msg>),
-    /// A message to it vanished.
-    Lose(&'a Envelope<N::Msg>),
-    /// A timer ran out.
-    Timeout(&'a N::Timer),
-    /// A client's connection ended.
-    Gone(NodeId),
-    /// A message left.
-    Send(&'a Envelope<N::Msg>),
-    /// A record became durable.
-    Persist(&'a N::Record),
-    /// A timer was armed.
-    SetTimer {
-        /// Which one.
-        timer: &'a N::Timer,
-        /// When it may run out.
-        after: Range<Duration>,
-    },
-    /// A timer was disarmed.
-    CancelTimer(&'a N::Timer),
-    /// The node tells a fact.
-    Note(&'a N::Note),
-    /// The process died.
-    Crash {
-        /// Effects that it had asked for and that never happened.
-        lost: &'a VecDeque<Effect<N>>,
-        /// Records its lying disk had called durable.
-        forgotten: &'a [N::Record],
-    },
-    /// Its disk was emptied.
-    Wipe,
-}
-
-/// Somebody who watches a world, changing nothing.
-pub trait Observer<N: Node, G> {
-    /// Something happened at a node; the world is in the middle of an action.
-    fn see(&mut self, at: NodeId, what: &Happening<'_, N>, world: &World<N, G>);
-
-    /// What follows happens at this time, in µs.
-    fn time(&mut self, _micros: u64) {}
-
-    /// An action is complete.
-    fn after(&mut self, _at: NodeId, _world: &World<N, G>) {}
-}
-
-/// Nobody watches.
-impl<N: Node, G> Observer<N, G> for () {
-    fn see(&mut self, _at: NodeId, _what: &Happening<'_, N>, _world: &World<N, G>) {}
 }

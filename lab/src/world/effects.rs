@@ -1,11 +1,13 @@
 //! The one place that carries effects out, and the one place that crashes.
 
-use super::{Envelope, Happening, Observer, World, recover};
-use crate::node::{Effect, Node, NodeId};
+use super::{Envelope, Event, Ghost, Observer, World};
+use crate::node::{
+    AnyNode, Effect, Mark, NodeId, Protocol, assert_message_fits, assert_record_fits, recover,
+};
 
-impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
+impl<P: Protocol, G: Ghost> World<P, G> {
     /// Carries out the first effects of a host's queue.
-    pub(super) fn carry_out(&mut self, id: NodeId, count: usize, watch: &mut dyn Observer<N, G>) {
+    pub(super) fn carry_out(&mut self, id: NodeId, count: usize, watch: &mut dyn Observer<P, G>) {
         for _ in 0..count {
             let Some(effect) = self.host_mut(id).queue.pop_front() else { return };
             self.carry_out_one(id, effect, watch);
@@ -17,65 +19,82 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
         &mut self,
         id: NodeId,
         mut flushed: bool,
-        watch: &mut dyn Observer<N, G>,
+        watch: &mut dyn Observer<P, G>,
     ) {
         while let Some(next) = self.host(id).queue.front() {
-            if matches!(next, Effect::Persist(_) | Effect::Checkpoint(_))
-                && !std::mem::take(&mut flushed)
-            {
+            if matches!(next, Effect::Persist(_)) && !std::mem::take(&mut flushed) {
                 return;
             }
             self.carry_out(id, 1, watch);
         }
     }
 
-    fn carry_out_one(&mut self, id: NodeId, effect: Effect<N>, watch: &mut dyn Observer<N, G>) {
+    fn carry_out_one(&mut self, id: NodeId, effect: Effect<P>, watch: &mut dyn Observer<P, G>) {
         match effect {
             Effect::Send { to, msg } | Effect::SendAhead { to, msg } => {
                 self.send(id, to, msg, watch);
             }
             Effect::Persist(record) => {
-                self.see(id, &Happening::Persist(&record), watch);
+                assert_record_fits(&record);
+                self.see(id, &Event::Persist(&record), watch);
                 self.host_mut(id).disk.push(record);
             }
-            Effect::Checkpoint(record) => {
-                self.see(id, &Happening::Persist(&record), watch);
-                let program = &self.stage.roles[self.index(id)].program;
-                let long = recover(program.clone(), id, &self.host(id).disk);
-                let short = recover(program.clone(), id, std::slice::from_ref(&record));
-                assert!(long == short, "a checkpoint must recover to what its log recovers to");
-                self.host_mut(id).disk = vec![record];
+            Effect::Mark(mark) => {
+                let host = self.host_mut(id);
+                host.mark = Some((mark, host.disk.len()));
             }
-            Effect::Note(note) => self.see(id, &Happening::Note(&note), watch),
+            Effect::DiscardBefore(mark) => self.discard_before(id, mark, watch),
+            Effect::Note(note) => self.see(id, &Event::Note(&note), watch),
+            Effect::Connect { .. } | Effect::Disconnect(_) => {}
             Effect::SetTimer { .. } | Effect::CancelTimer(_) => {
                 unreachable!("timers take effect when the step returns")
             }
         }
     }
 
+    fn discard_before(&mut self, id: NodeId, mark: Mark, watch: &mut dyn Observer<P, G>) {
+        let program = &self.topology.roles[self.index(id)].program;
+        let host = self.host(id);
+        let Some((_, kept)) = host.mark.filter(|(open, _)| *open == mark) else {
+            panic!("a node discards before its newest mark, and only once")
+        };
+        let recovered = |records: &[P::Record]| -> AnyNode<P> {
+            let mut node = program.clone();
+            recover(&mut node, id, records.iter().cloned());
+            node
+        };
+        let same = recovered(&host.disk) == recovered(&host.disk[kept..]);
+        assert!(same, "what is kept behind a mark must recover to what the whole log recovers to");
+        self.see(id, &Event::Discard { records: kept }, watch);
+        let host = self.host_mut(id);
+        host.disk.drain(..kept);
+        host.mark = None;
+    }
+
     pub(super) fn send(
         &mut self,
         from: NodeId,
         to: NodeId,
-        msg: N::Msg,
-        watch: &mut dyn Observer<N, G>,
+        msg: P::Msg,
+        watch: &mut dyn Observer<P, G>,
     ) {
+        let envelope = Envelope { from, to, msg };
+        self.see(from, &Event::Send(&envelope), watch);
         if to == from {
-            self.host_mut(from).own.push_back(msg);
+            self.host_mut(from).to_self.push_back(envelope.msg);
             return;
         }
-        let envelope = Envelope { from, to, msg };
-        self.see(from, &Happening::Send(&envelope), watch);
+        assert_message_fits(&envelope.msg);
         self.network.send(envelope);
     }
 
-    pub(super) fn crash(&mut self, id: NodeId, forget: usize, watch: &mut dyn Observer<N, G>) {
+    pub(super) fn crash(&mut self, id: NodeId, forget: usize, watch: &mut dyn Observer<P, G>) {
         let host = self.host_mut(id);
         let lost = host.crash();
         let kept = host.disk.len().saturating_sub(forget);
         let forgotten = host.disk.split_off(kept);
         let index = self.index(id);
         self.hosts[index].1 = self.hosts[index].0.print();
-        self.see(id, &Happening::Crash { lost: &lost, forgotten: &forgotten }, watch);
+        self.see(id, &Event::Crash { lost: &lost, forgotten: &forgotten }, watch);
     }
 }

@@ -1,45 +1,84 @@
 //! One machine: a process that may be down, and the disk that outlives it.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
 use crate::fingerprint::fingerprint;
-use crate::node::{Effect, Node};
+use crate::node::{AnyNode, Effect, Mark, Node, Protocol};
 
 /// A node with all that belongs to its machine.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Host<N: Node> {
+#[derive(Clone, Debug)]
+pub struct Host<P: Protocol> {
     /// The running process; `None` while it is down.
-    pub node: Option<N>,
+    pub node: Option<AnyNode<P>>,
     /// What is durable, oldest first.
-    pub disk: Vec<N::Record>,
+    pub disk: Vec<P::Record>,
     /// How often the process was started. Durable.
     pub starts: u64,
     /// Timers that are armed. They die with the process.
-    pub timers: BTreeSet<N::Timer>,
+    pub timers: BTreeSet<P::Timer>,
     /// Messages to itself, waiting. They die with the process.
-    pub own: VecDeque<N::Msg>,
+    pub to_self: VecDeque<P::Msg>,
     /// Effects asked for and not carried out. A crash cuts this queue.
-    pub queue: VecDeque<Effect<N>>,
+    pub queue: VecDeque<Effect<P>>,
+    /// How many marks this start has made.
+    pub(super) marks: u32,
+    /// The snapshot under way: its mark, and how many records stand before it.
+    pub(super) mark: Option<(Mark, usize)>,
+    /// Asked for once, however many worlds share this host.
+    summary: OnceLock<P::Summary>,
 }
 
-impl<N: Node> Host<N> {
+impl<P: Protocol> Hash for Host<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { node, disk, starts, timers, to_self, queue, marks, mark, summary: _ } = self;
+        (node, disk, starts, timers, to_self, queue, marks, mark).hash(state);
+    }
+}
+
+impl<P: Protocol> Host<P> {
     pub(super) fn new() -> Self {
         Self {
             node: None,
             disk: Vec::new(),
             starts: 0,
             timers: BTreeSet::new(),
-            own: VecDeque::new(),
+            to_self: VecDeque::new(),
             queue: VecDeque::new(),
+            marks: 0,
+            mark: None,
+            summary: OnceLock::new(),
         }
     }
 
+    /// Its node's summary; `None` while it is down.
+    #[must_use]
+    pub fn summary(&self) -> Option<&P::Summary> {
+        let node = self.node.as_ref()?;
+        Some(self.summary.get_or_init(|| node.summary()))
+    }
+
+    /// Called before the node changes: its summary is out of date then.
+    pub(super) fn forget_summary(&mut self) {
+        self.summary.take();
+    }
+
     /// Takes memory and unfinished effects away; the disk stays.
-    pub(super) fn crash(&mut self) -> VecDeque<Effect<N>> {
+    pub(super) fn crash(&mut self) -> VecDeque<Effect<P>> {
         self.node = None;
         self.timers.clear();
-        self.own.clear();
+        self.to_self.clear();
+        self.marks = 0;
+        self.mark = None;
+        self.forget_summary();
         std::mem::take(&mut self.queue)
+    }
+
+    /// Empties the disk: the next start is the first again.
+    pub(super) fn wipe(&mut self) {
+        self.disk.clear();
+        self.starts = 0;
     }
 
     pub(super) fn print(&self) -> u128 {

@@ -1,93 +1,133 @@
-//! The world that nodes live in: hosts, disks, timers, and one network between them.
+//! The world that nodes run in: hosts, disks, timers, and one network between them.
 //!
-//! A world changes only by an [`Action`]: deliver this, let that timer run out, crash, restart, lose.
+//! A world changes only by an [`Action`]: deliver this, let that timer expire, crash, restart, lose.
 //! The explorer tries all of them, the simulator draws them, a script names them, and the reader of
 //! the book picks them. This is the one place that carries effects out and the one place that crashes.
 //!
 //! Effects leave a host through its queue. With an *instant* disk a step's effects are carried out at
-//! once, and an action may name a cut: so many of them happen, then the process dies. With a *lagging*
-//! disk each record waits for an [`What::Flush`] of its own, other steps go on meanwhile, and a crash
-//! loses the whole queue. Both say the same about a node that uses `send` only (a test compares them);
-//! `send_ahead` is only judged by the lagging one.
+//! once, and an action may name a cut: so many of them happen, then the process dies. With an
+//! *asynchronous* disk each record waits for a [`Transition::Flush`] of its own, other steps go on
+//! meanwhile, and a crash loses the whole queue. Both say the same about a node that uses `send` only
+//! (a test compares them); `send_ahead` is only judged by the asynchronous one.
 //!
 //! # Left out
 //!
-//! Time. The world knows which timers are armed, not when they run out: whoever picks the actions
+//! Time. The world knows which timers are armed, not when they expire: whoever picks the actions
 //! decides. `now` is handed in with each action and is zero under the explorer.
 
 mod action;
 mod effects;
+mod event;
 mod host;
 mod network;
-mod stage;
+mod topology;
 
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use action::{Action, Happening, Observer, What};
+pub use action::{Action, Transition};
+pub use event::{Event, Observer};
 pub use host::Host;
 pub use network::{Envelope, Network, Wire};
-pub use stage::{Role, Spent, Stage};
+pub use topology::{Role, Spent, Topology};
 
 use crate::fingerprint::fingerprint;
-use crate::node::{Effect, Input, Node, NodeId, react};
+use crate::node::{AnyNode, Cx, Effect, Input, NodeId, Protocol, recover, take};
+
+/// What a ghost has to be: plain data that can be compared and hashed with the rest of the world.
+pub trait Ghost: Clone + Eq + Hash + Debug + Default + Send + Sync + 'static {}
+impl<T: Clone + Eq + Hash + Debug + Default + Send + Sync + 'static> Ghost for T {}
 
 /// A state of the whole system. `G` is the ghost.
 #[derive(Clone, Debug)]
-pub struct World<N: Node, G> {
-    stage: Arc<Stage<N, G>>,
-    hosts: Vec<(Arc<Host<N>>, u128)>,
-    network: Network<N::Msg>,
+pub struct World<P: Protocol, G> {
+    topology: Arc<Topology<P, G>>,
+    hosts: Vec<(Arc<Host<P>>, u128)>,
+    network: Network<P::Msg>,
     ghost: Arc<G>,
     spent: Spent,
 }
 
-impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
-    /// Boots every role in order.
-    pub fn new(stage: Arc<Stage<N, G>>, watch: &mut dyn Observer<N, G>) -> Self {
+impl<P: Protocol, G: Ghost> World<P, G> {
+    /// Starts every role in order that does not begin down, with all clocks at zero.
+    pub fn new(topology: Arc<Topology<P, G>>, watch: &mut dyn Observer<P, G>) -> Self {
+        Self::with_clocks(topology, |_| Duration::ZERO, watch)
+    }
+
+    /// The same, where each node's own clock shows something of its own.
+    pub fn with_clocks(
+        topology: Arc<Topology<P, G>>,
+        clock: impl Fn(NodeId) -> Duration,
+        watch: &mut dyn Observer<P, G>,
+    ) -> Self {
         let empty = Host::new();
         let print = empty.print();
-        let hosts = stage.roles.iter().map(|_| (Arc::new(empty.clone()), print)).collect();
-        let mut world = Self {
-            stage,
-            hosts,
-            network: Network::new(),
-            ghost: Arc::new(G::default()),
-            spent: Spent::default(),
-        };
-        for role in Arc::clone(&world.stage).roles.iter() {
-            world.apply(&Action::new(What::Restart(role.id)), Duration::ZERO, watch);
+        let hosts = topology.roles.iter().map(|_| (Arc::new(empty.clone()), print)).collect();
+        let network = Network::new(topology.wire);
+        let (ghost, spent) = (Arc::new(G::default()), Spent::default());
+        let mut world = Self { topology, hosts, network, ghost, spent };
+        for role in Arc::clone(&world.topology).roles.iter().filter(|role| !role.starts_down) {
+            world.apply(&Action::new(Transition::Restart(role.id)), clock(role.id), watch);
         }
         world
     }
 
-    /// Who plays.
+    /// Its processes and network.
     #[must_use]
-    pub fn stage(&self) -> &Stage<N, G> {
-        &self.stage
+    pub fn topology(&self) -> &Topology<P, G> {
+        &self.topology
     }
 
     /// The machine of a node.
     #[must_use]
-    pub fn host(&self, id: NodeId) -> &Host<N> {
+    pub fn host(&self, id: NodeId) -> &Host<P> {
         &self.hosts[self.index(id)].0
     }
 
     /// A node, unless its process is down.
     #[must_use]
-    pub fn node(&self, id: NodeId) -> Option<&N> {
+    pub fn node(&self, id: NodeId) -> Option<&AnyNode<P>> {
         self.host(id).node.as_ref()
     }
 
-    /// All running nodes.
-    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &N)> {
-        let ids = self.stage.roles.iter().map(|role| role.id);
-        ids.zip(&self.hosts).filter_map(|(id, (host, _))| Some((id, host.node.as_ref()?)))
+    /// A node's summary, unless its process is down.
+    #[must_use]
+    pub fn summary(&self, id: NodeId) -> Option<&P::Summary> {
+        self.host(id).summary()
+    }
+
+    /// Whether a process runs.
+    #[must_use]
+    pub fn is_up(&self, id: NodeId) -> bool {
+        self.host(id).node.is_some()
+    }
+
+    /// All running nodes, in column order.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &AnyNode<P>)> {
+        self.up().filter_map(|(id, host)| Some((id, host.node.as_ref()?)))
+    }
+
+    /// The summary of each running node, in column order.
+    pub fn summaries(&self) -> impl Iterator<Item = (NodeId, &P::Summary)> {
+        self.up().filter_map(|(id, host)| Some((id, host.summary()?)))
+    }
+
+    fn up(&self) -> impl Iterator<Item = (NodeId, &Host<P>)> {
+        let ids = self.topology.roles.iter().map(|role| role.id);
+        ids.zip(&self.hosts).map(|(id, (host, _))| (id, &**host))
+    }
+
+    /// A node's line in logs and pages.
+    #[must_use]
+    pub fn line(&self, id: NodeId) -> String {
+        self.summary(id).map_or_else(|| "down".into(), ToString::to_string)
     }
 
     /// Messages on their way.
     #[must_use]
-    pub fn network(&self) -> &Network<N::Msg> {
+    pub fn network(&self) -> &Network<P::Msg> {
         &self.network
     }
 
@@ -111,11 +151,11 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
     /// Counts one timer against its budget. Only a search with such a budget does: elsewhere two
     /// worlds that differ by this count are the same world.
     pub fn spend_timeout(&mut self) {
-        self.spent.timeouts += 1;
+        self.spent.timeouts = self.spent.timeouts.saturating_add(1);
     }
 
     /// Puts a copy of a message on its way that was delivered long ago.
-    pub fn resend(&mut self, envelope: Envelope<N::Msg>) {
+    pub fn resend(&mut self, envelope: Envelope<P::Msg>) {
         self.network.send(envelope);
     }
 
@@ -126,17 +166,31 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
         fingerprint(&(prints, self.network.print(), &self.ghost, self.spent))
     }
 
+    /// What is under way: a message that a node sent itself, then the first one on the first link.
+    #[must_use]
+    pub fn next_delivery(&self) -> Option<Transition<P>> {
+        if let Some((id, _)) = self.up().find(|(_, host)| !host.to_self.is_empty()) {
+            return Some(Transition::SelfDelivery(id));
+        }
+        let envelope = Arc::clone(self.network.in_flight().next()?);
+        Some(Transition::Deliver { envelope, keep: false })
+    }
+
     /// Whether the action can happen in this state.
     #[must_use]
-    pub fn can(&self, what: &What<N>) -> bool {
+    pub fn can(&self, transition: &Transition<P>) -> bool {
         let up = |id: NodeId| self.node(id).is_some();
-        match what {
-            What::Deliver { envelope, .. } | What::Lose(envelope) => self.network.carries(envelope),
-            What::Own(id) => !self.host(*id).own.is_empty(),
-            What::Timeout(id, timer) => self.host(*id).timers.contains(timer),
-            What::Flush(id) => !self.host(*id).queue.is_empty(),
-            What::Gone(id, _) | What::Crash { node: id, .. } => up(*id),
-            What::Restart(id) | What::Wipe(id) => !up(*id),
+        match transition {
+            Transition::Deliver { envelope, .. } | Transition::Lose(envelope) => {
+                self.network.carries(envelope)
+            }
+            Transition::SelfDelivery(id) => !self.host(*id).to_self.is_empty(),
+            Transition::Timeout(id, timer) => self.host(*id).timers.contains(timer),
+            Transition::Flush(id) => !self.host(*id).queue.is_empty(),
+            Transition::Disconnected { node: id, .. } | Transition::Crash { node: id, .. } => {
+                up(*id)
+            }
+            Transition::Restart(id) | Transition::Wipe(id) => !up(*id),
         }
     }
 
@@ -147,19 +201,19 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
     /// If the action cannot happen here; see [`World::can`].
     pub fn apply(
         &mut self,
-        action: &Action<N>,
+        action: &Action<P>,
         now: Duration,
-        watch: &mut dyn Observer<N, G>,
+        watch: &mut dyn Observer<P, G>,
     ) -> usize {
-        assert!(self.can(&action.what), "not possible in this state: {action:?}");
-        let effects = self.take(&action.what, now, watch);
-        let Some(id) = action.what.node() else { return 0 };
+        assert!(self.can(&action.transition), "not possible in this state: {action:?}");
+        let effects = self.begin(&action.transition, now, watch);
+        let Some(id) = action.transition.node() else { return 0 };
         if let Some(cut) = action.cut {
             self.carry_out(id, cut, watch);
-            self.spent.crashes += 1;
+            self.spent.crashes = self.spent.crashes.saturating_add(1);
             self.crash(id, 0, watch);
-        } else if self.stage.lagging {
-            let flush = matches!(action.what, What::Flush(_));
+        } else if self.topology.async_disk {
+            let flush = matches!(action.transition, Transition::Flush(_));
             self.carry_out_until_record(id, flush, watch);
         } else {
             self.carry_out(id, usize::MAX, watch);
@@ -171,69 +225,76 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
     }
 
     /// The part of an action before its effects are carried out.
-    fn take(&mut self, what: &What<N>, now: Duration, watch: &mut dyn Observer<N, G>) -> usize {
-        match what {
-            What::Deliver { envelope, keep } => {
+    fn begin(
+        &mut self,
+        transition: &Transition<P>,
+        now: Duration,
+        watch: &mut dyn Observer<P, G>,
+    ) -> usize {
+        match transition {
+            Transition::Deliver { envelope, keep } => {
                 if *keep {
-                    self.spent.duplicates += 1;
-                    self.see(envelope.to, &Happening::Duplicate(envelope), watch);
-                } else if self.stage.wire == Wire::Bag {
+                    self.spent.duplicates = self.spent.duplicates.saturating_add(1);
+                    self.see(envelope.to, &Event::Duplicate(envelope), watch);
+                } else if self.topology.wire != Wire::Set {
                     self.network.remove(envelope);
                 }
                 if self.node(envelope.to).is_none() {
-                    self.see(envelope.to, &Happening::Lose(envelope), watch);
+                    self.see(envelope.to, &Event::Lose(envelope), watch);
                     return 0;
                 }
-                self.see(envelope.to, &Happening::Receive(envelope), watch);
+                self.see(envelope.to, &Event::Receive(envelope), watch);
                 let input = Input::Message { from: envelope.from, msg: envelope.msg.clone() };
                 self.step(envelope.to, input, now, watch)
             }
-            What::Lose(envelope) => {
+            Transition::Lose(envelope) => {
                 self.network.remove(envelope);
-                self.spent.losses += 1;
-                self.see(envelope.to, &Happening::Lose(envelope), watch);
+                self.spent.losses = self.spent.losses.saturating_add(1);
+                self.see(envelope.to, &Event::Lose(envelope), watch);
                 0
             }
-            What::Own(id) => {
-                let msg = self.host_mut(*id).own.pop_front().expect("a message is waiting");
+            Transition::SelfDelivery(id) => {
+                let msg = self.host_mut(*id).to_self.pop_front().expect("a message is waiting");
                 let envelope = Envelope { from: *id, to: *id, msg: msg.clone() };
-                self.see(*id, &Happening::Receive(&envelope), watch);
+                self.see(*id, &Event::Receive(&envelope), watch);
                 self.step(*id, Input::Message { from: *id, msg }, now, watch)
             }
-            What::Timeout(id, timer) => {
+            Transition::Timeout(id, timer) => {
                 self.host_mut(*id).timers.remove(timer);
-                self.see(*id, &Happening::Timeout(timer), watch);
+                self.see(*id, &Event::Timeout(timer), watch);
                 self.step(*id, Input::Timeout(timer.clone()), now, watch)
             }
-            What::Gone(id, client) => {
-                self.see(*id, &Happening::Gone(*client), watch);
-                self.step(*id, Input::Gone(*client), now, watch)
+            Transition::Disconnected { node, client } => {
+                self.spent.disconnects = self.spent.disconnects.saturating_add(1);
+                self.see(*node, &Event::Disconnected(*client), watch);
+                self.step(*node, Input::Disconnected(*client), now, watch)
             }
-            What::Restart(id) => self.boot(*id, now, watch),
-            What::Crash { node, forget } => {
-                self.spent.crashes += 1;
+            Transition::Restart(id) => self.boot(*id, now, watch),
+            Transition::Crash { node, forget } => {
+                self.spent.crashes = self.spent.crashes.saturating_add(1);
                 self.crash(*node, *forget, watch);
                 0
             }
-            What::Wipe(id) => {
-                self.host_mut(*id).disk.clear();
-                self.see(*id, &Happening::Wipe, watch);
+            Transition::Wipe(id) => {
+                self.host_mut(*id).wipe();
+                self.see(*id, &Event::Wipe, watch);
                 0
             }
-            What::Flush(_) => 0,
+            Transition::Flush(_) => 0,
         }
     }
 
     /// Replays the disk, then boots.
-    fn boot(&mut self, id: NodeId, now: Duration, watch: &mut dyn Observer<N, G>) -> usize {
+    fn boot(&mut self, id: NodeId, now: Duration, watch: &mut dyn Observer<P, G>) -> usize {
         let index = self.index(id);
-        let program = self.stage.roles[index].program.clone();
+        let mut node = self.topology.roles[index].program.clone();
         let host = self.host_mut(id);
         host.starts += 1;
         let start = host.starts;
-        host.node = Some(recover(program, id, &host.disk));
+        recover(&mut node, id, host.disk.iter().cloned());
+        host.node = Some(node);
         let records = host.disk.clone();
-        self.see(id, &Happening::Boot { start, records: &records }, watch);
+        self.see(id, &Event::Boot { start, records: &records }, watch);
         self.step(id, Input::Boot { start }, now, watch)
     }
 
@@ -241,57 +302,57 @@ impl<N: Node, G: Clone + Eq + std::hash::Hash + Default> World<N, G> {
     fn step(
         &mut self,
         id: NodeId,
-        input: Input<N>,
+        input: Input<P>,
         now: Duration,
-        watch: &mut dyn Observer<N, G>,
+        watch: &mut dyn Observer<P, G>,
     ) -> usize {
-        let lagging = self.stage.lagging;
-        let node = self.host_mut(id).node.as_mut().expect("only a running node takes inputs");
-        let mut apart = 0;
-        for effect in react(node, id, now, input) {
+        let async_disk = self.topology.async_disk;
+        let mut effects = Vec::new();
+        let host = self.host_mut(id);
+        host.forget_summary();
+        let mut cx = Cx::new(id, now, &mut host.marks, &mut effects);
+        let node = host.node.as_mut().expect("only a running node takes inputs");
+        take(node, input, &mut cx);
+        let mut cut_points = 0;
+        for effect in effects {
             match effect {
                 Effect::SetTimer { timer, after } => {
-                    self.see(id, &Happening::SetTimer { timer: &timer, after }, watch);
+                    self.see(id, &Event::SetTimer { timer: &timer, after }, watch);
                     self.host_mut(id).timers.insert(timer);
                 }
                 Effect::CancelTimer(timer) => {
-                    self.see(id, &Happening::CancelTimer(&timer), watch);
+                    self.see(id, &Event::CancelTimer(&timer), watch);
                     self.host_mut(id).timers.remove(&timer);
                 }
-                Effect::SendAhead { to, msg } if lagging => self.send(id, to, msg, watch),
+                Effect::SendAhead { to, msg } if async_disk => self.send(id, to, msg, watch),
                 queued @ (Effect::Send { .. }
                 | Effect::SendAhead { .. }
                 | Effect::Persist(_)
-                | Effect::Checkpoint(_)
+                | Effect::Mark(_)
+                | Effect::DiscardBefore(_)
+                | Effect::Connect { .. }
+                | Effect::Disconnect(_)
                 | Effect::Note(_)) => {
-                    apart += 1;
+                    cut_points += 1;
                     self.host_mut(id).queue.push_back(queued);
                 }
             }
         }
-        apart
+        cut_points
     }
 
-    fn see(&mut self, id: NodeId, what: &Happening<'_, N>, watch: &mut dyn Observer<N, G>) {
-        (self.stage.observe)(&mut self.ghost, id, what);
-        watch.see(id, what, self);
+    fn see(&mut self, id: NodeId, event: &Event<'_, P>, watch: &mut dyn Observer<P, G>) {
+        (self.topology.observe)(&mut self.ghost, id, event);
+        watch.see(id, event, self);
     }
 
-    fn host_mut(&mut self, id: NodeId) -> &mut Host<N> {
+    fn host_mut(&mut self, id: NodeId) -> &mut Host<P> {
         let index = self.index(id);
         Arc::make_mut(&mut self.hosts[index].0)
     }
 
     fn index(&self, id: NodeId) -> usize {
-        let found = self.stage.roles.iter().position(|role| role.id == id);
-        found.unwrap_or_else(|| panic!("{id} is not on this stage: add a role for it"))
+        let found = self.topology.roles.iter().position(|role| role.id == id);
+        found.unwrap_or_else(|| panic!("{id} is not part of this world: add a role for it"))
     }
-}
-
-/// Recovery is a fold over the records that survived.
-fn recover<N: Node>(mut node: N, id: NodeId, disk: &[N::Record]) -> N {
-    for record in disk {
-        let _none = react(&mut node, id, Duration::ZERO, Input::Replay(record.clone()));
-    }
-    node
 }

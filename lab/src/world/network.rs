@@ -8,43 +8,54 @@ use crate::node::{Fact, NodeId};
 /// A message with its two ends.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Envelope<M> {
-    /// Who sent it.
+    /// The sender.
     pub from: NodeId,
-    /// Who shall get it.
+    /// The receiver.
     pub to: NodeId,
-    /// What it says.
+    /// The message.
     pub msg: M,
 }
 
-/// Two ways to be unreliable.
+/// Three ways to be unreliable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Wire {
     /// A message once sent can be delivered at any time, any number of times, or never. Loss,
-    /// doubling and overtaking cost nothing, and saying a thing again adds no state: this is the
+    /// duplication and overtaking cost nothing, and sending a thing again adds no state: this is the
     /// network for safety.
     Set,
-    /// A message is used up when it is delivered. Loss and doubling are faults with budgets, so what
-    /// a schedule may rely on is stated: this is the network for progress. A copy of a message that
-    /// is still on the way is absorbed; arriving twice is the fault *duplicate*.
+    /// A message is used up when it is delivered. Loss and duplication are faults with budgets, so
+    /// what a schedule may rely on is stated: this is the network for progress. A copy of a message
+    /// that is still on the way is absorbed; arriving twice is the fault *duplicate*.
     Bag,
+    /// As [`Wire::Bag`], and a message that is sent twice is on its way twice: the network of the
+    /// simulator, where each copy has a delay and a loss of its own.
+    Copies,
 }
 
 /// All messages on their way, in the order of their ends and content.
 #[derive(Clone, Debug)]
 pub struct Network<M> {
-    in_flight: Vec<(Arc<Envelope<M>>, u128)>,
-    /// The sum of the envelopes' fingerprints: the same for the same messages in any order.
+    in_flight: Vec<InFlight<M>>,
+    /// The sum of the messages' fingerprints: the same for the same messages in any order.
     print: u128,
+    counts_copies: bool,
+}
+
+#[derive(Clone, Debug)]
+struct InFlight<M> {
+    envelope: Arc<Envelope<M>>,
+    print: u128,
+    copies: u32,
 }
 
 impl<M: Fact> Network<M> {
-    pub(super) fn new() -> Self {
-        Self { in_flight: Vec::new(), print: 0 }
+    pub(super) fn new(wire: Wire) -> Self {
+        Self { in_flight: Vec::new(), print: 0, counts_copies: wire == Wire::Copies }
     }
 
-    /// The messages on their way.
+    /// The messages on their way; each once, however many copies there are.
     pub fn in_flight(&self) -> impl Iterator<Item = &Arc<Envelope<M>>> {
-        self.in_flight.iter().map(|(envelope, _)| envelope)
+        self.in_flight.iter().map(|message| &message.envelope)
     }
 
     /// Whether this very message is on its way.
@@ -54,17 +65,30 @@ impl<M: Fact> Network<M> {
     }
 
     pub(super) fn send(&mut self, envelope: Envelope<M>) {
-        if let Err(place) = self.find(&envelope) {
-            let print = fingerprint(&envelope);
-            self.print = self.print.wrapping_add(print);
-            self.in_flight.insert(place, (Arc::new(envelope), print));
+        match self.find(&envelope) {
+            Ok(place) if self.counts_copies => {
+                let message = &mut self.in_flight[place];
+                message.copies += 1;
+                self.print = self.print.wrapping_add(message.print);
+            }
+            Ok(_) => {}
+            Err(place) => {
+                let print = fingerprint(&envelope);
+                self.print = self.print.wrapping_add(print);
+                let message = InFlight { envelope: Arc::new(envelope), print, copies: 1 };
+                self.in_flight.insert(place, message);
+            }
         }
     }
 
+    /// Takes one copy away.
     pub(super) fn remove(&mut self, envelope: &Envelope<M>) {
-        if let Ok(place) = self.find(envelope) {
-            let (_, print) = self.in_flight.remove(place);
-            self.print = self.print.wrapping_sub(print);
+        let Ok(place) = self.find(envelope) else { return };
+        let message = &mut self.in_flight[place];
+        self.print = self.print.wrapping_sub(message.print);
+        message.copies -= 1;
+        if message.copies == 0 {
+            self.in_flight.remove(place);
         }
     }
 
@@ -73,6 +97,6 @@ impl<M: Fact> Network<M> {
     }
 
     fn find(&self, envelope: &Envelope<M>) -> Result<usize, usize> {
-        self.in_flight.binary_search_by(|(other, _)| (**other).cmp(envelope))
+        self.in_flight.binary_search_by(|message| (*message.envelope).cmp(envelope))
     }
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lab::explore::{Limits, Model, enabled, explore};
-use lab::world::{Action, What, World};
+use lab::world::{Action, Transition, World};
 
-use party::{MANAGER, Party, State, Whim, model};
+use party::{Classic, MANAGER, Party, State, Whim, model};
 
 #[test]
 fn three_resource_managers_have_288_states() {
@@ -24,12 +24,13 @@ fn five_resource_managers_have_8832_states() {
 
 /// Resource managers are interchangeable. For each: its state, whether the manager heard of it, and
 /// whether it said it is prepared.
-fn situations(world: &World<Party, ()>) -> (State, Vec<(State, bool, bool)>) {
-    let Some(Party::Manager { state, prepared, .. }) = world.node(MANAGER) else {
+fn situations(world: &World<Classic, ()>) -> (State, Vec<(State, bool, bool)>) {
+    let manager = world.node(MANAGER).and_then(|node| node.downcast_ref());
+    let Some(Party::Manager { state, prepared, .. }) = manager else {
         panic!("the manager never crashes")
     };
     let said = |id| world.network().in_flight().any(|envelope| envelope.from == id);
-    let resources = world.nodes().filter_map(|(id, node)| match node {
+    let resources = world.nodes().filter_map(|(id, node)| match node.downcast_ref()? {
         Party::Resource(state) => Some((*state, prepared.contains(&id), said(id))),
         Party::Manager { .. } => None,
     });
@@ -38,14 +39,14 @@ fn situations(world: &World<Party, ()>) -> (State, Vec<(State, bool, bool)>) {
 
 /// Sorted by state alone, as stateright's example does it: resource managers in the same state keep
 /// their order, so some states that differ only by a renaming are still counted twice.
-fn sorted_by_state(world: &World<Party, ()>) -> u128 {
+fn sorted_by_state(world: &World<Classic, ()>) -> u128 {
     let (manager, mut resources) = situations(world);
     resources.sort_by_key(|(state, ..)| *state);
     lab::fingerprint(&(manager, resources))
 }
 
 /// Sorted by all there is to know about each: one representative for each set of equal states.
-fn sorted_by_all(world: &World<Party, ()>) -> u128 {
+fn sorted_by_all(world: &World<Classic, ()>) -> u128 {
     let (manager, mut resources) = situations(world);
     resources.sort_unstable();
     lab::fingerprint(&(manager, resources))
@@ -53,14 +54,14 @@ fn sorted_by_all(world: &World<Party, ()>) -> u128 {
 
 /// The place of an action in the order in which stateright's example lists them: the manager decides;
 /// then for each resource manager: the manager hears of it, it prepares, it aborts, it is told.
-fn published_order(what: &What<Party>) -> (u64, u8) {
-    match what {
-        What::Timeout(MANAGER, Whim::Commit) => (0, 0),
-        What::Timeout(MANAGER, _) => (0, 1),
-        What::Deliver { envelope, .. } if envelope.to == MANAGER => (envelope.from.0, 0),
-        What::Timeout(id, Whim::Prepare) => (id.0, 1),
-        What::Timeout(id, _) => (id.0, 2),
-        What::Deliver { envelope, .. } => (envelope.to.0, 3),
+fn published_order(transition: &Transition<Classic>) -> (u64, u8) {
+    match transition {
+        Transition::Timeout(MANAGER, Whim::Commit) => (0, 0),
+        Transition::Timeout(MANAGER, _) => (0, 1),
+        Transition::Deliver { envelope, .. } if envelope.to == MANAGER => (envelope.from.0, 0),
+        Transition::Timeout(id, Whim::Prepare) => (id.0, 1),
+        Transition::Timeout(id, _) => (id.0, 2),
+        Transition::Deliver { envelope, .. } => (envelope.to.0, 3),
         other => panic!("the classic model knows no {other:?}"),
     }
 }
@@ -70,21 +71,21 @@ fn published_order(what: &What<Party>) -> (u64, u8) {
 #[test]
 fn with_the_published_symmetry_and_search_five_have_665_states() {
     let limits = Limits::safety(0);
-    let first = World::new(model(5).stage(limits.wire, false), &mut ());
-    let mut met = BTreeSet::from([sorted_by_state(&first)]);
+    let first = World::new(model(5).topology(limits.wire, false), &mut ());
+    let mut visited = BTreeSet::from([sorted_by_state(&first)]);
     let mut stack = vec![first];
     while let Some(world) = stack.pop() {
         let mut actions = enabled(&world, &limits).0;
         actions.sort_by_key(published_order);
-        for what in actions {
+        for transition in actions {
             let mut next = world.clone();
-            next.apply(&Action::new(what), Duration::ZERO, &mut ());
-            if met.insert(sorted_by_state(&next)) {
+            next.apply(&Action::new(transition), Duration::ZERO, &mut ());
+            if visited.insert(sorted_by_state(&next)) {
                 stack.push(next);
             }
         }
     }
-    assert_eq!(met.len(), 665);
+    assert_eq!(visited.len(), 665);
 }
 
 #[test]

@@ -2,5 +2,11 @@
 //! to give.
 
 mod classic;
+mod exhibits;
+mod faults;
 mod judged;
+#[cfg(feature = "net")]
+mod limits;
+mod numbers;
+mod simulated;
 mod worlds;

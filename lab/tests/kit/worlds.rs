@@ -6,17 +6,29 @@ use std::time::Duration;
 
 use lab::event::{Kind, Log};
 use lab::explore::{Edge, Limits, Model, explore, log_of};
-use lab::node::{Cx, Input, Node, NodeId};
+use lab::node::{Cx, Input, Node, NodeId, Protocol};
 use lab::rng::Rng;
 use lab::script::Play;
-use lab::sim::{Fault, Plan, Weather, find, simulate};
+use lab::sim::{Fault, FaultSchedule, NetworkProfile, find, simulate};
 use lab::world::{Role, World};
+use serde::{Deserialize, Serialize};
 
 const NOTARY: NodeId = NodeId(1);
 const FRIEND: NodeId = NodeId(2);
 
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Words;
+
+impl Protocol for Words {
+    type Msg = Word;
+    type Timer = Word;
+    type Record = Word;
+    type Note = Word;
+    type Summary = String;
+}
+
 /// One word for messages, timers, records and notes alike.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 enum Word {
     Please,
     Written,
@@ -37,96 +49,105 @@ enum Habit {
     SayThenWrite,
     /// `send_ahead` on something that is not yet true.
     SayAhead,
-    /// Writes, then sums its log up in one record: truly, or not.
+    /// Writes, then takes a snapshot that says how much is written, or leaves that out.
     SumUp {
-        truly: bool,
+        whole: bool,
     },
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Person {
-    Notary { habit: Habit, written: u8 },
-    Friend { told: bool },
+struct Notary {
+    habit: Habit,
+    written: u8,
 }
 
-impl Node for Person {
-    type Msg = Word;
-    type Timer = Word;
-    type Record = Word;
-    type Note = Word;
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Friend {
+    told: bool,
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        match self {
-            Self::Notary { habit, written } => notary(*habit, written, &input, cx),
-            Self::Friend { told } => match input {
-                Input::Boot { .. } | Input::Timeout(_) if !*told => {
-                    cx.send(NOTARY, Word::Please);
-                    cx.set_timer(Word::Again, Duration::from_millis(1)..Duration::from_millis(2));
-                }
-                Input::Message { .. } => *told = true,
-                _ => {}
-            },
+impl Node for Friend {
+    type Protocol = Words;
+
+    fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
+        match input {
+            Input::Boot { .. } | Input::Timeout(_) if !self.told => {
+                cx.send(NOTARY, Word::Please);
+                cx.set_timer(Word::Again, Duration::from_millis(1)..Duration::from_millis(2));
+            }
+            Input::Message { .. } => self.told = true,
+            _ => {}
         }
+    }
+
+    fn summary(&self) -> String {
+        if self.told { "told" } else { "waits" }.into()
     }
 }
 
-fn notary(habit: Habit, written: &mut u8, input: &Input<Person>, cx: &mut Cx<Person>) {
-    match input {
-        Input::Replay(Word::All(sum)) => *written = *sum,
-        Input::Replay(_) => *written += 1,
-        Input::Message { from, .. } if *written == 0 => {
-            *written += 1;
-            match habit {
-                Habit::WriteThenSay => {
-                    cx.persist(Word::Written);
-                    cx.send(*from, Word::Written);
-                }
-                Habit::SayThenWrite => {
-                    cx.send(*from, Word::Written);
-                    cx.persist(Word::Written);
-                }
-                Habit::SayAhead => {
-                    cx.persist(Word::Written);
-                    cx.send_ahead(*from, Word::Written);
-                }
-                Habit::SumUp { truly } => {
-                    cx.persist(Word::Written);
-                    cx.checkpoint(Word::All(if truly { 1 } else { 2 }));
-                    cx.send(*from, Word::Written);
+impl Node for Notary {
+    type Protocol = Words;
+
+    fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
+        match input {
+            Input::Replay(Word::All(sum)) => self.written = sum,
+            Input::Replay(_) => self.written += 1,
+            Input::Message { from, .. } if self.written == 0 => {
+                self.written += 1;
+                match self.habit {
+                    Habit::WriteThenSay => {
+                        cx.persist(Word::Written);
+                        cx.send(from, Word::Written);
+                    }
+                    Habit::SayThenWrite => {
+                        cx.send(from, Word::Written);
+                        cx.persist(Word::Written);
+                    }
+                    Habit::SayAhead => {
+                        cx.persist(Word::Written);
+                        cx.send_ahead(from, Word::Written);
+                    }
+                    Habit::SumUp { whole } => {
+                        cx.persist(Word::Written);
+                        let mark = cx.mark();
+                        if whole {
+                            cx.persist(Word::All(1));
+                        }
+                        cx.discard_before(mark);
+                        cx.send(from, Word::Written);
+                    }
                 }
             }
+            Input::Message { from, .. } => cx.send(from, Word::Written),
+            Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
-        Input::Message { from, .. } => cx.send(*from, Word::Written),
-        Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+    }
+
+    fn summary(&self) -> String {
+        format!("{} written", self.written)
     }
 }
 
 /// What the friend was told is on the notary's disk.
-fn told_is_written(world: &World<Person, ()>) -> Result<(), String> {
-    let told = world.nodes().any(|(_, node)| *node == Person::Friend { told: true });
+fn told_is_written(world: &World<Words, ()>) -> Result<(), String> {
     let written = !world.host(NOTARY).disk.is_empty();
-    if told && !written { Err("told, and not written".into()) } else { Ok(()) }
+    if told(world) && !written { Err("told, and not written".into()) } else { Ok(()) }
 }
 
-fn model(habit: Habit) -> Model<Person, ()> {
-    let role = |id, name, program, may_crash| Role { id, name, role: name, program, may_crash };
+fn model(habit: Habit) -> Model<Words, ()> {
     Model {
-        roles: vec![
-            role(NOTARY, "notary", Person::Notary { habit, written: 0 }, true),
-            role(FRIEND, "friend", Person::Friend { told: false }, false),
-        ],
-        observe: |_, _, _| {},
-        describe: |node| format!("{node:?}"),
         always: vec![("WRITTEN", told_is_written)],
-        steps: Vec::new(),
         sometimes: vec![("told", told)],
         goal: told,
-        symmetry: None,
+        ..Model::new(vec![
+            Role::new(NOTARY, "notary", "notary", Notary { habit, written: 0 }).may_crash(),
+            Role::new(FRIEND, "friend", "friend", Friend { told: false }),
+        ])
     }
 }
 
-fn told(world: &World<Person, ()>) -> bool {
-    world.nodes().any(|(_, node)| *node == Person::Friend { told: true })
+fn told(world: &World<Words, ()>) -> bool {
+    world.summary(FRIEND).is_some_and(|summary| summary == "told")
 }
 
 fn broken(habit: Habit, limits: &Limits) -> bool {
@@ -140,23 +161,23 @@ fn the_order_of_two_lines_is_the_difference() {
 }
 
 #[test]
-fn a_promise_that_is_sent_ahead_is_caught_where_disks_lag() {
+fn a_promise_that_is_sent_ahead_is_caught_where_disks_are_asynchronous() {
     // On a set the same request arrives without end, and the queue behind the disk has no bound.
-    let lagging = Limits { lagging: true, ..Limits::progress(1, 0, 0) };
-    assert!(broken(Habit::SayAhead, &lagging));
-    assert!(!broken(Habit::WriteThenSay, &lagging));
-    assert!(broken(Habit::SayThenWrite, &lagging));
+    let async_disk = Limits { async_disk: true, ..Limits::progress(1, 0, 0) };
+    assert!(broken(Habit::SayAhead, &async_disk));
+    assert!(!broken(Habit::WriteThenSay, &async_disk));
+    assert!(broken(Habit::SayThenWrite, &async_disk));
 }
 
 #[test]
-fn a_true_checkpoint_passes() {
-    assert!(!broken(Habit::SumUp { truly: true }, &Limits::safety(1)));
+fn a_whole_snapshot_passes() {
+    assert!(!broken(Habit::SumUp { whole: true }, &Limits::safety(1)));
 }
 
 #[test]
-#[should_panic(expected = "a checkpoint must recover to what its log recovers to")]
-fn a_false_checkpoint_is_caught() {
-    broken(Habit::SumUp { truly: false }, &Limits::safety(0));
+#[should_panic(expected = "must recover to what the whole log recovers to")]
+fn a_snapshot_that_leaves_something_out_is_caught() {
+    broken(Habit::SumUp { whole: false }, &Limits::safety(0));
 }
 
 #[test]
@@ -191,7 +212,7 @@ fn a_search_that_gives_up_says_so() {
     assert!(explore(&model(Habit::WriteThenSay), &limits).gave_up);
 }
 
-fn storm(rng: &mut Rng) -> Plan {
+fn storm(rng: &mut Rng) -> FaultSchedule {
     let crash = Fault::Crash {
         node: NOTARY,
         at: rng.pick(0..3_000),
@@ -199,15 +220,15 @@ fn storm(rng: &mut Rng) -> Plan {
         wiped: false,
         forget: 0,
     };
-    let weather = Weather { loss: 100_000, ..Weather::fair() };
-    Plan { weather, faults: vec![crash], ..Plan::quiet() }
+    let profile = NetworkProfile { loss: 100_000, ..NetworkProfile::local() };
+    FaultSchedule { profile, faults: vec![crash], ..FaultSchedule::none() }
 }
 
 #[test]
 fn equal_seeds_give_equal_runs_and_different_seeds_do_not() {
     let log = |seed| {
-        let plan = storm(&mut Rng::new(seed));
-        simulate(&model(Habit::WriteThenSay), &plan, seed, "").1.into_log().to_json_lines()
+        let schedule = storm(&mut Rng::new(seed));
+        simulate(&model(Habit::WriteThenSay), &schedule, seed, "").1.into_log().to_json_lines()
     };
     assert_eq!(log(3), log(3));
     assert_ne!(log(3), log(4));
@@ -225,11 +246,11 @@ fn the_simulator_finds_the_swapped_lines_and_shrinks_the_run() {
 #[test]
 fn a_disk_that_lies_breaks_what_a_true_one_keeps() {
     let lying = |rng: &mut Rng| {
-        let mut plan = storm(rng);
-        if let Fault::Crash { forget, .. } = &mut plan.faults[0] {
+        let mut schedule = storm(rng);
+        if let Fault::Crash { forget, .. } = &mut schedule.faults[0] {
             *forget = 1;
         }
-        plan
+        schedule
     };
     assert!(find(&model(Habit::WriteThenSay), lying, 0..500, "").counterexample.is_some());
 }
@@ -250,7 +271,7 @@ fn an_exhibit_hints_at_the_nearest_broken_state_and_proves_that_there_is_none() 
     use lab::exhibit::Exhibit;
     use serde_json::json;
     let limits = Limits::progress(1, 1, 0);
-    let broken = Exhibit::new(model(Habit::SayAhead), Limits { lagging: true, ..limits });
+    let broken = Exhibit::new(model(Habit::SayAhead), Limits { async_disk: true, ..limits });
     let shown = broken.call(&json!({ "call": "show", "path": [] }));
     let end = broken.call(&json!({ "call": "view", "path": shown["path"] }));
     assert_eq!(end["lamp"]["ok"], json!(false), "{end}");

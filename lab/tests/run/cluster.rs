@@ -12,13 +12,13 @@ use lab::run::{
 };
 use lab::{Input, NodeId};
 
-use crate::toy::{Ledger, Msg, Note, Record};
+use crate::toy::{Ledger, Msg, Note, Record, Words};
 
 pub(crate) const PRIMARY: NodeId = NodeId(1);
 pub(crate) const BACKUP: NodeId = NodeId(2);
 const DEADLINE: Duration = Duration::from_secs(30);
 
-fn other(me: NodeId) -> NodeId {
+pub(crate) fn other(me: NodeId) -> NodeId {
     if me == PRIMARY { BACKUP } else { PRIMARY }
 }
 
@@ -26,13 +26,13 @@ pub(crate) fn config(me: NodeId, dir: &Path) -> Config {
     Config::new(7, me, Data::Dir(dir.join(me.to_string())))
 }
 
-pub(crate) fn start(config: Config) -> Driver<Ledger> {
+pub(crate) fn start(config: Config) -> Driver<Words> {
     let node = Ledger::new(other(config.me));
     Driver::start(config, node, ()).unwrap()
 }
 
 /// Tells the two where the other one is, and waits until they can speak.
-pub(crate) async fn introduce(primary: &Driver<Ledger>, backup: &Driver<Ledger>) {
+pub(crate) async fn introduce(primary: &Driver<Words>, backup: &Driver<Words>) {
     let book = BTreeMap::from([(PRIMARY, primary.addr()), (BACKUP, backup.addr())]);
     primary.set_peers(book.clone());
     backup.set_peers(book);
@@ -40,12 +40,12 @@ pub(crate) async fn introduce(primary: &Driver<Ledger>, backup: &Driver<Ledger>)
     backup.linked_to(&[PRIMARY]).await;
 }
 
-pub(crate) async fn ask(client: &mut Client<Ledger>, msg: Msg) -> Msg {
+pub(crate) async fn ask(client: &mut Client<Words>, msg: Msg) -> Msg {
     client.send(msg).await.unwrap();
     client.recv().await.expect("answered")
 }
 
-pub(crate) async fn add(clients: &Clients<Ledger>, range: std::ops::Range<u64>) {
+pub(crate) async fn add(clients: &Clients<Words>, range: std::ops::Range<u64>) {
     let mut client = clients.connect().unwrap();
     for number in range {
         assert!(matches!(ask(&mut client, Msg::Add(number)).await, Msg::Added { .. }));
@@ -84,7 +84,7 @@ pub(crate) trait JoinAfterStop {
     fn join_after_stop(self);
 }
 
-impl JoinAfterStop for Driver<Ledger> {
+impl JoinAfterStop for Driver<Words> {
     fn join_after_stop(self) {
         self.stop();
         self.join().unwrap();
@@ -152,12 +152,12 @@ fn another_node_answers_a_client_that_is_connected_elsewhere() {
 
 struct Watch(mpsc::Sender<(String, Vec<u8>)>);
 
-impl Observer<Ledger> for Watch {
-    fn input(&mut self, input: &Input<Ledger>, context: Context) -> Context {
+impl Observer<Words> for Watch {
+    fn input(&mut self, input: &Input<Words>, context: Context) -> Context {
         let words = match input {
             Input::Replay(record) => record.to_string(),
             Input::Message { msg, .. } => msg.to_string(),
-            Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => return context,
+            Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => return context,
         };
         let _ = self.0.send((words, context.as_bytes().to_vec()));
         context
@@ -188,7 +188,7 @@ fn a_context_travels_with_messages_records_and_answers() {
         drop(Driver::start(config(BACKUP, dir.path()), Ledger::new(PRIMARY), watch).unwrap());
     });
     let copy = Msg::Copy { at: 0, number: 9 }.to_string();
-    let entry = Record::Entry { at: 0, number: 9 }.to_string();
+    let entry = Record { at: 0, number: 9 }.to_string();
     let heard: Vec<_> = at_backup.iter().collect();
     for words in [copy, entry] {
         assert!(heard.contains(&(words, b"trace 1".to_vec())), "{heard:?}");
@@ -303,17 +303,17 @@ fn a_data_directory_belongs_to_one_process_one_node_and_one_cluster() {
 }
 
 #[test]
-fn checkpoints_shorten_the_log_and_lose_nothing() {
+fn snapshots_shorten_the_log_and_lose_nothing() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
         for round in 1..=2u64 {
-            let node = Ledger::new(BACKUP).with_checkpoints(4);
+            let node = Ledger::new(BACKUP).with_snapshots(4);
             let small = Config { log: Options { segment: 512 }, ..config(PRIMARY, dir.path()) };
             let primary = Driver::start(small, node, ()).unwrap();
             let backup = start(config(BACKUP, dir.path()));
             introduce(&primary, &backup).await;
             add(&primary.clients(), 0..10).await;
-            assert_eq!(primary.counts().syncs, 10, "a checkpoint needs no forced write of its own");
+            assert_eq!(primary.counts().syncs, 10, "a snapshot needs no forced write of its own");
             let mut client = primary.clients().connect().unwrap();
             let sum = Msg::Sum { entries: 10 * round as usize, sum: 45 * round };
             assert_eq!(ask(&mut client, Msg::Ask).await, sum);

@@ -9,9 +9,9 @@ use lab::measure::{
 };
 use lab::run::{Client, Config, Data, Driver};
 
-use crate::toy::{Ledger, Msg};
+use crate::toy::{Ledger, Msg, Words};
 
-struct Adder(Client<Ledger>);
+struct Adder(Client<Words>);
 
 impl Operation for Adder {
     async fn run(&mut self, n: u64) -> Result<(), Failed> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
 use lab::run::{Client, Config, Context, Data, Driver, Fatal};
-use lab::{Cx, Input, MAX_MESSAGE, MAX_RECORD, Node, NodeId};
+use lab::{Cx, Input, MAX_MESSAGE, MAX_RECORD, Node, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::run;
@@ -52,13 +52,22 @@ impl Display for Msg {
     }
 }
 
-impl Node for Big {
+/// The vocabulary of such nodes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Blobs;
+
+impl Protocol for Blobs {
     type Msg = Msg;
     type Timer = u8;
     type Record = Bytes;
     type Note = u8;
+    type Summary = usize;
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+impl Node for Big {
+    type Protocol = Blobs;
+
+    fn step(&mut self, input: Input<Blobs>, cx: &mut Cx<'_, Blobs>) {
         match input {
             Input::Replay(bytes) => self.kept = bytes.0.len(),
             Input::Message { from, msg: Msg::Send(len) } => {
@@ -75,18 +84,22 @@ impl Node for Big {
                 cx.send(from, Msg::Len(self.kept));
             }
             Input::Message { msg: Msg::Len(_), .. } => unreachable!("only clients hear this"),
-            Input::Boot { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> usize {
+        self.kept
     }
 }
 
-async fn ask(client: &mut Client<Big>, msg: Msg) -> Option<Msg> {
+async fn ask(client: &mut Client<Blobs>, msg: Msg) -> Option<Msg> {
     let context = Context::new(&[9; 64]).unwrap();
     client.send_with(msg, context).await.unwrap();
     client.recv().await
 }
 
-fn start(me: NodeId, dir: &std::path::Path) -> Driver<Big> {
+fn start(me: NodeId, dir: &std::path::Path) -> Driver<Blobs> {
     let mut config = Config::new(7, me, Data::Dir(dir.join(me.to_string())));
     config.exit_on_fatal = false;
     Driver::start(config, Big { kept: 0 }, ()).unwrap()

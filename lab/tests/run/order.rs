@@ -9,7 +9,7 @@ use std::time::Duration;
 use lab::run::disk::MemDisk;
 use lab::run::frame::{Head, encode};
 use lab::run::{Config, Context, Data, Driver, Observer};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Cx, Input, Node, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::run;
@@ -45,16 +45,29 @@ impl Display for Due {
     }
 }
 
-impl Node for Alarm {
+/// The vocabulary of such a node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Alarms;
+
+impl Protocol for Alarms {
     type Msg = Msg;
     type Timer = Due;
     type Record = u8;
     type Note = u8;
+    type Summary = u8;
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+impl Node for Alarm {
+    type Protocol = Alarms;
+
+    fn step(&mut self, input: Input<Alarms>, cx: &mut Cx<'_, Alarms>) {
         if let Input::Message { msg: Msg::Arm, .. } = input {
             cx.set_timer(Due, Duration::ZERO..Duration::ZERO);
         }
+    }
+
+    fn summary(&self) -> u8 {
+        0
     }
 }
 
@@ -64,12 +77,12 @@ struct Gate {
     go_on: mpsc::Receiver<()>,
 }
 
-impl Observer<Alarm> for Gate {
-    fn input(&mut self, input: &Input<Alarm>, context: Context) -> Context {
+impl Observer<Alarms> for Gate {
+    fn input(&mut self, input: &Input<Alarms>, context: Context) -> Context {
         let heard = match input {
             Input::Message { msg, .. } => Some(*msg),
             Input::Timeout(Due) => None,
-            Input::Replay(_) | Input::Boot { .. } | Input::Gone(_) => return context,
+            Input::Replay(_) | Input::Boot { .. } | Input::Disconnected(_) => return context,
         };
         self.heard.send(heard).unwrap();
         if heard == Some(Msg::Hold) {

@@ -13,7 +13,7 @@ use lab::NodeId;
 use lab::run::children::{self, Child};
 use lab::run::{Config, Data, Driver};
 
-use crate::toy::{Ledger, Msg};
+use crate::toy::{Ledger, Msg, Words};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const PRIMARY: NodeId = NodeId(1);
@@ -40,7 +40,7 @@ fn role() {
     runtime.block_on(driver.ended());
 }
 
-fn obey(driver: &Driver<Ledger>, line: &str) {
+fn obey(driver: &Driver<Words>, line: &str) {
     let words: Vec<_> = line.split(' ').collect();
     match words[..] {
         ["peer", id, addr] => {

@@ -1,11 +1,12 @@
 //! Records that nothing waits for.
 
+use std::sync::mpsc;
 use std::time::Duration;
 
-use lab::run::Config;
+use lab::run::{Config, Context, Driver, Observer};
 
 use crate::cluster::{BACKUP, JoinAfterStop, PRIMARY, ask, config, introduce, run, start};
-use crate::toy::Msg;
+use crate::toy::{Ledger, Msg, Note, Words};
 
 const NEVER: Duration = Duration::from_secs(1 << 20);
 
@@ -46,5 +47,35 @@ fn a_record_rides_for_a_while_only() {
             tokio::task::yield_now().await;
         }
         assert_eq!(driver.counts().records, 1);
+    });
+}
+
+/// Hears notes only.
+struct Notes(mpsc::Sender<Note>);
+
+impl Observer<Words> for Notes {
+    fn note(&mut self, note: &Note, _: &Context) {
+        let _ = self.0.send(note.clone());
+    }
+}
+
+#[test]
+fn an_observer_hears_a_note_when_the_records_before_it_are_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let (notes, noted) = mpsc::channel();
+    run(async {
+        let riding = Config { ride: NEVER, ..config(PRIMARY, dir.path()) };
+        let primary = Driver::start(riding, Ledger::new(BACKUP), Notes(notes)).unwrap();
+        let mut client = primary.clients().connect().unwrap();
+        client.send(Msg::Jot(1)).await.unwrap();
+        ask(&mut client, Msg::Ask).await;
+        assert_eq!(primary.counts().syncs, 0);
+        assert_eq!(noted.try_recv(), Err(mpsc::TryRecvError::Empty), "its record is not durable");
+        client.send(Msg::Add(2)).await.unwrap();
+        while primary.counts().syncs == 0 {
+            tokio::task::yield_now().await;
+        }
+        primary.join_after_stop();
+        assert_eq!(noted.recv(), Ok(Note::Jotted(0)));
     });
 }

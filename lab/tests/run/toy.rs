@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Cx, Input, Mark, Node, NodeId, Protocol};
 use serde::{Deserialize, Serialize};
 
 /// Takes numbers from clients; answers once the backup has them too.
@@ -13,16 +13,20 @@ pub(crate) struct Ledger {
     pub(crate) backup: NodeId,
     entries: Vec<u64>,
     open: BTreeMap<usize, NodeId>,
-    checkpoint_every: usize,
+    snapshot_every: usize,
+    /// The snapshot under way: its mark, and the entry that comes next.
+    snapshot: Option<(Mark, usize)>,
 }
 
 impl Ledger {
     pub(crate) fn new(backup: NodeId) -> Self {
-        Self { backup, entries: Vec::new(), open: BTreeMap::new(), checkpoint_every: usize::MAX }
+        let (entries, open) = (Vec::new(), BTreeMap::new());
+        Self { backup, entries, open, snapshot_every: usize::MAX, snapshot: None }
     }
 
-    pub(crate) fn with_checkpoints(self, every: usize) -> Self {
-        Self { checkpoint_every: every, ..self }
+    /// Takes a snapshot after so many entries, a few of them in each step.
+    pub(crate) fn with_snapshots(self, every: usize) -> Self {
+        Self { snapshot_every: every, ..self }
     }
 }
 
@@ -49,9 +53,9 @@ pub(crate) enum Msg {
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub(crate) enum Record {
-    Entry { at: usize, number: u64 },
-    All(Vec<u64>),
+pub(crate) struct Record {
+    pub(crate) at: usize,
+    pub(crate) number: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -60,6 +64,8 @@ pub(crate) struct Retry;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Note {
     Left(NodeId),
+    /// This entry is kept.
+    Jotted(usize),
 }
 
 macro_rules! display_as_debug {
@@ -69,18 +75,29 @@ macro_rules! display_as_debug {
 }
 display_as_debug!(Msg, Record, Retry, Note);
 
+/// How many entries of a snapshot one step writes.
+const CHUNK: usize = 3;
+
 const PATIENCE: std::ops::Range<Duration> = Duration::from_millis(20)..Duration::from_millis(40);
 
-impl Node for Ledger {
+/// The vocabulary of a ledger and its backup.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Words;
+
+impl Protocol for Words {
     type Msg = Msg;
     type Timer = Retry;
     type Record = Record;
     type Note = Note;
+    type Summary = String;
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+impl Node for Ledger {
+    type Protocol = Words;
+
+    fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
         match input {
-            Input::Replay(Record::Entry { at, number }) => self.keep(at, number),
-            Input::Replay(Record::All(entries)) => self.entries = entries,
+            Input::Replay(Record { at, number }) => self.keep(at, number),
             // Nobody waits: what a crash left uncopied is copied when its client asks again.
             Input::Boot { .. } => {}
             Input::Timeout(Retry) => {
@@ -92,36 +109,39 @@ impl Node for Ledger {
                 }
             }
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Gone(client) => {
+            Input::Disconnected(client) => {
                 self.open.retain(|_, c| *c != client);
                 cx.note(Note::Left(client));
             }
         }
     }
+
+    fn summary(&self) -> String {
+        format!("{} entries", self.entries.len())
+    }
 }
 
 impl Ledger {
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<'_, Words>) {
         match msg {
             Msg::Add(number) => {
                 let at = self.entries.len();
                 self.entries.push(number);
                 self.open.insert(at, from);
-                cx.persist(Record::Entry { at, number });
+                cx.persist(Record { at, number });
                 cx.send(self.backup, Msg::Copy { at, number });
                 cx.set_timer(Retry, PATIENCE);
-                if self.entries.len().is_multiple_of(self.checkpoint_every) {
-                    cx.checkpoint(Record::All(self.entries.clone()));
-                }
+                self.go_on_with_snapshot(cx);
             }
             Msg::Jot(number) => {
                 let at = self.entries.len();
                 self.entries.push(number);
-                cx.persist(Record::Entry { at, number });
+                cx.persist(Record { at, number });
+                cx.note(Note::Jotted(at));
             }
             Msg::Copy { at, number } => {
                 self.keep(at, number);
-                cx.persist(Record::Entry { at, number });
+                cx.persist(Record { at, number });
                 cx.send(from, Msg::Kept { at });
             }
             Msg::Kept { at } => {
@@ -133,6 +153,22 @@ impl Ledger {
             Msg::AskBackup => cx.send_ahead(self.backup, Msg::AskFor { client: from }),
             Msg::AskFor { client } => cx.send_ahead(client, self.sum()),
             Msg::Added { .. } | Msg::Sum { .. } => unreachable!("only clients hear this"),
+        }
+    }
+
+    fn go_on_with_snapshot(&mut self, cx: &mut Cx<'_, Words>) {
+        if self.snapshot.is_none() && self.entries.len().is_multiple_of(self.snapshot_every) {
+            self.snapshot = Some((cx.mark(), 0));
+        }
+        let Some((mark, next)) = self.snapshot else { return };
+        let end = (next + CHUNK).min(self.entries.len());
+        for at in next..end {
+            cx.persist(Record { at, number: self.entries[at] });
+        }
+        self.snapshot = Some((mark, end));
+        if end == self.entries.len() {
+            cx.discard_before(mark);
+            self.snapshot = None;
         }
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use ch02_two_phase_commit::accounts::Accounts;
-use ch02_two_phase_commit::shop;
+use ch02_two_phase_commit::shop::{AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::types::{
-    Account, Change, Key, Msg, Note, Part, Record, Timer, TxId,
+    Change, Key, Msg, Part, Record, TxId,
 };
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
@@ -18,7 +18,7 @@ pub struct Participant {
 
 impl Participant {
     /// Answer `Applied` if the part is done, `Refused` if it cannot be done.
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         match self.rows.get(&tx) {
             Some(Some(_)) => cx.send(from, Msg::Applied { tx }),
             Some(None) => {}
@@ -34,7 +34,7 @@ impl Participant {
     }
 
     /// Answer `Undone` once the part is taken back for good.
-    fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.rows.get(&tx) != Some(&None) {
             self.undo(tx);
             cx.persist(Record::Undone { tx });
@@ -58,12 +58,9 @@ impl Participant {
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(Record::Applied { tx, part, .. }) => self.apply(tx, part),
             Input::Replay(Record::Undone { tx }) => self.undo(tx),
@@ -75,32 +72,21 @@ impl Node for Participant {
             | Input::Replay(_)
             | Input::Boot { .. }
             | Input::Timeout(_)
-            | Input::Gone(_) => {}
+            | Input::Disconnected(_) => {}
         }
     }
+
+    fn summary(&self) -> Summary {
+        Summary::participant(&self.accounts, [], [], String::new())
+    }
 }
 
-impl shop::Participant for Participant {
+impl Participant {
     fn new(accounts: Accounts) -> Self {
         Self { accounts, rows: BTreeMap::new() }
-    }
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-    fn locked(&self) -> Vec<Account> {
-        Vec::new()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        Vec::new()
-    }
-    fn line(&self) -> String {
-        String::new()
     }
 }
 
 pub fn check() -> Result<String, String> {
-    ch02_two_phase_commit::exercises::barrier::<Participant>()
+    ch02_two_phase_commit::exercises::barrier(|accounts| AnyNode::new(Participant::new(accounts)))
 }

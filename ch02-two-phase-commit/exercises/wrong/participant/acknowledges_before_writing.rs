@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use ch02_two_phase_commit::accounts::Accounts;
-use ch02_two_phase_commit::shop;
+use ch02_two_phase_commit::shop::{self, AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::types::{
-    Account, COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait,
+    COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait,
 };
-use lab::{Cx, Input, Node};
+use lab::Node;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
@@ -19,7 +19,7 @@ pub struct Participant {
 
 impl Participant {
     /// Vote. A yes is a promise.
-    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx<Self>) {
+    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
         if self.ended.contains_key(&tx) {
             return;
         }
@@ -37,7 +37,7 @@ impl Participant {
     }
 
     /// Do it, and acknowledge. A commit may come twice.
-    fn on_commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_commit(&mut self, tx: TxId, cx: &mut Cx) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.send(COORD, Msg::Ack { tx });
@@ -51,7 +51,7 @@ impl Participant {
     }
 
     /// Let go.
-    fn on_abort(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_abort(&mut self, tx: TxId, cx: &mut Cx) {
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Aborted { tx });
@@ -71,7 +71,7 @@ impl Participant {
     }
 
     /// The log is read, the process begins.
-    fn on_boot(&self, cx: &mut Cx<Self>) {
+    fn on_boot(&self, cx: &mut Cx) {
         self.prepared.keys().for_each(|&tx| Self::ask(tx, cx));
     }
 
@@ -93,19 +93,16 @@ impl Participant {
         self.ended.insert(tx, false);
     }
 
-    fn ask(tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(tx: TxId, cx: &mut Cx) {
         cx.send(COORD, Msg::Inquire { tx });
         cx.set_timer(Timer::Ask(tx), wait::ASK);
     }
 }
 
 impl Node for Participant {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { .. } => self.on_boot(cx),
@@ -115,33 +112,24 @@ impl Node for Participant {
             }
             Input::Message { msg: Msg::Commit { tx }, .. } => self.on_commit(tx, cx),
             Input::Message { msg: Msg::Abort { tx }, .. } => self.on_abort(tx, cx),
-            Input::Message { .. } | Input::Timeout(_) | Input::Gone(_) => {}
+            Input::Message { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }
+
+    fn summary(&self) -> Summary {
+        let in_doubt = self.prepared.keys().copied();
+        let line = shop::list("in doubt:", in_doubt.clone());
+        let locked = self.prepared.values().flat_map(shop::accounts_of);
+        Summary::participant(&self.accounts, in_doubt, locked, line)
+    }
 }
 
-impl shop::Participant for Participant {
+impl Participant {
     fn new(accounts: Accounts) -> Self {
         Self { accounts, prepared: BTreeMap::new(), ended: BTreeMap::new() }
-    }
-    fn accounts(&self) -> &Accounts {
-        &self.accounts
-    }
-    fn locked(&self) -> Vec<Account> {
-        self.prepared.values().flat_map(|part| part.iter()).map(|c| c.account.clone()).collect()
-    }
-}
-
-impl shop::Part for Participant {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.prepared.keys().copied().collect()
-    }
-    fn line(&self) -> String {
-        let waiting: Vec<String> = self.prepared.keys().map(ToString::to_string).collect();
-        if waiting.is_empty() { String::new() } else { format!("in doubt: {}", waiting.join(", ")) }
     }
 }
 
 pub fn check() -> Result<String, String> {
-    ch02_two_phase_commit::exercises::participant::<Participant>()
+    ch02_two_phase_commit::exercises::participant(|accounts| AnyNode::new(Participant::new(accounts)))
 }

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
+use super::STORE;
 use super::store::Store;
-use super::{COORD_2, STORE};
 use crate::deeper::Msg as Deeper;
-use crate::shop::{self, Open};
-use crate::types::{
-    COORD, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
-};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{COORD, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order that waits for votes, or for the store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -42,31 +40,30 @@ struct Server {
 }
 
 /// What a process of this program is: its own id says it, at its first input.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 enum Kind {
+    #[default]
     Asleep,
     Server(Server),
     Store(Store),
 }
 
 /// `coord`, `coord-2` or `store`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator(Kind);
 
-type C<'a> = &'a mut Cx<Coordinator>;
-
 impl Server {
-    fn say(&self, to: NodeId, msg: Msg, cx: C<'_>) {
+    fn say(&self, to: NodeId, msg: Msg, cx: &mut Cx) {
         let (epoch, msg) = (self.epoch, Box::new(msg));
         cx.send(to, Msg::Deeper(Deeper::Fenced { epoch, msg }));
     }
 
-    fn take_over(&self, cx: C<'_>) {
+    fn take_over(&self, cx: &mut Cx) {
         cx.send(STORE, Msg::Deeper(Deeper::TakeOver { epoch: self.epoch }));
         cx.set_timer(Timer::Retry, wait::RETRY);
     }
 
-    fn on_yours(&mut self, epoch: u64, log: Vec<Record>, cx: C<'_>) {
+    fn on_yours(&mut self, epoch: u64, log: Vec<Record>, cx: &mut Cx) {
         if epoch != self.epoch || self.leads || self.is_out {
             return;
         }
@@ -80,7 +77,7 @@ impl Server {
     }
 
     /// The store says that somebody else has taken over.
-    fn on_fenced_off(&mut self, epoch: u64, cx: C<'_>) {
+    fn on_fenced_off(&mut self, epoch: u64, cx: &mut Cx) {
         if epoch > self.epoch {
             self.leads = false;
             self.is_out = true;
@@ -108,7 +105,7 @@ impl Server {
         }
     }
 
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: C<'_>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if !self.leads {
             // It may be the one that takes over; if it is out, somebody else answers.
             if !self.is_out {
@@ -134,7 +131,7 @@ impl Server {
         self.open.insert(tx, Pending { client, key, order, yes: BTreeSet::new(), writing: None });
     }
 
-    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: C<'_>) {
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(open) = self.open.get_mut(&tx).filter(|open| open.writing.is_none()) else {
             return;
         };
@@ -149,7 +146,7 @@ impl Server {
         }
     }
 
-    fn abort(&mut self, tx: TxId, why: Refusal, cx: C<'_>) {
+    fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         for id in self.open[&tx].order.participants() {
             self.say(id, Msg::Abort { tx }, cx);
         }
@@ -157,7 +154,7 @@ impl Server {
     }
 
     /// Nobody hears of it before the store has it.
-    fn decide(&mut self, tx: TxId, outcome: Outcome, cx: C<'_>) {
+    fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         cx.cancel_timer(Timer::Votes(tx));
         let open = self.open.get_mut(&tx).expect("still open");
         let (key, order) = (open.key.clone(), open.order.clone());
@@ -165,14 +162,14 @@ impl Server {
         self.write(tx, cx);
     }
 
-    fn write(&self, tx: TxId, cx: C<'_>) {
+    fn write(&self, tx: TxId, cx: &mut Cx) {
         let record = self.open[&tx].writing.clone().expect("decided");
         let (epoch, record) = (self.epoch, Box::new(record));
         cx.send(STORE, Msg::Deeper(Deeper::Write { epoch, record }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_written(&mut self, record: Record, cx: C<'_>) {
+    fn on_written(&mut self, record: Record, cx: &mut Cx) {
         let Record::Decided { tx, key, outcome, .. } = record.clone() else { return };
         let Some(open) = self.open.remove(&tx) else { return };
         cx.cancel_timer(Timer::Resend(tx));
@@ -183,12 +180,12 @@ impl Server {
         }
     }
 
-    fn tell_commit(&self, tx: TxId, cx: C<'_>) {
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| self.say(id, Msg::Commit { tx }, cx));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: C<'_>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -197,7 +194,7 @@ impl Server {
         }
     }
 
-    fn on_inquire(&self, from: NodeId, tx: TxId, cx: C<'_>) {
+    fn on_inquire(&self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             self.say(from, Msg::Commit { tx }, cx);
         } else if self.leads && !self.open.contains_key(&tx) {
@@ -205,7 +202,7 @@ impl Server {
         }
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: C<'_>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -219,7 +216,7 @@ impl Server {
     }
 
     /// Each start of each of the two has an epoch that no other has: odd ones are `coord`'s.
-    fn on_boot(&mut self, start: u64, cx: C<'_>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         if cx.me() == COORD {
             self.epoch = 2 * start - 1;
             self.take_over(cx);
@@ -230,7 +227,18 @@ impl Server {
         }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: C<'_>) {
+    fn summary(&self) -> Summary {
+        let open = self.open.keys().copied();
+        if !self.leads {
+            return Summary::coordinator(open, "does not lead".into());
+        }
+        let voting = shop::list("voting on", self.open.keys());
+        let committed = shop::list("committed", self.committed.keys());
+        let line = shop::join([format!("leads, epoch {}", self.epoch), voting, committed]);
+        Summary::coordinator(open, line)
+    }
+
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Retry => self.take_over(cx),
             Timer::Votes(tx) => self.abort(tx, Refusal::NoVote, cx),
@@ -242,12 +250,9 @@ impl Server {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         if self.0 == Kind::Asleep {
             let store = cx.me() == STORE;
             self.0 =
@@ -268,35 +273,12 @@ impl Node for Coordinator {
             _ => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    const BESIDE: &'static [(NodeId, &'static str)] = &[(COORD_2, "coord-2"), (STORE, "store")];
-    const DOORS: &'static [NodeId] = &[COORD, COORD_2];
-
-    fn new() -> Self {
-        Self(Kind::Asleep)
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
+    fn summary(&self) -> Summary {
         match &self.0 {
-            Kind::Server(server) => server.open.keys().copied().collect(),
-            Kind::Asleep | Kind::Store(_) => Vec::new(),
-        }
-    }
-
-    fn line(&self) -> String {
-        match &self.0 {
-            Kind::Asleep => String::new(),
-            Kind::Store(store) => store.line(),
-            Kind::Server(server) if server.leads => {
-                let open = shop::list("voting on", server.open.keys());
-                let committed = shop::list("committed", server.committed.keys());
-                shop::join([format!("leads, epoch {}", server.epoch), open, committed])
-            }
-            Kind::Server(_) => "does not lead".into(),
+            Kind::Asleep => Summary::default(),
+            Kind::Store(store) => Summary::coordinator([], store.line()),
+            Kind::Server(server) => server.summary(),
         }
     }
 }

@@ -20,7 +20,14 @@ use lab::NodeId;
 pub use coordinator::Coordinator;
 pub use participant::Participant;
 
+use crate::types::COORD;
+
 /// The one that takes over.
 pub const COORD_2: NodeId = NodeId(5);
 /// Keeps the log of whoever coordinates.
 pub const STORE: NodeId = NodeId(7);
+
+/// Who else runs the coordinator's program.
+pub const STANDBYS: &[(NodeId, &str)] = &[(COORD_2, "coord-2"), (STORE, "store")];
+/// Whom clients ask.
+pub const ENDPOINTS: &[NodeId] = &[COORD, COORD_2];

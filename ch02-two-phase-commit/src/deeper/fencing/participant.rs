@@ -1,27 +1,31 @@
 //! A participant: the one of a step, which listens to the newest epoch only.
 
-use lab::node::{Effect, inner};
-use lab::{Cx, Input, Node};
+use lab::Node;
 
 use super::COORD_2;
-use crate::accounts::Accounts;
 use crate::deeper::{Msg as Deeper, Record as Kept};
-use crate::shop;
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId};
+use crate::shop::{AnyNode, Cx, Effect, Input, Shop, Summary};
+use crate::types::{COORD, Msg, Record};
 
 /// The participant of a step, behind a fence.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     /// The newest it has heard of.
     epoch: u64,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self { inner: AnyNode::new(inner), epoch: 0 }
+    }
+
     // ANCHOR: hear
     /// Whether this epoch may still say anything here. A newer one is written down before it is
     /// obeyed: after a restart the older one must stay fenced off.
-    fn hear(&mut self, epoch: u64, cx: &mut Cx<Self>) -> bool {
+    fn hear(&mut self, epoch: u64, cx: &mut Cx) -> bool {
         if epoch > self.epoch {
             self.epoch = epoch;
             cx.persist(Record::Deeper(Kept::Epoch(epoch)));
@@ -30,8 +34,8 @@ impl<P: shop::Participant> Participant<P> {
     }
     // ANCHOR_END: hear
 
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        for effect in inner(&mut self.inner, input, cx) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
+        for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             // It does not know who coordinates now, so it asks both.
             if let Effect::Send { msg: Msg::Inquire { tx }, .. } = effect {
                 cx.send(COORD, Msg::Inquire { tx });
@@ -43,13 +47,10 @@ impl<P: shop::Participant> Participant<P> {
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(Record::Deeper(Kept::Epoch(epoch))) => self.epoch = epoch,
             Input::Message { from, msg: Msg::Deeper(Deeper::Fenced { epoch, msg }) } => {
@@ -60,28 +61,8 @@ impl<P: shop::Participant> Node for Participant<P> {
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self { inner: P::new(accounts), epoch: 0 }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.inner.line()
+    fn summary(&self) -> Summary {
+        self.inner.summary()
     }
 }

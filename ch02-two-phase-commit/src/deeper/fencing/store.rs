@@ -1,9 +1,9 @@
 //! The store: a log with one owner at a time.
 
-use lab::{Cx, NodeId};
+use lab::NodeId;
 
-use super::coordinator::Coordinator;
 use crate::deeper::{Msg as Deeper, Record as Kept};
+use crate::shop::Cx;
 use crate::types::{Msg, Record};
 
 /// A log, and the epoch it belongs to.
@@ -16,7 +16,7 @@ pub(super) struct Store {
 impl Store {
     // ANCHOR: on_write
     /// A new owner. From here on nothing older is written.
-    pub(super) fn on_take_over(&mut self, from: NodeId, epoch: u64, cx: &mut Cx<Coordinator>) {
+    pub(super) fn on_take_over(&mut self, from: NodeId, epoch: u64, cx: &mut Cx) {
         if epoch > self.epoch {
             self.epoch = epoch;
             cx.persist(Record::Deeper(Kept::Epoch(epoch)));
@@ -26,13 +26,7 @@ impl Store {
         }
     }
 
-    pub(super) fn on_write(
-        &mut self,
-        from: NodeId,
-        epoch: u64,
-        record: Box<Record>,
-        cx: &mut Cx<Coordinator>,
-    ) {
+    pub(super) fn on_write(&mut self, from: NodeId, epoch: u64, record: Box<Record>, cx: &mut Cx) {
         if epoch < self.epoch {
             cx.send(from, Msg::Deeper(Deeper::TakeOver { epoch: self.epoch }));
             return;

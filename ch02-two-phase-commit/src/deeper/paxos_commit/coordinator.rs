@@ -7,14 +7,14 @@ mod looks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, NodeId};
+use lab::NodeId;
 
 use self::ballots::{Leading, others};
 use self::looks::Looked;
+use super::COORD_2;
 use super::acceptor::Acceptor;
-use super::{COORD_2, COORD_3};
 use crate::deeper::{Msg as Deeper, Peers, Phase};
-use crate::shop::{self, Open};
+use crate::shop::{self, Cx, Open, Summary};
 use crate::step4_isolation::MOST_OPEN;
 use crate::types::{COORD, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, wait};
 
@@ -32,7 +32,7 @@ struct Begun {
 }
 
 /// Keeps votes, and counts them. What a majority has written down is the decision.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -49,7 +49,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if cx.me() != COORD {
             return;
         }
@@ -78,7 +78,7 @@ impl Coordinator {
 
     /// The record keeps the key from ever standing for two attempts at once. The paper has no keys,
     /// and one forced write less.
-    fn begin(&mut self, tx: TxId, begun: Begun, cx: &mut Cx<Self>) {
+    fn begin(&mut self, tx: TxId, begun: Begun, cx: &mut Cx) {
         let (key, order) = (&begun.key, &begun.order);
         if !order.is_look() {
             cx.persist(Record::Begun { tx, key: key.clone(), order: order.clone() });
@@ -93,7 +93,7 @@ impl Coordinator {
         self.begun.insert(tx, begun);
     }
 
-    fn end(&mut self, tx: TxId, commit: bool, why: Refusal, cx: &mut Cx<Self>) {
+    fn end(&mut self, tx: TxId, commit: bool, why: Refusal, cx: &mut Cx) {
         let peers = self.peers(tx).expect("it was begun or led");
         self.leading.remove(&tx);
         cx.cancel_timer(Timer::Votes(tx));
@@ -126,12 +126,21 @@ impl Coordinator {
         }
     }
 
-    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn summary(&self) -> Summary {
+        let in_doubt = self.begun.keys().chain(self.leading.keys()).copied();
+        let begun = shop::list("voting on", self.begun.keys());
+        let accepted = self.acceptors.iter().filter(|(_, a)| a.accepted().is_some());
+        let accepted = shop::list("accepted", accepted.map(|(tx, _)| tx));
+        let committed = shop::list("committed", self.committed.keys());
+        Summary::coordinator(in_doubt, shop::join([begun, accepted, committed]))
+    }
+
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -142,48 +151,17 @@ impl Coordinator {
     }
 }
 
-fn answer(client: Option<NodeId>, key: Key, outcome: Outcome, cx: &mut Cx<Coordinator>) {
+fn answer(client: Option<NodeId>, key: Key, outcome: Outcome, cx: &mut Cx) {
     if let Some(client) = client {
         cx.send(client, Msg::Answer { key, outcome });
     }
 }
 
 /// Whoever has heard votes need not take over any more: the second, as long as the first leads.
-fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx<Coordinator>) {
+fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx) {
     let phase = if commit { Phase::Committed } else { Phase::Aborted };
     let me = cx.me();
     for other in others(me).filter(|id| me != COORD || *id == COORD_2) {
         cx.send(other, Msg::Deeper(Deeper::SoFar { tx, phase }));
-    }
-}
-
-impl shop::Coordinator for Coordinator {
-    const BESIDE: &'static [(NodeId, &'static str)] = &[(COORD_2, "coord-2"), (COORD_3, "coord-3")];
-
-    fn new() -> Self {
-        Self {
-            start: 0,
-            count: 0,
-            decided: BTreeMap::new(),
-            begun: Open::new(),
-            committed: Open::new(),
-            acceptors: Open::new(),
-            leading: Open::new(),
-            watched: BTreeSet::new(),
-            ended: Open::new(),
-        }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.begun.keys().chain(self.leading.keys()).copied().collect()
-    }
-
-    fn line(&self) -> String {
-        let begun = shop::list("voting on", self.begun.keys());
-        let accepted = self.acceptors.iter().filter(|(_, a)| a.accepted().is_some());
-        let accepted = shop::list("accepted", accepted.map(|(tx, _)| tx));
-        shop::join([begun, accepted, shop::list("committed", self.committed.keys())])
     }
 }

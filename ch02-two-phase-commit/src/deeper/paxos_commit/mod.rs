@@ -33,3 +33,6 @@ pub const COORD_3: NodeId = NodeId(6);
 /// All of them. A vote that two have written down is chosen.
 const ALL: [NodeId; 3] = [COORD, COORD_2, COORD_3];
 const MAJORITY: usize = 2;
+
+/// Who else runs the coordinator's program.
+pub const STANDBYS: &[(NodeId, &str)] = &[(COORD_2, "coord-2"), (COORD_3, "coord-3")];

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use lab::node::{Effect, inner};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::{ALL, COORD_2};
-use crate::accounts::Accounts;
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept, Votes};
-use crate::shop::{self, Open};
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
+use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// The participant of a step, whose vote goes to more than one coordinator.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     /// Who takes part, for what it was asked and has not ended.
     asked: Open<Peers>,
     /// What it voted yes to and has not ended.
@@ -23,13 +21,20 @@ pub struct Participant<P> {
     looks: Open<bool>,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        let (asked, looks) = (Open::new(), Open::new());
+        Self { inner: AnyNode::new(inner), asked, promised: BTreeSet::new(), looks }
+    }
+
     // ANCHOR: pass
     /// Gives the participant inside an input. Its *yes* goes to as many coordinators as have to keep
     /// it; when it asks what became of a yes, it says it again, to all of them.
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
         let mut unanswered = Vec::new();
-        for effect in inner(&mut self.inner, input, cx) {
+        for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
                 Effect::Send { msg: Msg::Vote { tx, vote: Vote::Yes(_) }, .. }
                     if self.promised.contains(&tx) =>
@@ -57,7 +62,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn propose(&self, tx: TxId, to: &[NodeId], cx: &mut Cx<Self>) {
+    fn propose(&self, tx: TxId, to: &[NodeId], cx: &mut Cx) {
         for &coordinator in to {
             let (peers, votes) = (self.asked[&tx].clone(), Votes::from([(cx.me(), true)]));
             cx.send(coordinator, Msg::Deeper(Deeper::Propose { tx, peers, ballot: 0, votes }));
@@ -95,7 +100,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+    fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
             Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
                 self.asked.insert(tx, peers);
@@ -111,13 +116,10 @@ impl<P: shop::Participant> Participant<P> {
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Message { from, msg: Msg::Deeper(Deeper::Prepare { tx, key, part, peers }) } => {
@@ -132,29 +134,8 @@ impl<P: shop::Participant> Node for Participant<P> {
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        let (asked, looks) = (Open::new(), Open::new());
-        Self { inner: P::new(accounts), asked, promised: BTreeSet::new(), looks }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        self.inner.line()
+    fn summary(&self) -> Summary {
+        self.inner.summary()
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use crate::deeper::{Msg as Deeper, Peers, Phase};
-use crate::shop::{self, Open};
-use crate::types::{Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
+use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::types::{Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order on its way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -20,7 +20,7 @@ struct Voting {
 }
 
 /// Collects votes, says that all voted yes, then decides.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
     count: u64,
@@ -32,7 +32,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx<Self>) {
+    fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if let Some((decided, outcome)) = self.decided.get(&key) {
             let outcome = if *decided == order { outcome.clone() } else { Outcome::KeyReused };
             cx.send(client, Msg::Answer { key, outcome });
@@ -57,7 +57,7 @@ impl Coordinator {
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new(), knows: None });
     }
 
-    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+    fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(voting) = self.voting.get_mut(&tx).filter(|v| v.knows.is_none()) else { return };
         match vote {
             Vote::No(why) => self.end(tx, Outcome::Declined(why), cx),
@@ -71,7 +71,7 @@ impl Coordinator {
     }
 
     // ANCHOR: pre_commit
-    fn pre_commit(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn pre_commit(&mut self, tx: TxId, cx: &mut Cx) {
         let voting = self.voting.get_mut(&tx).expect("all votes are in");
         voting.knows = Some(BTreeSet::new());
         for id in voting.order.participants() {
@@ -80,7 +80,7 @@ impl Coordinator {
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
     }
 
-    fn on_pre_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_pre_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(voting) = self.voting.get_mut(&tx) else { return };
         let Some(knows) = &mut voting.knows else { return };
         knows.insert(from);
@@ -90,7 +90,7 @@ impl Coordinator {
     }
     // ANCHOR_END: pre_commit
 
-    fn on_silence(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(voting) = self.voting.get(&tx) else { return };
         // Whoever has not acknowledged is taken for dead; the others all know.
         let outcome = match voting.knows {
@@ -100,14 +100,14 @@ impl Coordinator {
         self.end(tx, outcome, cx);
     }
 
-    fn end(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn end(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         let Voting { client, key, order, .. } = self.voting.remove(&tx).expect("still open");
         cx.cancel_timer(Timer::Votes(tx));
         self.decide(tx, key.clone(), order, outcome.clone(), cx);
         cx.send(client, Msg::Answer { key, outcome });
     }
 
-    fn decide(&mut self, tx: TxId, key: Key, order: Order, outcome: Outcome, cx: &mut Cx<Self>) {
+    fn decide(&mut self, tx: TxId, key: Key, order: Order, outcome: Outcome, cx: &mut Cx) {
         self.decided.insert(key.clone(), (order.clone(), outcome.clone()));
         let participants: BTreeSet<NodeId> = order.participants().collect();
         cx.persist(Record::Decided { tx, key, order, outcome: outcome.clone() });
@@ -119,12 +119,12 @@ impl Coordinator {
         }
     }
 
-    fn tell_commit(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(missing) = self.committed.get_mut(&tx) else { return };
         missing.remove(&from);
         if missing.is_empty() {
@@ -134,7 +134,7 @@ impl Coordinator {
         }
     }
 
-    fn on_inquire(&self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_inquire(&self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
         } else if !self.voting.contains_key(&tx) && !self.begun.contains_key(&tx) {
@@ -142,14 +142,14 @@ impl Coordinator {
         }
     }
 
-    fn ask(&self, tx: TxId, cx: &mut Cx<Self>) {
+    fn ask(&self, tx: TxId, cx: &mut Cx) {
         for id in self.begun[&tx].1.participants() {
             cx.send(id, Msg::Deeper(Deeper::HowFar { tx }));
         }
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
         let outcome = match phase {
             Phase::Committed => Outcome::done(),
             Phase::Aborted => Outcome::Declined(Refusal::NoVote),
@@ -180,13 +180,13 @@ impl Coordinator {
         }
     }
 
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
         self.begun.keys().for_each(|&tx| self.ask(tx, cx));
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -198,7 +198,7 @@ impl Coordinator {
         }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Votes(tx) => self.on_silence(tx, cx),
             Timer::Resend(tx) if self.begun.contains_key(&tx) => self.ask(tx, cx),
@@ -211,43 +211,23 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(timer, cx),
-            Input::Gone(_) => {}
+            Input::Disconnected(_) => {}
         }
     }
-}
 
-impl shop::Coordinator for Coordinator {
-    fn new() -> Self {
-        Self {
-            start: 0,
-            count: 0,
-            decided: BTreeMap::new(),
-            voting: Open::new(),
-            begun: Open::new(),
-            committed: Open::new(),
-        }
-    }
-}
-
-impl shop::Part for Coordinator {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.voting.keys().chain(self.begun.keys()).copied().collect()
-    }
-
-    fn line(&self) -> String {
+    fn summary(&self) -> Summary {
+        let in_doubt = self.voting.keys().chain(self.begun.keys()).copied();
         let voting = shop::list("voting on", self.voting.keys());
         let begun = shop::list("asks about", self.begun.keys());
-        shop::join([voting, begun, shop::list("committed", self.committed.keys())])
+        let committed = shop::list("committed", self.committed.keys());
+        Summary::coordinator(in_doubt, shop::join([voting, begun, committed]))
     }
 }

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use lab::node::{Effect, inner};
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
-use crate::accounts::Accounts;
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
-use crate::shop::{self, Open};
-use crate::types::{Account, COORD, Msg, Note, Record, Timer, TxId, Vote};
+use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// What a participant knows of one attempt.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,12 +24,18 @@ struct Known {
 
 /// The participant of a step, with one phase more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Participant<P> {
-    inner: P,
+pub struct Participant {
+    inner: AnyNode,
     known: Open<Known>,
 }
 
-impl<P: shop::Participant> Participant<P> {
+impl Participant {
+    /// Around the node of a step.
+    #[must_use]
+    pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
+        Self { inner: AnyNode::new(inner), known: Open::new() }
+    }
+
     fn phase(&self, tx: TxId) -> Option<Phase> {
         self.known.get(&tx)?.phase
     }
@@ -47,14 +51,14 @@ impl<P: shop::Participant> Participant<P> {
         })
     }
 
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, peers: &Peers, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, peers: &Peers, msg: Msg, cx: &mut Cx) {
         if self.phase(tx) != Some(Phase::Aborted) {
             self.entry(tx, peers);
             self.pass(Input::Message { from, msg }, cx);
         }
     }
 
-    fn on_pre_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_pre_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         match self.phase(tx) {
             None | Some(Phase::Aborted) => return,
             Some(Phase::Prepared) => self.now_pre_committed(tx, cx),
@@ -63,12 +67,12 @@ impl<P: shop::Participant> Participant<P> {
         cx.send(from, Msg::Deeper(Deeper::PreAck { tx }));
     }
 
-    fn now_pre_committed(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn now_pre_committed(&mut self, tx: TxId, cx: &mut Cx) {
         cx.persist(Record::Deeper(Kept::PreCommitted { tx }));
         self.known.get_mut(&tx).expect("it has voted").phase = Some(Phase::PreCommitted);
     }
 
-    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.phase(tx).is_none() {
             // It has not voted, so it may still say no, and stays with that.
             cx.persist(Record::Aborted { tx });
@@ -78,7 +82,7 @@ impl<P: shop::Participant> Participant<P> {
         cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase }));
     }
 
-    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
         if !matches!(self.phase(tx), Some(Phase::Prepared | Phase::PreCommitted)) {
             return;
         }
@@ -96,7 +100,7 @@ impl<P: shop::Participant> Participant<P> {
     // ANCHOR: on_silence
     /// The coordinator was silent for long. First ask the others how far they are; after the next
     /// silence, those who answered are all that is left.
-    fn on_silence(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(known) = self.known.get_mut(&tx) else { return };
         let Some(mut round) = known.round.take().filter(|_| !known.was_down) else {
             known.round = Some(BTreeMap::new());
@@ -126,7 +130,7 @@ impl<P: shop::Participant> Participant<P> {
     }
     // ANCHOR_END: on_silence
 
-    fn on_pre_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_pre_ack(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(known) = self.known.get_mut(&tx) else { return };
         if let Some(round) = &mut known.round {
             round.insert(from, Phase::PreCommitted);
@@ -134,7 +138,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn commit_if_all_know(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn commit_if_all_know(&mut self, tx: TxId, cx: &mut Cx) {
         let known = &self.known[&tx];
         let all =
             |round: &BTreeMap<NodeId, Phase>| round.values().all(|p| *p == Phase::PreCommitted);
@@ -144,7 +148,7 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// Does what was decided, and tells the others.
-    fn conclude(&mut self, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+    fn conclude(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
         let commit = phase == Phase::Committed;
         let msg = if commit { Msg::Commit { tx } } else { Msg::Abort { tx } };
         self.pass(Input::Message { from: COORD, msg }, cx);
@@ -155,8 +159,8 @@ impl<P: shop::Participant> Participant<P> {
     }
 
     /// Gives the participant inside an input, and notes how far that brings it.
-    fn pass(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
-        for effect in inner(&mut self.inner, input, cx) {
+    fn pass(&mut self, input: Input, cx: &mut Cx) {
+        for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
                 Effect::Persist(Record::Prepared { tx, key, part }) => {
                     let known = self.known.get_mut(&tx).expect("it was asked before it votes");
@@ -176,7 +180,7 @@ impl<P: shop::Participant> Participant<P> {
         }
     }
 
-    fn watch(&mut self, effect: &Effect<Self>) {
+    fn watch(&mut self, effect: &Effect) {
         let (tx, phase) = match effect {
             Effect::Persist(Record::Committed { tx }) => (*tx, Phase::Committed),
             Effect::Persist(Record::Aborted { tx })
@@ -190,7 +194,7 @@ impl<P: shop::Participant> Participant<P> {
         known.round = None;
     }
 
-    fn on_replay(&mut self, record: Record, cx: &mut Cx<Self>) {
+    fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
             Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
                 let phase = Some(Phase::Prepared);
@@ -210,7 +214,7 @@ impl<P: shop::Participant> Participant<P> {
         self.pass(Input::Replay(record), cx);
     }
 
-    fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx<Self>) {
+    fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx) {
         match msg {
             Deeper::Prepare { tx, key, part, peers } => {
                 self.on_prepare(from, tx, &peers, Msg::Prepare { tx, key, part }, cx);
@@ -224,43 +228,21 @@ impl<P: shop::Participant> Participant<P> {
     }
 }
 
-impl<P: shop::Participant> Node for Participant<P> {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+impl Node for Participant {
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Message { from, msg: Msg::Deeper(msg) } => self.on_deeper(from, msg, cx),
             other => self.pass(other, cx),
         }
     }
-}
 
-impl<P: shop::Participant> shop::Participant for Participant<P> {
-    fn new(accounts: Accounts) -> Self {
-        Self { inner: P::new(accounts), known: Open::new() }
-    }
-
-    fn accounts(&self) -> &Accounts {
-        self.inner.accounts()
-    }
-
-    fn locked(&self) -> Vec<Account> {
-        self.inner.locked()
-    }
-}
-
-impl<P: shop::Participant> shop::Part for Participant<P> {
-    fn in_doubt(&self) -> Vec<TxId> {
-        self.inner.in_doubt()
-    }
-
-    fn line(&self) -> String {
-        let know = self.known.iter().filter(|(_, known)| known.phase == Some(Phase::PreCommitted));
-        let know = shop::list("pre-committed:", know.map(|(tx, _)| tx));
-        shop::join([self.inner.line(), know])
+    fn summary(&self) -> Summary {
+        let known = self.known.iter();
+        let pre_committed = known.filter(|(_, known)| known.phase == Some(Phase::PreCommitted));
+        let pre_committed = shop::list("pre-committed:", pre_committed.map(|(tx, _)| tx));
+        self.inner.summary().and(pre_committed)
     }
 }

@@ -28,7 +28,7 @@ use crate::run::clients::MAX_SERVER;
 use crate::run::counters::Counters;
 use crate::run::frame::{Context, Decoder, FrameError, MAX_HELLO};
 use crate::run::inbox::{Arrival, Ended, Inbox, Origin};
-use crate::{Node, NodeId};
+use crate::{NodeId, Protocol};
 
 /// How many connections may be nobody's.
 pub(super) const MAX_NAMELESS: usize = 32;
@@ -50,10 +50,10 @@ pub(in crate::run) trait Ear: Clone + Send + Sync + 'static {
     fn hear(&self, heard: Heard<Self::Msg>) -> impl Future<Output = Result<(), Ended>> + Send;
 }
 
-impl<N: Node<Msg: DeserializeOwned>> Ear for Inbox<N> {
-    type Msg = N::Msg;
+impl<P: Protocol> Ear for Inbox<P> {
+    type Msg = P::Msg;
 
-    async fn hear(&self, heard: Heard<N::Msg>) -> Result<(), Ended> {
+    async fn hear(&self, heard: Heard<P::Msg>) -> Result<(), Ended> {
         let Heard { origin, to, context, msg } = heard;
         self.push(Arrival::Message { origin, to, context, msg }).await
     }

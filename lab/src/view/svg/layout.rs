@@ -11,7 +11,7 @@ const WIDEST: f64 = 860.0;
 pub(super) fn step(log: &Log) -> f64 {
     let longest = log.events.iter().map(|e| e.text.chars().count()).max().unwrap_or(0);
     let wanted = f64::from(u32::try_from(longest).unwrap_or(30)) * CHAR + 34.0;
-    let columns = f64::from(u32::try_from(log.header.cast.len().max(1)).unwrap_or(1));
+    let columns = f64::from(u32::try_from(log.header.nodes.len().max(1)).unwrap_or(1));
     wanted.clamp(128.0, (WIDEST / columns).clamp(136.0, 206.0))
 }
 
@@ -30,8 +30,9 @@ pub(super) fn height_of(event: &Event, before: Option<&Event>, width: f64) -> f6
         Kind::Crash | Kind::Boot => 30.0,
         Kind::Replay
         | Kind::Timeout
-        | Kind::Gone
+        | Kind::Disconnected
         | Kind::Persist
+        | Kind::Discard
         | Kind::Note
         | Kind::Wipe
         | Kind::Fault => 26.0,

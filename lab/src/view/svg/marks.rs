@@ -118,12 +118,13 @@ pub(super) fn cut(x: f64, peer: Option<f64>, y: f64) -> String {
 pub(super) fn mark(kind: Kind, x: f64, y: f64) -> String {
     let shape = match kind {
         Kind::Persist => "M-6 -6h12v12h-12zM-2.5 -2.5h5v5h-5z",
+        Kind::Discard => "M-6 -6h12v12h-12z",
         Kind::Boot => "M0 -7L7 5H-7Z",
         Kind::Crash => "M2 -11L-6 2H-1L-3 11L7 -3H1L5 -11Z",
         Kind::Timeout => "M-5 -7H5L-5 7H5Z",
         Kind::Replay => "M-5 0a5 5 0 1 1 5 5M0 5l4 -3M0 5l3 4",
         Kind::Wipe => "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M-6 6L6 -6",
-        Kind::Gone => "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M-6 0H6",
+        Kind::Disconnected => "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M-6 0H6",
         Kind::Duplicate => "M-6 -6h8v8h-8zM-2 -2h8v8h-8z",
         Kind::Note => "M0 -4a4 4 0 1 0 .1 0Z",
         Kind::Receive | Kind::Send | Kind::Lose | Kind::Fault | Kind::Violation => "",
@@ -134,9 +135,10 @@ pub(super) fn mark(kind: Kind, x: f64, y: f64) -> String {
         Kind::Replay
         | Kind::Receive
         | Kind::Timeout
-        | Kind::Gone
+        | Kind::Disconnected
         | Kind::Send
         | Kind::Persist
+        | Kind::Discard
         | Kind::Lose
         | Kind::Duplicate
         | Kind::Wipe

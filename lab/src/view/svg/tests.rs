@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Cast, Header};
+use crate::event::{Header, NodeInfo};
 
 fn event(
     seq: u64,
@@ -24,11 +24,11 @@ fn event(
 
 /// A small order that stops half way: what all view tests look at.
 pub(crate) fn half_an_order() -> Log {
-    let cast = ["client", "coord", "stock", "pay"]
-        .map(|name| Cast { name: name.into(), role: name.into() });
+    let nodes = ["client", "coord", "stock", "pay"]
+        .map(|name| NodeInfo { name: name.into(), role: name.into() });
     let header = Header {
         title: "half an <order>".into(),
-        cast: cast.to_vec(),
+        nodes: nodes.to_vec(),
         verdict: Some("unsafe".into()),
     };
     let events = vec![

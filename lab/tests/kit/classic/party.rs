@@ -8,12 +8,13 @@ use std::fmt;
 use std::time::Duration;
 
 use lab::explore::Model;
-use lab::node::{Cx, Input, Node, NodeId};
+use lab::node::{Cx, Input, Node, NodeId, Protocol};
 use lab::world::{Role, World};
+use serde::{Deserialize, Serialize};
 
 pub(crate) const MANAGER: NodeId = NodeId(0);
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Msg {
     Prepared,
     Commit,
@@ -21,7 +22,7 @@ pub(crate) enum Msg {
 }
 
 /// Things a node does on its own, whenever it likes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub(crate) enum Whim {
     Prepare,
     Abort,
@@ -57,13 +58,22 @@ fn whenever() -> std::ops::Range<Duration> {
     Duration::ZERO..Duration::from_secs(1)
 }
 
-impl Node for Party {
+/// The vocabulary of the model; nothing is persisted and nothing noted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Classic;
+
+impl Protocol for Classic {
     type Msg = Msg;
     type Timer = Whim;
     type Record = Msg;
     type Note = Msg;
+    type Summary = String;
+}
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+impl Node for Party {
+    type Protocol = Classic;
+
+    fn step(&mut self, input: Input<Classic>, cx: &mut Cx<'_, Classic>) {
         match self {
             Self::Manager { state, prepared, parties } => {
                 manager(state, prepared, *parties, input, cx);
@@ -71,14 +81,18 @@ impl Node for Party {
             Self::Resource(state) => resource(state, input, cx),
         }
     }
+
+    fn summary(&self) -> String {
+        format!("{self:?}")
+    }
 }
 
 fn manager(
     state: &mut State,
     prepared: &mut BTreeSet<NodeId>,
     parties: u64,
-    input: Input<Party>,
-    cx: &mut Cx<Party>,
+    input: Input<Classic>,
+    cx: &mut Cx<'_, Classic>,
 ) {
     let everyone = (1..=parties).map(NodeId);
     match input {
@@ -100,11 +114,11 @@ fn manager(
             *state = decided;
             everyone.for_each(|party| cx.send(party, word.clone()));
         }
-        Input::Message { .. } | Input::Replay(_) | Input::Gone(_) => {}
+        Input::Message { .. } | Input::Replay(_) | Input::Disconnected(_) => {}
     }
 }
 
-fn resource(state: &mut State, input: Input<Party>, cx: &mut Cx<Party>) {
+fn resource(state: &mut State, input: Input<Classic>, cx: &mut Cx<'_, Classic>) {
     match input {
         Input::Boot { .. } => {
             cx.set_timer(Whim::Prepare, whenever());
@@ -118,36 +132,31 @@ fn resource(state: &mut State, input: Input<Party>, cx: &mut Cx<Party>) {
         Input::Timeout(_) => *state = State::Aborted,
         Input::Message { msg: Msg::Commit, .. } => *state = State::Committed,
         Input::Message { .. } => *state = State::Aborted,
-        Input::Replay(_) | Input::Gone(_) => {}
+        Input::Replay(_) | Input::Disconnected(_) => {}
     }
     cx.cancel_timer(Whim::Prepare);
     cx.cancel_timer(Whim::Abort);
 }
 
-fn states<'a>(world: &'a World<Party, ()>) -> impl Iterator<Item = State> + 'a {
-    world.nodes().filter_map(|(_, node)| match node {
+fn states<'a>(world: &'a World<Classic, ()>) -> impl Iterator<Item = State> + 'a {
+    world.nodes().filter_map(|(_, node)| match node.downcast_ref()? {
         Party::Resource(state) => Some(*state),
         Party::Manager { .. } => None,
     })
 }
 
-fn consistent(world: &World<Party, ()>) -> Result<(), String> {
+fn consistent(world: &World<Classic, ()>) -> Result<(), String> {
     let both =
         states(world).any(|s| s == State::Committed) && states(world).any(|s| s == State::Aborted);
     if both { Err("one committed, another aborted".into()) } else { Ok(()) }
 }
 
-pub(crate) fn model(parties: u64) -> Model<Party, ()> {
+pub(crate) fn model(parties: u64) -> Model<Classic, ()> {
     let manager = Party::Manager { state: State::Working, prepared: BTreeSet::new(), parties };
-    let role = |id, name, program| Role { id, name, role: name, program, may_crash: false };
-    let mut roles = vec![role(MANAGER, "coord", manager)];
-    roles.extend((1..=parties).map(|i| role(NodeId(i), "stock", Party::Resource(State::Working))));
+    let resource = |i| Role::new(NodeId(i), "stock", "stock", Party::Resource(State::Working));
+    let roles = std::iter::once(Role::new(MANAGER, "coord", "coord", manager));
     Model {
-        roles,
-        observe: |_, _, _| {},
-        describe: |node| format!("{node:?}"),
         always: vec![("consistent", consistent)],
-        steps: Vec::new(),
         sometimes: vec![
             ("all commit", |w| states(w).all(|s| s == State::Committed)),
             ("all abort", |w| states(w).all(|s| s == State::Aborted)),
@@ -155,6 +164,6 @@ pub(crate) fn model(parties: u64) -> Model<Party, ()> {
         goal: |w| {
             states(w).all(|s| s == State::Committed) || states(w).all(|s| s == State::Aborted)
         },
-        symmetry: None,
+        ..Model::new(roles.chain((1..=parties).map(resource)).collect())
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, NodeId};
+use lab::NodeId;
 
 use super::super::acceptor::Acceptor;
 use super::super::{ALL, MAJORITY};
 use super::Coordinator;
 use crate::deeper::{Ballot, Msg as Deeper, Peers, Record as Kept, Votes};
+use crate::shop::Cx;
 use crate::types::{COORD, Msg, Record, Refusal, Timer, TxId, wait};
 
 /// One ballot that this coordinator leads.
@@ -24,7 +25,7 @@ impl Coordinator {
         self.leading.insert(tx, Leading { ballot, promises, accepted });
     }
 
-    fn acceptor(&mut self, tx: TxId, peers: &Peers, cx: &mut Cx<Self>) -> &mut Acceptor {
+    fn acceptor(&mut self, tx: TxId, peers: &Peers, cx: &mut Cx) -> &mut Acceptor {
         if self.watched.insert(tx) {
             cx.set_timer(Timer::Votes(tx), wait::VOTES);
         }
@@ -37,7 +38,7 @@ impl Coordinator {
         (tx, peers): (TxId, Peers),
         ballot: Ballot,
         votes: Votes,
-        cx: &mut Cx<Self>,
+        cx: &mut Cx,
     ) {
         if ballot > 0 {
             return self.accept(from, tx, &peers, ballot, votes, cx);
@@ -59,7 +60,7 @@ impl Coordinator {
         peers: &Peers,
         ballot: Ballot,
         votes: Votes,
-        cx: &mut Cx<Self>,
+        cx: &mut Cx,
     ) {
         let acceptor = self.acceptor(tx, peers, cx);
         let known = acceptor.accepted().is_some_and(|(old, _)| *old == ballot);
@@ -83,7 +84,7 @@ impl Coordinator {
         tx: TxId,
         ballot: Ballot,
         votes: &Votes,
-        cx: &mut Cx<Self>,
+        cx: &mut Cx,
     ) {
         let Some(leading) = self.leading.get_mut(&tx) else { return };
         if leading.ballot == ballot && leading.accepted.insert(from) {
@@ -96,7 +97,7 @@ impl Coordinator {
     }
 
     /// Phase 1a: a newer ballot of its own. Nobody who promises it will take anything older.
-    pub(super) fn take_over(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    pub(super) fn take_over(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(peers) = self.peers(tx) else { return };
         let me = ALL.iter().position(|id| *id == cx.me()).expect("a coordinator") as Ballot;
         let newest = self.acceptors.get(&tx).map_or(0, Acceptor::promised);
@@ -116,7 +117,7 @@ impl Coordinator {
         tx: TxId,
         peers: &Peers,
         ballot: Ballot,
-        cx: &mut Cx<Self>,
+        cx: &mut Cx,
     ) {
         let acceptor = self.acceptor(tx, peers, cx);
         if !acceptor.promise(ballot) {
@@ -140,7 +141,7 @@ impl Coordinator {
         tx: TxId,
         ballot: Ballot,
         accepted: Option<(Ballot, Votes)>,
-        cx: &mut Cx<Self>,
+        cx: &mut Cx,
     ) {
         let Some(leading) = self.leading.get_mut(&tx).filter(|l| l.ballot == ballot) else {
             return;

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use lab::{Cx, Input, Node, NodeId};
+use lab::{Node, NodeId};
 
 use super::super::acceptor::Acceptor;
 use super::{Begun, Coordinator, Looked};
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
-use crate::shop;
-use crate::types::{COORD, Msg, Note, Outcome, Record, Refusal, Timer, TxId, wait};
+use crate::shop::{self, Cx, Input, Shop, Summary};
+use crate::types::{COORD, Msg, Outcome, Record, Refusal, Timer, TxId, wait};
 
 impl Coordinator {
     /// A participant says that of a look; a coordinator, of what is over.
-    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx<Self>) {
+    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
         if phase == Phase::Prepared {
             self.on_held(from, tx, cx);
         } else if !self.begun.contains_key(&tx) {
@@ -22,7 +22,7 @@ impl Coordinator {
         }
     }
 
-    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         match self.ended.get(&tx) {
             Some(true) => cx.send(from, Msg::Commit { tx }),
             Some(false) => cx.send(from, Msg::Abort { tx }),
@@ -34,7 +34,7 @@ impl Coordinator {
         }
     }
 
-    fn on_wound(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_wound(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx).filter(|begun| !begun.again) else { return };
         begun.again = true;
         if begun.order.is_look() {
@@ -48,7 +48,7 @@ impl Coordinator {
         self.take_over(tx, cx);
     }
 
-    fn on_silence(&mut self, tx: TxId, cx: &mut Cx<Self>) {
+    fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
         if self.begun.get(&tx).is_some_and(|begun| begun.order.is_look()) {
             return self.forget_look(tx, Outcome::Declined(Refusal::NoVote), cx);
         }
@@ -100,14 +100,14 @@ impl Coordinator {
         self.acceptors.entry(tx).or_insert_with(|| Acceptor::new(peers))
     }
 
-    fn on_boot(&mut self, start: u64, cx: &mut Cx<Self>) {
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
         // Of what others began it hears again if anybody is in doubt.
         self.begun.keys().for_each(|&tx| cx.set_timer(Timer::Votes(tx), wait::VOTES));
     }
 
-    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx<Self>) {
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
@@ -120,7 +120,7 @@ impl Coordinator {
         }
     }
 
-    fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx<Self>) {
+    fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx) {
         match msg {
             Deeper::Propose { tx, peers, ballot, votes } => {
                 self.on_propose(from, (tx, peers), ballot, votes, cx);
@@ -143,7 +143,7 @@ impl Coordinator {
         Msg::StatusIs { in_doubt: open.into_iter().collect(), locked: Vec::new() }
     }
 
-    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx<Self>) {
+    fn on_timeout(&mut self, timer: Timer, cx: &mut Cx) {
         match timer {
             Timer::Votes(tx) => self.on_silence(tx, cx),
             Timer::Resend(tx) => self.tell_commit(tx, cx),
@@ -155,18 +155,19 @@ impl Coordinator {
 }
 
 impl Node for Coordinator {
-    type Msg = Msg;
-    type Timer = Timer;
-    type Record = Record;
-    type Note = Note;
+    type Protocol = Shop;
 
-    fn step(&mut self, input: Input<Self>, cx: &mut Cx<Self>) {
+    fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(timer, cx),
-            Input::Gone(_) => {}
+            Input::Disconnected(_) => {}
         }
+    }
+
+    fn summary(&self) -> Summary {
+        Self::summary(self)
     }
 }

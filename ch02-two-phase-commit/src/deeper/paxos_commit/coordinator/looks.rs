@@ -7,10 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lab::{Cx, NodeId};
+use lab::NodeId;
 
 use super::{Coordinator, answer};
 use crate::deeper::Msg as Deeper;
+use crate::shop::Cx;
 use crate::types::{Balances, Msg, Outcome, Timer, TxId, Vote};
 
 /// How far a look is.
@@ -24,7 +25,7 @@ pub(super) struct Looked {
 impl Coordinator {
     /// A participant's own *no* needs no count: it will never say yes to this attempt. And a look
     /// needs no decision.
-    pub(super) fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx<Self>) {
+    pub(super) fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx) else { return };
         match vote {
             Vote::No(why) => self.end(tx, false, why, cx),
@@ -39,7 +40,7 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn on_held(&mut self, from: NodeId, tx: TxId, cx: &mut Cx<Self>) {
+    pub(super) fn on_held(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx).filter(|begun| begun.order.is_look()) else {
             return;
         };
@@ -50,7 +51,7 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn forget_look(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx<Self>) {
+    pub(super) fn forget_look(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         let begun = self.begun.remove(&tx).expect("it was begun");
         self.leading.remove(&tx);
         cx.cancel_timer(Timer::Votes(tx));

@@ -1,14 +1,15 @@
 //! What goes wrong in a simulated run, and when.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crate::node::NodeId;
 use crate::rng::Rng;
 
-/// How the network and the disks are on an ordinary day. Times in µs, chances in parts per million.
+/// How the network and the disks behave without faults. Times in µs, chances in parts per million.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Weather {
-    /// How long a message travels.
+pub struct NetworkProfile {
+    /// How long a message is on its way.
     pub latency: Range<u64>,
     /// How long a disk needs to make a record durable.
     pub disk: Range<u64>,
@@ -18,10 +19,10 @@ pub struct Weather {
     pub duplicates: u32,
 }
 
-impl Weather {
-    /// A quiet machine room: half a millisecond to another machine, up to two for a disk.
+impl NetworkProfile {
+    /// One machine room: half a millisecond to another machine, up to two for a disk.
     #[must_use]
-    pub fn fair() -> Self {
+    pub fn local() -> Self {
         Self { latency: 200..800, disk: 500..2_000, loss: 0, duplicates: 0 }
     }
 }
@@ -42,16 +43,16 @@ pub enum Fault {
         /// How many of the newest records a lying disk loses.
         forget: usize,
     },
-    /// A process stands still: it takes no input, and its timers run on.
+    /// A process takes no input for a while, and its timers run on.
     Pause {
-        /// Whose.
+        /// Which.
         node: NodeId,
         /// When.
         at: u64,
         /// How long.
         lasts: u64,
     },
-    /// A link loses everything.
+    /// A link loses every message.
     Cut {
         /// One end.
         from: NodeId,
@@ -90,22 +91,22 @@ impl Fault {
     }
 }
 
-/// A whole run's weather and faults.
+/// The conditions of a whole run, and its faults.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Plan {
-    /// The ordinary day.
-    pub weather: Weather,
+pub struct FaultSchedule {
+    /// Network and disks.
+    pub profile: NetworkProfile,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// When to stop, in µs.
     pub end: u64,
 }
 
-impl Plan {
+impl FaultSchedule {
     /// Nothing goes wrong.
     #[must_use]
-    pub fn quiet() -> Self {
-        Self { weather: Weather::fair(), faults: Vec::new(), end: 60_000_000 }
+    pub fn none() -> Self {
+        Self { profile: NetworkProfile::local(), faults: Vec::new(), end: 60_000_000 }
     }
 
     /// A few crashes with restarts of some of these nodes, at moments drawn from the first so many µs.
@@ -121,7 +122,7 @@ impl Plan {
                 forget: 0,
             })
             .collect();
-        Self { faults, ..Self::quiet() }
+        Self { faults, ..Self::none() }
     }
 
     /// When the last fault is over.
@@ -145,10 +146,10 @@ impl Plan {
 
     /// What a node's own clock shows at this time. Every node began to count at another moment.
     #[must_use]
-    pub fn clock(&self, node: NodeId, time: u64) -> u64 {
+    pub fn clock(&self, node: NodeId, time: u64) -> Duration {
         let offset = 1_000_000_000 + node.0 * 7_919_000;
         let drifted = i128::from(time) * i128::from(1_000_000 + self.drift(node)) / 1_000_000;
-        offset + u64::try_from(drifted).expect("clocks run forwards")
+        Duration::from_micros(offset + u64::try_from(drifted).expect("clocks run forwards"))
     }
 
     /// How long it really takes until a node's clock has moved on by so much.
