@@ -121,13 +121,14 @@ impl<P: Protocol> Clients<P> {
             return Err(Refused::Full { limit: shared.limit });
         }
         let counter = shared.counter.fetch_add(1, Ordering::Relaxed);
-        let id = client_id(shared.server, shared.start, counter & ((1 << COUNTER_BITS) - 1));
-        let (replies, hears) = mpsc::channel(shared.queue);
-        // From here on dropping it gives its place back.
-        let client = Client { id, hears, clients: self.clone() };
         if counter >> COUNTER_BITS != 0 {
+            shared.connected.fetch_sub(1, Ordering::Relaxed);
             return Err(Refused::IdsUsedUp);
         }
+        let id = client_id(shared.server, shared.start, counter);
+        let (replies, hears) = mpsc::channel(shared.queue);
+        // From here on dropping it gives its place back, and ends the connection of this id.
+        let client = Client { id, hears, clients: self.clone() };
         self.inbox.urge(Arrival::Open { id, replies }).map_err(|Ended| Refused::Ended)?;
         Ok(client)
     }
@@ -173,6 +174,17 @@ impl<P: Protocol> Client<P> {
     pub async fn recv_with(&mut self) -> Option<Reply<P>> {
         self.hears.recv().await
     }
+
+    /// Forgets what came in and nobody fetched. Whether the connection still stands.
+    pub(super) fn forget_replies(&mut self) -> bool {
+        loop {
+            match self.hears.try_recv() {
+                Ok(_) => {}
+                Err(mpsc::error::TryRecvError::Empty) => return true,
+                Err(mpsc::error::TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
 }
 
 impl<P: Protocol> Drop for Client<P> {
@@ -184,8 +196,45 @@ impl<P: Protocol> Drop for Client<P> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::run::inbox::Queued;
+
+    /// No words beyond those that every fact has.
+    #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+    pub(in crate::run) struct Plain;
+
+    impl Protocol for Plain {
+        type Msg = String;
+        type Timer = String;
+        type Record = String;
+        type Note = String;
+        type Summary = String;
+    }
+
+    /// The clients of a node, and what that node has in front of it.
+    pub(in crate::run) fn node(
+        limit: usize,
+    ) -> (Clients<Plain>, mpsc::UnboundedReceiver<Queued<Plain>>) {
+        let (inbox, arrivals) = Inbox::new(16);
+        (Clients::new(inbox, NodeId(1), 1, limit, 2), arrivals)
+    }
+
+    #[test]
+    fn ids_that_are_used_up_end_nobodys_connection() {
+        let (clients, mut arrivals) = node(2);
+        let first = clients.connect().unwrap();
+        assert!(
+            matches!(arrivals.try_recv(), Ok((_, Arrival::Open { id, .. })) if id == first.id())
+        );
+        clients.shared.counter.store(1 << COUNTER_BITS, Ordering::Relaxed);
+        for _ in 0..3 {
+            assert_eq!(clients.connect().err(), Some(Refused::IdsUsedUp), "and no place is lost");
+        }
+        assert!(arrivals.try_recv().is_err(), "the node hears of no end");
+        drop(first);
+        assert!(matches!(arrivals.try_recv(), Ok((_, Arrival::Gone(_)))));
+    }
 
     #[test]
     fn a_client_id_names_its_server_and_survives_json() {

@@ -12,7 +12,7 @@
 //! let stop = Arc::clone(&driver);
 //! children::watch_stdin(|_line| {}, move || stop.stop());
 //!
-//! let mut client = driver.clients().connect()?;   // one per connection of the edge
+//! let mut client = driver.clients().connect()?;   // or from a ClientPool
 //! client.send(Msg::Buy(order)).await?;
 //! let answer = client.recv().await;               // None: the connection is over
 //! driver.ended().await;
@@ -34,6 +34,7 @@ mod inbox;
 mod merge;
 mod neighbour;
 mod peers;
+mod pool;
 mod recorder;
 mod recover;
 mod timers;
@@ -49,4 +50,5 @@ pub use inbox::Ended;
 pub use merge::merge;
 pub use neighbour::{Letter, Letters, Neighbour, Place};
 pub use peers::is_self_connection;
+pub use pool::{ClientPool, Pooled};
 pub use recorder::EventFile;

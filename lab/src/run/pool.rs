@@ -1,0 +1,159 @@
+//! Clients that stay connected between requests. An edge that connected once per request would use
+//! up the ids of its start one day; with a pool it needs as many as it ever has requests at once.
+//!
+//! # Left out
+//!
+//! Shrinking: an idle client costs one place among the clients a node lets in, and little memory.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::clients::{Client, Clients, Refused};
+use crate::Protocol;
+
+type Idle<P> = Arc<Mutex<Vec<Client<P>>>>;
+
+/// The clients of one edge; cheap to clone, for its handlers.
+pub struct ClientPool<P: Protocol> {
+    clients: Clients<P>,
+    idle: Idle<P>,
+}
+
+impl<P: Protocol> Clone for ClientPool<P> {
+    fn clone(&self) -> Self {
+        Self { clients: self.clients.clone(), idle: Arc::clone(&self.idle) }
+    }
+}
+
+impl<P: Protocol> ClientPool<P> {
+    /// A pool without anybody in it yet.
+    #[must_use]
+    pub fn new(clients: Clients<P>) -> Self {
+        Self { clients, idle: Arc::default() }
+    }
+
+    /// A client for a request whose answer names it: with a key, say. It goes back when it is
+    /// dropped, answered or not; so a late answer may come to a later request, which ignores it.
+    ///
+    /// # Errors
+    /// There are too many, or the driver has ended.
+    pub fn take(&self) -> Result<Pooled<P>, Refused> {
+        let client = self.connected()?;
+        Ok(Pooled { client: Some(client), idle: Arc::clone(&self.idle), reusable: true })
+    }
+
+    /// A client for a request whose answer does not name it. It goes back only when it is
+    /// [`Pooled::answered`]; otherwise its connection ends, and a late answer with it.
+    ///
+    /// # Errors
+    /// There are too many, or the driver has ended.
+    pub fn take_for_one_answer(&self) -> Result<Pooled<P>, Refused> {
+        let client = self.connected()?;
+        Ok(Pooled { client: Some(client), idle: Arc::clone(&self.idle), reusable: false })
+    }
+
+    fn connected(&self) -> Result<Client<P>, Refused> {
+        loop {
+            // Not in the condition of a `while let`: dropping a client must not hold the lock.
+            let idle = lock(&self.idle).pop();
+            let Some(mut client) = idle else { return self.clients.connect() };
+            if client.forget_replies() {
+                return Ok(client);
+            }
+        }
+    }
+}
+
+/// A client on loan; dropping it gives it back, or ends it.
+pub struct Pooled<P: Protocol> {
+    client: Option<Client<P>>,
+    idle: Idle<P>,
+    reusable: bool,
+}
+
+impl<P: Protocol> Pooled<P> {
+    /// The request was answered: whoever takes the client next gets no answer of this one.
+    pub fn answered(mut self) {
+        self.reusable = true;
+    }
+}
+
+impl<P: Protocol> Deref for Pooled<P> {
+    type Target = Client<P>;
+
+    fn deref(&self) -> &Client<P> {
+        self.client.as_ref().expect("it is there until the drop")
+    }
+}
+
+impl<P: Protocol> DerefMut for Pooled<P> {
+    fn deref_mut(&mut self) -> &mut Client<P> {
+        self.client.as_mut().expect("it is there until the drop")
+    }
+}
+
+impl<P: Protocol> Drop for Pooled<P> {
+    fn drop(&mut self) {
+        if self.reusable {
+            lock(&self.idle).extend(self.client.take());
+        }
+    }
+}
+
+fn lock<P: Protocol>(idle: &Idle<P>) -> MutexGuard<'_, Vec<Client<P>>> {
+    idle.lock().expect("nobody panics with it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::clients::Reply;
+    use super::super::clients::tests::node;
+    use super::super::frame::Context;
+    use super::super::inbox::Arrival;
+    use super::*;
+
+    #[test]
+    fn as_many_ids_are_used_as_there_are_requests_at_once() {
+        let (clients, mut arrivals) = node(8);
+        let pool = ClientPool::new(clients);
+        for _ in 0..100 {
+            let _three = [(); 3].map(|()| pool.take().unwrap());
+        }
+        let mut opened = 0;
+        while let Ok((_, arrival)) = arrivals.try_recv() {
+            assert!(matches!(arrival, Arrival::Open { .. }), "and none of them ends");
+            opened += 1;
+        }
+        assert_eq!(opened, 3);
+    }
+
+    #[test]
+    fn a_client_comes_back_without_old_answers_and_not_at_all_once_its_connection_is_over() {
+        let (clients, mut arrivals) = node(8);
+        let pool = ClientPool::new(clients);
+        drop(pool.take().unwrap());
+        let Ok((_, Arrival::Open { id, replies })) = arrivals.try_recv() else { panic!("none") };
+        let late = Reply { msg: "late".to_owned(), context: Context::default() };
+        assert!(replies.try_send(late).is_ok());
+        let mut again = pool.take().unwrap();
+        assert_eq!(again.id(), id);
+        assert!(again.forget_replies(), "it still stands");
+        drop(again);
+        drop(replies);
+        assert_ne!(pool.take().unwrap().id(), id);
+        assert!(matches!(arrivals.try_recv(), Ok((_, Arrival::Gone(gone))) if gone == id));
+    }
+
+    #[test]
+    fn a_client_whose_answer_is_still_to_come_is_not_used_again() {
+        let (clients, _arrivals) = node(8);
+        let pool = ClientPool::new(clients);
+        let first = pool.take_for_one_answer().unwrap();
+        let id = first.id();
+        first.answered();
+        let second = pool.take_for_one_answer().unwrap();
+        assert_eq!(second.id(), id);
+        drop(second);
+        assert_ne!(pool.take().unwrap().id(), id);
+    }
+}
