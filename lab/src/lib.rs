@@ -12,6 +12,8 @@ pub mod event;
 pub mod exhibit;
 pub mod explore;
 mod fingerprint;
+#[cfg(feature = "system")]
+pub mod http;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
@@ -22,6 +24,8 @@ pub mod rng;
 pub mod run;
 pub mod script;
 pub mod sim;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod view;
 pub mod world;
 

@@ -55,13 +55,13 @@ pub(super) fn make_durable_directory(dir: &Path) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-pub(super) fn sync_directory(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
 // Elsewhere a directory cannot be opened as a file; names are durable with the file's own sync.
 #[cfg(not(unix))]
-pub(super) fn sync_directory(_dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 

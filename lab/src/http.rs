@@ -1,0 +1,182 @@
+//! Edge: makes it survive the real world.
+//!
+//! JSON over HTTP on one machine: what answers it, and what asks for it. Everything that serves here
+//! refuses in JSON as well, and only this machine may ask.
+//!
+//! # Left out
+//!
+//! TLS, sign-in, and deadlines for clients that send slowly or nothing.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::run::is_self_connection;
+
+/// Longer than any of our servers lets a request wait.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// No answer of ours is longer.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// An answer.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Answered {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null if it was not JSON.
+    pub body: Value,
+}
+
+impl Answered {
+    /// One field of the body, as text.
+    #[must_use]
+    pub fn field(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_default()
+    }
+}
+
+/// There was no answer. What was asked may have been done.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("no answer from {server} ({why})")]
+pub struct NoAnswer {
+    /// Who was asked.
+    pub server: SocketAddr,
+    /// Why there is none.
+    pub why: String,
+}
+
+/// Calls one server, one request at a time, on a connection that is kept.
+pub struct Caller {
+    server: SocketAddr,
+    connection: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Caller {
+    /// Whom to call.
+    #[must_use]
+    pub fn new(server: SocketAddr) -> Self {
+        Self { server, connection: None }
+    }
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn get(&mut self, path: &str) -> Result<Answered, NoAnswer> {
+        self.call(Method::GET, path, Bytes::new(), "application/json").await
+    }
+
+    /// Sends JSON.
+    ///
+    /// # Errors
+    /// There is no answer. It may have been done: ask again with the same key.
+    pub async fn post(&mut self, path: &str, body: &Value) -> Result<Answered, NoAnswer> {
+        self.call(Method::POST, path, body.to_string().into(), "application/json").await
+    }
+
+    /// Sends anything.
+    ///
+    /// # Errors
+    /// There is no answer. It may have been done.
+    pub async fn call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        content_type: &str,
+    ) -> Result<Answered, NoAnswer> {
+        let call = self.try_call(method, path, body, content_type);
+        let called = tokio::time::timeout(DEADLINE, call).await;
+        let answered = called.unwrap_or_else(|_| Err(format!("none in {DEADLINE:?}")));
+        answered.map_err(|why| {
+            self.connection = None;
+            NoAnswer { server: self.server, why }
+        })
+    }
+
+    async fn try_call(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        content_type: &str,
+    ) -> Result<Answered, String> {
+        let text = |e: hyper::Error| e.to_string();
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.server.to_string())
+            .header(header::CONTENT_TYPE, content_type)
+            .body(Full::new(body))
+            .map_err(|e| e.to_string())?;
+        self.connection.take_if(|connection| connection.is_closed());
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(connect(self.server).await?),
+        };
+        connection.ready().await.map_err(text)?;
+        let response = connection.send_request(request).await.map_err(text)?;
+        let status = response.status().as_u16();
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|e| e.to_string())?.to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Answered { status, body })
+    }
+}
+
+async fn connect(server: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
+    let stream = TcpStream::connect(server).await.map_err(|e| e.to_string())?;
+    stream.set_nodelay(true).map_err(|e| e.to_string())?;
+    // A free port that dials itself can become its own server.
+    if is_self_connection(stream.local_addr(), stream.peer_addr()) {
+        return Err("nobody listens there".into());
+    }
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// `{"error": "…"}`.
+#[must_use]
+pub fn refuse(status: StatusCode, why: &str) -> Response {
+    answer(status, &json!({ "error": why }))
+}
+
+/// An answer whose body is this.
+#[must_use]
+pub fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// What every router of ours ends with: answers in JSON whatever is asked, and only for this
+/// machine.
+pub fn finish(router: Router) -> Router {
+    let no_page = || async { refuse(StatusCode::NOT_FOUND, "there is no such page here") };
+    let no_method = || async {
+        let why = "this page takes another method; read with GET, change with POST";
+        refuse(StatusCode::METHOD_NOT_ALLOWED, why)
+    };
+    router.fallback(no_page).method_not_allowed_fallback(no_method).layer(from_fn(only_loopback))
+}
+
+/// A page of some other site, open in a browser here, must not be able to talk to a server of ours
+/// under a name of its own. Together with the content type that every change needs, it cannot.
+async fn only_loopback(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    if matches!(name, Some("127.0.0.1" | "localhost" | "[::1]")) {
+        return next.run(request).await;
+    }
+    refuse(StatusCode::FORBIDDEN, "only for this machine: call it 127.0.0.1")
+}

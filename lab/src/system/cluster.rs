@@ -1,0 +1,316 @@
+//! The parent of the roles: starts them, tells them about each other, kills and restarts them.
+//! What other terminals and later runs need to know is in the manifest.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::error::Error;
+use super::handle::{Killed, Restarted};
+use super::interface::System;
+use super::layout::{Addresses, Endpoints, Layout, Options, Role};
+use super::manifest::Manifest;
+use super::recording;
+use crate::run::children::Child;
+
+/// How long a role has to start, to be reached by the others, or to end.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+const LOOK: Duration = Duration::from_millis(20);
+
+/// How to run a cluster.
+#[derive(Clone)]
+pub struct Config {
+    /// What it is a cluster of.
+    pub system: &'static dyn System,
+    /// Where everything is kept, a folder for each role.
+    pub dir: PathBuf,
+    /// The program that plays the roles, mostly this one.
+    pub program: PathBuf,
+    /// What comes before a role's arguments on its command line: mostly `role`.
+    pub prefix: Vec<OsString>,
+    /// What the system is asked for.
+    pub options: Options,
+    /// Make kill -9 as bad as a power cut.
+    pub power_cut: bool,
+    /// The port of the front role; 0 takes the one of last time, or a free one.
+    pub port: u16,
+    /// Record the run into this directory.
+    pub events: Option<PathBuf>,
+}
+
+impl Config {
+    /// A cluster whose roles are played by this very program, as `role …`.
+    ///
+    /// # Errors
+    /// The operating system does not say which program this is.
+    pub fn new(system: &'static dyn System, dir: PathBuf) -> Result<Self, Error> {
+        let program = std::env::current_exe().map_err(Error::io("find this program"))?;
+        let (prefix, options) = (vec!["role".into()], Options::default());
+        let (power_cut, port, events) = (false, 0, None);
+        Ok(Self { system, dir, program, prefix, options, power_cut, port, events })
+    }
+}
+
+struct Member {
+    child: Child,
+    http: SocketAddr,
+    /// Whether nobody knows yet that it has ended.
+    is_up: bool,
+}
+
+/// Running roles. Dropping it kills them.
+pub struct Cluster {
+    config: Config,
+    layout: Layout,
+    manifest: Manifest,
+    epoch: Duration,
+    members: BTreeMap<String, Member>,
+    _lock: File,
+}
+
+impl Cluster {
+    /// Starts all roles and waits until they reach each other.
+    ///
+    /// # Errors
+    /// The directory is taken, or a role does not start.
+    #[expect(clippy::disallowed_methods, reason = "the name of a new cluster, time 0 of a record")]
+    pub fn start(mut config: Config) -> Result<Self, Error> {
+        let layout = config.system.layout(&config.options)?;
+        fs::create_dir_all(&config.dir).map_err(Error::io("make the data directory"))?;
+        // Children may run elsewhere one day; a relative path would follow them.
+        config.dir = config.dir.canonicalize().map_err(Error::io("find the data directory"))?;
+        let lock = File::create(config.dir.join("lock")).map_err(Error::io("take the lock"))?;
+        lock.try_lock().map_err(|_| Error::Locked(config.dir.clone()))?;
+        if config.events.is_some() && layout.roles.iter().any(|role| !role.has_log) {
+            let why = "a run in which a role has no log cannot be replayed: leave --events out";
+            return Err(Error::Refused(why.into()));
+        }
+        if let Some(dir) = &mut config.events {
+            *dir = recording::empty(dir)?;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let manifest = Manifest::read(&config.dir)?.unwrap_or_else(|| {
+            let cluster = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(48);
+            Manifest { cluster, options: layout.kept.clone(), ..Manifest::default() }
+        });
+        if let Some(why) = config.system.cannot_go_on(&manifest.options, &layout.kept) {
+            return Err(Error::Refused(format!("{} {why}", config.dir.display())));
+        }
+        manifest.write(&config.dir)?;
+        let members = BTreeMap::new();
+        let mut cluster = Self { config, layout, manifest, epoch: now, members, _lock: lock };
+        for role in cluster.layout.roles.clone() {
+            let member = cluster.launch(&role, None)?;
+            cluster.members.insert(role.name, member);
+        }
+        cluster.introduce();
+        Ok(cluster)
+    }
+
+    fn launch(&mut self, role: &Role, crash: Option<u64>) -> Result<Member, Error> {
+        let mut child = Child::start(&role.name, self.command(role, crash), DEADLINE)?;
+        let line = child.line(DEADLINE);
+        let http = line.as_deref().and_then(|line| line.strip_prefix("http ")?.parse().ok());
+        let Some(http) = http else {
+            let why = line.map_or_else(|| "silence".into(), |line| format!("it said {line:?}"));
+            let system = self.config.system.name();
+            return Err(Error::NoAnswer { system, whom: role.name.clone(), why });
+        };
+        if role.name == self.layout.front {
+            self.manifest.front = Some(http);
+            self.manifest.write(&self.config.dir)?;
+        }
+        Ok(Member { child, http, is_up: true })
+    }
+
+    fn command(&self, role: &Role, crash: Option<u64>) -> Command {
+        let Config { dir, program, prefix, options, port, events, .. } = &self.config;
+        let mut command = Command::new(program);
+        command.args(prefix).arg(&role.name).arg("--dir").arg(dir.join(&role.name));
+        command.args(["--cluster", &self.manifest.cluster.to_string()]);
+        command.args(options.to_args());
+        if role.name == self.layout.front {
+            let last = self.manifest.front.map_or(0, |front| front.port());
+            let port = if *port == 0 { last } else { *port };
+            command.args(["--http", &SocketAddr::from(([127, 0, 0, 1], port)).to_string()]);
+        }
+        if self.loses_unsynced(role) {
+            command.arg("--power-cut");
+        }
+        if let Some(effect) = crash {
+            command.args(["--crash-after-effect", &effect.to_string()]);
+        }
+        if let Some(events) = events {
+            command.arg("--events").arg(events);
+            command.args(["--epoch", &self.epoch.as_micros().to_string()]);
+        }
+        command
+    }
+
+    /// Whether a kill is a power cut for this role. What keeps its state elsewhere answers for its
+    /// own disk.
+    fn loses_unsynced(&self, role: &Role) -> bool {
+        self.config.power_cut && role.has_log
+    }
+
+    /// Tells all who is where. If all are up, waits until each can reach those it sends to.
+    fn introduce(&mut self) {
+        let roles = self.layout.roles.iter();
+        let started = roles.filter_map(|role| Some((role.id, self.members.get(&role.name)?)));
+        let nodes = started.map(|(id, member)| (id, member.child.addr())).collect();
+        let addresses = Addresses { nodes, endpoints: self.endpoints() };
+        let line = serde_json::to_string(&addresses).expect("plain data always serialises");
+        let mut all_up = true;
+        for member in self.members.values_mut() {
+            while member.child.line(Duration::ZERO).is_some() {}
+            // Whoever is down is told when it is back.
+            let up = member.child.status().is_none() && member.child.tell(&line).is_ok();
+            all_up &= up;
+        }
+        if all_up && self.members.len() == self.layout.roles.len() {
+            self.wait_for_links();
+        }
+    }
+
+    /// Until each reaches those it sends to, or one of them ends: then nobody has to.
+    fn wait_for_links(&mut self) {
+        let mut missing: Vec<String> = self.members.keys().cloned().collect();
+        for _ in 0..DEADLINE.as_millis() / LOOK.as_millis() {
+            missing.retain(|role| {
+                self.members.get_mut(role).is_some_and(|member| member.child.line(LOOK).is_none())
+            });
+            let ended = self.members.values_mut().any(|member| member.child.status().is_some());
+            if missing.is_empty() || ended {
+                return;
+            }
+        }
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    ///
+    /// # Errors
+    /// There is no such role, or the operating system does not let us.
+    pub fn kill(&mut self, role: impl AsRef<str>) -> Result<Killed, Error> {
+        let role = self.role(role.as_ref())?;
+        let power_cut = self.loses_unsynced(&role);
+        let member = self.member(&role.name);
+        let pid = member.child.pid();
+        member.child.kill()?;
+        member.is_up = false;
+        Ok(Killed { role: role.name, pid, power_cut })
+    }
+
+    /// Starts a role again, after a kill or any other end; one that is up is killed first. With
+    /// `crash` it aborts right after that effect.
+    ///
+    /// # Errors
+    /// There is no such role, or it does not start.
+    pub fn restart(
+        &mut self,
+        role: impl AsRef<str>,
+        crash: Option<u64>,
+    ) -> Result<Restarted, Error> {
+        let role = self.role(role.as_ref())?;
+        self.kill(&role.name)?;
+        let member = self.launch(&role, crash)?;
+        let (pid, http) = (member.child.pid(), member.http);
+        self.members.insert(role.name.clone(), member);
+        self.introduce();
+        Ok(Restarted { role: role.name, pid, http, crash_after_effect: crash })
+    }
+
+    /// Which roles have ended by themselves since the last call, and how.
+    pub fn died(&mut self) -> Vec<(String, ExitStatus)> {
+        let mut died = Vec::new();
+        for (role, member) in &mut self.members {
+            if let Some(status) = member.child.status().filter(|_| member.is_up) {
+                member.is_up = false;
+                died.push((role.clone(), status));
+            }
+        }
+        died
+    }
+
+    /// Whether a role's process runs.
+    pub fn is_up(&mut self, role: impl AsRef<str>) -> bool {
+        self.member(role.as_ref()).child.status().is_none()
+    }
+
+    /// A role's process.
+    pub fn pid(&mut self, role: impl AsRef<str>) -> u32 {
+        self.member(role.as_ref()).child.pid()
+    }
+
+    /// All roles, and who sends to whom.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where the roles serve HTTP, in the order of their columns.
+    #[must_use]
+    pub fn endpoints(&self) -> Endpoints {
+        let started = |role: &Role| Some((role.name.clone(), self.members.get(&role.name)?.http));
+        self.layout.roles.iter().filter_map(started).collect()
+    }
+
+    /// Where a role serves HTTP.
+    ///
+    /// # Panics
+    /// There is no such role.
+    #[must_use]
+    pub fn endpoint(&self, role: impl AsRef<str>) -> SocketAddr {
+        self.members[role.as_ref()].http
+    }
+
+    /// Where users are served.
+    #[must_use]
+    pub fn front(&self) -> SocketAddr {
+        self.endpoint(&self.layout.front)
+    }
+
+    /// Where everything is kept.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// Whether kill -9 is as bad as a power cut here.
+    #[must_use]
+    pub fn power_cut(&self) -> bool {
+        self.config.power_cut
+    }
+
+    pub(super) fn set_control(&mut self, control: SocketAddr) -> Result<(), Error> {
+        self.manifest.control = Some(control);
+        self.manifest.write(&self.config.dir)
+    }
+
+    /// Ends all roles in order, and puts what they recorded into one file.
+    ///
+    /// # Errors
+    /// One does not end by itself.
+    pub fn stop(mut self) -> Result<(), Error> {
+        for member in std::mem::take(&mut self.members).into_values() {
+            // One that has ended already has nothing left to do.
+            member.child.stop()?;
+        }
+        self.manifest.control = None;
+        self.manifest.write(&self.config.dir)?;
+        self.config.events.as_deref().map_or(Ok(()), recording::merge)
+    }
+
+    fn role(&self, name: &str) -> Result<Role, Error> {
+        let absent = || Error::Refused(self.config.system.absent(name));
+        self.layout.role(name).cloned().ok_or_else(absent)
+    }
+
+    fn member(&mut self, role: &str) -> &mut Member {
+        self.members.get_mut(role).expect("all roles were started")
+    }
+}

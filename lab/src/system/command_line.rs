@@ -1,0 +1,215 @@
+//! The command line that every system has, and what it prints.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::cluster::Config;
+use super::control::run_cluster;
+use super::error::Error;
+use super::handle::Handle;
+use super::interface::System;
+use super::layout::Options;
+use super::load::load;
+use super::role;
+use super::terminal::show;
+
+/// Does what a command line asks of a system. Exit code: 0 done, 1 not done, 2 could not be asked,
+/// 3 not known yet.
+pub fn run(system: &'static dyn System, args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match act(system, &command(system).get_matches_from(args)) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn default_dir(system: &dyn System) -> PathBuf {
+    Path::new("target").join(system.name())
+}
+
+fn command(system: &dyn System) -> Command {
+    let default = default_dir(system).into_os_string();
+    let dir = Arg::new("dir")
+        .long("dir")
+        .global(true)
+        .default_value(default)
+        .value_parser(value_parser!(PathBuf))
+        .help("The cluster's data directory");
+    let own = system.commands();
+    let all = std::iter::once(cluster(system)).chain(own).chain(operate(system));
+    Command::new(system.name())
+        .bin_name(format!("cargo {}", system.name()))
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(system.about())
+        .after_help("Exit code: 0 done, 1 not done, 2 could not be asked, 3 not known yet.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommands(all.map(|command| command.arg(dir.clone())))
+        .subcommand(role::command(system))
+}
+
+fn cluster(system: &dyn System) -> Command {
+    Command::new("cluster")
+        .about("Start all roles, and keep them until Ctrl-C")
+        .arg(
+            Arg::new("port")
+                .long("port")
+                .default_value("0")
+                .value_parser(value_parser!(u16))
+                .help("The port for users; without it, the one of last time or a free one"),
+        )
+        .args(system.options())
+        .arg(
+            Arg::new("power-cut")
+                .long("power-cut")
+                .action(ArgAction::SetTrue)
+                .help("Make `kill` as bad as a power cut: what was not synced to disk is lost"),
+        )
+        .arg(Arg::new("events").long("events").value_parser(value_parser!(PathBuf)).help(
+            "Record the run into this empty directory, for `cargo guide replay DIR/run.jsonl`",
+        ))
+}
+
+fn operate(system: &dyn System) -> [Command; 4] {
+    let names = system.role_names();
+    let role = Arg::new("role").required(true).value_parser(PossibleValuesParser::new(names));
+    let number = |name| Arg::new(name).long(name);
+    [
+        Command::new("status").about("Which roles are up, and what they report about themselves"),
+        Command::new("kill").about("kill -9 one role").arg(role.clone().help("Which one")),
+        Command::new("restart").about("Start one role again").arg(role.help("Which one")).arg(
+            number("crash-after-effect")
+                .value_name("K")
+                .value_parser(value_parser!(u64).range(1..))
+                .help(
+                    "Let it die by itself right after its Kth effect: the worst moment, every time",
+                ),
+        ),
+        Command::new("load")
+            .about("Many customers at once: requests done per second, with the verdict beside it")
+            .arg(
+                number("clients")
+                    .default_value("8")
+                    .value_parser(value_parser!(u16).range(1..=1024))
+                    .help("How many customers"),
+            )
+            .arg(
+                number("seconds")
+                    .default_value("5")
+                    .value_parser(value_parser!(u64).range(1..=3600))
+                    .help("For how long"),
+            ),
+    ]
+}
+
+fn act(system: &'static dyn System, matches: &ArgMatches) -> Result<u8, Error> {
+    let (command, args) = matches.subcommand().expect("a command is required");
+    if command == "role" {
+        return role::play(system, args).map(|()| 0);
+    }
+    let dir: PathBuf = args.get_one("dir").cloned().expect("it has a default");
+    let handle = Handle::new(system.name(), dir, &default_dir(system));
+    let role = || args.get_one::<String>("role").expect("it is required").as_str();
+    match command {
+        "cluster" => start(system, args, &handle),
+        "status" => wait(status(system, &handle)),
+        "kill" => wait(kill(system, &handle, role())),
+        "restart" => {
+            let crash = args.get_one("crash-after-effect").copied();
+            wait(restart(&handle, role(), crash))
+        }
+        "load" => wait(loaded(system, &handle, args)),
+        own => wait(system.act(own, args, &handle)),
+    }
+}
+
+fn wait(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::io("start the runtime"))?;
+    runtime.block_on(work)
+}
+
+fn start(system: &'static dyn System, args: &ArgMatches, handle: &Handle) -> Result<u8, Error> {
+    if cfg!(not(unix)) {
+        let why = "`cluster` needs Linux or macOS; on Windows run it inside WSL";
+        return Err(Error::Refused(why.into()));
+    }
+    let config = Config {
+        options: Options::from_matches(&system.options(), args),
+        power_cut: args.get_flag("power-cut"),
+        port: args.get_one("port").copied().expect("it has a default"),
+        events: args.get_one("events").cloned(),
+        ..Config::new(system, handle.dir().to_owned())?
+    };
+    let flag = handle.flag();
+    run_cluster(config, move |event| show(system, event, &flag)).map(|()| 0)
+}
+
+async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
+    for one in handle.report().await?.roles {
+        let mut lines = system.describe(&one.role, one.says.as_ref()).into_iter();
+        println!("{:<6} {}", one.role, lines.next().unwrap_or_default());
+        for line in lines {
+            println!("       {line}");
+        }
+        if let (Some(says), Some(pid)) = (one.says, one.pid) {
+            println!(
+                "       pid {pid}, start {}, http {}; since then {} records in {} forced writes, \
+                 {} bytes, {} messages sent",
+                says.start, one.http, says.records, says.syncs, says.log_bytes, says.messages,
+            );
+        }
+    }
+    Ok(0)
+}
+
+async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Error> {
+    let before = handle.report().await?.roles.into_iter().find(|one| one.role == role);
+    let killed = handle.kill(role).await?;
+    let Some(says) = before.and_then(|one| one.says) else {
+        println!("{role} was down already");
+        return Ok(1);
+    };
+    println!("killed {role} (SIGKILL), pid {}", killed.pid);
+    println!("lost:  {}", system.lost(&says));
+    if killed.power_cut {
+        println!("       and whatever it had written and not forced: as in a power cut");
+    } else {
+        println!("kept:  its log. kill -9 does not take what the operating system already holds,");
+        println!("       so it says nothing about forced writes; cluster --power-cut does");
+    }
+    let (name, after, flag) = (system.name(), system.texts().after_a_kill, handle.flag());
+    println!("then:  cargo {name} {after}{flag}, cargo {name} restart {role}{flag}");
+    Ok(0)
+}
+
+async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, Error> {
+    let restarted = handle.restart(role, crash).await?;
+    println!("{role} is back, pid {}, with everything its log kept", restarted.pid);
+    if let Some(effect) = restarted.crash_after_effect {
+        println!("it will die by itself right after effect {effect} of this life");
+    }
+    Ok(0)
+}
+
+async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Result<u8, Error> {
+    let clients: u16 = args.get_one("clients").copied().expect("it has a default");
+    let seconds: u64 = args.get_one("seconds").copied().expect("it has a default");
+    let endpoints = handle.report().await?.endpoints();
+    let workload = system.workload(handle.front()?);
+    println!("{clients} customers for {seconds} s, each waits for its answer and asks again …");
+    let (clients, time) = (clients.into(), Duration::from_secs(seconds));
+    let done = load(system.name(), &*workload, &endpoints, handle.dir(), clients, time).await?;
+    println!("{done}");
+    Ok(u8::from(!done.verdict.0))
+}

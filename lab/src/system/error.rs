@@ -1,0 +1,86 @@
+//! Why a command does not do what it was asked, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::http::NoAnswer;
+use crate::run::Fatal;
+use crate::run::children::ChildError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A role did not start, or cannot be reached.
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    /// A node cannot run.
+    #[error(transparent)]
+    Node(#[from] Fatal),
+    /// The operating system said no.
+    #[error("cannot {doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// Another cluster runs on this directory.
+    #[error("a cluster already runs on {}; end it, or choose another --dir", .0.display())]
+    Locked(PathBuf),
+    /// No cluster runs on this directory.
+    #[error(
+        "no cluster runs on {0}; start one with `cargo {system} cluster --dir {0}`", dir.display()
+    )]
+    NoCluster {
+        /// The name of the system.
+        system: &'static str,
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The manifest of a cluster cannot be read, or is not what was written.
+    #[error(
+        "{} is damaged or cannot be read ({why}). It holds the id that every log of this cluster \
+         carries, so nothing was changed: put the file back from a copy, or choose another --dir",
+        file.display()
+    )]
+    BadManifest {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There was no answer.
+    #[error("no answer from {whom} ({why}); see who is up with `cargo {system} status`")]
+    NoAnswer {
+        /// The name of the system.
+        system: &'static str,
+        /// Who was asked.
+        whom: String,
+        /// Why there is none.
+        why: String,
+    },
+    /// The answer was no.
+    #[error("{0}")]
+    Refused(String),
+    /// What only one system knows, such as a database that cannot be used.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// What the operating system said no to.
+    pub fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let doing = doing.into();
+        |source| Self::Io { doing, source }
+    }
+
+    /// A server of this system did not answer.
+    #[must_use]
+    pub fn no_answer(system: &'static str, none: NoAnswer) -> Self {
+        Self::NoAnswer { system, whom: none.server.to_string(), why: none.why }
+    }
+
+    pub(super) fn no_cluster(system: &'static str, dir: &Path) -> Self {
+        Self::NoCluster { system, dir: dir.to_owned() }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a chapter says about its system. Everything here is plain data or behind a trait object, so
+//! that whoever holds all chapters can hold their systems as well.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::error::Error;
+use super::handle::Handle;
+use super::layout::{Layout, Options};
+use super::load::Workload;
+use super::service::{BoxFuture, RoleConfig, Service, Status};
+
+/// Sentences of a chapter's own among the lines that every system prints.
+#[derive(Clone, Copy, Debug)]
+pub struct Texts {
+    /// What is true once all roles reach each other: "the shop is open". Followed by where.
+    pub ready: &'static str,
+    /// Commands to try first, as in `client buy umbrella`.
+    pub try_first: &'static [&'static str],
+    /// A command that shows what a kill left behind.
+    pub after_a_kill: &'static str,
+}
+
+/// Several processes that are one system.
+pub trait System: Sync {
+    /// The short name: `ch02` is shown as `cargo ch02 …`, and keeps its data in `target/ch02`.
+    fn name(&self) -> &'static str;
+
+    /// What it is, in a sentence or two.
+    fn about(&self) -> &'static str;
+
+    /// Sentences of its own.
+    fn texts(&self) -> Texts;
+
+    /// Options of `cluster`, beside those that every system has. An option's id is its long name.
+    fn options(&self) -> Vec<Arg>;
+
+    /// The name of every role that any layout has.
+    fn role_names(&self) -> Vec<&'static str>;
+
+    /// The processes that these options ask for.
+    ///
+    /// # Errors
+    /// The options do not go together.
+    fn layout(&self, options: &Options) -> Result<Layout, Error>;
+
+    /// Why data that was begun with `kept` cannot go on as `now` asks; both are [`Layout::kept`].
+    fn cannot_go_on(&self, kept: &Options, now: &Options) -> Option<String> {
+        (kept != now).then(|| {
+            let begun = kept.to_args().join(" ");
+            let with =
+                if begun.is_empty() { "without options".into() } else { format!("with {begun}") };
+            format!("was started {with}: do the same, or choose another --dir")
+        })
+    }
+
+    /// Why a role of another layout is not there.
+    fn absent(&self, role: &str) -> String {
+        format!("there is no {role} here: see `cargo {} status`", self.name())
+    }
+
+    /// Starts what runs in the process of a role.
+    ///
+    /// # Errors
+    /// It cannot start.
+    fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error>;
+
+    /// A role's status in lines, without what every role counts; `None` for one that is down.
+    fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String>;
+
+    /// What a kill takes from a role that reported this just before.
+    fn lost(&self, status: &Status) -> String;
+
+    /// Commands of its own. Each is given `--dir`.
+    fn commands(&self) -> Vec<Command>;
+
+    /// Carries out one of these; gives the exit code: 0 done, 1 not done, 3 not known yet.
+    ///
+    /// # Errors
+    /// It could not be asked.
+    fn act<'a>(
+        &'a self,
+        command: &'a str,
+        args: &'a ArgMatches,
+        cluster: &'a Handle,
+    ) -> BoxFuture<'a, Result<u8, Error>>;
+
+    /// What `load` does to the server of the front role.
+    fn workload(&self, front: SocketAddr) -> Box<dyn Workload>;
+}

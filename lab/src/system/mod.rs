@@ -1,0 +1,47 @@
+//! Edge: makes it survive the real world.
+//!
+//! Several processes as one system on one machine: each role is a process with a log of its own and
+//! a page for operators, and a parent starts, kills and restarts them. A chapter says in [`System`]
+//! which roles there are and what runs in them; [`run`] is its whole command line, and [`Cluster`]
+//! is the same for tests and for whoever measures. Nothing here is generic over a system or a node:
+//! it is compiled once.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `layout.rs`, `error.rs` | roles and options as data; why something is refused |
+//! | `service.rs`, `routes.rs` | what runs in a role, and the pages that each role has |
+//! | `handle.rs`, `load.rs`, `interface.rs` | a running cluster from outside, a load on it, and what a chapter says |
+//! | `role.rs` | one role as a process |
+//! | `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
+//! | `control.rs`, `terminal.rs`, `command_line.rs` | a cluster until Ctrl-C, what it shows, and all commands |
+//!
+//! # Left out
+//!
+//! Anything beyond loopback: TLS, sign-in, rate limits. A process that restarts what died by itself:
+//! here somebody always wants to see it dead.
+
+mod cluster;
+mod command_line;
+mod control;
+mod error;
+mod handle;
+mod interface;
+mod layout;
+mod load;
+mod manifest;
+mod recording;
+mod role;
+mod routes;
+mod service;
+mod terminal;
+
+pub use cluster::{Cluster, Config};
+pub use command_line::run;
+pub use control::{Event, run_cluster};
+pub use error::Error;
+pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
+pub use interface::{System, Texts};
+pub use layout::{Endpoints, Layout, Options, Role};
+pub use load::{Customer, Load, Words, Workload, load};
+pub use role::role;
+pub use service::{BoxFuture, NodeService, ReadStatus, Recording, RoleConfig, Service, Status};

@@ -1,0 +1,146 @@
+//! One role as a process: a service, its pages, and a parent whose lines come on standard input. When
+//! that ends, the role ends.
+
+use std::ffi::OsString;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use super::error::Error;
+use super::interface::System;
+use super::layout::{Addresses, Endpoints, Options};
+use super::routes::router;
+use super::service::{Recording, RoleConfig, Service};
+use crate::NodeId;
+use crate::run::children::{say_ready, watch_stdin};
+
+/// Runs a role until its standard input ends: what `role NAME --dir …` on a command line means.
+/// `args` begin with the role's name.
+///
+/// # Errors
+/// It cannot start.
+pub fn role(
+    system: &'static dyn System,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<(), Error> {
+    let matches = command(system).no_binary_name(true).try_get_matches_from(args);
+    play(system, &matches.map_err(|e| Error::Refused(e.to_string()))?)
+}
+
+/// The arguments of a role. [`super::Cluster`] writes them, [`play`] reads them.
+pub(super) fn command(system: &dyn System) -> Command {
+    let number = |name| Arg::new(name).long(name).value_parser(value_parser!(u64));
+    let path = |name| Arg::new(name).long(name).value_parser(value_parser!(PathBuf));
+    Command::new("role")
+        .about("Be one role (the cluster starts these itself)")
+        .hide(true)
+        .arg(Arg::new("role").required(true).help("Which one"))
+        .arg(path("dir").required(true).help("Where it keeps its log"))
+        .arg(number("cluster").required(true).help("Which cluster it belongs to"))
+        .arg(
+            Arg::new("http")
+                .long("http")
+                .default_value("127.0.0.1:0")
+                .value_parser(value_parser!(SocketAddr))
+                .help("Where it serves HTTP; if that is taken, on a free port"),
+        )
+        .arg(
+            Arg::new("power-cut")
+                .long("power-cut")
+                .action(ArgAction::SetTrue)
+                .help("Make kill -9 as bad as a power cut"),
+        )
+        .arg(number("crash-after-effect").help("Abort right after this effect, counted from 1"))
+        .arg(path("events").requires("epoch").help("Write the event log into this directory"))
+        .arg(number("epoch").help("Time 0 of the event log, in µs since 1970"))
+        .args(system.options())
+}
+
+fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error> {
+    let options = Options::from_matches(&system.options(), matches);
+    let layout = system.layout(&options)?;
+    let name = matches.get_one::<String>("role").expect("it is required");
+    let role = layout.role(name).ok_or_else(|| Error::Refused(system.absent(name)))?.clone();
+    let number = |name| matches.get_one::<u64>(name).copied();
+    let epoch = UNIX_EPOCH + Duration::from_micros(number("epoch").unwrap_or_default());
+    let events = matches.get_one::<PathBuf>("events").cloned();
+    Ok(RoleConfig {
+        role,
+        layout,
+        options,
+        dir: matches.get_one("dir").cloned().expect("it is required"),
+        cluster: number("cluster").expect("it is required"),
+        power_cut: matches.get_flag("power-cut"),
+        crash_after_effect: number("crash-after-effect"),
+        recording: events.map(|dir| Recording { dir, epoch }),
+        endpoints: Arc::default(),
+    })
+}
+
+/// Runs the role that these arguments ask for, until standard input ends.
+pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Error> {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    // Somebody else may have installed one: then that one is wanted.
+    let _ =
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+    let config = config(system, matches)?;
+    let service = system.serve(&config)?;
+    let pages = router(config.role.name, &service);
+    let listener = listen(*matches.get_one("http").expect("it has a default"))?;
+    let http = listener.local_addr().map_err(Error::io("read the own address"))?;
+    let runtime = service.runtime();
+    runtime.spawn(async move {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => drop(axum::serve(listener, pages).await),
+            Err(error) => tracing::error!(%error, "no HTTP"),
+        }
+    });
+    // Ctrl-C in a terminal reaches every process of it. Here the parent decides when to end.
+    runtime.spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    say_ready(service.addr());
+    println!("http {http}");
+    let (for_lines, for_end) = (Arc::clone(&service), Arc::clone(&service));
+    let (peers, endpoints) = (config.role.peers, config.endpoints);
+    watch_stdin(
+        move |line| introduce(&for_lines, &peers, &endpoints, &line),
+        move || for_end.stop(),
+    );
+    let waiting = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(Error::io("wait for the end"))?;
+    waiting.block_on(service.ended());
+    Ok(())
+}
+
+/// The parent tells who is where. Answered with `linked` once messages can leave.
+fn introduce(
+    service: &Arc<dyn Service>,
+    peers: &[NodeId],
+    endpoints: &Mutex<Endpoints>,
+    line: &str,
+) {
+    match serde_json::from_str::<Addresses>(line) {
+        Ok(addresses) => {
+            *endpoints.lock().expect("nobody panics with it") = addresses.endpoints;
+            service.set_peers(addresses.nodes);
+            let (linking, peers) = (Arc::clone(service), peers.to_vec());
+            service.runtime().spawn(async move {
+                linking.linked_to(&peers).await;
+                println!("linked");
+            });
+        }
+        Err(error) => tracing::error!(%error, line, "the parent was not understood"),
+    }
+}
+
+fn listen(wanted: SocketAddr) -> Result<TcpListener, Error> {
+    let free = SocketAddr::new(wanted.ip(), 0);
+    let listener = TcpListener::bind(wanted).or_else(|_| TcpListener::bind(free));
+    let listener = listener.map_err(Error::io(format!("listen on {wanted}")))?;
+    listener.set_nonblocking(true).map_err(Error::io("listen without blocking"))?;
+    Ok(listener)
+}
