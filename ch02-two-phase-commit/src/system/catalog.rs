@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! What the shop sells, and who has what when it opens. Constants: an account is never opened or
 //! closed, so every log can be read with the same beginning.
 

@@ -1,19 +1,24 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The shop's customer on the command line: asks, and says what the answer means.
 
-use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use lab::http::{Answered, Caller, NoAnswer};
+use lab::system::{Error, Handle};
 use serde_json::{Value, json};
 
-use super::call::{Answered, Caller};
-use super::trouble::Trouble;
+use super::status::doubts;
+
+/// The command `client`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Client {
+    #[command(subcommand)]
+    wanted: Wanted,
+}
 
 /// What a customer wants.
 #[derive(Subcommand, Clone, Debug)]
-pub enum Wanted {
+enum Wanted {
     /// One order: goods off the shelf, coins into the till
     Buy {
         /// umbrella, boots or candle
@@ -24,7 +29,7 @@ pub enum Wanted {
         /// How many
         #[arg(long, default_value_t = 1)]
         quantity: u64,
-        /// The same key is the same wish, however often you ask; default: a new one
+        /// The same key is the same order, however often you ask; default: a new one
         #[arg(long)]
         key: Option<String>,
     },
@@ -36,7 +41,7 @@ pub enum Wanted {
         to: String,
         /// How much
         amount: u64,
-        /// The same key is the same wish, however often you ask; default: a new one
+        /// The same key is the same order, however often you ask; default: a new one
         #[arg(long)]
         key: Option<String>,
     },
@@ -50,48 +55,65 @@ pub enum Wanted {
     InDoubt,
 }
 
-/// What to say, and the exit code: 0 done, 1 not done, 3 not known yet.
-pub(super) struct Said {
-    pub(super) text: String,
-    pub(super) code: u8,
+/// What to print, and the exit code: 0 done, 1 not done, 3 not known yet.
+struct Answer {
+    text: String,
+    code: u8,
 }
 
-/// Asks the shop.
+/// Asks the shop, and prints what its answer means; gives the exit code.
 ///
 /// # Errors
 /// A question that changes nothing got no answer.
-pub(super) async fn ask(shop: SocketAddr, wanted: &Wanted) -> Result<Said, Trouble> {
-    let mut caller = Caller::new(shop);
+pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> {
+    let answer = match ask(cluster, &client.wanted).await {
+        // The shop is on coord. What the others wait for can be asked without it.
+        Err(_) if matches!(client.wanted, Wanted::InDoubt) => {
+            let roles = cluster.report().await?.roles.into_iter();
+            let own = roles.map(|one| (one.role, one.says.map(|says| Value::Object(says.own))));
+            Answer { text: doubt_lines(own.map(|(role, own)| (role, own.into()))), code: 0 }
+        }
+        answer => answer?,
+    };
+    println!("{}", answer.text);
+    Ok(answer.code)
+}
+
+async fn ask(cluster: &Handle, wanted: &Wanted) -> Result<Answer, Error> {
+    let mut caller = Caller::new(cluster.front()?);
+    let no_answer = |none| cluster.no_answer(none);
     match wanted {
         Wanted::Buy { item, customer, quantity, key } => {
             let key = key.clone().unwrap_or_else(fresh);
-            let wish =
+            let order =
                 json!({ "key": key, "item": item, "quantity": quantity, "customer": customer });
-            Ok(told(&key, caller.post("/checkout", &wish).await))
+            Ok(meaning(cluster, &key, caller.post("/checkout", &order).await))
         }
         Wanted::Transfer { from, to, amount, key } => {
             let key = key.clone().unwrap_or_else(fresh);
-            let wish = json!({ "key": key, "from": from, "to": to, "amount": amount });
-            Ok(told(&key, caller.post("/transfer", &wish).await))
+            let order = json!({ "key": key, "from": from, "to": to, "amount": amount });
+            Ok(meaning(cluster, &key, caller.post("/transfer", &order).await))
         }
         Wanted::Balances { of } => {
             let query = of.as_ref().map_or_else(String::new, |of| format!("?of={of}"));
             if !query.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-                return Err(Trouble::Refused(
-                    "accounts are LEDGER/NAME, with commas between".into(),
-                ));
+                return Err(Error::Refused("accounts are LEDGER/NAME, with commas between".into()));
             }
-            let answer = caller.get(&format!("/balances{query}")).await?;
+            let answer = caller.get(&format!("/balances{query}")).await.map_err(no_answer)?;
             let code = u8::from(answer.status != 200);
-            Ok(Said { text: ledgers(&answer), code })
+            Ok(Answer { text: ledgers(&answer), code })
         }
         Wanted::InDoubt => {
-            let answer = caller.get("/in-doubt").await?;
-            let roles = answer.body.as_object().into_iter().flatten();
-            let lines: Vec<String> = roles.map(|(role, says)| doubts(role, says)).collect();
-            Ok(Said { text: lines.join("\n"), code: 0 })
+            let answer = caller.get("/in-doubt").await.map_err(no_answer)?;
+            let roles = answer.body.as_object().cloned().unwrap_or_default();
+            Ok(Answer { text: doubt_lines(roles), code: 0 })
         }
     }
+}
+
+fn doubt_lines(roles: impl IntoIterator<Item = (String, Value)>) -> String {
+    let line = |(role, status): (String, Value)| format!("{role:<6} {}", doubts(&role, &status));
+    roles.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a key that nobody has used before")]
@@ -100,24 +122,24 @@ fn fresh() -> String {
     format!("k{:x}{:x}", now.as_nanos(), std::process::id())
 }
 
-fn told(key: &str, answer: Result<Answered, Trouble>) -> Said {
-    let pending = |why: &str| Said {
+fn meaning(cluster: &Handle, key: &str, answer: Result<Answered, NoAnswer>) -> Answer {
+    let pending = |why: &str| Answer {
         text: format!("pending ({why}): ask again with the same key, --key {key}"),
         code: 3,
     };
     let answer = match answer {
         Ok(answer) => answer,
         // It may have been done. The same key finds out, and does it at most once.
-        Err(trouble) => return pending(&trouble.to_string()),
+        Err(none) => return pending(&cluster.no_answer(none).to_string()),
     };
-    let said = |text, code| Said { text, code };
+    let end = |text, code| Answer { text, code };
     match answer.status {
-        200 => said(format!("done, key {key}"), 0),
+        200 => end(format!("done, key {key}"), 0),
         202 => pending("no outcome yet"),
         503 => pending("too many orders are open"),
-        409 => said(format!("declined, key {key}: {}", answer.field("why")), 1),
-        422 => said(format!("not done: {}", answer.field("why")), 1),
-        _ => said(format!("not understood: {}", answer.field("error")), 1),
+        409 => end(format!("declined, key {key}: {}", answer.field("why")), 1),
+        422 => end(format!("not done: {}", answer.field("why")), 1),
+        _ => end(format!("not understood: {}", answer.field("error")), 1),
     }
 }
 
@@ -132,27 +154,4 @@ fn ledgers(answer: &Answered) -> String {
         format!("{ledger:<6} {}", each.join(", "))
     };
     ledgers.map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// One role's doubts in one line.
-pub(super) fn doubts(role: &str, says: &Value) -> String {
-    if says.is_null() || says["up"] == json!(false) {
-        return format!("{role:<6} down");
-    }
-    let list = |field: &str| {
-        let items = says[field].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let items: Vec<&str> = items.collect();
-        match items.len() {
-            0 => "nothing".to_owned(),
-            1..=6 => items.join(", "),
-            more => format!("{}, … ({more})", items[..6].join(", ")),
-        }
-    };
-    let (doubt, locked) = (list("in_doubt"), list("locked"));
-    // A coordinator decides: it waits for votes and acknowledgements, and locks nothing.
-    if role.starts_with("coord") {
-        format!("{role:<6} open: {doubt}")
-    } else {
-        format!("{role:<6} in doubt: {doubt}; locked: {locked}")
-    }
 }

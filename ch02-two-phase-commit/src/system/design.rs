@@ -1,6 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
-//! Which design the processes run: who is there, and who speaks to whom.
+//! Which design the processes run: which roles there are, and which of them send to each other.
 //!
 //! # Left out
 //!
@@ -8,17 +6,88 @@
 
 use clap::ValueEnum;
 use lab::NodeId;
-use serde::{Deserialize, Serialize};
+use lab::system::Options;
 
 use super::catalog;
-use super::role::Role;
 use crate::deeper::{heuristic, paxos_commit, termination};
 use crate::shop::AnyNode;
 use crate::step4_isolation as step4;
+use crate::types::{COORD, PAY, STOCK};
+
+/// The processes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, ValueEnum)]
+pub enum Role {
+    /// Takes orders, and decides.
+    Coord,
+    /// Keeps votes, and decides if `coord` cannot (Paxos Commit).
+    #[value(name = "coord-2")]
+    Coord2,
+    /// As `coord-2`.
+    #[value(name = "coord-3")]
+    Coord3,
+    /// Keeps the shelf.
+    Stock,
+    /// Keeps the purses and the till.
+    Pay,
+}
+
+impl Role {
+    /// All there are in any design, in the order of their columns.
+    pub const ALL: [Self; 5] = [Self::Coord, Self::Coord2, Self::Coord3, Self::Stock, Self::Pay];
+
+    /// As it is called everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Coord => "coord",
+            Self::Coord2 => "coord-2",
+            Self::Coord3 => "coord-3",
+            Self::Stock => "stock",
+            Self::Pay => "pay",
+        }
+    }
+
+    /// The role that is called so.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.name() == name)
+    }
+
+    /// What it is in a picture.
+    pub(super) fn kind(self) -> &'static str {
+        if self.is_coordinator() { "coord" } else { self.name() }
+    }
+
+    /// The node it runs.
+    #[must_use]
+    pub fn id(self) -> NodeId {
+        match self {
+            Self::Coord => COORD,
+            Self::Coord2 => paxos_commit::COORD_2,
+            Self::Coord3 => paxos_commit::COORD_3,
+            Self::Stock => STOCK,
+            Self::Pay => PAY,
+        }
+    }
+
+    /// Whether it decides, and keeps no accounts.
+    #[must_use]
+    pub fn is_coordinator(self) -> bool {
+        match self {
+            Self::Coord | Self::Coord2 | Self::Coord3 => true,
+            Self::Stock | Self::Pay => false,
+        }
+    }
+}
+
+impl AsRef<str> for Role {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}
 
 /// What the processes run. Accounts and locks are those of step 4 in all of them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Design {
     /// Step 4: two-phase commit.
     #[default]
@@ -30,6 +99,8 @@ pub enum Design {
 }
 
 impl Design {
+    const ALL: [Self; 3] = [Self::TwoPhases, Self::Termination, Self::Paxos];
+
     /// Its processes, in the order of their columns.
     #[must_use]
     pub fn roles(self) -> &'static [Role] {
@@ -39,14 +110,27 @@ impl Design {
         }
     }
 
-    /// The flag that asks for it.
+    /// The flag of `cluster` that asks for it, without its dashes; the first design needs none.
     #[must_use]
-    pub fn flag(self) -> &'static str {
+    pub fn flag(self) -> Option<&'static str> {
         match self {
-            Self::TwoPhases => "",
-            Self::Termination => "--termination",
-            Self::Paxos => "--paxos",
+            Self::TwoPhases => None,
+            Self::Termination => Some("termination"),
+            Self::Paxos => Some("paxos"),
         }
+    }
+
+    /// The options that ask for it.
+    #[must_use]
+    pub fn options(self) -> Options {
+        let none = Options::default();
+        self.flag().map_or(none.clone(), |flag| none.with_flag(flag))
+    }
+
+    /// The design that was asked for.
+    pub(super) fn of_options(options: &Options) -> Self {
+        let asked = |design: &Self| design.flag().is_some_and(|flag| options.has(flag));
+        Self::ALL.into_iter().find(asked).unwrap_or_default()
     }
 
     /// What a record of it is called.
@@ -60,13 +144,12 @@ impl Design {
 
     /// The design that a record is of.
     pub(super) fn of_title(title: &str) -> Self {
-        let all = Self::value_variants().iter();
-        all.copied().find(|design| design.title() == title).unwrap_or_default()
+        Self::ALL.into_iter().find(|design| design.title() == title).unwrap_or_default()
     }
 
     /// The node of a role, as it is before any record.
     pub(super) fn node(self, role: Role) -> AnyNode {
-        if role.decides() {
+        if role.is_coordinator() {
             return match self {
                 Self::TwoPhases => AnyNode::new(step4::Coordinator::default()),
                 Self::Termination => {
@@ -85,9 +168,10 @@ impl Design {
 
     /// The nodes that a role sends messages to.
     pub(super) fn peers(self, role: Role) -> Vec<NodeId> {
-        let speaks = |other: &&Role| {
-            **other != role && (role.decides() || other.decides() || self == Self::Termination)
+        let sends = |other: &&Role| {
+            **other != role
+                && (role.is_coordinator() || other.is_coordinator() || self == Self::Termination)
         };
-        self.roles().iter().filter(speaks).map(|other| other.id()).collect()
+        self.roles().iter().filter(sends).map(|other| other.id()).collect()
     }
 }

@@ -1,13 +1,10 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! A recorded run of the cluster once more, without the cluster: same inputs, same nodes, and what
 //! they do has to be what they did.
 
 use lab::event::Log;
 
 use super::catalog;
-use super::design::Design;
-use super::role::Role;
+use super::design::{Design, Role};
 use crate::shop::{Shop, Summary};
 
 /// Re-executes what `cluster --events DIR` recorded in `DIR/run.jsonl`.
@@ -17,7 +14,7 @@ use crate::shop::{Shop, Summary};
 pub fn replay(log: &Log) -> Result<Log, String> {
     let design = Design::of_title(&log.header.title);
     lab::replay::replay::<Shop>(log, line, |name| {
-        let role = Role::ALL.into_iter().find(|role| role.name() == name)?;
+        let role = Role::of_name(name)?;
         Some((role.id(), design.node(role)))
     })
 }

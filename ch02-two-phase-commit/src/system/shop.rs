@@ -1,10 +1,6 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The shop's HTTP, on `coord`: an order in, its outcome out. The one rule: an outcome that is not
 //! known is never an error. Whoever reads "error" pays again; whoever reads "pending" asks again.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,33 +12,30 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use lab::run::Driver;
+use lab::http::{answer, refuse};
+use lab::run::{Client, ClientPool};
+use lab::system::{Endpoints, report};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::Caller;
 use super::catalog;
-use super::operator::{answer, ask, say};
-use super::role::Role;
-use super::wish::{self, BadWish, MAX_BODY, Wish};
+use super::request::{self, BadRequest, MAX_BODY, Request};
 use crate::shop::Shop;
 use crate::types::{Key, Msg, Outcome, Refusal, wait};
 
 /// So long a request waits for its outcome before it answers "pending".
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where the other roles answer an operator.
-pub(super) type Edges = Arc<Mutex<BTreeMap<Role, SocketAddr>>>;
-
 #[derive(Clone)]
 struct Pages {
-    driver: Arc<Driver<Shop>>,
-    edges: Edges,
-    looks: Arc<AtomicU64>,
+    pool: ClientPool<Shop>,
+    endpoints: Arc<Mutex<Endpoints>>,
+    start: u64,
+    reads: Arc<AtomicU64>,
 }
 
-/// What was heard within the time.
-enum Heard {
+/// What came back within the time.
+enum Reply {
     Outcome(Outcome),
     /// Nothing, or the node ended: it may have been done.
     Nothing,
@@ -50,9 +43,13 @@ enum Heard {
     Full,
 }
 
-/// The pages that only `coord` has.
-pub(super) fn router(driver: &Arc<Driver<Shop>>, edges: Edges) -> Router {
-    let shop = Pages { driver: Arc::clone(driver), edges, looks: Arc::default() };
+/// The pages that only `coord` has. `start` counts its starts.
+pub(super) fn router(
+    pool: ClientPool<Shop>,
+    start: u64,
+    endpoints: Arc<Mutex<Endpoints>>,
+) -> Router {
+    let shop = Pages { pool, endpoints, start, reads: Arc::default() };
     Router::new()
         .route("/checkout", post(checkout))
         .route("/transfer", post(transfer))
@@ -65,11 +62,11 @@ pub(super) fn router(driver: &Arc<Driver<Shop>>, edges: Edges) -> Router {
 type Body = Result<Bytes, BytesRejection>;
 
 async fn checkout(State(shop): State<Pages>, headers: HeaderMap, body: Body) -> Response {
-    shop.submit(&headers, body, Wish::checkout).await
+    shop.submit(&headers, body, Request::checkout).await
 }
 
 async fn transfer(State(shop): State<Pages>, headers: HeaderMap, body: Body) -> Response {
-    shop.submit(&headers, body, Wish::transfer).await
+    shop.submit(&headers, body, Request::transfer).await
 }
 
 impl Pages {
@@ -77,33 +74,39 @@ impl Pages {
         &self,
         headers: &HeaderMap,
         body: Body,
-        parse: fn(&[u8]) -> Result<Wish, BadWish>,
+        parse: fn(&[u8]) -> Result<Request, BadRequest>,
     ) -> Response {
-        let wish = match json_body(headers, body).map(|body| parse(&body)) {
-            Ok(Ok(wish)) => wish,
-            Ok(Err(bad)) => return say(StatusCode::BAD_REQUEST, "error", &bad.to_string()),
+        let request = match json_body(headers, body).map(|body| parse(&body)) {
+            Ok(Ok(request)) => request,
+            Ok(Err(bad)) => return refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
             Err(refusal) => return *refusal,
         };
-        let heard = tokio::time::timeout(PATIENCE, self.outcome(&wish)).await;
-        told(&wish.key, heard.unwrap_or(Heard::Nothing))
+        response(&request.key, self.outcome(&request).await)
     }
 
-    /// Asks the node, and asks again now and then: a crowd that waits for one key is answered one
-    /// by one, because the node remembers only the last who asked.
-    async fn outcome(&self, wish: &Wish) -> Heard {
-        let Ok(mut client) = self.driver.clients().connect() else { return Heard::Full };
-        loop {
-            let submit = Msg::Submit { key: wish.key.clone(), order: wish.order.clone() };
-            if client.send(submit).await.is_err() {
-                return Heard::Nothing;
+    /// Asks the node. An answer names its key, so one that comes too late may come to whoever has the
+    /// client next.
+    async fn outcome(&self, request: &Request) -> Reply {
+        let Ok(mut client) = self.pool.take() else { return Reply::Full };
+        let asked = tokio::time::timeout(PATIENCE, ask(&mut client, request)).await;
+        asked.unwrap_or(Reply::Nothing)
+    }
+}
+
+/// Asks, and asks again now and then: many who wait for one key are answered one by one, because the
+/// node remembers only the last who asked.
+async fn ask(client: &mut Client<Shop>, Request { key, order }: &Request) -> Reply {
+    loop {
+        let submit = Msg::Submit { key: key.clone(), order: order.clone() };
+        if client.send(submit).await.is_err() {
+            return Reply::Nothing;
+        }
+        match tokio::time::timeout(wait::RETRY.start, client.recv()).await {
+            Ok(Some(Msg::Answer { key: of, outcome })) if of == *key => {
+                return Reply::Outcome(outcome);
             }
-            match tokio::time::timeout(wait::RETRY.start, client.recv()).await {
-                Ok(Some(Msg::Answer { key, outcome })) if key == wish.key => {
-                    return Heard::Outcome(outcome);
-                }
-                Ok(None) => return Heard::Nothing,
-                Ok(Some(_)) | Err(_) => {}
-            }
+            Ok(None) => return Reply::Nothing,
+            Ok(Some(_)) | Err(_) => {}
         }
     }
 }
@@ -113,43 +116,43 @@ fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
     let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         let why = "send JSON, with the header Content-Type: application/json";
-        return Err(Box::new(say(StatusCode::UNSUPPORTED_MEDIA_TYPE, "error", why)));
+        return Err(Box::new(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)));
     }
     body.map_err(|rejection| {
         Box::new(match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 let why = format!("the body is too large; {MAX_BODY} bytes are the limit");
-                say(StatusCode::PAYLOAD_TOO_LARGE, "error", &why)
+                refuse(StatusCode::PAYLOAD_TOO_LARGE, &why)
             }
             _ => {
                 let why = "the body did not arrive whole; ask again with the same key";
-                say(StatusCode::BAD_REQUEST, "error", why)
+                refuse(StatusCode::BAD_REQUEST, why)
             }
         })
     })
 }
 
-/// What the customer is told.
-fn told(key: &Key, heard: Heard) -> Response {
+/// What the customer gets.
+fn response(key: &Key, reply: Reply) -> Response {
     let key = &*key.0;
-    match heard {
-        Heard::Outcome(Outcome::Done(_)) => {
+    match reply {
+        Reply::Outcome(Outcome::Done(_)) => {
             answer(StatusCode::OK, &json!({ "outcome": "done", "key": key }))
         }
-        Heard::Outcome(Outcome::Declined(why)) => {
+        Reply::Outcome(Outcome::Declined(why)) => {
             let body = json!({ "outcome": "declined", "key": key, "why": because(&why) });
             answer(StatusCode::CONFLICT, &body)
         }
-        Heard::Outcome(Outcome::KeyReused) => {
+        Reply::Outcome(Outcome::KeyReused) => {
             let why = "this key stands for another order, which stays as it is; choose a new key";
             let body = json!({ "outcome": "key reused", "key": key, "why": why });
             answer(StatusCode::UNPROCESSABLE_ENTITY, &body)
         }
-        Heard::Outcome(Outcome::Busy) | Heard::Full => {
+        Reply::Outcome(Outcome::Busy) | Reply::Full => {
             let say = "too many orders are open; ask again with the same key";
             try_later(&json!({ "outcome": "busy", "key": key, "say": say }))
         }
-        Heard::Nothing => {
+        Reply::Nothing => {
             let say = "ask again with the same key";
             answer(StatusCode::ACCEPTED, &json!({ "outcome": "pending", "key": key, "say": say }))
         }
@@ -179,18 +182,16 @@ struct Of {
 async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejection>) -> Response {
     let Ok(Query(Of { of })) = query else {
         let why = "the only question is ?of=LEDGER/NAME,… or ?of=all";
-        return say(StatusCode::BAD_REQUEST, "error", why);
+        return refuse(StatusCode::BAD_REQUEST, why);
     };
-    let order = match wish::look(of.as_deref()) {
+    let order = match request::read_only(of.as_deref()) {
         Ok(order) => order,
-        Err(bad) => return say(StatusCode::BAD_REQUEST, "error", &bad.to_string()),
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
     };
-    // No wish has a space in its key, so no look is ever taken for one. The start makes it new.
-    let look = shop.looks.fetch_add(1, Ordering::Relaxed);
-    let key = Key::new(&format!("look {} {look}", shop.driver.start_count()));
-    let wish = Wish { key, order };
-    let heard = tokio::time::timeout(PATIENCE, shop.outcome(&wish)).await;
-    let Ok(Heard::Outcome(Outcome::Done(seen))) = heard else {
+    // No customer's key has a space in it, so none is ever this one. The start makes it new.
+    let read = shop.reads.fetch_add(1, Ordering::Relaxed);
+    let key = Key::new(&format!("look {} {read}", shop.start));
+    let Reply::Outcome(Outcome::Done(seen)) = shop.outcome(&Request { key, order }).await else {
         let why = "some of it is locked, or a role is down; see /in-doubt, and ask again";
         return try_later(&json!({ "error": why }));
     };
@@ -198,20 +199,12 @@ async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejec
     answer(StatusCode::OK, &Value::Object(seen.collect()))
 }
 
-/// `GET /in-doubt`: what every role waits for.
+/// `GET /in-doubt`: what every role waits for, `coord` too.
 async fn in_doubt(State(shop): State<Pages>) -> Response {
-    let mut all = serde_json::Map::new();
-    let down = || json!({ "up": false });
-    let own = ask(&shop.driver).await;
-    all.insert(Role::Coord.name().into(), own.map_or_else(down, |own| doubts(&json!(own))));
-    let edges = shop.edges.lock().expect("nobody panics with it").clone();
-    for (role, edge) in edges.into_iter().filter(|(role, _)| *role != Role::Coord) {
-        let status = Caller::new(edge).get("/status").await.ok().filter(|a| a.status == 200);
-        all.insert(role.name().into(), status.map_or_else(down, |status| doubts(&status.body)));
-    }
-    answer(StatusCode::OK, &Value::Object(all))
-}
-
-fn doubts(status: &Value) -> Value {
-    json!({ "up": true, "in_doubt": status["in_doubt"], "locked": status["locked"] })
+    let endpoints = shop.endpoints.lock().expect("nobody panics with it").clone();
+    let doubts = |status: Value| json!({ "up": true, "in_doubt": status["in_doubt"], "locked": status["locked"] });
+    let all = report(&endpoints).await.into_iter().map(|(role, status)| {
+        (role, status.map_or_else(|| json!({ "up": false }), |s| doubts(Value::Object(s.own))))
+    });
+    answer(StatusCode::OK, &Value::Object(all.collect()))
 }

@@ -3,8 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use ch02_two_phase_commit::system::{Answered, Caller, MAX_BODY, Wish};
-use hyper::Method;
+use axum::http::Method;
+use ch02_two_phase_commit::system::{MAX_BODY, Request};
+use lab::http::{Answered, Caller};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
@@ -12,7 +13,7 @@ use serde_json::json;
 use crate::kit::{DEADLINE, Town};
 
 fn send(town: &Town, method: Method, path: &str, body: Vec<u8>, kind: &str) -> Answered {
-    let mut caller = Caller::new(town.cluster.shop());
+    let mut caller = Caller::new(town.cluster.front());
     town.runtime.block_on(caller.call(method, path, body.into(), kind)).unwrap()
 }
 
@@ -21,7 +22,7 @@ fn send(town: &Town, method: Method, path: &str, body: Vec<u8>, kind: &str) -> A
 /// `then_hang_up`: a request that may be cut short needs an end, or the server waits for the rest.
 /// A whole request must not have it, because a server may drop whoever hung up before its answer.
 fn raw(town: &Town, bytes: &[u8], then_hang_up: bool) -> String {
-    let mut stream = TcpStream::connect(town.cluster.shop()).unwrap();
+    let mut stream = TcpStream::connect(town.cluster.front()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     // The server may have refused already and hung up.
     let sent = stream.write_all(bytes);
@@ -96,8 +97,8 @@ fn no_malformed_request_is_a_server_error_or_changes_a_balance() {
     let mut runner = TestRunner::new(Config { cases: 256, ..Config::default() });
     let request = (body(), proptest::sample::select(vec!["/checkout", "/transfer"]));
     let malformed = request.prop_filter("well-formed", |(body, path)| match *path {
-        "/checkout" => Wish::checkout(body).is_err(),
-        _ => Wish::transfer(body).is_err(),
+        "/checkout" => Request::checkout(body).is_err(),
+        _ => Request::transfer(body).is_err(),
     });
     let refused = runner.run(&malformed, |(body, path)| {
         let answer = send(&town, Method::POST, path, body, "application/json");

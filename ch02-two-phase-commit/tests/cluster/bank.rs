@@ -11,19 +11,19 @@ use crate::ledger::{self, Elsewhere};
 const KILLS: u64 = if cfg!(feature = "slow") { 40 } else { 20 };
 
 /// Kills and restarts by the seed: mostly one role, now and then a second before the first is back.
-fn kill_and_restart(town: &mut Town, crowd: &Crowd, rng: &mut Rng) {
+fn kill_and_restart(town: &mut Town, design: Design, crowd: &Crowd, rng: &mut Rng) {
     for _ in 0..KILLS {
         crowd.wait_for(town, rng.pick(1..60));
-        let first = pick(town, rng);
+        let first = pick(design, rng);
         town.cluster.kill(first).unwrap();
         // Two coordinators are left, and finish all that was begun.
-        if first == Role::Coord && town.cluster.roles().contains(&Role::Coord2) {
+        if first == Role::Coord && design.roles().contains(&Role::Coord2) {
             for role in [Role::Stock, Role::Pay] {
                 town.until("it is free", || town.is_free(role).then_some(()));
             }
         }
         if rng.chance(250_000) {
-            let second = pick(town, rng);
+            let second = pick(design, rng);
             town.cluster.restart(second, None).unwrap();
         }
         if !town.cluster.is_up(first) {
@@ -33,19 +33,19 @@ fn kill_and_restart(town: &mut Town, crowd: &Crowd, rng: &mut Rng) {
     }
 }
 
-fn pick(town: &Town, rng: &mut Rng) -> Role {
-    let roles = town.cluster.roles();
+fn pick(design: Design, rng: &mut Rng) -> Role {
+    let roles = design.roles();
     roles[rng.pick(0..roles.len() as u64) as usize]
 }
 
 fn bank_test(seed: u64, design: Design, power_cut: bool) {
     let mut town = Town::with(|config| {
-        config.design = design;
+        config.options = design.options();
         config.power_cut = power_cut;
     });
     let mut rng = Rng::new(seed);
     let crowd = Crowd::gather(&town, &mut rng);
-    kill_and_restart(&mut town, &crowd, &mut rng);
+    kill_and_restart(&mut town, design, &crowd, &mut rng);
     let told = crowd.end(&town, &format!("{design:?}, seed {seed}, {KILLS} kills"));
     let data = town.cluster.dir().to_owned();
     town.cluster.stop().unwrap();

@@ -1,6 +1,7 @@
 //! An operator decides for a participant, and is right or wrong.
 
-use ch02_two_phase_commit::system::{Caller, Role, RoleStatus, report};
+use ch02_two_phase_commit::system::{Role, RoleStatus, report};
+use lab::http::Caller;
 use serde_json::json;
 
 use crate::kit::Town;
@@ -10,18 +11,18 @@ fn in_doubt(decided: bool) -> (Town, String) {
     let mut town = Town::new();
     town.cluster.restart(Role::Coord, Some(if decided { 5 } else { 4 })).unwrap();
     let wish = json!({"key": "k", "item": "umbrella", "quantity": 1, "customer": "alice"});
-    let asked = town.runtime.block_on(Caller::new(town.cluster.shop()).post("/checkout", &wish));
+    let asked = town.runtime.block_on(Caller::new(town.cluster.front()).post("/checkout", &wish));
     assert!(asked.is_err(), "coord dies before it answers");
     let tx = town.until("pay is in doubt", || says(&town, Role::Pay).in_doubt.first().cloned());
     (town, tx)
 }
 
 fn says(town: &Town, role: Role) -> RoleStatus {
-    town.runtime.block_on(report(&town.cluster.edges())).remove(&role).flatten().unwrap()
+    town.runtime.block_on(report(&town.cluster.endpoints())).remove(&role).flatten().unwrap()
 }
 
 fn resolve(town: &Town, role: Role, tx: &str, end: &str) -> u16 {
-    let edge = town.cluster.edges()[&role];
+    let edge = town.cluster.endpoint(role);
     let wish = json!({ "tx": tx, "end": end });
     town.runtime.block_on(Caller::new(edge).post("/resolve", &wish)).unwrap().status
 }

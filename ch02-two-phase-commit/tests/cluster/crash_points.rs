@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use ch02_two_phase_commit::system::{Caller, Role, report};
+use ch02_two_phase_commit::system::{Role, report};
+use lab::http::Caller;
 use serde_json::{Value, json};
 
 use crate::kit::Town;
@@ -38,7 +39,7 @@ fn insist(
     let key = wish["key"].as_str().unwrap().to_owned();
     let mut died = false;
     loop {
-        let mut caller = Caller::new(town.cluster.shop());
+        let mut caller = Caller::new(town.cluster.front());
         let answer = town.runtime.block_on(caller.post(path, wish));
         let known = match answer.map(|answer| answer.status) {
             Ok(200) => Some(Told::Done),
@@ -60,7 +61,7 @@ fn insist(
 /// What it still does after the last answer may kill it as well. Whether it lives.
 fn quiet_or_dead(town: &mut Town, role: Role) -> bool {
     loop {
-        let report = town.runtime.block_on(report(&town.cluster.edges()));
+        let report = town.runtime.block_on(report(&town.cluster.endpoints()));
         if !town.cluster.is_up(role) {
             return false;
         }

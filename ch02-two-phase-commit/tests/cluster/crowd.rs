@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ch02_two_phase_commit::system::Caller;
 use lab::check::{Entry, History, Judgement, Type, bank};
+use lab::http::Caller;
 use lab::rng::Rng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -168,7 +168,7 @@ impl Crowd {
     pub(crate) fn gather(town: &Town, rng: &mut Rng) -> Self {
         let bench = Arc::new(Bench {
             began: Instant::now(),
-            shop: Mutex::new(town.cluster.shop()),
+            shop: Mutex::new(town.cluster.front()),
             history: Mutex::default(),
             processes: AtomicU64::new(0),
             told: Mutex::default(),
@@ -198,7 +198,7 @@ impl Crowd {
 
     /// The shop may be elsewhere.
     pub(crate) fn look_again(&self, town: &Town) {
-        *self.bench.shop.lock().unwrap() = town.cluster.shop();
+        *self.bench.shop.lock().unwrap() = town.cluster.front();
     }
 
     /// Sends everybody home, and judges what they saw. Gives what they were told.
@@ -212,7 +212,7 @@ impl Crowd {
         // Of those that nobody knows, every second one is asked for again; the logs judge the rest.
         let open: Vec<Value> = bench.open.lock().unwrap().values().step_by(2).cloned().collect();
         for wish in open {
-            let mut caller = Caller::new(town.cluster.shop());
+            let mut caller = Caller::new(town.cluster.front());
             let asked = bench.transfer(bench.process(), &mut caller, &wish);
             assert!(town.runtime.block_on(asked).is_some(), "all are up, and there is no answer");
         }

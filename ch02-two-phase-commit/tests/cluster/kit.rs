@@ -1,10 +1,10 @@
 //! A cluster in a directory of its own, and how to ask it.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::time::Duration;
 
-use ch02_two_phase_commit::system::{Answered, Caller, Cluster, Config, Design, Role, report};
+use ch02_two_phase_commit::system::{Role, SYSTEM, report};
+use lab::http::{Answered, Caller};
+use lab::system::{Cluster, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -27,14 +27,8 @@ impl Town {
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut config = Config {
-            dir: dir.path().join("data"),
             program: PROGRAM.into(),
-            prefix: vec![OsString::from("role")],
-            design: Design::TwoPhases,
-            power_cut: false,
-            port: 0,
-            events: None,
-            databases: BTreeMap::new(),
+            ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
         };
         change(&mut config);
         let cluster = Cluster::start(config).unwrap();
@@ -47,11 +41,11 @@ impl Town {
     }
 
     pub(crate) fn get(&self, path: &str) -> Answered {
-        self.runtime.block_on(Caller::new(self.cluster.shop()).get(path)).unwrap()
+        self.runtime.block_on(Caller::new(self.cluster.front()).get(path)).unwrap()
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answered {
-        self.runtime.block_on(Caller::new(self.cluster.shop()).post(path, body)).unwrap()
+        self.runtime.block_on(Caller::new(self.cluster.front()).post(path, body)).unwrap()
     }
 
     pub(crate) fn transfer(&self, key: &str, from: &str, to: &str, amount: u64) -> Answered {
@@ -74,7 +68,7 @@ impl Town {
     /// Waits until nobody waits for anybody.
     pub(crate) fn settled(&self) {
         self.until("nothing is in doubt", || {
-            let report = self.runtime.block_on(report(&self.cluster.edges()));
+            let report = self.runtime.block_on(report(&self.cluster.endpoints()));
             let quiet = report.values().all(|status| {
                 status.as_ref().is_some_and(|s| s.in_doubt.is_empty() && s.locked.is_empty())
             });
@@ -84,8 +78,8 @@ impl Town {
 
     /// Whether a role says that it waits for nothing and locks nothing.
     pub(crate) fn is_free(&self, role: Role) -> bool {
-        let edge = BTreeMap::from([(role, self.cluster.edges()[&role])]);
-        let report = self.runtime.block_on(report(&edge));
+        let endpoint = vec![(role.name().to_owned(), self.cluster.endpoint(role))];
+        let report = self.runtime.block_on(report(&endpoint));
         let says = report[&role].as_ref();
         says.is_some_and(|says| says.in_doubt.is_empty() && says.locked.is_empty())
     }

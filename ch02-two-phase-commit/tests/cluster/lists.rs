@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ch02_two_phase_commit::lists::{Heard, Lists};
-use ch02_two_phase_commit::system::{Caller, Design, Role};
+use ch02_two_phase_commit::system::{Design, Role};
 use ch02_two_phase_commit::types::{Account, Balances, Key, Order, PAY, Record, STOCK};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
 use lab::check::{History, Judgement, Type};
+use lab::http::Caller;
 use lab::rng::Rng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -207,7 +208,7 @@ fn kill_and_restart(town: &mut Town, bench: &Bench, rng: &mut Rng) {
         let role = Design::TwoPhases.roles()[rng.pick(0..3) as usize];
         town.cluster.kill(role).unwrap();
         town.cluster.restart(role, None).unwrap();
-        *bench.shop.lock().unwrap() = town.cluster.shop();
+        *bench.shop.lock().unwrap() = town.cluster.front();
     }
 }
 
@@ -245,7 +246,7 @@ fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
         transfers.iter().map(|one| (Key::new(&one.key), one.order())).collect();
     let bench = Arc::new(Bench {
         began: Instant::now(),
-        shop: Mutex::new(town.cluster.shop()),
+        shop: Mutex::new(town.cluster.front()),
         heard: Mutex::default(),
         processes: AtomicU64::new(0),
         open: Mutex::new(transfers),

@@ -9,6 +9,7 @@ mod crowd;
 mod kit;
 mod ledger;
 mod lists;
+mod operating;
 mod orders;
 mod paxos;
 mod replay;

@@ -1,5 +1,7 @@
 //! One order after the other, nobody dies.
 
+use ch02_two_phase_commit::system::SYSTEM;
+use lab::system::{Cluster, Config};
 use serde_json::json;
 
 use crate::kit::{Town, total};
@@ -42,10 +44,10 @@ fn orders_are_done_once_declined_whole_and_never_replaced() {
 #[test]
 fn many_who_ask_with_one_key_at_once_all_hear_the_same_and_pay_once() {
     let town = Town::new();
-    let shop = town.cluster.shop();
+    let shop = town.cluster.front();
     let ask = || async move {
         let wish = json!({"key": "one", "item": "boots", "quantity": 1, "customer": "carol"});
-        let mut caller = ch02_two_phase_commit::system::Caller::new(shop);
+        let mut caller = lab::http::Caller::new(shop);
         loop {
             let answer = caller.post("/checkout", &wish).await.unwrap();
             if answer.status != 202 {
@@ -63,9 +65,9 @@ fn many_who_ask_with_one_key_at_once_all_hear_the_same_and_pay_once() {
 #[test]
 fn a_second_cluster_on_the_same_directory_is_refused() {
     let town = Town::new();
-    let mut config = ch02_two_phase_commit::system::Config::new(town.dir.path().join("data"));
-    config.as_mut().unwrap().program = crate::kit::PROGRAM.into();
-    let refused = ch02_two_phase_commit::system::Cluster::start(config.unwrap());
+    let mut config = Config::new(SYSTEM, town.dir.path().join("data")).unwrap();
+    config.program = crate::kit::PROGRAM.into();
+    let refused = Cluster::start(config);
     let trouble = refused.err().expect("two parents for one log");
     assert!(trouble.to_string().contains("choose another --dir"), "{trouble}");
     assert_eq!(town.checkout("k", "candle", 1, "alice").status, 200, "and the first goes on");

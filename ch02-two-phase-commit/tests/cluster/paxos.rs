@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use ch02_two_phase_commit::system::{Caller, Cluster, Config, Design, Role, replay, report};
+use ch02_two_phase_commit::system::{Design, Role, SYSTEM, replay, report};
 use lab::event::Log;
+use lab::http::Caller;
+use lab::system::{Cluster, Config};
 use serde_json::json;
 
 use crate::kit::{PROGRAM, Town};
 use crate::ledger::{self, Told};
 
 fn town() -> Town {
-    Town::with(|config| config.design = Design::Paxos)
+    Town::with(|config| config.options = Design::Paxos.options())
 }
 
 #[test]
@@ -38,9 +40,9 @@ fn dies_after(town: &mut Town, effect: u64) -> Option<Told> {
     }
     let key = format!("k{effect}");
     let wish = json!({"key": key, "item": "candle", "quantity": 1, "customer": "alice"});
-    let shop = town.cluster.shop();
+    let shop = town.cluster.front();
     let asked = town.runtime.block_on(Caller::new(shop).post("/checkout", &wish));
-    let coord = [(Role::Coord, shop)].into();
+    let coord = vec![(Role::Coord.name().to_owned(), shop)];
     let lives = asked.is_ok()
         && town.until("it is done, or dead", || {
             match town.runtime.block_on(report(&coord)).remove(&Role::Coord).flatten() {
@@ -89,7 +91,7 @@ fn a_look_does_not_keep_its_locks_while_coord_is_away() {
     let mut town = town();
     for effect in 1..=3 {
         town.cluster.restart(Role::Coord, Some(effect)).unwrap();
-        let shop = town.cluster.shop();
+        let shop = town.cluster.front();
         assert!(town.runtime.block_on(Caller::new(shop).get("/balances")).is_err(), "{effect}");
         for role in [Role::Stock, Role::Pay] {
             town.until("it lets go", || town.is_free(role).then_some(()));
@@ -105,8 +107,11 @@ fn a_log_is_read_by_the_design_that_wrote_it() {
     let Town { cluster, dir: keep, .. } = town;
     let data = cluster.dir().to_owned();
     cluster.stop().unwrap();
-    let config =
-        |design| Config { program: PROGRAM.into(), design, ..Config::new(data.clone()).unwrap() };
+    let config = |design: Design| Config {
+        program: PROGRAM.into(),
+        options: design.options(),
+        ..Config::new(SYSTEM, data.clone()).unwrap()
+    };
     let Err(refused) = Cluster::start(config(Design::TwoPhases)) else { panic!("it starts") };
     assert!(refused.to_string().contains("started with --paxos: add it"), "{refused}");
     Cluster::start(config(Design::Paxos)).unwrap().stop().unwrap();
@@ -121,7 +126,7 @@ fn a_recorded_run_does_the_same_again() {
     let keep = tempfile::tempdir().unwrap();
     let events = keep.path().join("events");
     let mut town = Town::with(|config| {
-        config.design = Design::Paxos;
+        config.options = Design::Paxos.options();
         config.events = Some(events.clone());
     });
     assert_eq!(town.checkout("k1", "umbrella", 1, "alice").status, 200);

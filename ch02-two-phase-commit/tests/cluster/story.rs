@@ -2,15 +2,15 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 use crate::kit::{DEADLINE, PROGRAM};
 
 /// `cluster` in a terminal of its own.
-struct Running(Child, BufReader<ChildStdout>);
+pub(crate) struct Running(Child, BufReader<ChildStdout>);
 
 impl Running {
-    fn start(dir: &Path) -> Self {
+    pub(crate) fn start(dir: &Path) -> Self {
         let mut command = Command::new(PROGRAM);
         command.arg("cluster").arg("--dir").arg(dir).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -21,10 +21,20 @@ impl Running {
         running
     }
 
-    fn ends_in_order(&mut self) -> bool {
+    /// Ctrl-C.
+    pub(crate) fn interrupt(&self) {
         let pid = self.0.id().to_string();
-        let told = Command::new("kill").args(["-INT", &pid]).status().unwrap();
-        told.success() && self.0.wait().unwrap().success()
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
+    fn ends_in_order(&mut self) -> bool {
+        self.interrupt();
+        self.0.wait().unwrap().success()
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ch02_two_phase_commit::system::postgres::Names;
-use ch02_two_phase_commit::system::{Cluster, Config, Role};
+use ch02_two_phase_commit::system::{Role, SYSTEM};
 use ch02_two_phase_commit::types::{PAY, TxId};
 use lab::engines::Postgres;
 use lab::rng::Rng;
+use lab::system::{Cluster, Config, Options};
 
 use crate::crowd::Crowd;
 use crate::kit::{PROGRAM, Town, total};
@@ -16,7 +17,14 @@ use crate::sql::{Sql, postgres};
 const KILLS: u64 = if cfg!(feature = "slow") { 60 } else { 15 };
 
 fn town(postgres: &Postgres) -> Town {
-    Town::with(|config| config.databases = [(Role::Pay, postgres.url())].into())
+    Town::with(|config| config.options = in_databases(&[Role::Pay], postgres))
+}
+
+/// These participants keep their accounts in PostgreSQL.
+fn in_databases(roles: &[Role], postgres: &Postgres) -> Options {
+    roles.iter().fold(Options::default(), |options, role| {
+        options.with_value("participant", format!("{}={}", role.name(), postgres.url()))
+    })
 }
 
 /// What `pay` says it committed.
@@ -61,8 +69,7 @@ fn an_order_survives_a_kill_after_each_of_its_effects() {
 }
 
 fn is_alive(town: &Town) -> bool {
-    let edges = town.cluster.edges();
-    let pay = BTreeMap::from([(Role::Pay, edges[&Role::Pay])]);
+    let pay = vec![(Role::Pay.name().to_owned(), town.cluster.endpoint(Role::Pay))];
     let report = town.runtime.block_on(ch02_two_phase_commit::system::report(&pay));
     report[&Role::Pay].is_some()
 }
@@ -109,17 +116,17 @@ fn a_cluster_remembers_where_its_accounts_are() {
     let Town { cluster, dir: keep, .. } = town;
     let data = cluster.dir().to_owned();
     cluster.stop().unwrap();
-    let config = |databases| Config {
+    let config = |roles: &[Role]| Config {
         program: PROGRAM.into(),
-        databases,
-        ..Config::new(data.clone()).unwrap()
+        options: in_databases(roles, &postgres),
+        ..Config::new(SYSTEM, data.clone()).unwrap()
     };
-    let Err(refused) = Cluster::start(config(BTreeMap::new())) else { panic!("it starts") };
+    let Err(refused) = Cluster::start(config(&[])) else { panic!("it starts") };
     assert!(refused.to_string().contains("--participant pay="), "{refused}");
-    let both = [Role::Pay, Role::Stock].map(|role| (role, postgres.url())).into();
-    let Err(refused) = Cluster::start(config(both)) else { panic!("it starts") };
+    let Err(refused) = Cluster::start(config(&[Role::Pay, Role::Stock])) else {
+        panic!("it starts")
+    };
     assert!(refused.to_string().contains("stock are in"), "{refused}");
-    let pay = [(Role::Pay, postgres.url())].into();
-    Cluster::start(config(pay)).unwrap().stop().unwrap();
+    Cluster::start(config(&[Role::Pay])).unwrap().stop().unwrap();
     drop(keep);
 }

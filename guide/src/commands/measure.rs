@@ -65,6 +65,6 @@ pub fn role(ws: &Workspace, chapter: &str, args: Vec<OsString>) -> Result<bool> 
     if id != "ch02" {
         return Err(Trouble::new(format!("{id} has no roles"), ""));
     }
-    let played = ch02_two_phase_commit::system::role(args);
+    let played = lab::system::role(ch02_two_phase_commit::system::SYSTEM, args);
     played.map(|()| true).map_err(|e| Trouble::new(e.to_string(), ""))
 }

@@ -9,9 +9,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ch02_two_phase_commit::system::{Caller, Cluster, Config, Trouble as Shop, report};
+use ch02_two_phase_commit::system::{SYSTEM, report};
+use lab::http::Caller;
 use lab::measure::{Failed, Measured, Operation, Until, closed_loop};
 use lab::rng::Rng;
+use lab::system::{Cluster, Config};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -50,7 +52,7 @@ impl Operation for Customer {
     }
 }
 
-pub(super) fn trouble(error: &Shop) -> Trouble {
+pub(super) fn trouble(error: &dyn std::error::Error) -> Trouble {
     Trouble::new(format!("our shop: {error}"), "")
 }
 
@@ -58,7 +60,7 @@ impl Ours {
     pub(super) fn start(runtime: &Runtime, plan: &Plan) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("shop-").tempdir_in(&plan.dir);
         let dir = dir.map_err(|e| Trouble::new(format!("no folder for the shop: {e}"), ""))?;
-        let config = Config::new(dir.path().join("data")).map_err(|e| trouble(&e))?;
+        let config = Config::new(SYSTEM, dir.path().join("data")).map_err(|e| trouble(&e))?;
         let program: PathBuf = plan.program.clone();
         let prefix = vec!["role".into(), "ch02".into()];
         let _inside = runtime.enter();
@@ -81,11 +83,11 @@ impl Contender for Ours {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        self.cluster.roles().iter().map(|role| self.cluster.pid(*role)).collect()
+        self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
     }
 
     fn load(&mut self, runtime: &Runtime, clients: usize, time: Duration) -> Result<Measured> {
-        let shop = self.cluster.shop();
+        let shop = self.cluster.front();
         let customers = (0..clients).map(|_| {
             self.turns += 1;
             Customer { shop: Caller::new(shop), name: self.turns, rng: Rng::new(self.turns) }
@@ -97,7 +99,7 @@ impl Contender for Ours {
     fn settle(&mut self, runtime: &Runtime) -> Result<()> {
         runtime.block_on(async {
             loop {
-                let report = report(&self.cluster.edges()).await;
+                let report = report(&self.cluster.endpoints()).await;
                 let open = report.values().map(|status| match status {
                     Some(status) => Ok(!status.in_doubt.is_empty()),
                     None => Err(Trouble::new("a role of our shop does not answer", "")),
@@ -112,12 +114,12 @@ impl Contender for Ours {
     }
 
     fn forced(&mut self, runtime: &Runtime) -> Result<u64> {
-        let report = runtime.block_on(report(&self.cluster.edges()));
+        let report = runtime.block_on(report(&self.cluster.endpoints()));
         Ok(report.values().flatten().map(|status| status.syncs).sum())
     }
 
     fn total(&mut self, runtime: &Runtime) -> Result<u64> {
-        let mut caller = Caller::new(self.cluster.shop());
+        let mut caller = Caller::new(self.cluster.front());
         let answer = runtime.block_on(caller.get("/balances?of=all")).map_err(|e| trouble(&e))?;
         let ledgers = answer.body.as_object().filter(|_| answer.status == 200);
         let Some(ledgers) = ledgers else {

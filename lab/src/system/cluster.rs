@@ -98,8 +98,9 @@ impl Cluster {
             let cluster = now.as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(48);
             Manifest { cluster, options: layout.kept.clone(), ..Manifest::default() }
         });
-        if let Some(why) = config.system.cannot_go_on(&manifest.options, &layout.kept) {
-            return Err(Error::Refused(format!("{} {why}", config.dir.display())));
+        let (begun, now_kept) = (&manifest.options, &layout.kept);
+        if let Some(why) = config.system.cannot_go_on(&config.dir, begun, now_kept) {
+            return Err(Error::Refused(why));
         }
         manifest.write(&config.dir)?;
         let members = BTreeMap::new();

@@ -39,6 +39,7 @@ fn command(system: &dyn System) -> Command {
     let dir = Arg::new("dir")
         .long("dir")
         .global(true)
+        .value_name("DIR")
         .default_value(default)
         .value_parser(value_parser!(PathBuf))
         .help("The cluster's data directory");
@@ -62,6 +63,7 @@ fn cluster(system: &dyn System) -> Command {
         .arg(
             Arg::new("port")
                 .long("port")
+                .value_name("PORT")
                 .default_value("0")
                 .value_parser(value_parser!(u16))
                 .help("The port for users; without it, the one of last time or a free one"),
@@ -73,36 +75,36 @@ fn cluster(system: &dyn System) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Make `kill` as bad as a power cut: what was not synced to disk is lost"),
         )
-        .arg(Arg::new("events").long("events").value_parser(value_parser!(PathBuf)).help(
+        .arg(Arg::new("events").long("events").value_name("DIR").value_parser(value_parser!(PathBuf)).help(
             "Record the run into this empty directory, for `cargo guide replay DIR/run.jsonl`",
         ))
 }
 
 fn operate(system: &dyn System) -> [Command; 4] {
     let names = system.role_names();
-    let role = Arg::new("role").required(true).value_parser(PossibleValuesParser::new(names));
-    let number = |name| Arg::new(name).long(name);
+    let role = Arg::new("role")
+        .value_name("ROLE")
+        .required(true)
+        .value_parser(PossibleValuesParser::new(names));
+    let number = |name, value| Arg::new(name).long(name).value_name(value);
     [
         Command::new("status").about("Which roles are up, and what they report about themselves"),
         Command::new("kill").about("kill -9 one role").arg(role.clone().help("Which one")),
         Command::new("restart").about("Start one role again").arg(role.help("Which one")).arg(
-            number("crash-after-effect")
-                .value_name("K")
-                .value_parser(value_parser!(u64).range(1..))
-                .help(
-                    "Let it die by itself right after its Kth effect: the worst moment, every time",
-                ),
+            number("crash-after-effect", "K").value_parser(value_parser!(u64).range(1..)).help(
+                "Let it die by itself right after its Kth effect: the worst moment, every time",
+            ),
         ),
         Command::new("load")
             .about("Many customers at once: requests done per second, with the verdict beside it")
             .arg(
-                number("clients")
+                number("clients", "COUNT")
                     .default_value("8")
                     .value_parser(value_parser!(u16).range(1..=1024))
                     .help("How many customers"),
             )
             .arg(
-                number("seconds")
+                number("seconds", "COUNT")
                     .default_value("5")
                     .value_parser(value_parser!(u64).range(1..=3600))
                     .help("For how long"),

@@ -2,6 +2,7 @@
 //! that whoever holds all chapters can hold their systems as well.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
@@ -46,13 +47,13 @@ pub trait System: Sync {
     /// The options do not go together.
     fn layout(&self, options: &Options) -> Result<Layout, Error>;
 
-    /// Why data that was begun with `kept` cannot go on as `now` asks; both are [`Layout::kept`].
-    fn cannot_go_on(&self, kept: &Options, now: &Options) -> Option<String> {
+    /// Why a directory that was begun with `kept` cannot go on as `now` asks; both are
+    /// [`Layout::kept`].
+    fn cannot_go_on(&self, dir: &Path, kept: &Options, now: &Options) -> Option<String> {
         (kept != now).then(|| {
             let begun = kept.to_args().join(" ");
-            let with =
-                if begun.is_empty() { "without options".into() } else { format!("with {begun}") };
-            format!("was started {with}: do the same, or choose another --dir")
+            let with = if begun.is_empty() { "without options" } else { &begun };
+            format!("{} was started {with}: do the same, or choose another --dir", dir.display())
         })
     }
 

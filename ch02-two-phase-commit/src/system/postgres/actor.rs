@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! Who hears the messages: one loop that remembers what is open, and tasks that talk to the database
 //! and report back. So one slow transaction holds nobody up, and about one attempt the database is
 //! asked one thing at a time.

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The tables of one participant in a schema of their own, and what makes a database unfit for them.
 //! They belong to one cluster, and one process at a time: an advisory lock on a connection that is
 //! kept says which.
@@ -18,8 +16,8 @@ use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Transaction};
 
+use super::config::Config;
 use super::gid::Names;
-use super::participant::Config;
 use super::pool::Pool;
 use super::unfit::Unfit;
 use crate::accounts::MOST;

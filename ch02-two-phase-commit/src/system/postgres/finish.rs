@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The second phase: what was promised is done or taken back, once, however often it is said.
 //!
 //! # Left out

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The names under which PostgreSQL keeps prepared transactions: `ch02/CLUSTER/PARTICIPANT/1.7.2`.
 //! Whoever comes after a crash has nothing but this name, so all it takes to ask about the
 //! transaction stands in it. A process id would say nothing any more.

@@ -18,6 +18,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
+//! | `config.rs` | which participant, and which database |
 //! | `gid.rs` | the names of prepared transactions |
 //! | `pool.rs` | connections, and how long anything may wait |
 //! | `bank.rs` | the tables, and what makes a database unfit |
@@ -33,6 +34,7 @@
 
 mod actor;
 mod bank;
+mod config;
 mod finish;
 mod gid;
 mod open;
@@ -42,7 +44,8 @@ mod pool;
 mod prepare;
 mod unfit;
 
+pub use config::Config;
 pub use gid::Names;
-pub use participant::{Config, Participant};
+pub use participant::Participant;
 pub use prepare::promise;
 pub use unfit::Unfit;

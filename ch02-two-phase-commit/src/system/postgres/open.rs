@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! What the participant is busy with, one entry an attempt. Nothing in it has to survive: whatever
 //! was promised stands in the database.
 //!

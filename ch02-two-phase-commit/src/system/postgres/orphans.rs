@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! What a dead process left behind: promised, and nobody here remembers. Found in Citus' order:
 //!
 //! 1. list what is prepared;

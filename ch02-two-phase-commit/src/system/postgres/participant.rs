@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The participant as something that starts, says how it is, and ends.
 //!
 //! # Left out
@@ -10,38 +8,19 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use lab::NodeId;
 use lab::run::{Neighbour, Place};
+use lab::system::{BoxFuture, Error, Service, Status};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::actor::{Actor, Says, Wanted};
 use super::bank::{Bank, forced};
-use crate::system::inhabitant::Inhabitant;
-use crate::system::operator::RoleStatus;
-use crate::system::trouble::Trouble;
+use super::config::Config;
+use super::unfit::Unfit;
+use crate::system::status::RoleStatus;
 use crate::types::Msg;
-
-/// How to run it.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Which cluster it belongs to.
-    pub cluster: u64,
-    /// Which participant it is: `STOCK` or `PAY`.
-    pub me: NodeId,
-    /// The database: `postgres://user@host:port/database`.
-    pub url: String,
-    /// Abort the process right after this effect: a change in the database, or a message.
-    pub crash_after_effect: Option<u64>,
-}
-
-impl Config {
-    /// A participant of a cluster.
-    #[must_use]
-    pub fn new(cluster: u64, me: NodeId, url: &str) -> Self {
-        Self { cluster, me, url: url.to_owned(), crash_after_effect: None }
-    }
-}
 
 /// A running participant. Dropping it ends it, and keeps what it promised.
 pub struct Participant {
@@ -60,16 +39,17 @@ impl Participant {
     ///
     /// # Errors
     /// The database is unfit, or the port taken.
-    pub fn start(config: &Config) -> Result<Self, Trouble> {
+    pub fn start(config: &Config) -> Result<Self, Error> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
-        let runtime = runtime.map_err(Trouble::io("start a runtime"))?;
+        let runtime = runtime.map_err(Error::io("start a runtime"))?;
         let handle = runtime.handle().clone();
         let opened = async {
             let bank = Bank::open(config).await?;
             let before = forced(&*bank.keeper().await?).await.unwrap_or_default();
             Ok((Arc::new(bank), before))
         };
-        let (bank, before) = runtime.block_on(opened).map_err(Trouble::Database)?;
+        let (bank, before) =
+            runtime.block_on(opened).map_err(|unfit: Unfit| Error::Other(Box::new(unfit)))?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let place = Place { cluster: config.cluster, me: config.me, start: bank.start, listen };
         let (post, letters) = Neighbour::start(place, handle.clone())?;
@@ -103,8 +83,8 @@ impl Participant {
         self.post.linked_to(peers).await;
     }
 
-    /// What it says about itself; `None` once it has ended.
-    pub async fn status(&self) -> Option<RoleStatus> {
+    /// What it reports about itself; `None` once it has ended.
+    pub async fn status(&self) -> Option<Status> {
         let (answer, says) = oneshot::channel();
         self.wanted.send(Wanted::Says(answer)).await.ok()?;
         let Says { in_doubt, orphans, locked } = says.await.ok()?;
@@ -112,11 +92,13 @@ impl Participant {
         let orphans = orphans.iter().map(|tx| format!("whatever {tx} touches"));
         let now = async { forced(&*self.bank.keeper().await.ok()?).await.ok() };
         let (syncs, log_bytes) = now.await.unwrap_or(self.before);
-        Some(RoleStatus {
+        let own = RoleStatus {
             in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
             locked: locked.chain(orphans).collect(),
-            guessed: Vec::new(),
-            damage: Vec::new(),
+            ..RoleStatus::default()
+        };
+        Some(Status {
+            own: own.own(),
             start: self.bank.start,
             records: self.bank.effects.count().saturating_sub(self.post.sent()),
             syncs: syncs.saturating_sub(self.before.0),
@@ -126,7 +108,7 @@ impl Participant {
     }
 }
 
-impl Inhabitant for Participant {
+impl Service for Participant {
     fn addr(&self) -> SocketAddr {
         self.addr()
     }
@@ -135,12 +117,12 @@ impl Inhabitant for Participant {
         self.handle.clone()
     }
 
-    fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
-        self.set_peers(book);
+    fn set_peers(&self, addresses: BTreeMap<NodeId, SocketAddr>) {
+        self.set_peers(addresses);
     }
 
-    async fn linked_to(&self, peers: &[NodeId]) {
-        self.linked_to(peers).await;
+    fn linked_to<'a>(&'a self, peers: &'a [NodeId]) -> BoxFuture<'a, ()> {
+        Box::pin(self.linked_to(peers))
     }
 
     fn stop(&self) {
@@ -148,13 +130,19 @@ impl Inhabitant for Participant {
         let _ = self.wanted.try_send(Wanted::Stop);
     }
 
-    async fn ended(&self) {
+    fn ended(&self) -> BoxFuture<'_, ()> {
         let mut ended = self.ended.clone();
-        let _ = ended.wait_for(|ended| *ended).await;
+        Box::pin(async move {
+            let _ = ended.wait_for(|ended| *ended).await;
+        })
     }
 
-    async fn status(&self) -> Option<RoleStatus> {
-        self.status().await
+    fn status(&self) -> BoxFuture<'_, Option<Status>> {
+        Box::pin(self.status())
+    }
+
+    fn routes(&self) -> Router {
+        Router::new()
     }
 }
 

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! A few connections, and a bound on every wait. A transaction has its connection to itself until it
 //! is prepared; then it belongs to nobody, and any connection may end it. Whoever ends transactions
 //! has connections of its own: otherwise those who wait for a lock could take the last one from

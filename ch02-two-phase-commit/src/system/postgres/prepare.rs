@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! The first phase: lock, check, change, promise. What PostgreSQL answers to `PREPARE TRANSACTION` is
 //! not the promise; that it is listed among the prepared ones is.
 //!

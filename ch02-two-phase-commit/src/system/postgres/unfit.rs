@@ -1,29 +1,41 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
-//!
 //! Why a database cannot be what a participant needs, and what to change.
 //!
 //! # Left out
 //!
 //! What PostgreSQL says by itself: it is passed on.
 
-use std::fmt;
-
 use lab::NodeId;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 /// Why a participant does not start, or no longer runs, on a database.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// The address is not one.
-    Address(Error),
+    #[error(
+        "not an address of PostgreSQL ({}); write postgres://USER@HOST:PORT/DATABASE", words(.0)
+    )]
+    Address(#[source] Error),
     /// Nobody answers there, or not to us.
-    Unreachable(Error),
+    #[error("PostgreSQL does not let us in: {}; does it run there?", words(.0))]
+    Unreachable(#[source] Error),
     /// It cannot prepare anything: `max_prepared_transactions` is 0, as PostgreSQL ships.
+    #[error(
+        "this PostgreSQL cannot prepare transactions: max_prepared_transactions is 0, as it ships; \
+         set it to 100, say, in postgresql.conf, and restart PostgreSQL"
+    )]
     NoSlots,
     /// Its promises would not survive a power cut: `fsync` is off.
+    #[error(
+        "this PostgreSQL does not force its log (fsync is off): a promise would not survive a power \
+         cut; set fsync to on"
+    )]
     NotDurable,
     /// Its tables belong to another cluster.
+    #[error(
+        "the accounts in this database belong to cluster {theirs}, and this is {ours}; choose \
+         another database, or start that cluster again with its own --dir"
+    )]
     NotOurs {
         /// That one.
         theirs: String,
@@ -31,9 +43,11 @@ pub enum Unfit {
         ours: String,
     },
     /// Another process serves the same accounts.
+    #[error("another process serves the accounts of {0} in this database; end it first")]
     Taken(NodeId),
     /// It refuses what a participant has to do.
-    Refuses(Error),
+    #[error("PostgreSQL refuses: {}", words(.0))]
+    Refuses(#[source] Error),
 }
 
 /// An error of the database in its own words, with the code that can be looked up.
@@ -63,47 +77,5 @@ pub(super) fn reason(error: &Error) -> String {
         }
         Some(&SqlState::QUERY_CANCELED) => "the database is too slow (statement_timeout)".into(),
         _ => format!("the database says: {}", words(error)),
-    }
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(error) => write!(
-                f,
-                "not an address of PostgreSQL ({}); write postgres://USER@HOST:PORT/DATABASE",
-                words(error)
-            ),
-            Self::Unreachable(error) => {
-                write!(f, "PostgreSQL does not let us in: {}; does it run there?", words(error))
-            }
-            Self::NoSlots => f.write_str(
-                "this PostgreSQL cannot prepare transactions: max_prepared_transactions is 0, as it \
-                 ships; set it to 100, say, in postgresql.conf, and restart PostgreSQL",
-            ),
-            Self::NotDurable => f.write_str(
-                "this PostgreSQL does not force its log (fsync is off): a promise would not survive \
-                 a power cut; set fsync to on",
-            ),
-            Self::NotOurs { theirs, ours } => write!(
-                f,
-                "the accounts in this database belong to cluster {theirs}, and this is {ours}; \
-                 choose another database, or start that cluster again with its own --dir"
-            ),
-            Self::Taken(me) => write!(
-                f,
-                "another process serves the accounts of {me} in this database; end it first"
-            ),
-            Self::Refuses(error) => write!(f, "PostgreSQL refuses: {}", words(error)),
-        }
-    }
-}
-
-impl std::error::Error for Unfit {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Address(error) | Self::Unreachable(error) | Self::Refuses(error) => Some(error),
-            Self::NoSlots | Self::NotDurable | Self::NotOurs { .. } | Self::Taken(_) => None,
-        }
     }
 }

@@ -14,8 +14,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ch02_two_phase_commit::system::{Caller, Cluster, Config, Design, Role, report};
+use ch02_two_phase_commit::system::{Design, Role, SYSTEM, report};
+use lab::http::Caller;
 use lab::rng::Rng;
+use lab::system::{Cluster, Config};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
@@ -51,20 +53,19 @@ impl Turn {
 pub(super) fn turn(runtime: &Runtime, plan: &Plan, design: Design) -> Result<Turn> {
     let dir = tempfile::Builder::new().prefix("outage-").tempdir_in(&plan.dir);
     let dir = dir.map_err(|e| Trouble::new(format!("no folder for the shop: {e}"), ""))?;
-    let config = Config::new(dir.path().join("data")).map_err(|e| trouble(&e))?;
+    let config = Config::new(SYSTEM, dir.path().join("data")).map_err(|e| trouble(&e))?;
     let (program, prefix) = (plan.program.clone(), vec!["role".into(), "ch02".into()]);
-    let config = Config { program, prefix, design, ..config };
+    let config = Config { program, prefix, options: design.options(), ..config };
     let mut cluster = Cluster::start(config).map_err(|e| trouble(&e))?;
     let before = total(runtime, &cluster)?;
 
-    let edges = cluster.edges();
     let (began, over) = (Instant::now(), Arc::new(AtomicBool::new(false)));
     let watching = runtime.spawn({
         let over = Arc::clone(&over);
-        let participants = [edges[&Role::Stock], edges[&Role::Pay]];
+        let participants = [Role::Stock, Role::Pay].map(|role| cluster.endpoint(role));
         async move { watch(participants, began, &over, Rng::new(1)).await }
     });
-    let shop = Arc::new(Mutex::new(cluster.shop()));
+    let shop = Arc::new(Mutex::new(cluster.front()));
     let paying = runtime.spawn(pay(Arc::clone(&shop), began));
 
     // A timer is made where it runs: inside the runtime.
@@ -77,7 +78,7 @@ pub(super) fn turn(runtime: &Runtime, plan: &Plan, design: Design) -> Result<Tur
     wait(BACK);
     cluster.restart(Role::Coord, None).map_err(|e| trouble(&e))?;
     let back = began.elapsed();
-    *shop.lock().expect("nobody panics with it") = cluster.shop();
+    *shop.lock().expect("nobody panics with it") = cluster.front();
     let (done, came) = runtime.block_on(paying).expect("it does not panic");
     settle(runtime, &cluster);
     over.store(true, Ordering::Relaxed);
@@ -121,7 +122,7 @@ async fn pay(shop: Arc<Mutex<SocketAddr>>, began: Instant) -> (u64, u64) {
 fn settle(runtime: &Runtime, cluster: &Cluster) {
     runtime.block_on(async {
         loop {
-            let report = report(&cluster.edges()).await;
+            let report = report(&cluster.endpoints()).await;
             if report.values().all(|s| s.as_ref().is_some_and(|s| s.in_doubt.is_empty())) {
                 return;
             }
@@ -131,7 +132,7 @@ fn settle(runtime: &Runtime, cluster: &Cluster) {
 }
 
 fn total(runtime: &Runtime, cluster: &Cluster) -> Result<u64> {
-    let mut caller = Caller::new(cluster.shop());
+    let mut caller = Caller::new(cluster.front());
     let answer = runtime.block_on(caller.get("/balances?of=all")).map_err(|e| trouble(&e))?;
     let ledgers = answer.body.as_object().filter(|_| answer.status == 200);
     let Some(ledgers) = ledgers else {

@@ -10,7 +10,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use ch02_two_phase_commit::system::{Caller, RoleStatus};
+use ch02_two_phase_commit::system::RoleStatus;
+use lab::http::Caller;
 use lab::rng::Rng;
 
 use super::{ACCOUNTS, OWN};

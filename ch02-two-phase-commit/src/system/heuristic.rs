@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `deeper/heuristic.rs`.
-//!
 //! An operator ends what a participant is in doubt about, by hand: the page, and who calls it.
 //!
 //! # Left out
@@ -7,7 +5,7 @@
 //! Asking twice, and who is allowed to.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
@@ -16,21 +14,23 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 use clap::ValueEnum;
-use lab::run::Driver;
+use lab::http::{Caller, answer, refuse};
+use lab::run::ClientPool;
+use lab::system::{Error, Handle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::call::Caller;
-use super::operator::{PATIENCE, answer, say};
-use super::trouble::Trouble;
 use crate::deeper::Msg as Deeper;
 use crate::shop::Shop;
 use crate::types::{Msg, TxId};
 
+/// So long a request waits for the node.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How to end it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Ending {
+pub enum HeuristicOutcome {
     /// As if the coordinator had said commit.
     Commit,
     /// As if it had said abort.
@@ -40,9 +40,9 @@ pub enum Ending {
 /// What the page is asked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+struct Request {
     tx: String,
-    end: Ending,
+    end: HeuristicOutcome,
 }
 
 /// `2.1`, `2.1/3`, and the same with `tx ` in front: as it is shown.
@@ -58,41 +58,43 @@ pub(super) fn tx(text: &str) -> Result<TxId, String> {
 }
 
 /// `POST /resolve`: only participants have it.
-pub(super) fn router(driver: &Arc<Driver<Shop>>) -> Router {
-    let driver = Arc::clone(driver);
-    let resolve = move |wish: Result<Json<Wish>, JsonRejection>| {
-        let driver = Arc::clone(&driver);
-        async move { resolved(&driver, wish).await }
+pub(super) fn router(pool: ClientPool<Shop>) -> Router {
+    let resolve = move |request: Result<Json<Request>, JsonRejection>| {
+        let pool = pool.clone();
+        async move { resolved(&pool, request).await }
     };
     Router::new().route("/resolve", post(resolve))
 }
 
-async fn resolved(driver: &Driver<Shop>, wish: Result<Json<Wish>, JsonRejection>) -> Response {
-    let wish = match wish {
-        Ok(Json(wish)) => wish,
-        Err(bad) => return say(bad.status(), "error", &bad.body_text()),
+async fn resolved(
+    pool: &ClientPool<Shop>,
+    request: Result<Json<Request>, JsonRejection>,
+) -> Response {
+    let Request { tx: name, end } = match request {
+        Ok(Json(request)) => request,
+        Err(bad) => return refuse(bad.status(), &bad.body_text()),
     };
-    let tx = match tx(&wish.tx) {
+    let tx = match tx(&name) {
         Ok(tx) => tx,
-        Err(bad) => return say(StatusCode::BAD_REQUEST, "error", &bad),
+        Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
     };
-    let asked = tokio::time::timeout(PATIENCE, ask(driver, tx, wish.end == Ending::Commit)).await;
-    match asked {
-        Ok(Some(true)) => answer(StatusCode::OK, &json!({ "tx": tx.to_string(), "end": wish.end })),
-        Ok(Some(false)) => {
-            say(StatusCode::CONFLICT, "error", &format!("{tx} is not in doubt here"))
-        }
+    let commit = end == HeuristicOutcome::Commit;
+    match tokio::time::timeout(PATIENCE, ask(pool, tx, commit)).await {
+        Ok(Some(true)) => answer(StatusCode::OK, &json!({ "tx": tx.to_string(), "end": end })),
+        Ok(Some(false)) => refuse(StatusCode::CONFLICT, &format!("{tx} is not in doubt here")),
         Ok(None) | Err(_) => {
             let why = "the node does not answer; see `status` for what became of it";
-            say(StatusCode::SERVICE_UNAVAILABLE, "error", why)
+            refuse(StatusCode::SERVICE_UNAVAILABLE, why)
         }
     }
 }
 
-async fn ask(driver: &Driver<Shop>, tx: TxId, commit: bool) -> Option<bool> {
-    let mut client = driver.clients().connect().ok()?;
+async fn ask(pool: &ClientPool<Shop>, tx: TxId, commit: bool) -> Option<bool> {
+    let mut client = pool.take_for_one_answer().ok()?;
     client.send(Msg::Deeper(Deeper::Resolve { tx, commit })).await.ok()?;
-    match client.recv().await? {
+    let answer = client.recv().await?;
+    client.answered();
+    match answer {
         Msg::Deeper(Deeper::Resolved { done, .. }) => Some(done),
         _ => None,
     }
@@ -102,13 +104,19 @@ async fn ask(driver: &Driver<Shop>, tx: TxId, commit: bool) -> Option<bool> {
 ///
 /// # Errors
 /// It was not done, and why.
-pub(super) async fn resolve(edge: SocketAddr, tx: TxId, end: Ending) -> Result<(), Trouble> {
-    let wish = Wish { tx: tx.to_string(), end };
-    let answer = Caller::new(edge).post("/resolve", &json!(wish)).await?;
+pub(super) async fn resolve(
+    cluster: &Handle,
+    endpoint: SocketAddr,
+    tx: TxId,
+    end: HeuristicOutcome,
+) -> Result<(), Error> {
+    let request = Request { tx: tx.to_string(), end };
+    let answer = Caller::new(endpoint).post("/resolve", &json!(request)).await;
+    let answer = answer.map_err(|none| cluster.no_answer(none))?;
     match answer.status {
         200 => Ok(()),
-        404 => Err(Trouble::Refused("nobody can decide for this role by hand".into())),
-        _ => Err(Trouble::Refused(answer.field("error").to_owned())),
+        404 => Err(Error::Refused("nobody can decide for this role by hand".into())),
+        _ => Err(Error::Refused(answer.field("error").to_owned())),
     }
 }
 

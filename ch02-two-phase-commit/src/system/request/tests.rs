@@ -5,15 +5,15 @@ use serde_json::json;
 
 use super::*;
 
-fn checkout(quantity: &serde_json::Value) -> Result<Wish, BadWish> {
+fn checkout(quantity: &serde_json::Value) -> Result<Request, BadRequest> {
     let body = json!({"key": "k", "item": "boots", "quantity": quantity, "customer": "alice"});
-    Wish::checkout(body.to_string().as_bytes())
+    Request::checkout(body.to_string().as_bytes())
 }
 
 /// Whatever is accepted moves a bounded amount between distinct, known accounts.
-fn is_sound(wish: &Wish) -> bool {
+fn is_sound(request: &Request) -> bool {
     let changes: Vec<_> =
-        wish.order.0.iter().flat_map(|(id, part)| part.iter().map(move |c| (*id, c))).collect();
+        request.order.0.iter().flat_map(|(id, part)| part.iter().map(move |c| (*id, c))).collect();
     let distinct: BTreeSet<_> = changes.iter().map(|(id, c)| (*id, c.account.clone())).collect();
     let coins = |id| changes.iter().filter(|(i, _)| *i == id).map(|(_, c)| c.by).sum::<i64>();
     distinct.len() == changes.len()
@@ -24,9 +24,9 @@ fn is_sound(wish: &Wish) -> bool {
 
 #[test]
 fn a_checkout_takes_goods_off_the_shelf_and_pays_the_till() {
-    let wish = checkout(&json!(3)).unwrap();
+    let request = checkout(&json!(3)).unwrap();
     let lines = [(STOCK, "boots", -3), (PAY, "alice", -90), (PAY, TILL, 90)];
-    assert_eq!(wish.order, Order::new(&lines));
+    assert_eq!(request.order, Order::new(&lines));
 }
 
 #[test]
@@ -38,10 +38,10 @@ fn an_amount_is_a_whole_number_from_one_to_the_most() {
     }
     let transfer = |amount: u64| {
         let body = json!({"key":"k","from":"pay/bob","to":"pay/alice","amount":amount});
-        Wish::transfer(body.to_string().as_bytes())
+        Request::transfer(body.to_string().as_bytes())
     };
     assert!(transfer(MOST).is_ok() && transfer(1).is_ok());
-    assert_eq!(transfer(MOST + 1), Err(BadWish::Amount("amount")));
+    assert_eq!(transfer(MOST + 1), Err(BadRequest::Amount("amount")));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn unknown_fields_fields_given_twice_and_missing_ones_are_refused() {
         "",
         "[]",
     ] {
-        assert!(matches!(Wish::transfer(bad.as_bytes()), Err(BadWish::Json(_))), "{bad}");
+        assert!(matches!(Request::transfer(bad.as_bytes()), Err(BadRequest::Json(_))), "{bad}");
     }
 }
 
@@ -72,25 +72,25 @@ fn a_key_is_short_and_visible() {
 fn nobody_pays_itself_and_nobody_unknown_pays() {
     let transfer = |from: &str, to: &str| {
         let body = json!({"key":"k","from":from,"to":to,"amount":1});
-        Wish::transfer(body.to_string().as_bytes())
+        Request::transfer(body.to_string().as_bytes())
     };
     assert!(transfer("stock/umbrella", "pay/alice").is_ok());
-    assert!(matches!(transfer("pay/bob", "pay/bob"), Err(BadWish::SameAccount(_))));
+    assert!(matches!(transfer("pay/bob", "pay/bob"), Err(BadRequest::SameAccount(_))));
     for bad in ["pay/mallory", "bank/bob", "pay", "/", "", "pay/bob/x", "pay/ bob"] {
-        assert!(matches!(transfer(bad, "pay/alice"), Err(BadWish::Account(_))), "{bad}");
+        assert!(matches!(transfer(bad, "pay/alice"), Err(BadRequest::Account(_))), "{bad}");
     }
     let till = json!({"key":"k","item":"boots","quantity":1,"customer":"till"}).to_string();
-    assert!(matches!(Wish::checkout(till.as_bytes()), Err(BadWish::SameAccount(_))));
+    assert!(matches!(Request::checkout(till.as_bytes()), Err(BadRequest::SameAccount(_))));
 }
 
 #[test]
 fn a_look_names_each_account_once_and_changes_nothing() {
-    let order = look(Some("pay/bob,pay/bob,stock/boots")).unwrap();
-    assert!(order.is_look());
+    let order = read_only(Some("pay/bob,pay/bob,stock/boots")).unwrap();
+    assert!(order.is_read_only());
     assert_eq!(order.0[&PAY].len(), 1);
-    assert!(look(Some("pay/bob,")).is_err());
-    assert_eq!(look(None).unwrap().0.values().map(|part| part.len()).sum::<usize>(), 7);
-    assert_eq!(look(Some("all")).unwrap().0[&STOCK].len(), 1_003);
+    assert!(read_only(Some("pay/bob,")).is_err());
+    assert_eq!(read_only(None).unwrap().0.values().map(|part| part.len()).sum::<usize>(), 7);
+    assert_eq!(read_only(Some("all")).unwrap().0[&STOCK].len(), 1_003);
 }
 
 /// JSON values of every kind, among them the right ones.
@@ -114,20 +114,20 @@ fn value() -> impl Strategy<Value = serde_json::Value> {
 proptest! {
     #[test]
     fn no_bytes_make_the_parsers_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(Wish::checkout(&bytes).is_err() && Wish::transfer(&bytes).is_err());
-        let _ = look(std::str::from_utf8(&bytes).ok());
+        prop_assert!(Request::checkout(&bytes).is_err() && Request::transfer(&bytes).is_err());
+        let _ = read_only(std::str::from_utf8(&bytes).ok());
     }
 
     #[test]
     fn whatever_is_accepted_is_sound(values in proptest::collection::vec(value(), 4)) {
         let [a, b, c, d] = &values[..] else { unreachable!("four values") };
         let transfer = json!({"key": a, "from": b, "to": c, "amount": d}).to_string();
-        if let Ok(wish) = Wish::transfer(transfer.as_bytes()) {
-            prop_assert!(is_sound(&wish), "{wish:?}");
+        if let Ok(request) = Request::transfer(transfer.as_bytes()) {
+            prop_assert!(is_sound(&request), "{request:?}");
         }
         let checkout = json!({"key": a, "item": b, "quantity": d, "customer": c}).to_string();
-        if let Ok(wish) = Wish::checkout(checkout.as_bytes()) {
-            prop_assert!(is_sound(&wish), "{wish:?}");
+        if let Ok(request) = Request::checkout(checkout.as_bytes()) {
+            prop_assert!(is_sound(&request), "{request:?}");
         }
     }
 }

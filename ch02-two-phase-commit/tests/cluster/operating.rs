@@ -1,0 +1,89 @@
+//! What must not keep an operator from ending a cluster, or cost its data when it starts again.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+use ch02_two_phase_commit::system::SYSTEM;
+use lab::event::{Kind, Log};
+use lab::system::{Cluster, Config};
+use serde_json::Value;
+
+use crate::kit::{DEADLINE, PROGRAM, Town};
+use crate::story::Running;
+
+fn manifest(dir: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(dir.join("cluster.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn ctrl_c_ends_a_cluster_that_has_half_a_request() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    let mut cluster = Running::start(&dir);
+    let control: SocketAddr = manifest(&dir)["control"].as_str().unwrap().parse().unwrap();
+    let half = [
+        "POST /kill HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\n\r\n{",
+        "GET /sta",
+        "",
+    ];
+    let open = half.map(|bytes| {
+        let mut stream = TcpStream::connect(control).unwrap();
+        stream.write_all(bytes.as_bytes()).unwrap();
+        stream
+    });
+    cluster.interrupt();
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    let status = loop {
+        if let Some(status) = cluster.status() {
+            break status;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it has not ended within {DEADLINE:?}");
+        std::thread::yield_now();
+    };
+    assert!(status.success(), "{status}");
+    drop(open);
+}
+
+#[test]
+fn as_many_client_ids_are_used_as_there_are_requests_at_once() {
+    let keep = tempfile::tempdir().unwrap();
+    let events = keep.path().join("events");
+    let town = Town::with(|config| config.events = Some(events.clone()));
+    for order in 0..20 {
+        assert_eq!(town.checkout(&format!("k{order}"), "candle", 1, "alice").status, 200);
+        town.get("/status");
+    }
+    town.cluster.stop().unwrap();
+    let text = std::fs::read_to_string(events.join("run.jsonl")).unwrap();
+    let log = Log::from_json_lines(&text).unwrap();
+    let heard = log.events.iter().filter(|event| event.kind == Kind::Receive);
+    let clients = heard.filter_map(|event| event.peer.clone()).filter(|p| p.contains("@coord"));
+    let clients: std::collections::BTreeSet<_> = clients.collect();
+    assert_eq!(clients.len(), 1, "one customer, one after the other: {clients:?}");
+}
+
+#[test]
+fn a_damaged_manifest_is_refused_and_stays_as_it_is() {
+    let town = Town::new();
+    let Town { cluster, dir: keep, .. } = town;
+    let dir = cluster.dir().to_owned();
+    cluster.stop().unwrap();
+    let file = dir.join("cluster.json");
+    let whole = std::fs::read(&file).unwrap();
+    let id = manifest(&dir)["cluster"].to_string();
+    let at = whole.windows(id.len()).position(|part| part == id.as_bytes()).unwrap();
+    let other_id = [&whole[..at], b"7", &whole[at + 1..]].concat();
+    let not_text = [&whole[..at], b"\xff", &whole[at + 1..]].concat();
+    for damaged in [other_id, not_text, whole[..at].to_vec(), Vec::new()] {
+        std::fs::write(&file, &damaged).unwrap();
+        let config =
+            Config { program: PROGRAM.into(), ..Config::new(SYSTEM, dir.clone()).unwrap() };
+        let Err(refused) = Cluster::start(config) else { panic!("it starts with {damaged:?}") };
+        let refused = refused.to_string();
+        assert!(refused.contains("cluster.json") && refused.contains("copy"), "{refused}");
+        assert_eq!(std::fs::read(&file).unwrap(), damaged, "and it is as it was");
+    }
+    drop(keep);
+}
