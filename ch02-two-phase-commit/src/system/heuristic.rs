@@ -90,7 +90,7 @@ async fn resolved(
 }
 
 async fn ask(pool: &ClientPool<Shop>, tx: TxId, commit: bool) -> Option<bool> {
-    let mut client = pool.take_for_one_answer().ok()?;
+    let mut client = pool.take().ok()?;
     client.send(Msg::Deeper(Deeper::Resolve { tx, commit })).await.ok()?;
     let answer = client.recv().await?;
     client.answered();

@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use lab::http::{answer, refuse};
-use lab::run::{Client, ClientPool};
+use lab::run::{ClientPool, Pooled};
 use lab::system::{Endpoints, report};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -84,18 +84,17 @@ impl Pages {
         response(&request.key, self.outcome(&request).await)
     }
 
-    /// Asks the node. An answer names its key, so one that comes too late may come to whoever has the
-    /// client next.
     async fn outcome(&self, request: &Request) -> Reply {
-        let Ok(mut client) = self.pool.take() else { return Reply::Full };
-        let asked = tokio::time::timeout(PATIENCE, ask(&mut client, request)).await;
+        let Ok(client) = self.pool.take() else { return Reply::Full };
+        let asked = tokio::time::timeout(PATIENCE, ask(client, request)).await;
         asked.unwrap_or(Reply::Nothing)
     }
 }
 
 /// Asks, and asks again now and then: many who wait for one key are answered one by one, because the
 /// node remembers only the last who asked.
-async fn ask(client: &mut Client<Shop>, Request { key, order }: &Request) -> Reply {
+async fn ask(mut client: Pooled<Shop>, Request { key, order }: &Request) -> Reply {
+    let mut is_first = true;
     loop {
         let submit = Msg::Submit { key: key.clone(), order: order.clone() };
         if client.send(submit).await.is_err() {
@@ -103,10 +102,14 @@ async fn ask(client: &mut Client<Shop>, Request { key, order }: &Request) -> Rep
         }
         match tokio::time::timeout(wait::RETRY.start, client.recv()).await {
             Ok(Some(Msg::Answer { key: of, outcome })) if of == *key => {
+                // A second answer may be under way otherwise, to whoever would have the client next.
+                if is_first {
+                    client.answered();
+                }
                 return Reply::Outcome(outcome);
             }
             Ok(None) => return Reply::Nothing,
-            Ok(Some(_)) | Err(_) => {}
+            Ok(Some(_)) | Err(_) => is_first = false,
         }
     }
 }

@@ -8,6 +8,7 @@ use ch02_two_phase_commit::types::{
 };
 use lab::engines::Postgres;
 use lab::run::{Context, Letters, Neighbour, Place};
+use lab::system::Service;
 use tokio::runtime::Runtime;
 
 use crate::kit::DEADLINE;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use ch02_two_phase_commit::types::{Msg, Refusal, TxId};
+use lab::system::Service;
+use serde_json::json;
 
 use crate::coord::{Coord, tx};
 use crate::sql::{Sql, postgres};
@@ -24,7 +26,7 @@ fn what_an_earlier_life_promised_is_found_and_asked_about_and_nothing_else() {
     coord.inquiry(tx(1));
     coord.inquiry(tx(2));
     let status = coord.runtime.block_on(coord.participant.status()).unwrap();
-    assert_eq!(status.in_doubt, ["tx 1.1", "tx 1.2"]);
+    assert_eq!(status.own["in_doubt"], json!(["tx 1.1", "tx 1.2"]));
     assert_eq!(status.start, 2);
     coord.commit(tx(1));
     coord.say(&Msg::Abort { tx: tx(2) });

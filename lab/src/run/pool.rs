@@ -32,24 +32,14 @@ impl<P: Protocol> ClientPool<P> {
         Self { clients, idle: Arc::default() }
     }
 
-    /// A client for a request whose answer names it: with a key, say. It goes back when it is
-    /// dropped, answered or not; so a late answer may come to a later request, which ignores it.
+    /// A client for one request. It goes back when that is [`Pooled::answered`]; otherwise its
+    /// connection ends, and a late answer with it: nobody is told what somebody else asked.
     ///
     /// # Errors
     /// There are too many, or the driver has ended.
     pub fn take(&self) -> Result<Pooled<P>, Refused> {
-        let client = self.connected()?;
-        Ok(Pooled { client: Some(client), idle: Arc::clone(&self.idle), reusable: true })
-    }
-
-    /// A client for a request whose answer does not name it. It goes back only when it is
-    /// [`Pooled::answered`]; otherwise its connection ends, and a late answer with it.
-    ///
-    /// # Errors
-    /// There are too many, or the driver has ended.
-    pub fn take_for_one_answer(&self) -> Result<Pooled<P>, Refused> {
-        let client = self.connected()?;
-        Ok(Pooled { client: Some(client), idle: Arc::clone(&self.idle), reusable: false })
+        let client = Some(self.connected()?);
+        Ok(Pooled { client, idle: Arc::clone(&self.idle) })
     }
 
     fn connected(&self) -> Result<Client<P>, Refused> {
@@ -64,17 +54,16 @@ impl<P: Protocol> ClientPool<P> {
     }
 }
 
-/// A client on loan; dropping it gives it back, or ends it.
+/// A client on loan. Dropping it ends its connection.
 pub struct Pooled<P: Protocol> {
     client: Option<Client<P>>,
     idle: Idle<P>,
-    reusable: bool,
 }
 
 impl<P: Protocol> Pooled<P> {
-    /// The request was answered: whoever takes the client next gets no answer of this one.
+    /// Gives it back: everything it asked was answered.
     pub fn answered(mut self) {
-        self.reusable = true;
+        lock(&self.idle).extend(self.client.take());
     }
 }
 
@@ -82,21 +71,13 @@ impl<P: Protocol> Deref for Pooled<P> {
     type Target = Client<P>;
 
     fn deref(&self) -> &Client<P> {
-        self.client.as_ref().expect("it is there until the drop")
+        self.client.as_ref().expect("it is there until it is given back")
     }
 }
 
 impl<P: Protocol> DerefMut for Pooled<P> {
     fn deref_mut(&mut self) -> &mut Client<P> {
-        self.client.as_mut().expect("it is there until the drop")
-    }
-}
-
-impl<P: Protocol> Drop for Pooled<P> {
-    fn drop(&mut self) {
-        if self.reusable {
-            lock(&self.idle).extend(self.client.take());
-        }
+        self.client.as_mut().expect("it is there until it is given back")
     }
 }
 
@@ -117,7 +98,8 @@ mod tests {
         let (clients, mut arrivals) = node(8);
         let pool = ClientPool::new(clients);
         for _ in 0..100 {
-            let _three = [(); 3].map(|()| pool.take().unwrap());
+            let three = [(); 3].map(|()| pool.take().unwrap());
+            three.map(Pooled::answered);
         }
         let mut opened = 0;
         while let Ok((_, arrival)) = arrivals.try_recv() {
@@ -128,32 +110,30 @@ mod tests {
     }
 
     #[test]
-    fn a_client_comes_back_without_old_answers_and_not_at_all_once_its_connection_is_over() {
+    fn a_client_whose_answer_is_still_to_come_is_not_used_again() {
         let (clients, mut arrivals) = node(8);
         let pool = ClientPool::new(clients);
-        drop(pool.take().unwrap());
-        let Ok((_, Arrival::Open { id, replies })) = arrivals.try_recv() else { panic!("none") };
-        let late = Reply { msg: "late".to_owned(), context: Context::default() };
-        assert!(replies.try_send(late).is_ok());
-        let mut again = pool.take().unwrap();
-        assert_eq!(again.id(), id);
-        assert!(again.forget_replies(), "it still stands");
-        drop(again);
-        drop(replies);
+        let asked = pool.take().unwrap();
+        let id = asked.id();
+        drop(asked);
         assert_ne!(pool.take().unwrap().id(), id);
-        assert!(matches!(arrivals.try_recv(), Ok((_, Arrival::Gone(gone))) if gone == id));
+        let ended = std::iter::from_fn(|| arrivals.try_recv().ok());
+        assert!(ended.into_iter().any(|(_, a)| matches!(a, Arrival::Gone(gone) if gone == id)));
     }
 
     #[test]
-    fn a_client_whose_answer_is_still_to_come_is_not_used_again() {
-        let (clients, _arrivals) = node(8);
+    fn a_client_that_waits_for_nothing_is_replaced_once_its_connection_is_over() {
+        let (clients, mut arrivals) = node(8);
         let pool = ClientPool::new(clients);
-        let first = pool.take_for_one_answer().unwrap();
-        let id = first.id();
-        first.answered();
-        let second = pool.take_for_one_answer().unwrap();
-        assert_eq!(second.id(), id);
-        drop(second);
+        pool.take().unwrap().answered();
+        let Ok((_, Arrival::Open { id, replies })) = arrivals.try_recv() else { panic!("none") };
+        let extra = Reply { msg: "extra".to_owned(), context: Context::default() };
+        assert!(replies.try_send(extra).is_ok());
+        let mut again = pool.take().unwrap();
+        assert_eq!(again.id(), id);
+        assert!(again.forget_replies(), "it still stands");
+        again.answered();
+        drop(replies);
         assert_ne!(pool.take().unwrap().id(), id);
     }
 }

@@ -156,7 +156,7 @@ impl<P: Protocol> NodeService<P> {
     }
 
     async fn ask(&self) -> Option<Status> {
-        let mut client = self.pool.take_for_one_answer().ok()?;
+        let mut client = self.pool.take().ok()?;
         client.send(self.question.clone()).await.ok()?;
         let answer = tokio::time::timeout(STATUS_DEADLINE, client.recv()).await.ok()??;
         client.answered();

@@ -67,24 +67,7 @@ impl Participant {
         Ok(Self { bank, post, wanted, ended, before, runtime, handle })
     }
 
-    /// Where the others reach it.
-    #[must_use]
-    pub fn addr(&self) -> SocketAddr {
-        self.post.addr()
-    }
-
-    /// Says who is where.
-    pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
-        self.post.set_peers(book);
-    }
-
-    /// Waits until messages to all of these can leave.
-    pub async fn linked_to(&self, peers: &[NodeId]) {
-        self.post.linked_to(peers).await;
-    }
-
-    /// What it reports about itself; `None` once it has ended.
-    pub async fn status(&self) -> Option<Status> {
+    async fn report(&self) -> Option<Status> {
         let (answer, says) = oneshot::channel();
         self.wanted.send(Wanted::Says(answer)).await.ok()?;
         let Says { in_doubt, orphans, locked } = says.await.ok()?;
@@ -110,7 +93,7 @@ impl Participant {
 
 impl Service for Participant {
     fn addr(&self) -> SocketAddr {
-        self.addr()
+        self.post.addr()
     }
 
     fn runtime(&self) -> Handle {
@@ -118,11 +101,11 @@ impl Service for Participant {
     }
 
     fn set_peers(&self, addresses: BTreeMap<NodeId, SocketAddr>) {
-        self.set_peers(addresses);
+        self.post.set_peers(addresses);
     }
 
     fn linked_to<'a>(&'a self, peers: &'a [NodeId]) -> BoxFuture<'a, ()> {
-        Box::pin(self.linked_to(peers))
+        Box::pin(self.post.linked_to(peers))
     }
 
     fn stop(&self) {
@@ -138,7 +121,7 @@ impl Service for Participant {
     }
 
     fn status(&self) -> BoxFuture<'_, Option<Status>> {
-        Box::pin(self.status())
+        Box::pin(self.report())
     }
 
     fn routes(&self) -> Router {

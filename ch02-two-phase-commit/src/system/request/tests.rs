@@ -84,9 +84,9 @@ fn nobody_pays_itself_and_nobody_unknown_pays() {
 }
 
 #[test]
-fn a_look_names_each_account_once_and_changes_nothing() {
+fn a_read_names_each_account_once_and_changes_nothing() {
     let order = read_only(Some("pay/bob,pay/bob,stock/boots")).unwrap();
-    assert!(order.is_read_only());
+    assert!(order.is_look());
     assert_eq!(order.0[&PAY].len(), 1);
     assert!(read_only(Some("pay/bob,")).is_err());
     assert_eq!(read_only(None).unwrap().0.values().map(|part| part.len()).sum::<usize>(), 7);
