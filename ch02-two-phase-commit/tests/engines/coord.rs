@@ -7,7 +7,7 @@ use ch02_two_phase_commit::types::{
     Account, Balances, COORD, Change, Key, Msg, PAY, Refusal, TxId, Vote, wait,
 };
 use lab::engines::Postgres;
-use lab::run::{Context, Letters, Neighbour, Place};
+use lab::run::{Context, Deliveries, ExternalNode, Place};
 use lab::system::Service;
 use tokio::runtime::Runtime;
 
@@ -28,8 +28,8 @@ pub(crate) fn config(postgres: &Postgres) -> Config {
 pub(crate) struct Coord {
     pub(crate) runtime: Runtime,
     pub(crate) participant: Participant,
-    post: Neighbour<Msg>,
-    letters: Letters<Msg>,
+    post: ExternalNode<Msg>,
+    deliveries: Deliveries<Msg>,
     /// Heard, and not asked for yet.
     heard: VecDeque<Msg>,
 }
@@ -44,14 +44,14 @@ impl Coord {
         let participant = Participant::start(&config(postgres)).unwrap_or_else(|e| panic!("{e}"));
         let listen = ([127, 0, 0, 1], 0).into();
         let place = Place { cluster: CLUSTER, me: COORD, start: 1, listen };
-        let (post, letters) = Neighbour::start(place, runtime.handle().clone()).unwrap();
+        let (post, deliveries) = ExternalNode::start(place, runtime.handle().clone()).unwrap();
         post.set_peers(BTreeMap::from([(PAY, participant.addr())]));
         participant.set_peers(BTreeMap::from([(COORD, post.addr())]));
         runtime.block_on(async {
             tokio::time::timeout(DEADLINE, post.linked_to(&[PAY])).await.unwrap();
             tokio::time::timeout(DEADLINE, participant.linked_to(&[COORD])).await.unwrap();
         });
-        Self { runtime, participant, post, letters, heard: VecDeque::new() }
+        Self { runtime, participant, post, deliveries, heard: VecDeque::new() }
     }
 
     pub(crate) fn say(&self, msg: &Msg) {
@@ -73,11 +73,11 @@ impl Coord {
         let heard = self.runtime.block_on(async {
             tokio::time::timeout(DEADLINE, async {
                 loop {
-                    let letter = self.letters.recv().await.expect("it listens");
-                    if let Some(found) = wanted(&letter.msg) {
+                    let delivery = self.deliveries.recv().await.expect("it listens");
+                    if let Some(found) = wanted(&delivery.msg) {
                         return found;
                     }
-                    self.heard.push_back(letter.msg);
+                    self.heard.push_back(delivery.msg);
                 }
             })
             .await
@@ -119,10 +119,10 @@ impl Coord {
                     self.heard.remove(at);
                     return;
                 }
-                let letter = self.letters.recv();
-                let letter = async { tokio::time::timeout_at(again, letter).await };
-                match self.runtime.block_on(letter) {
-                    Ok(letter) => self.heard.push_back(letter.expect("it listens").msg),
+                let delivery = self.deliveries.recv();
+                let delivery = async { tokio::time::timeout_at(again, delivery).await };
+                match self.runtime.block_on(delivery) {
+                    Ok(delivery) => self.heard.push_back(delivery.expect("it listens").msg),
                     Err(_) => break,
                 }
             }
@@ -145,8 +145,8 @@ impl Coord {
 
     /// Everything heard so far that nobody asked for.
     pub(crate) fn rest(&mut self) -> Vec<Msg> {
-        while let Ok(letter) = self.letters.try_recv() {
-            self.heard.push_back(letter.msg);
+        while let Ok(delivery) = self.deliveries.try_recv() {
+            self.heard.push_back(delivery.msg);
         }
         self.heard.drain(..).collect()
     }

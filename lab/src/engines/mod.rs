@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A program that is missing is an error with the line that installs it, never a skipped test.
-//! Durability stays as the programs ship it, or stronger: nothing here turns a forced write off.
+//! Durability stays as the programs ship it, or stronger: nothing here turns a fsync off.
 //!
 //! # Left out
 //!

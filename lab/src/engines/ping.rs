@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! "Are you there?", in each engine's own words. A port that is open is not yet a server that
 //! answers: PostgreSQL listens while it still recovers.
 //!

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! A PostgreSQL server in a directory of its own. It refuses to run as root, so root runs it as the
 //! user `postgres`.
 //!
@@ -28,7 +26,7 @@ use super::server::{Engine, Plan, fresh, run};
 /// Whom root runs it as.
 const USER: &str = "postgres";
 
-/// How to run it. The rest is as PostgreSQL ships it: forced writes are on.
+/// How to run it. The rest is as PostgreSQL ships it: fsyncs are on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
     /// How many transactions may be prepared at a time. PostgreSQL ships with 0: none.

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! A foreign program as a process group: awaited until it answers, and never left behind. Beside
 //! each stands a guard, a shell that waits for the end of our pipe to it: if this process is killed
 //! and can drop nothing, the guard takes the group and its directory away.

@@ -1,12 +1,9 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Which programs there are, where they hide, and how to get one that is missing.
 //!
 //! # Left out
 //!
 //! Other package managers than Debian's and Homebrew: the names are mostly the same.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,21 +64,13 @@ pub const NGINX: Program =
 pub const PROGRAMS: [Program; 5] = [HAPROXY, NGINX, REDIS, POSTGRES, ETCD];
 
 /// A program that is not on this machine.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error(
+    "{} is not on this machine; install it with `apt-get install {}` (Debian, Ubuntu) or `brew \
+     install {}` (macOS)",
+    .0.name, .0.debian, .0.brew
+)]
 pub struct Missing(pub Program);
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Program { name, debian, brew, .. } = self.0;
-        write!(
-            f,
-            "{name} is not on this machine; install it with `apt-get install {debian}` (Debian, \
-             Ubuntu) or `brew install {brew}` (macOS)"
-        )
-    }
-}
-
-impl std::error::Error for Missing {}
 
 impl Program {
     /// Where it is: in PATH, or where it is known to hide.

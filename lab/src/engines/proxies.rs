@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! HAProxy and nginx with a configuration of the caller's, in which `{addr}` stands for the address
 //! to listen on and `{dir}` for the engine's own directory.
 //!

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What every engine needs: a directory, a free port, a process, an answer.
 //!
 //! # Left out

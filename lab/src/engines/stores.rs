@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Redis and etcd, one node each.
 //!
 //! # Left out

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What a process and its children have computed so far. Throughput on one machine is often a
 //! question of who gets the cores; this says who had them.
 //!

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What one forced write and one round trip cost on this machine, with nothing around them. A
 //! request that needs two forced writes in sequence cannot be faster than two of these.
 //!

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Clients that ask, wait for the answer, and ask again.
 //!
 //! # Left out

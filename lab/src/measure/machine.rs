@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Where a number was measured. A time without its machine is a rumour.
 //!
 //! # Left out

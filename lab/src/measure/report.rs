@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What every printed measurement needs: a middle, a spread, and a date.
 //!
 //! # Left out

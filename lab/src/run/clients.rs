@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Clients are nodes. Whatever an edge speaks with them (HTTP, RESP, a function call), to the node
 //! each connection is a [`NodeId`] that says things, is answered, and is gone one day.
 //!
@@ -10,7 +8,6 @@
 //!
 //! Sessions that outlive a connection: that is chapter 1.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -40,7 +37,7 @@ fn client_id(server: NodeId, start: u64, counter: u64) -> NodeId {
     NodeId(CLIENT | server.0 << (START_BITS + COUNTER_BITS) | start << COUNTER_BITS | counter)
 }
 
-/// What a client hears, and the context that came with it.
+/// What a client is answered, and the context that came with it.
 pub struct Reply<P: Protocol> {
     /// What the node said.
     pub msg: P::Msg,
@@ -49,32 +46,21 @@ pub struct Reply<P: Protocol> {
 }
 
 /// Why a client was not let in.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refused {
     /// As many are connected as the configuration allows.
+    #[error("{limit} clients are connected, the limit; try again in a moment")]
     Full {
         /// That many.
         limit: usize,
     },
     /// All ids of this start are used up.
+    #[error("this start has no client ids left; restart the node")]
     IdsUsedUp,
     /// The driver is no longer running.
+    #[error("{Ended}")]
     Ended,
 }
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full { limit } => {
-                write!(f, "{limit} clients are connected, the limit; try again in a moment")
-            }
-            Self::IdsUsedUp => f.write_str("this start has no client ids left; restart the node"),
-            Self::Ended => write!(f, "{Ended}"),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// Lets clients in; cheap to clone, for the handlers of an edge.
 pub struct Clients<P: Protocol> {
@@ -126,10 +112,12 @@ impl<P: Protocol> Clients<P> {
             return Err(Refused::IdsUsedUp);
         }
         let id = client_id(shared.server, shared.start, counter);
-        let (replies, hears) = mpsc::channel(shared.queue);
+        let (replies, incoming) = mpsc::channel(shared.queue);
         // From here on dropping it gives its place back, and ends the connection of this id.
-        let client = Client { id, hears, clients: self.clone() };
-        self.inbox.urge(Arrival::Open { id, replies }).map_err(|Ended| Refused::Ended)?;
+        let client = Client { id, incoming, clients: self.clone() };
+        self.inbox
+            .push_unbounded(Arrival::Connected { id, replies })
+            .map_err(|Ended| Refused::Ended)?;
         Ok(client)
     }
 }
@@ -137,7 +125,7 @@ impl<P: Protocol> Clients<P> {
 /// One client's connection. Dropping it tells the node that the client is gone.
 pub struct Client<P: Protocol> {
     id: NodeId,
-    hears: mpsc::Receiver<Reply<P>>,
+    incoming: mpsc::Receiver<Reply<P>>,
     clients: Clients<P>,
 }
 
@@ -167,18 +155,18 @@ impl<P: Protocol> Client<P> {
     /// The next thing the node says. `None` once the connection is over: the driver has ended, or
     /// this client did not listen for so long that its queue was full.
     pub async fn recv(&mut self) -> Option<P::Msg> {
-        self.hears.recv().await.map(|reply| reply.msg)
+        self.incoming.recv().await.map(|reply| reply.msg)
     }
 
     /// As [`Client::recv`], with the context.
     pub async fn recv_with(&mut self) -> Option<Reply<P>> {
-        self.hears.recv().await
+        self.incoming.recv().await
     }
 
     /// Forgets what came in and nobody fetched. Whether the connection still stands.
     pub(super) fn forget_replies(&mut self) -> bool {
         loop {
-            match self.hears.try_recv() {
+            match self.incoming.try_recv() {
                 Ok(_) => {}
                 Err(mpsc::error::TryRecvError::Empty) => return true,
                 Err(mpsc::error::TryRecvError::Disconnected) => return false,
@@ -191,7 +179,7 @@ impl<P: Protocol> Drop for Client<P> {
     fn drop(&mut self) {
         self.clients.shared.connected.fetch_sub(1, Ordering::Relaxed);
         // If the driver has ended there is nobody left to tell.
-        let _ = self.clients.inbox.urge(Arrival::Gone(self.id));
+        let _ = self.clients.inbox.push_unbounded(Arrival::Disconnected(self.id));
     }
 }
 
@@ -225,15 +213,15 @@ pub(super) mod tests {
         let (clients, mut arrivals) = node(2);
         let first = clients.connect().unwrap();
         assert!(
-            matches!(arrivals.try_recv(), Ok((_, Arrival::Open { id, .. })) if id == first.id())
+            matches!(arrivals.try_recv(), Ok((_, Arrival::Connected { id, .. })) if id == first.id())
         );
         clients.shared.counter.store(1 << COUNTER_BITS, Ordering::Relaxed);
         for _ in 0..3 {
             assert_eq!(clients.connect().err(), Some(Refused::IdsUsedUp), "and no place is lost");
         }
-        assert!(arrivals.try_recv().is_err(), "the node hears of no end");
+        assert!(arrivals.try_recv().is_err(), "the node is told of no end");
         drop(first);
-        assert!(matches!(arrivals.try_recv(), Ok((_, Arrival::Gone(_)))));
+        assert!(matches!(arrivals.try_recv(), Ok((_, Arrival::Disconnected(_)))));
     }
 
     #[test]

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What a driver is given, and why it may refuse.
 //!
 //! # Left out
@@ -7,7 +5,6 @@
 //! Reading any of it from a file or a command line: that is the program's business.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,8 +56,8 @@ pub struct Config {
     pub data: Data,
     /// The log's options.
     pub log: Options,
-    /// How long a record that nothing waits for may wait for a forced write that others need.
-    pub ride: Duration,
+    /// How long a record that nothing waits for may wait for an fsync that others need.
+    pub max_sync_delay: Duration,
     /// How many inputs may wait; beyond that, nobody reads sockets.
     pub inbox: usize,
     /// How many clients may be connected.
@@ -88,7 +85,7 @@ impl Config {
             peers: BTreeMap::new(),
             data,
             log: Options::default(),
-            ride: Duration::from_millis(10),
+            max_sync_delay: Duration::from_millis(10),
             inbox: 4096,
             clients: 4096,
             client_queue: 64,
@@ -101,41 +98,21 @@ impl Config {
 }
 
 /// Why a node does not run, or no longer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Fatal {
     /// The log refuses, or the disk failed.
-    Log(LogError),
+    #[error("{0}")]
+    Log(#[source] LogError),
     /// A record does not become bytes, or bytes not a record.
+    #[error("a record cannot be read or written ({0}); start the program that wrote it")]
     Record(String),
     /// A directory, a port or a thread is not to be had.
-    Io(&'static str, std::io::Error),
+    #[error("cannot {0}: {1}")]
+    Io(&'static str, #[source] std::io::Error),
     /// The configuration asks for what cannot be.
+    #[error("{0}")]
     Config(String),
     /// The node broke one of its own assertions.
+    #[error("the node broke an assertion; see the message above")]
     Panicked,
-}
-
-impl fmt::Display for Fatal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(error) => write!(f, "{error}"),
-            Self::Record(why) => write!(
-                f,
-                "a record cannot be read or written ({why}); start the program that wrote it"
-            ),
-            Self::Io(doing, error) => write!(f, "cannot {doing}: {error}"),
-            Self::Config(why) => f.write_str(why),
-            Self::Panicked => f.write_str("the node broke an assertion; see the message above"),
-        }
-    }
-}
-
-impl std::error::Error for Fatal {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Log(error) => Some(error),
-            Self::Io(_, error) => Some(error),
-            Self::Record(_) | Self::Config(_) | Self::Panicked => None,
-        }
-    }
 }

@@ -1,6 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
-//! What a driver counts while it runs. Records per forced write is group commit as a number.
+//! What a driver counts while it runs. Records per fsync is group commit as a number.
 //!
 //! # Left out
 //!
@@ -32,7 +30,7 @@ pub struct Counts {
     pub effects: u64,
     /// Records appended to the log.
     pub records: u64,
-    /// Forced writes of records.
+    /// Fsyncs of records.
     pub syncs: u64,
     /// Bytes written to the log.
     pub log_bytes: u64,

@@ -1,6 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
-//! One node as a real process: recovery, then turns (see `turn.rs`) on a thread of its own, until
+//! One node as a real process: recovery, then turns (see `event_loop.rs`) on a thread of its own, until
 //! somebody asks for an orderly end, or the disk fails and the process ends at once.
 //!
 //! # Left out
@@ -65,24 +63,24 @@ impl<P: Protocol> Driver<P> {
         let (end, ended) = watch::channel(false);
         let (cluster, exit) = (config.cluster, config.exit_on_fatal);
         let (limit, queue, server) = (config.clients, config.client_queue, config.me);
-        // The first thing the loop hears: whom to dial.
-        let _ = inbox.urge(Arrival::Peers(config.peers.clone()));
+        // The first arrival of the loop: whom to dial.
+        let _ = inbox.push_unbounded(Arrival::Peers(config.peers.clone()));
         let peers = Peers::new(cluster, up, Arc::clone(&counters));
-        let turns = recover(config, node, Box::new(observer), arrivals, peers, &counters)?;
+        let event_loop = recover(config, node, Box::new(observer), arrivals, peers, &counters)?;
         // Last, because a runtime must not be dropped by a caller who is async.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|e| Fatal::Io("set up the network", e))?;
         let handle = runtime.handle().clone();
-        let start = turns.start;
+        let start = event_loop.start;
         let clients = Clients::new(inbox.clone(), server, start, limit, queue);
         let (for_peers, for_peers_counters) = (inbox.clone(), Arc::clone(&counters));
         let life = async move {
             let listener = TcpListener::from_std(listener)
                 .map_err(|e| Fatal::Io("listen on the address given", e))?;
             tokio::spawn(peers::listen(listener, cluster, server, for_peers, for_peers_counters));
-            turns.run().await
+            event_loop.run().await
         };
         let thread = std::thread::Builder::new()
             .name(format!("node {server}"))
@@ -96,7 +94,7 @@ impl<P: Protocol> Driver<P> {
                     eprintln!("node {server} ends: {fatal}");
                     std::process::exit(EXIT_FATAL);
                 }
-                // Readers and dialers end with the runtime, clients hear of it by their queues.
+                // Readers and dialers end with the runtime, clients learn of it by their queues.
                 drop(runtime);
                 end.send_replace(true);
                 result
@@ -149,7 +147,7 @@ impl<P: Protocol> Driver<P> {
     /// Replaces the address book: dials whoever is new or has moved.
     pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
         // A driver that has ended dials nobody.
-        let _ = self.inbox.urge(Arrival::Peers(book));
+        let _ = self.inbox.push_unbounded(Arrival::Peers(book));
     }
 
     /// Waits until frames to all of these can leave. Returns early if the driver ends.
@@ -166,7 +164,7 @@ impl<P: Protocol> Driver<P> {
 
     /// Asks for an orderly end: what was taken is finished, the log is closed.
     pub fn stop(&self) {
-        let _ = self.inbox.urge(Arrival::Stop);
+        let _ = self.inbox.push_unbounded(Arrival::Stop);
     }
 
     /// Waits for the end and tells how it was. Blocks: not for async code, see [`Driver::ended`].

@@ -1,6 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
-//! The one way in: everything a node may hear stands in one bounded queue. When it is full, nobody
+//! The one way in: everything a node may receive stands in one bounded queue. When it is full, nobody
 //! reads sockets any more, and TCP tells the senders. Only what costs one place per connection (its
 //! end) and what the owner of the driver asks for may go past the bound.
 //!
@@ -31,11 +29,11 @@ pub(super) enum Arrival<P: Protocol> {
     /// From this node itself or another one, for this node or one of its clients.
     Message { origin: Origin, to: NodeId, context: Context, msg: P::Msg },
     /// A client connects.
-    Open { id: NodeId, replies: mpsc::Sender<Reply<P>> },
+    Connected { id: NodeId, replies: mpsc::Sender<Reply<P>> },
     /// A connected client speaks.
     Client { id: NodeId, context: Context, msg: P::Msg },
     /// A client's connection ended.
-    Gone(NodeId),
+    Disconnected(NodeId),
     /// The addresses of the other nodes.
     Peers(BTreeMap<NodeId, SocketAddr>),
     /// The owner wants an orderly end.
@@ -43,16 +41,9 @@ pub(super) enum Arrival<P: Protocol> {
 }
 
 /// The driver is no longer running.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("this node has stopped; connect to it again once it is back")]
 pub struct Ended;
-
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this node has stopped; connect to it again once it is back")
-    }
-}
-
-impl std::error::Error for Ended {}
 
 /// An arrival and the place it takes in the queue until it is dropped.
 pub(super) type Queued<P> = (Option<OwnedSemaphorePermit>, Arrival<P>);
@@ -81,7 +72,7 @@ impl<P: Protocol> Inbox<P> {
     }
 
     /// Goes past the bound; in order with what was pushed before.
-    pub(super) fn urge(&self, arrival: Arrival<P>) -> Result<(), Ended> {
+    pub(super) fn push_unbounded(&self, arrival: Arrival<P>) -> Result<(), Ended> {
         self.queue.send((None, arrival)).map_err(|_| Ended)
     }
 }

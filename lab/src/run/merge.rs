@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! One timeline out of the files that several processes recorded. Clocks of one machine agree well,
 //! not perfectly: where a message seems to arrive before it was sent, its send goes first.
 //!

@@ -99,11 +99,11 @@ mod tests {
         let pool = ClientPool::new(clients);
         for _ in 0..100 {
             let three = [(); 3].map(|()| pool.take().unwrap());
-            three.map(Pooled::answered);
+            three.into_iter().for_each(Pooled::answered);
         }
         let mut opened = 0;
         while let Ok((_, arrival)) = arrivals.try_recv() {
-            assert!(matches!(arrival, Arrival::Open { .. }), "and none of them ends");
+            assert!(matches!(arrival, Arrival::Connected { .. }), "and none of them ends");
             opened += 1;
         }
         assert_eq!(opened, 3);
@@ -118,7 +118,9 @@ mod tests {
         drop(asked);
         assert_ne!(pool.take().unwrap().id(), id);
         let ended = std::iter::from_fn(|| arrivals.try_recv().ok());
-        assert!(ended.into_iter().any(|(_, a)| matches!(a, Arrival::Gone(gone) if gone == id)));
+        assert!(
+            ended.into_iter().any(|(_, a)| matches!(a, Arrival::Disconnected(gone) if gone == id))
+        );
     }
 
     #[test]
@@ -126,7 +128,9 @@ mod tests {
         let (clients, mut arrivals) = node(8);
         let pool = ClientPool::new(clients);
         pool.take().unwrap().answered();
-        let Ok((_, Arrival::Open { id, replies })) = arrivals.try_recv() else { panic!("none") };
+        let Ok((_, Arrival::Connected { id, replies })) = arrivals.try_recv() else {
+            panic!("none")
+        };
         let extra = Reply { msg: "extra".to_owned(), context: Context::default() };
         assert!(replies.try_send(extra).is_ok());
         let mut again = pool.take().unwrap();

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! A real run as an event log: one file per node and start, JSON lines as in [`crate::event`], every
 //! input in full. Whoever replays the inputs into the same node gets the same effects.
 //!

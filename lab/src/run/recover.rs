@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! From a data directory to a node that knows what it knew: a fold over the records, before anything
 //! else happens.
 //!
@@ -20,12 +18,12 @@ use super::clients::MAX_START;
 use super::config::{Config, Data, Fatal, Observer};
 use super::counters::Counters;
 use super::disk::{Disk, FileDisk, PowerCutDisk};
+use super::event_loop::{Clock, EventLoop};
 use super::frame::Context;
 use super::inbox::Queued;
 use super::peers::Peers;
 use super::recorder::Recorder;
 use super::timers::Timers;
-use super::turn::{Clock, Turns};
 use super::wal::{Identity, Wal};
 use crate::node::react;
 use crate::rng::Rng;
@@ -39,7 +37,7 @@ pub(super) fn recover<P: Protocol>(
     arrivals: mpsc::UnboundedReceiver<Queued<P>>,
     peers: Peers,
     counters: &Arc<Counters>,
-) -> Result<Turns<P>, Fatal> {
+) -> Result<EventLoop<P>, Fatal> {
     let open =
         |dir: PathBuf| FileDisk::open(&dir).map_err(|e| Fatal::Io("take the data directory", e));
     let disk: Box<dyn Disk> = match config.data {
@@ -74,7 +72,7 @@ pub(super) fn recover<P: Protocol>(
         observer.input(&input, context);
         react(&mut node, me, clock.now(), input);
     }
-    Ok(Turns {
+    Ok(EventLoop {
         cluster,
         me,
         start,
@@ -89,8 +87,8 @@ pub(super) fn recover<P: Protocol>(
         effects: Vec::new(),
         marks: 0,
         mark: None,
-        ride: config.ride,
-        force_by: None,
+        max_sync_delay: config.max_sync_delay,
+        sync_by: None,
         observer,
         recorder,
         rng: Rng::new(config.seed ^ start.rotate_left(32)),

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! The armed timers of one node. A timer is its own name: setting it again replaces it.
 //!
 //! # Left out

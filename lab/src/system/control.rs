@@ -65,7 +65,7 @@ struct Control {
     observer: Observer,
 }
 
-/// Runs a cluster until Ctrl-C (or SIGTERM). `observer` hears what happens to it.
+/// Runs a cluster until Ctrl-C (or SIGTERM). `observer` is told what happens to it.
 ///
 /// # Errors
 /// It cannot be started, or does not end in order.

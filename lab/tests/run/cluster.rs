@@ -92,7 +92,7 @@ impl JoinAfterStop for Driver<Words> {
 }
 
 #[test]
-fn one_client_costs_one_forced_write_a_record_and_many_share_them() {
+fn one_client_costs_one_fsync_a_record_and_many_share_them() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
         let primary = start(config(PRIMARY, dir.path()));

@@ -8,5 +8,5 @@ mod event_log;
 mod limits;
 mod order;
 mod processes;
-mod ride;
+mod sync_delay;
 mod toy;

@@ -1,4 +1,4 @@
-//! Who hears the messages: one loop that remembers what is open, and tasks that talk to the database
+//! Who takes the messages: one loop that remembers what is open, and tasks that talk to the database
 //! and report back. So one slow transaction holds nobody up, and about one attempt the database is
 //! asked one thing at a time.
 //!
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lab::run::{Context, Letter, Letters, Neighbour};
+use lab::run::{Context, Deliveries, Delivery, ExternalNode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval};
 
@@ -57,7 +57,7 @@ enum Report {
 /// The loop's memory.
 pub(super) struct Actor {
     bank: Arc<Bank>,
-    post: Arc<Neighbour<Msg>>,
+    post: Arc<ExternalNode<Msg>>,
     open: BTreeMap<TxId, Open>,
     tell: mpsc::UnboundedSender<Report>,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -69,7 +69,7 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(bank: Arc<Bank>, post: Arc<Neighbour<Msg>>) -> Self {
+    pub(super) fn new(bank: Arc<Bank>, post: Arc<ExternalNode<Msg>>) -> Self {
         let (tell, reports) = mpsc::unbounded_channel();
         let (open, looked) = (BTreeMap::new(), Instant::now());
         Self { bank, post, open, tell, reports, looking: false, blind: false, looked }
@@ -78,7 +78,7 @@ impl Actor {
     /// Runs until asked to stop, or until the database belongs to somebody else.
     pub(super) async fn run(
         mut self,
-        mut letters: Letters<Msg>,
+        mut deliveries: Deliveries<Msg>,
         mut wanted: mpsc::Receiver<Wanted>,
     ) -> Result<(), Unfit> {
         let mut tick = interval(TICK);
@@ -86,7 +86,7 @@ impl Actor {
         loop {
             tokio::select! {
                 Some(report) = self.reports.recv() => self.on_report(report)?,
-                Some(letter) = letters.recv() => self.on_letter(letter),
+                Some(delivery) = deliveries.recv() => self.on_delivery(delivery),
                 Some(wanted) = wanted.recv() => match wanted {
                     Wanted::Says(answer) => drop(answer.send(self.says())),
                     Wanted::Stop => return Ok(()),
@@ -96,8 +96,8 @@ impl Actor {
         }
     }
 
-    fn on_letter(&mut self, letter: Letter<Msg>) {
-        let Letter { from, msg, context } = letter;
+    fn on_delivery(&mut self, delivery: Delivery<Msg>) {
+        let Delivery { from, msg, context } = delivery;
         match msg {
             Msg::Prepare { tx, part, .. } if from == COORD => self.on_prepare(tx, part, context),
             Msg::Commit { tx } if from == COORD => self.on_verdict(tx, Verdict::Commit, context),
@@ -143,7 +143,7 @@ impl Actor {
                 *stage = Stage::Ending { promised: true };
                 self.finish(tx, verdict);
             }
-            // Of an earlier life, ended long ago, or never heard of: the database knows.
+            // Of an earlier life, ended long ago, or never known: the database knows.
             None => {
                 let stage = Stage::Ending { promised: false };
                 self.open.insert(tx, Open { stage, part: None, context });
@@ -164,7 +164,7 @@ impl Actor {
     ) {
         let (bank, tell) = (Arc::clone(&self.bank), self.tell.clone());
         tokio::spawn(async move {
-            // Nobody hears it any more: then nobody waits for it.
+            // Nobody receives it any more: then nobody waits for it.
             let _ = tell.send(work(bank).await);
         });
     }
@@ -230,7 +230,7 @@ impl Actor {
             }
             Finished::Unsure(why) => {
                 tracing::debug!(%tx, why, "not ended");
-                // Asks again, and so hears the same again.
+                // Asks again, and so is told the same again.
                 if matches!(open.stage, Stage::Ending { promised: true }) {
                     self.found(tx, open);
                 }

@@ -24,7 +24,7 @@
 //! | `bank.rs` | the tables, and what makes a database unfit |
 //! | `prepare.rs`, `finish.rs` | the two phases |
 //! | `orphans.rs` | what a dead process left behind |
-//! | `actor.rs`, `participant.rs` | who hears the messages, and the process's side of it |
+//! | `actor.rs`, `participant.rs` | who takes the messages, and the process's side of it |
 //!
 //! # Left out
 //!

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use lab::NodeId;
-use lab::run::{Neighbour, Place};
+use lab::run::{ExternalNode, Place};
 use lab::system::{BoxFuture, Error, Service, Status};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,7 +25,7 @@ use crate::types::Msg;
 /// A running participant. Dropping it ends it, and keeps what it promised.
 pub struct Participant {
     bank: Arc<Bank>,
-    post: Arc<Neighbour<Msg>>,
+    post: Arc<ExternalNode<Msg>>,
     wanted: mpsc::Sender<Wanted>,
     ended: watch::Receiver<bool>,
     /// What was forced and written by then.
@@ -52,13 +52,13 @@ impl Participant {
             runtime.block_on(opened).map_err(|unfit: Unfit| Error::Other(Box::new(unfit)))?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let place = Place { cluster: config.cluster, me: config.me, start: bank.start, listen };
-        let (post, letters) = Neighbour::start(place, handle.clone())?;
+        let (post, deliveries) = ExternalNode::start(place, handle.clone())?;
         let post = Arc::new(post);
-        let (wanted, wishes) = mpsc::channel(16);
+        let (wanted, requests) = mpsc::channel(16);
         let (end, ended) = watch::channel(false);
         let actor = Actor::new(Arc::clone(&bank), Arc::clone(&post));
         handle.spawn(async move {
-            if let Err(unfit) = actor.run(letters, wishes).await {
+            if let Err(unfit) = actor.run(deliveries, requests).await {
                 tracing::error!(%unfit, "the participant ends");
             }
             end.send_replace(true);

@@ -77,7 +77,7 @@ impl Pool {
     pub(super) fn new(mut config: Config, schema: &str) -> Self {
         let own = SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ");
         let theirs = config.get_options().unwrap_or_default().to_owned();
-        // The last one counts: what keeps us safe stands behind what was wished for.
+        // The last one counts: what keeps promises safe stands behind what the address asks for.
         config.options(format!("{theirs} {own} -c search_path={schema}"));
         config.application_name(format!("fun-topics {schema}"));
         config.connect_timeout(PATIENCE);

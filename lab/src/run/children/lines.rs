@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! The lines of a stream, read to its end on a thread of its own, so that whoever writes is never
 //! blocked by a full pipe. Any bytes are taken; what nobody fetches is dropped, the oldest first, and
 //! a line in its place says so.

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! A disk in memory that forgets the way real ones do. What was not synced may be lost at a crash,
 //! sector by sector and name by name, later ones kept while earlier ones go. Every operation is a
 //! place where the power can fail, or where one error can be injected.

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! `kill -9` takes a process's memory and nothing that the operating system already holds, so it
 //! never shows a missing fsync. This disk closes the gap: it keeps every write and every name in
 //! the memory of the process until it is synced, and only then gives it to the real directory.
@@ -7,7 +5,7 @@
 //!
 //! # Left out
 //!
-//! Torn writes: what is unsynced is lost whole. [`super::MemDisk`] tears. The whole log stays in
+//! TornTail writes: what is unsynced is lost whole. [`super::MemDisk`] tears. The whole log stays in
 //! memory, which suits experiments, not production.
 
 use std::io;

@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! The dialling side of a link: connects, serves the connection to its end, and connects again.
 //!
 //! # Left out

@@ -1,9 +1,7 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! The listening side. Every connection begins with a hello. Until it has come, a connection is
 //! nobody's: such connections share a few places, have a few seconds, and one too many of them
 //! closes the oldest. Afterwards it belongs to its sender, and each sender has one place of its own,
-//! which a newer connection takes over. So however many strangers there are, and whatever a peer
+//! which a newer connection takes over. So however many unknown connections there are, and whatever a peer
 //! left behind when it died, a peer always gets in.
 //!
 //! # Left out
@@ -11,7 +9,6 @@
 //! Proof that a sender is who it says it is: see [`crate::run::frame`].
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -36,7 +33,7 @@ pub(super) const MAX_NAMELESS: usize = 32;
 const HELLO_WITHIN: Duration = Duration::from_secs(3);
 
 /// A message as it came out of a frame.
-pub(in crate::run) struct Heard<M> {
+pub(in crate::run) struct Incoming<M> {
     pub(in crate::run) origin: Origin,
     pub(in crate::run) to: NodeId,
     pub(in crate::run) context: Context,
@@ -44,65 +41,48 @@ pub(in crate::run) struct Heard<M> {
 }
 
 /// Whoever takes what comes in. While it waits, nobody reads the connection.
-pub(in crate::run) trait Ear: Clone + Send + Sync + 'static {
+pub(in crate::run) trait FrameHandler: Clone + Send + Sync + 'static {
     type Msg: DeserializeOwned + Send;
 
-    fn hear(&self, heard: Heard<Self::Msg>) -> impl Future<Output = Result<(), Ended>> + Send;
+    fn handle(
+        &self,
+        incoming: Incoming<Self::Msg>,
+    ) -> impl Future<Output = Result<(), Ended>> + Send;
 }
 
-impl<P: Protocol> Ear for Inbox<P> {
+impl<P: Protocol> FrameHandler for Inbox<P> {
     type Msg = P::Msg;
 
-    async fn hear(&self, heard: Heard<P::Msg>) -> Result<(), Ended> {
-        let Heard { origin, to, context, msg } = heard;
+    async fn handle(&self, incoming: Incoming<P::Msg>) -> Result<(), Ended> {
+        let Incoming { origin, to, context, msg } = incoming;
         self.push(Arrival::Message { origin, to, context, msg }).await
     }
 }
 
 /// Why a connection is closed from this side.
-#[derive(PartialEq, Eq, Debug)]
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
 enum Refused {
+    #[error("no hello within {HELLO_WITHIN:?}; what else connects to this port?")]
     Late,
-    Frame(FrameError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
     /// It says hello as somebody else, or to somebody else.
-    Hello {
-        cluster: u64,
-        from: NodeId,
-        to: NodeId,
-    },
-}
-
-impl Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Late => {
-                write!(f, "no hello within {HELLO_WITHIN:?}; what else connects to this port?")
-            }
-            Self::Frame(error) => write!(f, "{error}"),
-            Self::Hello { cluster, from, to } => write!(
-                f,
-                "a hello from {from} to {to} in cluster {cluster} reached the wrong node; give \
-                 every node the right addresses"
-            ),
-        }
-    }
-}
-
-impl From<FrameError> for Refused {
-    fn from(error: FrameError) -> Self {
-        Self::Frame(error)
-    }
+    #[error(
+        "a hello from {from} to {to} in cluster {cluster} reached the wrong node; give every node the \
+         right addresses"
+    )]
+    Hello { cluster: u64, from: NodeId, to: NodeId },
 }
 
 /// The incoming side: accepts for ever. Dropping it closes all connections.
-pub(in crate::run) async fn listen<E: Ear>(
+pub(in crate::run) async fn listen<E: FrameHandler>(
     listener: TcpListener,
     cluster: u64,
     me: NodeId,
-    ear: E,
+    handler: E,
     counters: Arc<Counters>,
 ) {
-    Door { cluster, me, hello_within: HELLO_WITHIN, ear, counters }.listen(listener).await;
+    Door { cluster, me, hello_within: HELLO_WITHIN, handler, counters }.listen(listener).await;
 }
 
 /// What every connection meets first.
@@ -111,7 +91,7 @@ pub(super) struct Door<E> {
     pub(super) cluster: u64,
     pub(super) me: NodeId,
     pub(super) hello_within: Duration,
-    pub(super) ear: E,
+    pub(super) handler: E,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -147,7 +127,7 @@ impl Nameless {
     }
 }
 
-impl<E: Ear> Door<E> {
+impl<E: FrameHandler> Door<E> {
     pub(super) async fn listen(self, listener: TcpListener) {
         let mut nameless = Nameless::default();
         let mut named: JoinSet<()> = JoinSet::new();
@@ -239,8 +219,8 @@ impl<E: Ear> Door<E> {
                     postcard::from_bytes(&frame.payload).map_err(|_| FrameError::Malformed)?;
                 self.counters.frames_in.fetch_add(1, Relaxed);
                 let origin = Origin { from, start: head.start, sequence: head.sequence };
-                let heard = Heard { origin, to: head.to, context: head.context, msg };
-                if self.ear.hear(heard).await == Err(Ended) {
+                let incoming = Incoming { origin, to: head.to, context: head.context, msg };
+                if self.handler.handle(incoming).await == Err(Ended) {
                     return Ok(());
                 }
             }

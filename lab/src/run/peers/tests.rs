@@ -17,31 +17,32 @@ const ME: NodeId = NodeId(1);
 const PEER: NodeId = NodeId(2);
 const LONG: Duration = Duration::from_secs(60);
 
-/// Keeps what it hears: from whom, and what.
+/// Keeps what it receives: from whom, and what.
 #[derive(Clone)]
 struct Listener(mpsc::UnboundedSender<(NodeId, u64)>);
 
-impl Ear for Listener {
+impl FrameHandler for Listener {
     type Msg = u64;
 
-    async fn hear(&self, heard: Heard<u64>) -> Result<(), Ended> {
-        self.0.send((heard.origin.from, heard.msg)).map_err(|_| Ended)
+    async fn handle(&self, received: Incoming<u64>) -> Result<(), Ended> {
+        self.0.send((received.origin.from, received.msg)).map_err(|_| Ended)
     }
 }
 
 struct Opened {
     addr: SocketAddr,
-    heard: mpsc::UnboundedReceiver<(NodeId, u64)>,
+    received: mpsc::UnboundedReceiver<(NodeId, u64)>,
 }
 
 async fn open(hello_within: Duration) -> Opened {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let addr = listener.local_addr().unwrap();
-    let (ear, heard) = mpsc::unbounded_channel();
+    let (handler, received) = mpsc::unbounded_channel();
     let counters = Arc::default();
-    let door = Door { cluster: CLUSTER, me: ME, hello_within, ear: Listener(ear), counters };
+    let door =
+        Door { cluster: CLUSTER, me: ME, hello_within, handler: Listener(handler), counters };
     tokio::spawn(door.listen(listener));
-    Opened { addr, heard }
+    Opened { addr, received }
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -77,7 +78,7 @@ fn silent_connections_never_keep_a_peer_out() {
         }
         let bytes = [hello(CLUSTER, PEER, ME), frame(PEER, 5)].concat();
         let _peer = say(opened.addr, &bytes).await;
-        assert_eq!(opened.heard.recv().await, Some((PEER, 5)));
+        assert_eq!(opened.received.recv().await, Some((PEER, 5)));
         assert!(is_closed(&mut silent[0]).await, "the oldest makes room");
     });
 }
@@ -95,7 +96,7 @@ fn a_peer_in_a_burst_of_silent_connections_gets_in() {
         };
         let _peer = std_stream(&[hello(CLUSTER, PEER, ME), frame(PEER, 5)].concat());
         let _silent: Vec<_> = (0..2 * MAX_NAMELESS).map(|_| std_stream(&[])).collect();
-        assert_eq!(opened.heard.recv().await, Some((PEER, 5)));
+        assert_eq!(opened.received.recv().await, Some((PEER, 5)));
     });
 }
 
@@ -115,16 +116,16 @@ fn a_newer_connection_of_a_sender_takes_the_place_of_the_older() {
         let mut opened = open(LONG).await;
         let mut older = say(opened.addr, &hello(CLUSTER, PEER, ME)).await;
         older.write_all(&frame(PEER, 1)).await.unwrap();
-        assert_eq!(opened.heard.recv().await, Some((PEER, 1)));
+        assert_eq!(opened.received.recv().await, Some((PEER, 1)));
         let mut newer = say(opened.addr, &hello(CLUSTER, PEER, ME)).await;
         assert!(is_closed(&mut older).await);
         newer.write_all(&frame(PEER, 2)).await.unwrap();
-        assert_eq!(opened.heard.recv().await, Some((PEER, 2)));
+        assert_eq!(opened.received.recv().await, Some((PEER, 2)));
     });
 }
 
 #[test]
-fn who_is_wrong_here_is_closed_and_not_heard() {
+fn who_is_wrong_here_is_closed_and_not_read() {
     let named = |from| [hello(CLUSTER, PEER, ME), frame(from, 5)].concat();
     let wrong = [
         hello(CLUSTER + 1, PEER, ME),
@@ -142,7 +143,7 @@ fn who_is_wrong_here_is_closed_and_not_heard() {
         for bytes in wrong {
             assert!(is_closed(&mut say(opened.addr, &bytes).await).await, "{bytes:?}");
         }
-        assert!(opened.heard.try_recv().is_err());
+        assert!(opened.received.try_recv().is_err());
     });
 }
 
@@ -151,11 +152,11 @@ fn the_end_of_the_listening_side_closes_its_connections() {
     run(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let addr = listener.local_addr().unwrap();
-        let (ear, mut heard) = mpsc::unbounded_channel();
-        let task = tokio::spawn(listen(listener, CLUSTER, ME, Listener(ear), Arc::default()));
+        let (handler, mut received) = mpsc::unbounded_channel();
+        let task = tokio::spawn(listen(listener, CLUSTER, ME, Listener(handler), Arc::default()));
         let bytes = [hello(CLUSTER, PEER, ME), frame(PEER, 5)].concat();
         let mut peer = say(addr, &bytes).await;
-        assert_eq!(heard.recv().await, Some((PEER, 5)));
+        assert_eq!(received.recv().await, Some((PEER, 5)));
         task.abort();
         assert!(is_closed(&mut peer).await);
     });

@@ -1,7 +1,5 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! What the bytes of a log segment mean. A segment is a header, then frames, then zeros up to the
-//! size it was made with. *One frame is what one forced write made durable*, however many records
+//! size it was made with. *One frame is what one fsync made durable*, however many records
 //! wait in it. From that follows the one rule that tells a torn tail from bit rot: the next frame
 //! is only written after the sync of this one returned, so anything of a later frame behind a
 //! damaged one proves that the damaged one was durable once.

@@ -1,8 +1,6 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
 //! Reading a log back. Whatever lies before proof of a later write is complete or refused; only
 //! what nobody can have been told about is dropped. Each start then goes on in a segment of its own:
-//! an old segment is never written again, and everything one start has read is vouched for at the
+//! an old segment is never written again, and everything one start has read is sealed_at for at the
 //! next.
 //!
 //! # Which segments count
@@ -29,12 +27,12 @@ pub struct Recovered {
     /// Counts the starts on this directory; durable.
     pub start: u64,
     /// The end of the last segment that was not whole and was dropped, if there was one.
-    pub torn: Option<Torn>,
+    pub torn: Option<TornTail>,
 }
 
 /// A write that a crash cut short.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Torn {
+pub struct TornTail {
     /// The segment.
     pub file: String,
     /// Where it begins.
@@ -61,7 +59,7 @@ struct Log<'a> {
     last: Numbers,
     end: u64,
     records: Vec<Vec<u8>>,
-    torn: Option<Torn>,
+    torn: Option<TornTail>,
 }
 
 impl Wal {
@@ -78,7 +76,7 @@ impl Wal {
         let log = read_log(&segments)?;
         if let Some(last) = log.used.last() {
             // A process that was killed may have left a frame that is only in the kernel's memory.
-            // It looks durable to us, so it has to be before anybody hears of it.
+            // It looks durable to us, so it has to be before anybody learns of it.
             disk.sync(&last.name).map_err(|e| io_error("sync", &last.name, e))?;
         }
         for name in unfinished.iter().chain(log.stale.iter().map(|s| &s.name)) {
@@ -133,7 +131,7 @@ fn read_segments(
             continue;
         }
         let Some(number) = segment_number(&name) else {
-            return Err(LogError::Stranger { file: name });
+            return Err(LogError::UnexpectedFile { file: name });
         };
         let bytes = disk.read(&name).map_err(|e| io_error("read", &name, e))?;
         let header = Header::decode(&bytes, identity).map_err(|bad| match bad {
@@ -167,8 +165,8 @@ fn read_log(segments: &[Segment]) -> Result<Log<'_>, LogError> {
     let mut ends = Vec::new();
     let mut next = None;
     for (i, segment) in used.iter().enumerate() {
-        let vouched = used.get(i + 1).and_then(Segment::first).map(|numbers| numbers.previous);
-        for (numbers, found) in segment.frames(vouched)?.0 {
+        let sealed_at = used.get(i + 1).and_then(Segment::first).map(|numbers| numbers.previous);
+        for (numbers, found) in segment.frames(sealed_at)?.0 {
             if next.is_some_and(|next| next != numbers.first) {
                 let why = format!("record {} does not follow the one before it", numbers.first);
                 return Err(damaged(&segment.name, HEADER, &why));
@@ -201,7 +199,7 @@ fn oldest_that_counts(used: &[Segment], keep: u64) -> Result<usize, LogError> {
 }
 
 /// Looks at what lies behind the last used segment. Gives the torn write, if there is one.
-fn check_unused(last: Option<&Segment>, unused: &[Segment]) -> Result<Option<Torn>, LogError> {
+fn check_unused(last: Option<&Segment>, unused: &[Segment]) -> Result<Option<TornTail>, LogError> {
     let Some(next) = unused.first() else { return Ok(None) };
     let number = last.map_or(0, |s| s.header.number) + 1;
     if next.header.number != number {
@@ -226,11 +224,14 @@ impl Segment {
         format::contents(body).map(|(numbers, _)| numbers)
     }
 
-    /// The frames: up to `vouched` if a later segment says where they end, else as far as they go.
+    /// The frames: up to `sealed_at` if a later segment says where they end, else as far as they go.
     /// With them their end, and the torn write behind it.
-    fn frames(&self, vouched: Option<u64>) -> Result<(Vec<Frame>, u64, Option<Torn>), LogError> {
+    fn frames(
+        &self,
+        sealed_at: Option<u64>,
+    ) -> Result<(Vec<Frame>, u64, Option<TornTail>), LogError> {
         let Self { name, header, bytes } = self;
-        let limit = self.whole(vouched.unwrap_or(header.size))?;
+        let limit = self.whole(sealed_at.unwrap_or(header.size))?;
         let mut frames = Vec::new();
         let mut at = HEADER;
         while at < limit {
@@ -240,7 +241,7 @@ impl Segment {
             frames.push(contents.ok_or_else(|| damaged(name, at, why))?);
             at += format::FRAME + body.len();
         }
-        match vouched {
+        match sealed_at {
             Some(end) if end == at as u64 => Ok((frames, end, None)),
             Some(end) => {
                 let why = format!("the next segment vouches for it up to {end}");
@@ -260,14 +261,14 @@ impl Segment {
     }
 
     /// What lies behind the last whole frame: zeros, a torn write, or proof of damage.
-    fn torn(&self, at: usize) -> Result<Option<Torn>, LogError> {
+    fn torn(&self, at: usize) -> Result<Option<TornTail>, LogError> {
         let Self { name, bytes, .. } = self;
         if let Some(later) = format::later_frame(bytes, at, self.place(at)) {
             let why = format!("a later write begins at byte {later}, so this one was durable");
             return Err(damaged(name, at, &why));
         }
         let torn = bytes[at..].iter().any(|&b| b != 0);
-        Ok(torn.then(|| Torn { file: name.clone(), at: at as u64 }))
+        Ok(torn.then(|| TornTail { file: name.clone(), at: at as u64 }))
     }
 }
 

@@ -1,20 +1,18 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
-//! The loop around one node, in turns: hear everything that has arrived, step the node once for
-//! each, force the log once, release everything that waited for it. While the disk works nobody
-//! else is served; what arrives meanwhile shares the next forced write. That is group commit without
+//! The loop around one node, in turns: take everything that has arrived, step the node once for
+//! each, sync the log once, release everything that waited for it. While the disk works nobody
+//! else is served; what arrives meanwhile shares the next fsync. That is group commit without
 //! a timer, a second thread or a queue between the two.
 //!
-//! A record that nothing waits for *rides*: the next forced write takes it along, or one of its own
-//! if none comes for a while. Until then a crash forgets it, as it forgets any record that no
+//! A record that nothing waits for is written with the next fsync, or with one of its own if none
+//! comes for a while. Until then a crash forgets it, as it forgets any record that no
 //! message waited for.
 //!
 //! # Left out
 //!
 //! A log-writer thread, with stepping going on while the disk works. It was built and measured,
-//! interleaved with this loop, two nodes on two cores, one forced write on each per request: with
+//! interleaved with this loop, two nodes on two cores, one fsync on each per request: with
 //! one client its two hand-overs made the median 590 µs in place of 417 µs, and with 128 clients it
-//! was still no faster. On a disk with slow forced writes and many cores the answer may differ.
+//! was still no faster. On a disk with slow fsyncs and many cores the answer may differ.
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
 
@@ -46,7 +44,7 @@ const TURN: usize = 1024;
 const READERS_TURNS: usize = 8;
 
 /// The node and everything its effects touch. Owned by one thread.
-pub(super) struct Turns<P: Protocol> {
+pub(super) struct EventLoop<P: Protocol> {
     pub(super) cluster: u64,
     pub(super) me: NodeId,
     pub(super) start: u64,
@@ -64,9 +62,9 @@ pub(super) struct Turns<P: Protocol> {
     /// How many marks this start has made, and the snapshot under way.
     pub(super) marks: u32,
     pub(super) mark: Option<(Mark, wal::Mark)>,
-    /// How long a record may ride, and when the oldest one that does has to be forced.
-    pub(super) ride: Duration,
-    pub(super) force_by: Option<Instant>,
+    /// How long a record may wait for the fsync of another one, and until when the oldest does.
+    pub(super) max_sync_delay: Duration,
+    pub(super) sync_by: Option<Instant>,
     pub(super) observer: Box<dyn Observer<P>>,
     pub(super) recorder: Recorder,
     pub(super) rng: Rng,
@@ -116,7 +114,7 @@ impl Clock {
     }
 }
 
-impl<P: Protocol> Turns<P> {
+impl<P: Protocol> EventLoop<P> {
     /// Runs until asked to stop, or until the disk fails.
     pub(super) async fn run(mut self) -> Result<(), Fatal> {
         self.input(Input::Boot { start: self.start }, None, Context::default())?;
@@ -137,7 +135,7 @@ impl<P: Protocol> Turns<P> {
             }
             self.end_turn()?;
         }
-        self.force()?;
+        self.sync()?;
         self.wal.close().map_err(Fatal::Log)
     }
 
@@ -145,7 +143,7 @@ impl<P: Protocol> Turns<P> {
         if !self.waiting.is_empty() {
             return;
         }
-        let timer = self.timers.next().into_iter().chain(self.force_by).min();
+        let timer = self.timers.next().into_iter().chain(self.sync_by).min();
         let alarm = async {
             match timer {
                 Some(at) => sleep_until(at.into()).await,
@@ -160,7 +158,7 @@ impl<P: Protocol> Turns<P> {
     }
 
     /// Lets the socket readers take what came in while the node or the disk was busy: it shares the
-    /// next forced write. If a timer is due, a peer that spoke in time has to be heard before the
+    /// next fsync. If a timer is due, a peer that sent in time has to be read before the
     /// timer says that it did not, unless more than a turn's inputs wait in front of it: so the
     /// runtime gets the time to ask which sockets have something, and to run all their readers.
     async fn let_readers_run(&mut self, now: Instant) {
@@ -185,11 +183,11 @@ impl<P: Protocol> Turns<P> {
             }
             // Another node answers a client that is connected here.
             Arrival::Message { to, context, msg, .. } => self.reply(to, Reply { msg, context }),
-            Arrival::Open { id, replies } => drop(self.clients.insert(id, replies)),
+            Arrival::Connected { id, replies } => drop(self.clients.insert(id, replies)),
             Arrival::Client { id, context, msg } => {
                 self.input(Input::Message { from: id, msg }, None, context)?;
             }
-            Arrival::Gone(id) => {
+            Arrival::Disconnected(id) => {
                 self.clients.remove(&id);
                 self.input(Input::Disconnected(id), None, Context::default())?;
             }
@@ -254,7 +252,7 @@ impl<P: Protocol> Turns<P> {
         let done = self.counters.effects.fetch_add(1, Relaxed) + 1;
         if let Some(last) = self.crash_after_effect {
             // One at a time, each carried out to its end: otherwise "after" would mean nothing.
-            self.force()?;
+            self.sync()?;
             if done >= last {
                 std::process::abort();
             }
@@ -262,25 +260,25 @@ impl<P: Protocol> Turns<P> {
         Ok(())
     }
 
-    /// Forces the log if anything waits for it.
+    /// Syncs the log if anything waits for it.
     fn end_turn(&mut self) -> Result<(), Fatal> {
         if self.wal.is_dirty() && !self.held.iter().any(|held| matches!(held, Held::Send(_))) {
             let now = Instant::now();
-            if now < *self.force_by.get_or_insert(now + self.ride) {
+            if now < *self.sync_by.get_or_insert(now + self.max_sync_delay) {
                 self.recorder.flush();
                 self.peers.flush();
                 return Ok(());
             }
         }
-        self.force()
+        self.sync()
     }
 
-    /// Forces the log once and releases everything that waited for it.
-    fn force(&mut self) -> Result<(), Fatal> {
+    /// Syncs the log once and releases everything that waited for it.
+    fn sync(&mut self) -> Result<(), Fatal> {
         // What need not wait leaves before the disk is asked.
         self.recorder.flush();
         self.peers.flush();
-        self.force_by = None;
+        self.sync_by = None;
         self.wal.sync().map_err(Fatal::Log)?;
         self.counters.syncs.store(self.wal.syncs(), Relaxed);
         self.counters.log_bytes.store(self.wal.bytes(), Relaxed);

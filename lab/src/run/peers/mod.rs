@@ -29,7 +29,7 @@ use super::frame::{self, FrameError};
 use crate::NodeId;
 
 pub use dial::is_self_connection;
-pub(super) use incoming::{Ear, Heard, listen};
+pub(super) use incoming::{FrameHandler, Incoming, listen};
 
 /// How much may wait for one peer that does not read.
 const MAX_BACKLOG: usize = 4 << 20;

@@ -12,7 +12,6 @@
 
 mod lines;
 
-use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
@@ -27,9 +26,10 @@ const READY: &str = "ready ";
 const LOOK: Duration = Duration::from_millis(10);
 
 /// Why a child is not there.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// It could not be started, or talked to.
+    #[error("cannot start or reach {name}: {source}")]
     Io {
         /// Which child.
         name: String,
@@ -37,6 +37,7 @@ pub enum ChildError {
         source: io::Error,
     },
     /// It ended before it was ready.
+    #[error("{name} ended before it was ready ({status}); its own message is above")]
     Ended {
         /// Which child.
         name: String,
@@ -44,6 +45,7 @@ pub enum ChildError {
         status: ExitStatus,
     },
     /// It did not say that it is ready in time; it was killed.
+    #[error("{name} was not ready within {deadline:?} and was killed; is the machine busy?")]
     Late {
         /// Which child.
         name: String,
@@ -51,39 +53,13 @@ pub enum ChildError {
         deadline: Duration,
     },
     /// It did not end in time.
+    #[error("{name} has not ended within {deadline:?}; kill it if it has to")]
     StillRunning {
         /// Which child.
         name: String,
         /// How long it had.
         deadline: Duration,
     },
-}
-
-impl fmt::Display for ChildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { name, source } => write!(f, "cannot start or reach {name}: {source}"),
-            Self::Ended { name, status } => {
-                write!(f, "{name} ended before it was ready ({status}); its own message is above")
-            }
-            Self::Late { name, deadline } => write!(
-                f,
-                "{name} was not ready within {deadline:?} and was killed; is the machine busy?"
-            ),
-            Self::StillRunning { name, deadline } => {
-                write!(f, "{name} has not ended within {deadline:?}; kill it if it has to")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ChildError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            Self::Ended { .. } | Self::Late { .. } | Self::StillRunning { .. } => None,
-        }
-    }
 }
 
 /// One role as a process. Dropping it kills it and waits until it is gone.

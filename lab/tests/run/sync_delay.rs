@@ -11,33 +11,33 @@ use crate::toy::{Ledger, Msg, Note, Words};
 const NEVER: Duration = Duration::from_secs(1 << 20);
 
 #[test]
-fn a_record_that_nothing_waits_for_rides_with_the_next_forced_write() {
+fn a_record_that_nothing_waits_for_goes_with_the_next_fsync() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
-        let primary = start(Config { ride: NEVER, ..config(PRIMARY, dir.path()) });
+        let primary = start(Config { max_sync_delay: NEVER, ..config(PRIMARY, dir.path()) });
         let backup = start(config(BACKUP, dir.path()));
         introduce(&primary, &backup).await;
         let mut client = primary.clients().connect().unwrap();
         client.send(Msg::Jot(1)).await.unwrap();
         let sum = ask(&mut client, Msg::Ask).await;
         assert_eq!(sum, Msg::Sum { entries: 1, sum: 1 }, "an answer ahead does not wait for it");
-        let riding = primary.counts();
-        assert_eq!((riding.records, riding.syncs), (1, 0));
+        let waiting = primary.counts();
+        assert_eq!((waiting.records, waiting.syncs), (1, 0));
         assert_eq!(ask(&mut client, Msg::Add(2)).await, Msg::Added { at: 1 });
-        let forced = primary.counts();
-        assert_eq!((forced.records, forced.syncs), (2, 1), "what waits is not overtaken");
+        let synced = primary.counts();
+        assert_eq!((synced.records, synced.syncs), (2, 1), "what waits is not overtaken");
         client.send(Msg::Jot(3)).await.unwrap();
         assert_eq!(ask(&mut client, Msg::Ask).await, Msg::Sum { entries: 3, sum: 6 });
         primary.join_after_stop();
         let primary = start(config(PRIMARY, dir.path()));
         let mut client = primary.clients().connect().unwrap();
         let sum = ask(&mut client, Msg::Ask).await;
-        assert_eq!(sum, Msg::Sum { entries: 3, sum: 6 }, "an orderly end forces what rides");
+        assert_eq!(sum, Msg::Sum { entries: 3, sum: 6 }, "an orderly end syncs what waits");
     });
 }
 
 #[test]
-fn a_record_rides_for_a_while_only() {
+fn a_record_waits_for_another_fsync_only_for_a_while() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
         let driver = start(config(PRIMARY, dir.path()));
@@ -64,8 +64,8 @@ fn an_observer_hears_a_note_when_the_records_before_it_are_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (notes, noted) = mpsc::channel();
     run(async {
-        let riding = Config { ride: NEVER, ..config(PRIMARY, dir.path()) };
-        let primary = Driver::start(riding, Ledger::new(BACKUP), Notes(notes)).unwrap();
+        let waiting = Config { max_sync_delay: NEVER, ..config(PRIMARY, dir.path()) };
+        let primary = Driver::start(waiting, Ledger::new(BACKUP), Notes(notes)).unwrap();
         let mut client = primary.clients().connect().unwrap();
         client.send(Msg::Jot(1)).await.unwrap();
         ask(&mut client, Msg::Ask).await;

@@ -18,9 +18,6 @@
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
-use std::fmt::{self, Display};
-
 use crc32c::crc32c;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +36,7 @@ const MAX_HEAD: usize = 256;
 /// More than a hello ever has.
 pub(super) const MAX_HELLO: usize = PREFIX + MAX_HEAD;
 
-/// Opaque bytes that travel with a message and with what it causes: tracing rides here.
+/// Opaque bytes that travel with a message and with what it causes: tracing uses it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
 pub struct Context(Vec<u8>);
@@ -75,16 +72,9 @@ impl From<Context> for Vec<u8> {
 }
 
 /// A context is at most [`MAX_CONTEXT`] bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("a context of {0} bytes; at most {MAX_CONTEXT} travel with a message")]
 pub struct ContextTooLong(pub usize);
-
-impl Display for ContextTooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a context of {} bytes; at most {MAX_CONTEXT} travel with a message", self.0)
-    }
-}
-
-impl Error for ContextTooLong {}
 
 /// What a driver needs to know about a message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -116,54 +106,36 @@ pub struct Frame {
 }
 
 /// Why bytes are not a frame, or a message does not become one. The connection cannot go on.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum FrameError {
     /// Longer than any frame may be.
+    #[error(
+        "a frame of {len} bytes, and {MAX_FRAME} are the limit; look for what else connects to this \
+         port"
+    )]
     TooLong {
         /// The length it claims, or has.
         len: usize,
     },
     /// The node's message is longer than [`MAX_MESSAGE`].
+    #[error("a message of {len} bytes, and MAX_MESSAGE is {MAX_MESSAGE}; send it in chunks")]
     MessageTooLong {
         /// Its length.
         len: usize,
     },
     /// The body is not what was sent.
+    #[error("a frame has a wrong checksum; the connection is closed")]
     Checksum,
     /// The other side runs another version of this program.
+    #[error("the other side speaks version {found}, this one {VERSION}; run the same build")]
     Version {
         /// Its version.
         found: u8,
     },
     /// The checksum is right and the content makes no sense: the two programs differ.
+    #[error("a frame that this build cannot read; run the same build on both sides")]
     Malformed,
 }
-
-impl Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { len } => write!(
-                f,
-                "a frame of {len} bytes, and {MAX_FRAME} are the limit; look for what else \
-                 connects to this port"
-            ),
-            Self::MessageTooLong { len } => write!(
-                f,
-                "a message of {len} bytes, and MAX_MESSAGE is {MAX_MESSAGE}; send it in chunks"
-            ),
-            Self::Checksum => f.write_str("a frame has a wrong checksum; the connection is closed"),
-            Self::Version { found } => write!(
-                f,
-                "the other side speaks version {found}, this one {VERSION}; run the same build"
-            ),
-            Self::Malformed => {
-                f.write_str("a frame that this build cannot read; run the same build on both sides")
-            }
-        }
-    }
-}
-
-impl Error for FrameError {}
 
 /// Appends one frame to a buffer: what is released together leaves in one write.
 ///

@@ -3,24 +3,24 @@
 //! A write-ahead log that makes a disk look like a prefix of the records, or refuses to start.
 //!
 //! [`Wal::append`] collects, [`Wal::sync`] writes everything collected as *one* frame and forces
-//! it: one forced write for all who wait, which is group commit.
+//! it: one fsync for all who wait, which is group commit.
 //!
 //! # What is dropped, and when
 //!
 //! [`Wal::mark`] names the place behind everything appended so far. [`Wal::discard_before`] drops
 //! what lies in front of a mark: it stands in the same frame as the records appended around it, so
-//! one forced write makes it durable together with all that came before it. Recovery then gives
+//! one fsync makes it durable together with all that came before it. Recovery then gives
 //! exactly the records from the mark on, and before that all of them. Files follow later: after a
-//! forced write, at most one segment goes that holds nothing but dropped records. Their names need
+//! fsync, at most one segment goes that holds nothing but dropped records. Their names need
 //! no force, because a segment that comes back after a crash is recognised by its numbers.
 //!
 //! # What an append costs
 //!
-//! One write and one forced write, whatever the log has behind it. Forcing bytes that overwrite
+//! One write and one fsync, whatever the log has behind it. Forcing bytes that overwrite
 //! others costs no second trip for the file's length (25–40 % less), so a segment is made of zeros.
 //! When half of a segment is used, the disk makes the next one on a thread of its own; its name is
 //! durable before anybody needs it, and going over to it is an ordinary frame. The price: each byte
-//! of the log is written twice, once as a zero; some thirty forced writes beside that thread take up
+//! of the log is written twice, once as a zero; some thirty fsyncs beside that thread take up
 //! to 0.6 ms in place of 0.1 ms (for each 4 MiB; made inline, a segment of 1 MiB stopped the log for
 //! 3.5 ms each time); up to one and a half segments of room are not used yet; and dropped records
 //! keep their room until the rest of their segment is dropped.
@@ -52,7 +52,7 @@ mod tests;
 
 pub use error::LogError;
 pub use format::{Identity, MAX_BODY, MAX_ENTRY, VERSION};
-pub use recover::{Recovered, Torn};
+pub use recover::{Recovered, TornTail};
 
 use std::collections::VecDeque;
 
@@ -150,7 +150,7 @@ impl Wal {
         self.count > 0 || self.keep > self.durable_keep
     }
 
-    /// Makes everything so far durable, with one write and one forced write.
+    /// Makes everything so far durable, with one write and one fsync.
     ///
     /// # Errors
     /// The disk failed, now or earlier. The process must end.
@@ -167,7 +167,7 @@ impl Wal {
         self.write_frame()
     }
 
-    /// How many forced writes of records there were.
+    /// How many fsyncs of records there were.
     #[must_use]
     pub fn syncs(&self) -> u64 {
         self.syncs

@@ -1,13 +1,12 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
-//!
-//! A neighbour: somebody who has a [`NodeId`] and speaks the nodes' words, and is not a node because
-//! it does I/O of its own (a database keeps its state, say). It shares the nodes' frames and
-//! connections, and nothing else: no log, no timers, no replay. What it promises it has to keep by
-//! itself.
+//! An external node: it has a [`NodeId`] and exchanges the nodes' messages, and is not a
+//! [`crate::Node`] because it does I/O of its own (a database keeps its state, say). It shares the
+//! nodes' frames and connections, and nothing else: no log, no timers, no replay. What it promises
+//! it has to keep by itself.
 //!
 //! # Left out
 //!
-//! Clients of its own, and events for the record: a run with a neighbour in it cannot be re-executed.
+//! Clients of its own, and events for the record: a run with an external node in it cannot be
+//! re-executed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
@@ -26,18 +25,18 @@ use super::config::Fatal;
 use super::counters::Counters;
 use super::frame::{self, Context, Head};
 use super::inbox::Ended;
-use super::peers::{self, Ear, Heard, Peers};
+use super::peers::{self, FrameHandler, Incoming, Peers};
 use crate::NodeId;
 
-/// So many letters may wait; beyond that, nobody reads sockets.
+/// So many deliveries may wait; beyond that, nobody reads sockets.
 const WAITING: usize = 4096;
 
-/// Which neighbour, and where.
+/// Which external node, and where.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     /// Which cluster: frames of another one are refused.
     pub cluster: u64,
-    /// The neighbour.
+    /// The external node.
     pub me: NodeId,
     /// Counts its starts. It has to keep this count itself, durably.
     pub start: u64,
@@ -47,7 +46,7 @@ pub struct Place {
 
 /// What came in.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Letter<M> {
+pub struct Delivery<M> {
     /// Who sent it.
     pub from: NodeId,
     /// What it says.
@@ -57,10 +56,10 @@ pub struct Letter<M> {
 }
 
 /// What comes in, in the order of each connection. Dropping it refuses what comes later.
-pub type Letters<M> = mpsc::Receiver<Letter<M>>;
+pub type Deliveries<M> = mpsc::Receiver<Delivery<M>>;
 
-/// The neighbour's side of the network. Dropping it closes all connections.
-pub struct Neighbour<M> {
+/// The external node's side of the network. Dropping it closes all connections.
+pub struct ExternalNode<M> {
     place: Place,
     runtime: Handle,
     peers: Mutex<Peers>,
@@ -73,38 +72,41 @@ pub struct Neighbour<M> {
 
 struct Mailbox<M> {
     me: NodeId,
-    letters: mpsc::Sender<Letter<M>>,
+    deliveries: mpsc::Sender<Delivery<M>>,
 }
 
 impl<M> Clone for Mailbox<M> {
     fn clone(&self) -> Self {
-        Self { me: self.me, letters: self.letters.clone() }
+        Self { me: self.me, deliveries: self.deliveries.clone() }
     }
 }
 
-impl<M: DeserializeOwned + Send + 'static> Ear for Mailbox<M> {
+impl<M: DeserializeOwned + Send + 'static> FrameHandler for Mailbox<M> {
     type Msg = M;
 
-    async fn hear(&self, heard: Heard<M>) -> Result<(), Ended> {
+    async fn handle(&self, incoming: Incoming<M>) -> Result<(), Ended> {
         // Nobody's client is connected here.
-        if heard.to != self.me {
+        if incoming.to != self.me {
             return Ok(());
         }
-        let letter = Letter { from: heard.origin.from, msg: heard.msg, context: heard.context };
-        self.letters.send(letter).await.map_err(|_| Ended)
+        let delivery =
+            Delivery { from: incoming.origin.from, msg: incoming.msg, context: incoming.context };
+        self.deliveries.send(delivery).await.map_err(|_| Ended)
     }
 }
 
-impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
+impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
     /// Listens, on this runtime.
     ///
     /// # Errors
     /// The port is taken, or the id is too large.
-    pub fn start(mut place: Place, runtime: Handle) -> Result<(Self, Letters<M>), Fatal> {
+    pub fn start(mut place: Place, runtime: Handle) -> Result<(Self, Deliveries<M>), Fatal> {
         // Nobody would let it in.
         if place.me > MAX_SERVER {
-            let why =
-                format!("neighbour id {} is too large; choose one up to {MAX_SERVER}", place.me);
+            let why = format!(
+                "external node id {} is too large; choose one up to {MAX_SERVER}",
+                place.me
+            );
             return Err(Fatal::Config(why));
         }
         let inside = runtime.enter();
@@ -115,19 +117,18 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
             .map_err(|e| Fatal::Io("listen on the address given", e))?;
         place.listen = listener.local_addr().map_err(|e| Fatal::Io("read the own address", e))?;
         let counters = Arc::new(Counters::default());
-        let (letters, incoming) = mpsc::channel(WAITING);
-        let ear = Mailbox { me: place.me, letters };
+        let (deliveries, incoming) = mpsc::channel(WAITING);
+        let handler = Mailbox { me: place.me, deliveries };
         let listening =
-            peers::listen(listener, place.cluster, place.me, ear, Arc::clone(&counters));
+            peers::listen(listener, place.cluster, place.me, handler, Arc::clone(&counters));
         let listening = runtime.spawn(listening).abort_handle();
         let (up, linked) = watch::channel(BTreeSet::new());
         let peers = Mutex::new(Peers::new(place.cluster, up, Arc::clone(&counters)));
         drop(inside);
         let sequence = AtomicU64::new(0);
         let words = PhantomData;
-        let neighbour =
-            Self { place, runtime, peers, linked, counters, sequence, listening, words };
-        Ok((neighbour, incoming))
+        let node = Self { place, runtime, peers, linked, counters, sequence, listening, words };
+        Ok((node, incoming))
     }
 
     /// Where the others reach it.
@@ -175,7 +176,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> Neighbour<M> {
     }
 }
 
-impl<M> Drop for Neighbour<M> {
+impl<M> Drop for ExternalNode<M> {
     fn drop(&mut self) {
         self.listening.abort();
     }
