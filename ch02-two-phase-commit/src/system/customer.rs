@@ -70,7 +70,8 @@ pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> 
         // The shop is on coord. What the others wait for can be asked without it.
         Err(_) if matches!(client.wanted, Wanted::InDoubt) => {
             let roles = cluster.report().await?.roles.into_iter();
-            let own = roles.map(|one| (one.role, one.says.map(|says| Value::Object(says.own))));
+            let own =
+                roles.map(|one| (one.role, one.status.map(|status| Value::Object(status.own))));
             Answer { text: doubt_lines(own.map(|(role, own)| (role, own.into()))), code: 0 }
         }
         answer => answer?,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use lab::event::Log;
 use lab::run::{ClientPool, Driver};
 use lab::system::{
     BoxFuture, Error, Handle, Layout, NodeService, Options, RoleConfig, Service, Status, System,
@@ -18,6 +19,7 @@ use super::customer::{self, Client};
 use super::design::{Design, Role};
 use super::heuristic::{self, HeuristicOutcome};
 use super::load::Transfers;
+use super::replay::replay;
 use super::{NAME, shop, status};
 use crate::types::{Msg, TxId};
 
@@ -199,6 +201,10 @@ impl System for Processes {
                 other => Err(Error::Refused(format!("there is no command {other}"))),
             }
         })
+    }
+
+    fn replay(&self, log: &Log) -> Result<Log, String> {
+        replay(log)
     }
 
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {

@@ -31,7 +31,7 @@ use super::frame::{self, Context, Head, MAX_CONTEXT};
 use super::inbox::{Arrival, Origin, Queued};
 use super::peers::Peers;
 use super::recorder::Recorder;
-use super::timers::Timers;
+use super::timers::{Clock, Timers, draw};
 use super::wal::{self, MAX_ENTRY, Wal};
 use crate::event::Kind;
 use crate::node::{Mark, take};
@@ -99,19 +99,6 @@ pub(super) struct Outgoing<P: Protocol> {
     msg: P::Msg,
     cause: u64,
     context: Context,
-}
-
-/// A clock that never goes back while the process lives, and goes on about where it was after a
-/// restart.
-pub(super) struct Clock {
-    pub(super) began: Instant,
-    pub(super) base: Duration,
-}
-
-impl Clock {
-    pub(super) fn now(&self) -> Duration {
-        self.base + self.began.elapsed()
-    }
 }
 
 impl<P: Protocol> EventLoop<P> {
@@ -360,10 +347,4 @@ pub(super) fn entry<R: serde::Serialize>(context: &Context, record: &R) -> Resul
     let len = entry.len() - context.as_bytes().len() - 1;
     assert!(len <= MAX_RECORD, "a record of {len} bytes, MAX_RECORD is {MAX_RECORD}: use chunks");
     Ok(entry)
-}
-
-fn draw(rng: &mut Rng, range: &std::ops::Range<Duration>) -> Duration {
-    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-    let (from, to) = (micros(range.start), micros(range.end));
-    Duration::from_micros(if from < to { rng.pick(from..to) } else { from })
 }

@@ -1,11 +1,33 @@
-//! The armed timers of one node. A timer is its own name: setting it again replaces it.
+//! The clock and the armed timers of one node. A timer is its own name: setting it again replaces it.
 //!
 //! # Left out
 //!
 //! Persistence: timers die with the process, and the node sets them again when it boots.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::rng::Rng;
+
+/// A clock that never goes back while the process lives, and goes on about where it was after a
+/// restart.
+pub(super) struct Clock {
+    pub(super) began: Instant,
+    pub(super) base: Duration,
+}
+
+impl Clock {
+    pub(super) fn now(&self) -> Duration {
+        self.base + self.began.elapsed()
+    }
+}
+
+/// A moment within a timer's range.
+pub(super) fn draw(rng: &mut Rng, range: &std::ops::Range<Duration>) -> Duration {
+    let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let (from, to) = (micros(range.start), micros(range.end));
+    Duration::from_micros(if from < to { rng.pick(from..to) } else { from })
+}
 
 pub(super) struct Timers<T> {
     armed: BTreeMap<T, Instant>,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -16,6 +16,7 @@ use super::layout::{Addresses, Endpoints, Layout, Options, Role};
 use super::manifest::Manifest;
 use super::recording;
 use crate::run::children::Child;
+use crate::run::disk::make_durable_directory;
 
 /// How long a role has to start, to be reached by the others, or to end.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -81,7 +82,7 @@ impl Cluster {
     #[expect(clippy::disallowed_methods, reason = "the name of a new cluster, time 0 of a record")]
     pub fn start(mut config: Config) -> Result<Self, Error> {
         let layout = config.system.layout(&config.options)?;
-        fs::create_dir_all(&config.dir).map_err(Error::io("make the data directory"))?;
+        make_durable_directory(&config.dir).map_err(Error::io("make the data directory"))?;
         // Children may run elsewhere one day; a relative path would follow them.
         config.dir = config.dir.canonicalize().map_err(Error::io("find the data directory"))?;
         let lock = File::create(config.dir.join("lock")).map_err(Error::io("take the lock"))?;

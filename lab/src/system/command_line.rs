@@ -159,16 +159,21 @@ fn start(system: &'static dyn System, args: &ArgMatches, handle: &Handle) -> Res
 
 async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
     for one in handle.report().await?.roles {
-        let mut lines = system.describe(&one.role, one.says.as_ref()).into_iter();
+        let mut lines = system.describe(&one.role, one.status.as_ref()).into_iter();
         println!("{:<6} {}", one.role, lines.next().unwrap_or_default());
         for line in lines {
             println!("       {line}");
         }
-        if let (Some(says), Some(pid)) = (one.says, one.pid) {
+        if let (Some(status), Some(pid)) = (one.status, one.pid) {
             println!(
                 "       pid {pid}, start {}, http {}; since then {} records in {} forced writes, \
                  {} bytes, {} messages sent",
-                says.start, one.http, says.records, says.syncs, says.log_bytes, says.messages,
+                status.start,
+                one.http,
+                status.records,
+                status.syncs,
+                status.log_bytes,
+                status.messages,
             );
         }
     }
@@ -178,12 +183,12 @@ async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
 async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Error> {
     let before = handle.report().await?.roles.into_iter().find(|one| one.role == role);
     let killed = handle.kill(role).await?;
-    let Some(says) = before.and_then(|one| one.says) else {
+    let Some(status) = before.and_then(|one| one.status) else {
         println!("{role} was down already");
         return Ok(1);
     };
     println!("killed {role} (SIGKILL), pid {}", killed.pid);
-    println!("lost:  {}", system.lost(&says));
+    println!("lost:  {}", system.lost(&status));
     if killed.power_cut {
         println!("       and whatever it had written and not forced: as in a power cut");
     } else {

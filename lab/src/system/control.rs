@@ -221,6 +221,6 @@ async fn status(State(control): State<Control>) -> Response {
     };
     let statuses = report(&endpoints).await;
     let rows = statuses.into_iter().zip(endpoints).zip(pids);
-    let row = |(((role, says), (_, http)), pid)| RoleReport { role, pid, http, says };
+    let row = |(((role, status), (_, http)), pid)| RoleReport { role, pid, http, status };
     answer(StatusCode::OK, &json!(Report { power_cut, roles: rows.map(row).collect() }))
 }

@@ -56,7 +56,7 @@ pub struct RoleReport {
     /// Where it serves HTTP.
     pub http: SocketAddr,
     /// What it reports about itself, if it answers.
-    pub says: Option<Status>,
+    pub status: Option<Status>,
 }
 
 /// All roles, in the order of their columns.

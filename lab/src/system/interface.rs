@@ -12,6 +12,7 @@ use super::handle::Handle;
 use super::layout::{Layout, Options};
 use super::load::Workload;
 use super::service::{BoxFuture, RoleConfig, Service, Status};
+use crate::event::Log;
 
 /// Sentences of a chapter's own among the lines that every system prints.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,12 @@ pub trait System: Sync {
         args: &'a ArgMatches,
         cluster: &'a Handle,
     ) -> BoxFuture<'a, Result<u8, Error>>;
+
+    /// Runs a recorded run once more: same inputs, same nodes.
+    ///
+    /// # Errors
+    /// The first event that could not be read, or that came out differently.
+    fn replay(&self, log: &Log) -> Result<Log, String>;
 
     /// What `load` does to the server of the front role.
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload>;

@@ -21,8 +21,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 
-use directory::make_durable_directory;
-pub(crate) use directory::sync_directory;
+pub(crate) use directory::{make_durable_directory, sync_directory};
 pub use mem::MemDisk;
 pub use power_cut::PowerCutDisk;
 

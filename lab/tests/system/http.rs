@@ -1,0 +1,59 @@
+//! What every server here answers whatever it is asked, and what a caller makes of no answer.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::routing::post;
+use lab::http::{Caller, finish, refuse};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+async fn serve() -> SocketAddr {
+    let page = || async { refuse(StatusCode::CONFLICT, "not now") };
+    let router = finish(Router::new().route("/page", post(page)));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, router).await });
+    addr
+}
+
+#[tokio::test]
+async fn every_refusal_is_json_with_a_reason() {
+    let mut caller = Caller::new(serve().await);
+    let answer = caller.post("/page", &json!({})).await.unwrap();
+    assert_eq!((answer.status, answer.field("error")), (409, "not now"));
+    let answer = caller.get("/page").await.unwrap();
+    assert_eq!(answer.status, 405);
+    assert!(answer.field("error").contains("change with POST"));
+    let put = caller.call(Method::PUT, "/other", "x".into(), "text/plain").await.unwrap();
+    assert_eq!(put.status, 404);
+    assert!(put.field("error").contains("no such page"));
+}
+
+#[tokio::test]
+async fn only_who_calls_it_by_a_name_of_this_machine_is_answered() {
+    let addr = serve().await;
+    for (host, status) in [("127.0.0.1", "404"), ("localhost:80", "404"), ("shop.example", "403")] {
+        let mut stream = TcpStream::connect(addr).await.unwrap();
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_no_answer_and_the_next_one_is_found() {
+    let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let addr = gone.local_addr().unwrap();
+    drop(gone);
+    let mut caller = Caller::new(addr);
+    let none = caller.get("/page").await.unwrap_err();
+    assert_eq!(none.server, addr);
+    let Ok(listener) = TcpListener::bind(addr).await else { return };
+    tokio::spawn(async { axum::serve(listener, finish(Router::new())).await });
+    assert_eq!(caller.get("/").await.unwrap().status, 404);
+}

@@ -1,0 +1,9 @@
+//! Processes as one system, with the smallest one there is: a ledger and its backup.
+
+#[allow(dead_code, reason = "the tests of the drivers use all of it")]
+#[path = "../run/toy.rs"]
+mod toy;
+
+mod cluster;
+mod http;
+mod pair;
