@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             list,
             "    Mutant {{\n        name: {name:?},\n        shows: {shows:?},\n        killed_by: {killed_by:?},\n        \
              steps: {steps:?},\n        states: {states:?},\n        harm: {harm:?},\n        design: \
-             Design::new(\n            || AnyNode::new({module}::Coordinator::default()),\n            \
+             Nodes::new(\n            || AnyNode::new({module}::Coordinator::default()),\n            \
              |accounts| AnyNode::new({module}::Participant::new(accounts)),\n        ),\n    }},\n"
         )?;
         let verdict = match killed_by.as_str() {

@@ -1,25 +1,29 @@
 //! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
 
-use lab::chapter::Verdict;
+use lab::chapter::{Models, Verdict};
 use lab::event::{Kind, Log};
-use lab::explore::Limits;
+use lab::explore::{Limits, explore};
+use lab::script::Play;
+use lab::study::{Story, Told};
+use lab::view::thousands;
 
 use crate::costs::{LINES, counted};
-use crate::steps::{self, thousands};
+use crate::deeper::in_doubt::without_coordinator;
+use crate::designs;
 use crate::worlds::{HALF_AN_ORDER, Look, Scope};
 
 /// A figure that a script tells.
-struct Told {
+struct Figure {
     name: &'static str,
     step: &'static str,
     scope: Scope,
     script: &'static str,
 }
 
-const TOLD: &[Told] = &[
-    Told { name: "half-an-order", step: "step1", scope: Scope::ONE_ORDER, script: HALF_AN_ORDER },
-    Told { name: "declined-but-gone", step: "step1", scope: Scope::TWO_ORDERS, script: "run" },
-    Told {
+const TOLD: &[Figure] = &[
+    Figure { name: "half-an-order", step: "step1", scope: Scope::ONE_ORDER, script: HALF_AN_ORDER },
+    Figure { name: "declined-but-gone", step: "step1", scope: Scope::TWO_ORDERS, script: "run" },
+    Figure {
         name: "done-twice",
         step: "step1",
         scope: Scope::ONE_ORDER,
@@ -30,8 +34,8 @@ timeout web-1
 deliver web-1 coord
 deliver coord stock",
     },
-    Told { name: "two-phases", step: "step2", scope: Scope::ONE_ORDER, script: "run" },
-    Told {
+    Figure { name: "two-phases", step: "step2", scope: Scope::ONE_ORDER, script: "run" },
+    Figure {
         name: "forgot-its-yes",
         step: "step2",
         scope: Scope::ONE_ORDER,
@@ -46,7 +50,7 @@ restart pay
 deliver coord pay
 deliver coord web-1",
     },
-    Told {
+    Figure {
         name: "log-first",
         step: "step3",
         scope: Scope::ONE_ORDER,
@@ -61,7 +65,7 @@ restart pay
 deliver coord pay
 run",
     },
-    Told {
+    Figure {
         name: "in-doubt",
         step: "step3",
         scope: Scope::ONE_ORDER,
@@ -77,7 +81,7 @@ deliver pay coord
 timeout stock
 timeout pay",
     },
-    Told {
+    Figure {
         name: "nobody-may-move",
         step: "step4",
         scope: Scope::TWO_ORDERS.with(Look::OneMoment),
@@ -90,7 +94,7 @@ timeout stock
 timeout pay
 timeout web-2",
     },
-    Told {
+    Figure {
         name: "it-comes-back",
         step: "step4",
         scope: Scope::ONE_ORDER,
@@ -102,7 +106,7 @@ crash coord after 1 deliver pay coord
 restart coord
 run",
     },
-    Told {
+    Figure {
         name: "a-peer-knows",
         step: "termination",
         scope: Scope::ONE_ORDER,
@@ -116,7 +120,7 @@ timeout pay
 deliver pay stock
 deliver stock pay",
     },
-    Told {
+    Figure {
         name: "two-are-enough",
         step: "paxos-commit",
         scope: Scope::ONE_ORDER,
@@ -134,57 +138,62 @@ deliver coord-3 coord-2
 deliver coord-2 stock
 deliver coord-2 pay",
     },
-    Told { name: "saga-takes-back", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
+    Figure { name: "saga-takes-back", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
 ];
 
-impl Told {
-    fn log(&self) -> Log {
-        let step = steps::step(self.step).expect("a step of this chapter");
-        let title = format!("ch02/{}: {}", self.step, self.name.replace('-', " "));
-        let log = step.play(self.scope, self.script, &title);
-        log.unwrap_or_else(|why| panic!("{}: {why}", self.name))
-    }
+/// The runs that the book shows, by name.
+#[must_use]
+pub fn figures() -> Vec<(String, Log)> {
+    let story =
+        |name, step: &str, world, told| Story { name, step: format!("ch02/{step}"), world, told };
+    let told = TOLD.iter().map(|told| {
+        let world = designs::row(told.step).shown(told.scope);
+        story(told.name, told.step, world, Told::Script(told.script))
+    });
+    let shortest = |name, step, scope, promised: &[&'static str], limits| {
+        let world = designs::row(step).model_with(scope, promised);
+        story(name, step, world, Told::Shortest(limits))
+    };
+    let (crash, quiet, late) =
+        (Limits::progress(1, 0, 0), Limits::progress(0, 0, 0), Limits::safety(0));
+    let one = Scope::ONE_ORDER;
+    let (each, one_moment) = (one.with(Look::Each), one.with(Look::OneMoment));
+    let found = [
+        shortest("forgotten-decision", "step2", one, &["AC1"], crash),
+        shortest("half-visible", "step3", each, &["HALF"], quiet),
+        shortest("two-groups", "3pc", one, &["AC1"], late),
+        shortest("left-early", "read-only", one_moment, &["HALF"], quiet),
+        shortest("saga-hole", "step5", each, &["HALF"], quiet),
+    ];
+    told.chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
 }
 
-/// The runs that the book shows, by name.
-///
-/// # Panics
-/// If a script no longer fits the step it was written for.
-#[must_use]
-pub fn figures() -> Vec<(&'static str, Log)> {
-    let mut figures: Vec<_> = TOLD.iter().map(|told| (told.name, told.log())).collect();
-    let shortest = |step: &str, scope, promised: &[&'static str], limits| {
-        let step = steps::step(step).expect("a step of this chapter");
-        step.shortest(scope, promised, &limits).expect("this promise is broken here")
-    };
-    let crash = Limits::progress(1, 0, 0);
-    figures.push(("forgotten-decision", shortest("step2", Scope::ONE_ORDER, &["AC1"], crash)));
-    let look = Scope::ONE_ORDER.with(Look::Each);
-    let quiet = Limits::progress(0, 0, 0);
-    figures.push(("half-visible", shortest("step3", look, &["HALF"], quiet)));
-    let late = Limits::safety(0);
-    figures.push(("two-groups", shortest("3pc", Scope::ONE_ORDER, &["AC1"], late)));
-    let one_moment = Scope::ONE_ORDER.with(Look::OneMoment);
-    figures.push(("left-early", shortest("read-only", one_moment, &["HALF"], quiet)));
-    figures.push(("saga-hole", shortest("step5", look, &["HALF"], quiet)));
-    figures
+/// The run of one order without faults, as a figure would show it.
+fn one_run(id: &str, scope: Scope) -> Log {
+    let play = Play::new(designs::row(id).shown(scope), "").run("run");
+    play.expect("an order goes through").into_log()
+}
+
+/// How many states a scope of a design has, and how deep they lie.
+fn count(id: &str, limits: &Limits) -> (usize, usize) {
+    let report = explore(&designs::row(id).model(Scope::ONE_ORDER), limits);
+    assert!(!report.gave_up, "this scope has more states than {}", limits.states);
+    (report.graph.states(), report.graph.depth())
 }
 
 /// The counted numbers in the text, by name.
 #[must_use]
 pub fn numbers() -> Vec<(String, String)> {
     let mut numbers = Vec::new();
-    for step in steps::all().iter().filter(|step| step.info().id.starts_with("step")) {
-        let id = step.info().id;
-        let log = step.play(Scope::ONE_ORDER, "run", "").expect("an order goes through");
+    let ids = designs::rows().iter().map(|row| row.info.id);
+    for id in ids.filter(|id| id.starts_with("step")) {
+        let log = one_run(id, Scope::ONE_ORDER);
         let count = |kind| log.events.iter().filter(|event| event.kind == kind).count();
         numbers.push((format!("messages_{id}"), count(Kind::Send).to_string()));
         numbers.push((format!("records_{id}"), count(Kind::Persist).to_string()));
     }
     for (id, timeouts) in [("step3", None), ("step4", Some(1)), ("step5", None)] {
-        let step = steps::step(id).expect("a step of this chapter");
-        let limits = Limits { timeouts, ..Limits::safety(1) };
-        let (states, _, depth) = step.count(Scope::ONE_ORDER, &limits);
+        let (states, depth) = count(id, &Limits { timeouts, ..Limits::safety(1) });
         numbers.push((format!("states_{id}"), thousands(states)));
         numbers.push((format!("depth_{id}"), depth.to_string()));
     }
@@ -201,7 +210,7 @@ fn deeper() -> Vec<(String, String)> {
         numbers.push((format!("without_forgetting_{name}"), cost.to_decide().to_string()));
         numbers.push((format!("forced_{name}"), cost.forced.to_string()));
     }
-    let shares = steps::step("termination").expect("a design").without_coordinator();
+    let shares = without_coordinator("termination");
     let all = shares.helped + shares.peer_down + shares.blocked;
     numbers.push(("in_doubt_states".into(), all.to_string()));
     let parts =
@@ -215,14 +224,13 @@ fn deeper() -> Vec<(String, String)> {
     }
     let for_good = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
     for id in ["3pc", "paxos-commit"] {
-        let step = steps::step(id).expect("a design");
-        let (states, _, _) = step.count(Scope::ONE_ORDER, &for_good);
+        let (states, _) = count(id, &for_good);
         numbers.push((format!("states_{id}"), thousands(states)));
     }
-    let points = steps::step("step3").expect("a design").points();
+    let points = designs::study().points("step3").expect("a design");
     numbers.push(("points_step3".into(), points.rows.len().to_string()));
     numbers.push(("pairs_step3".into(), points.pairs.runs.to_string()));
-    let points = steps::step("step2").expect("a design").points();
+    let points = designs::study().points("step2").expect("a design");
     let broken = points.rows.iter().filter(|row| row.verdict == Verdict::Unsafe).count();
     numbers.push(("points_unsafe_step2".into(), broken.to_string()));
     numbers.push(("pairs_step2".into(), points.pairs.runs.to_string()));

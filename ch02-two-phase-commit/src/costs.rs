@@ -8,14 +8,21 @@
 //! The client has its answer before the last ones: those are for forgetting.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use lab::event::{Kind, Log};
+use lab::NodeId;
+use lab::explore::Model;
+use lab::script::Play;
+use lab::world::Event;
 
-use crate::steps;
-use crate::worlds::{Look, Scope};
+use crate::deeper::Msg as Deeper;
+use crate::designs;
+use crate::shop::Shop;
+use crate::types::{Msg, Record};
+use crate::worlds::{CLIENT, Look, READER, Scope};
 
 /// What one order costs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Cost {
     /// Messages between servers.
     pub messages: usize,
@@ -72,19 +79,17 @@ pub const LINES: [Line; 9] = [
 /// If the design cannot run the case.
 #[must_use]
 pub fn counted(line: &Line) -> Cost {
-    let step = steps::step(line.step).expect("a design of this chapter");
     let scope = match line.case {
         "look" => Scope { orders: 0, ..Scope::ONE_ORDER }.with(Look::OneMoment),
         "abort" => Scope::TWO_ORDERS,
         _ => Scope::ONE_ORDER,
     };
-    let log = step.play(scope, "run", "").expect("it goes through");
-    let all = count(&log);
+    let all = count(line.step, scope);
     if line.case != "abort" {
         return all;
     }
     // The second of two orders is the one that is declined.
-    let first = count(&step.play(Scope::ONE_ORDER, "run", "").expect("it goes through"));
+    let first = count(line.step, Scope::ONE_ORDER);
     Cost {
         messages: all.messages - first.messages,
         for_forgetting: all.for_forgetting - first.for_forgetting,
@@ -92,30 +97,43 @@ pub fn counted(line: &Line) -> Cost {
     }
 }
 
-fn count(log: &Log) -> Cost {
-    let client = |name: &str| name.starts_with("web");
-    let mut cost = cost(0, 0, 0);
-    // Who has a record waiting that no message has waited for yet.
-    let mut waiting: BTreeSet<&str> = BTreeSet::new();
-    for event in &log.events {
-        let node = event.node.as_str();
-        match event.kind {
-            // Nobody waits for this one: it rides with whatever is forced next.
-            Kind::Persist if event.text.starts_with("ended") => {}
-            Kind::Persist => {
-                waiting.insert(node);
-            }
-            Kind::Send => {
-                cost.forced += usize::from(waiting.remove(node));
-                let to = event.peer.as_deref().unwrap_or_default();
-                if !client(node) && !client(to) {
-                    cost.messages += 1;
-                    let forgets = event.text.starts_with("ack") || event.text.contains(" is ");
-                    cost.for_forgetting += usize::from(forgets);
-                }
-            }
-            _ => {}
+/// Carries out one order without faults and counts what servers do meanwhile.
+fn count(id: &str, scope: Scope) -> Cost {
+    let model = Model { observe, ..Model::new(designs::row(id).model(scope).roles) };
+    let play = Play::new(model, "").run("run").expect("an order goes through");
+    play.world().ghost().cost
+}
+
+/// What was counted so far, and who has a record waiting that no message has waited for yet.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Counted {
+    cost: Cost,
+    waiting: BTreeSet<NodeId>,
+}
+
+fn observe(counted: &mut Arc<Counted>, at: NodeId, event: &Event<'_, Shop>) {
+    let counted = Arc::make_mut(counted);
+    match event {
+        // Nobody waits for this one: it rides with whatever is forced next.
+        Event::Persist(Record::Ended { .. }) => {}
+        Event::Persist(_) => {
+            counted.waiting.insert(at);
         }
+        Event::Send(envelope) => {
+            counted.cost.forced += usize::from(counted.waiting.remove(&at));
+            if [envelope.from, envelope.to].iter().all(|id| ![CLIENT, READER].contains(id)) {
+                counted.cost.messages += 1;
+                counted.cost.for_forgetting += usize::from(is_for_forgetting(&envelope.msg));
+            }
+        }
+        _ => {}
     }
-    cost
+}
+
+fn is_for_forgetting(msg: &Msg) -> bool {
+    match msg {
+        Msg::Ack { .. } | Msg::Deeper(Deeper::SoFar { .. }) => true,
+        Msg::Deeper(Deeper::Fenced { msg, .. }) => is_for_forgetting(msg),
+        _ => false,
+    }
 }

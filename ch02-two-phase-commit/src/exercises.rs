@@ -4,26 +4,20 @@
 use std::time::Duration;
 
 use lab::chapter::Verdict;
-use lab::explore::{Edge, Limits, Model, explore, log_of};
+use lab::explore::Limits;
 use lab::node::react;
-use lab::sim::{FaultSchedule, NetworkProfile, find};
-use lab::view::text;
+use lab::study::{self, Target, verdict};
 use lab::{Effect, Node};
 
 use crate::accounts::Accounts;
-use crate::invariants::Ledger;
-use crate::shop::{AnyNode, Input, Shop};
+use crate::designs::{ATOMIC, PLAIN as SAGA};
+use crate::shop::{AnyNode, Input};
 use crate::types::{COORD, Key, Msg, PAY, STOCK, TxId};
-use crate::worlds::{Design, Look, Scope, umbrella};
+use crate::worlds::{Look, Nodes, Scope, umbrella};
 use crate::{step1_no_coordination as step1, step2_two_phases as step2, step5_saga as step5};
 
 /// Crashes are drawn from the first so many µs, in which an order is busy.
 const BUSY: u64 = 12_000;
-
-/// What two-phase commit promises.
-const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGET", "MONEY"];
-/// What a saga promises.
-const SAGA: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
 
 /// A participant that keeps its promises: with step 3's coordinator.
 ///
@@ -35,7 +29,7 @@ pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, Strin
     if !answered.is_empty() {
         return Err(format!("it answered a commit that it never prepared: {answered:?}"));
     }
-    let states = survives(&Design::STEP3.with_participants(participant), ATOMIC)?;
+    let states = survives(&Nodes::STEP3.with_participants(participant), ATOMIC)?;
     Ok(format!("safe in {states} states, and never stuck once everybody is back"))
 }
 
@@ -56,7 +50,7 @@ pub fn barrier(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
         return Err("an apply that came after its undo was done, and nobody takes it back".into());
     }
     let states =
-        survives(&Design::new(|| AnyNode::new(step5::Coordinator::default()), participant), SAGA)?;
+        survives(&Nodes::new(|| AnyNode::new(step5::Coordinator::default()), participant), SAGA)?;
     Ok(format!("done once and taken back once in {states} states"))
 }
 
@@ -85,15 +79,15 @@ fn hear(participant: &mut AnyNode, msg: Msg) -> Vec<Msg> {
 /// # Errors
 /// The first wrong guess, with a nudge.
 pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
-    let step1 = Design::new(
+    let step1 = Nodes::new(
         || AnyNode::new(step1::Coordinator::default()),
         |accounts| AnyNode::new(step1::Participant::new(accounts)),
     );
-    let step2 = Design::new(
+    let step2 = Nodes::new(
         || AnyNode::new(step2::Coordinator::default()),
         |accounts| AnyNode::new(step2::Participant::new(accounts)),
     );
-    let step3 = Design::STEP3;
+    let step3 = Nodes::STEP3;
     let quiet = Limits::progress(0, 0, 0);
     let crash = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
     let restart = Limits::progress(1, 0, 0);
@@ -132,49 +126,12 @@ pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
     Ok("five of five; the explorer agrees".into())
 }
 
-fn verdict(model: &Model<Shop, Ledger>, limits: &Limits) -> Verdict {
-    let report = explore(model, limits);
-    if report.violation.is_some() {
-        Verdict::Unsafe
-    } else if report.graph.stuck(&[Edge::Work, Edge::Restart]).is_empty() {
-        Verdict::Ok
-    } else {
-        Verdict::Stuck
-    }
-}
-
-fn survives(design: &Design, promised: &[&'static str]) -> Result<usize, String> {
-    let two = design.model(Scope::TWO_ORDERS, promised);
-    let mut states = explored(&two, &Limits::progress(0, 0, 1))?;
-    let one = design.model(Scope::ONE_ORDER, promised);
-    states += explored(&one, &Limits::progress(1, 0, 1))?;
-    let storm = |rng: &mut _| FaultSchedule {
-        profile: NetworkProfile { loss: 30_000, duplicates: 20_000, ..NetworkProfile::local() },
-        ..FaultSchedule::crashes(rng, &[COORD, STOCK, PAY], BUSY)
-    };
-    match find(&two, storm, 0..100, "a storm").counterexample {
-        Some(example) => Err(text::render(&example.log)),
-        None => Ok(states),
-    }
-}
-
-fn explored(model: &Model<Shop, Ledger>, limits: &Limits) -> Result<usize, String> {
-    let report = explore(model, limits);
-    if let Some(violation) = report.violation {
-        let (log, _) = log_of(model, limits, &violation.path, "unsafe");
-        return Err(text::render(&log));
-    }
-    if report.gave_up {
-        return Err(
-            "undecided: this participant has too many states; does it keep counting?".into()
-        );
-    }
-    if let Some(state) = report.graph.stuck(&[Edge::Work, Edge::Restart]).first() {
-        let (log, _) = log_of(model, limits, &report.graph.path(*state), "stuck");
-        return Err(text::render(&log) + "     ✗ stuck: from here the order can never end\n");
-    }
-    if let Some(never) = report.never.first() {
-        return Err(format!("never reached: {never}. Nothing bad happens because nothing happens"));
-    }
-    Ok(report.graph.states())
+/// Two orders with a message that comes twice, one order with a crash beside it, and storms.
+fn survives(nodes: &Nodes, promised: &[&'static str]) -> Result<usize, String> {
+    let two = nodes.model(Scope::TWO_ORDERS, promised);
+    let one = nodes.model(Scope::ONE_ORDER, promised);
+    let searches = [(&two, Limits::progress(0, 0, 1)), (&one, Limits::progress(1, 0, 1))];
+    let servers = vec![COORD, STOCK, PAY];
+    let target = Target { servers, links: Vec::new(), busy: 0..BUSY, lasts: 0..1 };
+    study::survives(&searches, |rng| target.storm(rng))
 }

@@ -16,7 +16,7 @@
 //! | [`step4_isolation`] | lock it until it has ended: isolated, and stuck with locks |
 //! | [`step5_saga`] | the other promise: take it back |
 //! | [`deeper`] | designs off this path: termination, three phases, Paxos Commit, fencing, fewer messages |
-//! | [`worlds`], [`faults`], [`verdicts`] | where each step is tried, against what, and what becomes of it |
+//! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //! | [`lists`] | balances that say which orders are in them, so that histories can be judged |
 //!
 //! Everything up to here is core: no clock, no socket, no thread. `system` makes step 4 a set of
@@ -35,10 +35,10 @@ pub mod client;
 #[cfg(feature = "study")]
 pub mod costs;
 pub mod deeper;
+#[cfg(feature = "study")]
+pub mod designs;
 #[cfg(feature = "exercises")]
 pub mod exercises;
-#[cfg(feature = "study")]
-pub mod faults;
 pub mod invariants;
 #[cfg(feature = "study")]
 pub mod lists;
@@ -48,13 +48,9 @@ pub mod step2_two_phases;
 pub mod step3_log_first;
 pub mod step4_isolation;
 pub mod step5_saga;
-#[cfg(feature = "study")]
-pub mod steps;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;
-#[cfg(feature = "study")]
-pub mod verdicts;
 mod words;
 pub mod worlds;
 

@@ -83,7 +83,7 @@ pub fn umbrella(participants: u8) -> Order {
 
 /// What a world of one design is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Design {
+pub struct Nodes {
     /// A coordinator that never did anything.
     pub coordinator: fn() -> AnyNode,
     /// A participant that opened with these accounts.
@@ -94,7 +94,7 @@ pub struct Design {
     pub endpoints: &'static [NodeId],
 }
 
-impl Design {
+impl Nodes {
     /// Step 3, with one coordinator.
     pub const STEP3: Self = Self::new(
         || AnyNode::new(step3::Coordinator::default()),

@@ -164,6 +164,9 @@ struct Explore {
     /// Give up, undecided, at this many states
     #[arg(long, default_value_t = 300_000)]
     states: usize,
+    /// Judge one cell of the matrix instead, such as restart
+    #[arg(long, conflicts_with_all = ["crashes", "losses", "duplicates", "states"])]
+    fault: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -273,7 +276,10 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
                 duplicates: e.duplicates,
                 states: e.states,
             };
-            commands::explore::explore(ws, &e.step, &bounds, out)
+            match &e.fault {
+                Some(fault) => commands::explore::check(ws, &e.step, fault, out),
+                None => commands::explore::explore(ws, &e.step, &bounds, out),
+            }
         }
         Command::Points { step } => commands::explore::points(ws, &step, out),
         Command::Matrix { chapter } => commands::explore::matrix(ws, chapter.as_deref(), out),
@@ -281,8 +287,8 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
         Command::Replay { file, html } => commands::run::replay(ws, &file, html.as_deref(), out),
         Command::Book { what } => match what {
             Book::Build => commands::book::build(ws, out),
-            Book::Check => commands::book::check(ws, out),
-            Book::Refresh => commands::book::refresh(ws, out),
+            Book::Check => commands::book::check(ws, run, out),
+            Book::Refresh => commands::book::refresh(ws, run, out),
         },
         Command::Preprocess { what: Some(Supports::Supports { renderer: _ }) } => Ok(true),
         Command::Preprocess { what: None } => {

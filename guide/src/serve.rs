@@ -128,11 +128,11 @@ pub fn answer(ws: &Workspace, body: &[u8]) -> Value {
     };
     let word = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or("");
     let name = format!("{}/{}", word("chapter"), word("step"));
-    let (chapter, step) = match ws.step(&name) {
-        Ok(found) => found,
+    let step = match ws.step(&name) {
+        Ok(step) => step,
         Err(trouble) => return error(trouble.to_string()),
     };
-    match chapter.exhibit(step.id, &request) {
+    match step.models.exhibit(step.info.id, &request) {
         Some(answer) => with_picture(answer),
         None => error(format!("{name} has no exhibit")),
     }

@@ -2,9 +2,34 @@
 
 use std::path::{Path, PathBuf};
 
-use lab::chapter::{Chapter, StepInfo};
+use lab::chapter::{Chapter, Models, StepInfo};
 
 use crate::trouble::{Result, Trouble};
+
+/// A step, the chapter it is of, and what answers questions about it.
+#[derive(Clone)]
+pub struct Step {
+    /// The chapter.
+    pub chapter: &'static dyn Chapter,
+    /// Its designs.
+    pub models: &'static dyn Models,
+    /// The step.
+    pub info: StepInfo,
+}
+
+impl Step {
+    /// `ch02/step1`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.chapter.id(), self.info.id)
+    }
+
+    /// The step after this one, if there is one in its chapter.
+    #[must_use]
+    pub fn following(&self) -> Option<StepInfo> {
+        self.models.steps().into_iter().skip_while(|info| info.id != self.info.id).nth(1)
+    }
+}
 
 /// The workspace as every command sees it.
 #[derive(Clone)]
@@ -81,24 +106,38 @@ impl Workspace {
     ///
     /// # Errors
     /// There is no such chapter or step; the message lists those there are.
-    pub fn step(&self, name: &str) -> Result<(&'static dyn Chapter, StepInfo)> {
-        let Some((chapter, step)) = name.split_once('/') else {
+    pub fn step(&self, name: &str) -> Result<Step> {
+        let unknown = |what: String| {
             let known = self.step_names().join(", ");
-            return Err(Trouble::new(
-                format!("`{name}` does not name a step"),
-                format!("one of: {known}"),
-            ));
+            Trouble::new(what, format!("one of: {known}"))
+        };
+        let Some((chapter, step)) = name.split_once('/') else {
+            return Err(unknown(format!("`{name}` does not name a step")));
         };
         let chapter = self.chapter(chapter)?;
-        let found = chapter.steps().into_iter().find(|s| s.id == step || s.module == step);
-        found.map(|s| (chapter, s)).ok_or_else(|| {
-            let known: Vec<String> =
-                chapter.steps().iter().map(|s| format!("{}/{}", chapter.id(), s.id)).collect();
-            Trouble::new(
-                format!("chapter {} has no step `{step}`", chapter.id()),
-                format!("one of: {}", known.join(", ")),
-            )
+        let models = chapter.models();
+        let found = models.and_then(|models| {
+            let info = models.steps().into_iter().find(|s| s.id == step || s.module == step)?;
+            Some(Step { chapter, models, info })
+        });
+        found.ok_or_else(|| unknown(format!("chapter {} has no step `{step}`", chapter.id())))
+    }
+
+    /// The designs of a chapter.
+    ///
+    /// # Errors
+    /// There is no such chapter, or none of its steps is a design of nodes.
+    pub fn models(&self, chapter: &str) -> Result<&'static dyn Models> {
+        self.chapter(chapter)?.models().ok_or_else(|| {
+            let what = format!("chapter {chapter} has no designs that can be explored");
+            Trouble::new(what, "see `cargo guide list`")
         })
+    }
+
+    /// The steps of a chapter; none where it has no designs of nodes.
+    #[must_use]
+    pub fn steps(chapter: &dyn Chapter) -> Vec<StepInfo> {
+        chapter.models().map(Models::steps).unwrap_or_default()
     }
 
     /// All steps as `ch02/step1`, in reading order.
@@ -106,7 +145,7 @@ impl Workspace {
     pub fn step_names(&self) -> Vec<String> {
         let names = |c: &&'static dyn Chapter| {
             let id = c.id();
-            c.steps().into_iter().map(move |s| format!("{id}/{}", s.id)).collect::<Vec<_>>()
+            Self::steps(*c).into_iter().map(move |s| format!("{id}/{}", s.id)).collect::<Vec<_>>()
         };
         self.chapters.iter().flat_map(names).collect()
     }

@@ -1,12 +1,19 @@
-//! What a chapter offers to the guide and to the book: plain data behind one small trait.
+//! What a chapter offers to the guide and to the book: plain data behind small traits.
+//!
+//! A chapter brings what it has. [`Models`] are designs that are explored and simulated; chapters
+//! whose subject is no protocol have them for a part only, or not at all, and bring plots, tables of
+//! numbers and dials instead.
 
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::Log;
 pub use crate::sim::{Counterexample, Found};
+pub use crate::view::plot::{Plot, Series};
 
-/// A chapter as the guide sees it. `step` arguments are step ids such as `step2`; an unknown one
-/// gives `None`, and the guide lists the known ones.
+/// A chapter as the guide sees it.
 pub trait Chapter: Sync {
     /// `ch02`.
     fn id(&self) -> &'static str;
@@ -17,6 +24,42 @@ pub trait Chapter: Sync {
     /// The folder of the chapter's crate, from the root of the workspace.
     fn folder(&self) -> &'static str;
 
+    /// Its designs, as far as they are nodes.
+    fn models(&self) -> Option<&dyn Models> {
+        None
+    }
+
+    /// The figures of its pages, by name.
+    fn figures(&self) -> Vec<(String, Figure)> {
+        Vec::new()
+    }
+
+    /// The tables of counted numbers in its pages, by name. Never times.
+    fn tables(&self) -> Vec<(String, Table)> {
+        Vec::new()
+    }
+
+    /// The counted numbers in its text, by name. Never times.
+    fn numbers(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// The dials of its pages, by name.
+    fn dials(&self) -> Vec<(String, Dial)> {
+        Vec::new()
+    }
+
+    /// Re-executes the inputs of a recorded real run and says whether every node acted as recorded;
+    /// `None` if the chapter has no runnable system of nodes.
+    fn replay(&self, log: &Log) -> Option<Result<Log, String>> {
+        let _ = log;
+        None
+    }
+}
+
+/// Designs that can be explored and simulated. `step` arguments are step ids such as `step2`; an
+/// unknown one gives `None`, and the guide lists the known ones.
+pub trait Models: Sync {
     /// The steps, in reading order.
     fn steps(&self) -> Vec<StepInfo>;
 
@@ -29,38 +72,65 @@ pub trait Chapter: Sync {
     /// The first command that the script language does not know, or that cannot happen, in words.
     fn script(&self, step: &str, script: &str) -> Option<Result<String, String>>;
 
-    /// Tries seeds until one breaks a property of the step, then shrinks that run.
-    fn find(&self, step: &str, seeds: std::ops::Range<u64>) -> Option<Found>;
-
-    /// The fault words that [`Chapter::find_under`] knows.
+    /// The fault words that [`Models::check`] and [`Models::find`] know: the columns of the matrix.
     fn faults(&self) -> Vec<&'static str>;
 
-    /// Like [`Chapter::find`], under one sort of fault only.
-    fn find_under(&self, step: &str, fault: &str, seeds: std::ops::Range<u64>) -> Option<Found>;
+    /// Tries seeds until one breaks a property of the step, under one sort of fault or a bit of all,
+    /// then shrinks that run.
+    fn find(&self, step: &str, fault: Option<&str>, seeds: Range<u64>) -> Option<Found>;
 
     /// Explores every order of events of the step's small world within the bounds.
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored>;
 
-    /// Every crash point of one run of a step, and every message of it lost or doubled.
+    /// Judges one cell of the matrix.
+    fn check(&self, step: &str, fault: &str) -> Option<Checked>;
+
+    /// Every crash point of one run of a step, and every message of it lost or duplicated.
     fn points(&self, step: &str) -> Option<Points>;
 
-    /// Every step under every fault; each cell is asserted by a test.
+    /// Every step under every fault, judged now.
     fn matrix(&self) -> Matrix;
 
-    /// The runs that the book shows, by name.
-    fn figures(&self) -> Vec<(&'static str, Log)>;
-
-    /// The counted numbers that the book prints, by name. Never times.
-    fn numbers(&self) -> Vec<(String, String)>;
+    /// What [`Models::matrix`] is expected to be.
+    fn expected(&self) -> Matrix;
 
     /// Answers one call of an exhibit in the page; see `lab::exhibit`.
     fn exhibit(&self, step: &str, request: &Value) -> Option<Value>;
+}
 
-    /// Re-executes the inputs of a recorded real run and says whether every node acted as recorded.
-    ///
-    /// # Errors
-    /// The first event that could not be read or that came out differently, in words.
-    fn replay(&self, log: &Log) -> Result<Log, String>;
+/// A figure of a page.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Figure {
+    /// A space-time diagram of a run.
+    SpaceTime(Log),
+    /// Curves.
+    Plot(Plot),
+}
+
+/// A table of counted numbers.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Table {
+    /// The head.
+    pub columns: Vec<String>,
+    /// As many cells each.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// A guess: the reader drags, then sees the curve and how far off the guess was.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Dial {
+    /// What is asked: "How many sessions move when a fifth node joins four?"
+    pub question: String,
+    /// The smallest and the largest guess.
+    pub range: (f64, f64),
+    /// What is guessed in: `%`, `sessions`.
+    pub unit: String,
+    /// The right answer, as the code computes it.
+    pub answer: f64,
+    /// The formula, in words or symbols.
+    pub formula: String,
+    /// The curve that the answer is a point of.
+    pub plot: Plot,
 }
 
 /// One step of a chapter.
@@ -74,7 +144,7 @@ pub struct StepInfo {
     pub files: Vec<&'static str>,
     /// What the step does, in at most ten words.
     pub title: &'static str,
-    /// Its pinned verdict in one line.
+    /// Its expected verdict in one line.
     pub verdict: &'static str,
 }
 
@@ -98,8 +168,8 @@ pub struct Explored {
     pub summary: String,
     /// Distinct states.
     pub states: usize,
-    /// Whether this is what the step's pinned verdict says.
-    pub as_pinned: bool,
+    /// Whether this is what is expected of the step.
+    pub as_expected: bool,
     /// Shortest schedules to show, with their titles: a violation, or a way to be stuck.
     pub schedules: Vec<Log>,
 }
@@ -127,7 +197,7 @@ pub struct PointRow {
 }
 
 /// Every step under every fault.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Matrix {
     /// The fault words, in order.
     pub faults: Vec<String>,
@@ -136,7 +206,7 @@ pub struct Matrix {
 }
 
 /// A step under every fault.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MatrixRow {
     /// `step2`.
     pub step: String,
@@ -147,7 +217,7 @@ pub struct MatrixRow {
 }
 
 /// What became of one step under one fault.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cell {
     /// `ok`, `unsafe`, `stuck`, `slow` or `undecided`.
     pub verdict: Verdict,
@@ -157,19 +227,44 @@ pub struct Cell {
     pub command: String,
 }
 
-/// The four words, and the honest fifth.
+/// One cell, judged now.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The verdict, its reason, and the command that shows it.
+    pub cell: Cell,
+    /// Whether this is what is expected.
+    pub as_expected: bool,
+    /// A run that shows it: none for *ok*.
+    pub shown: Option<Log>,
+}
+
+/// The four words, and the honest fifth; the worst comes first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Verdict {
-    /// Nothing bad happened and every goal was reached.
-    Ok,
     /// An always- or step-property fails.
     Unsafe,
     /// A state from which no path without further faults reaches the goal.
     Stuck,
     /// The goal is reached, at a counted cost above the stated multiple.
     Slow,
-    /// A bound was hit before anything was proved.
+    /// A bound was hit, or a goal never reached, so nothing is proved.
     Undecided,
+    /// Nothing bad happened and every goal was reached.
+    Ok,
+}
+
+impl Verdict {
+    /// The verdict that a text begins with: `stuck waits for coord`.
+    ///
+    /// # Panics
+    /// If it begins with none.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let word = text.split(' ').next().unwrap_or_default();
+        let all = [Self::Ok, Self::Unsafe, Self::Stuck, Self::Slow, Self::Undecided];
+        let found = all.into_iter().find(|verdict| verdict.to_string() == word);
+        found.unwrap_or_else(|| panic!("{text:?} begins with no verdict"))
+    }
 }
 
 impl std::fmt::Display for Verdict {

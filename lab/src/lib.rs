@@ -24,8 +24,10 @@ pub mod rng;
 pub mod run;
 pub mod script;
 pub mod sim;
+pub mod study;
 #[cfg(feature = "system")]
 pub mod system;
+pub mod testing;
 pub mod view;
 pub mod world;
 

@@ -14,7 +14,7 @@
 //! of a step. Mutants of the other steps; this one makes the promises.
 
 use ch02_two_phase_commit::shop::AnyNode;
-use ch02_two_phase_commit::worlds::Design;
+use ch02_two_phase_commit::worlds::Nodes;
 
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
@@ -37,7 +37,7 @@ pub struct Mutant {
     /// Where the first invariant is an early alarm: what somebody would notice, and after how long.
     pub harm: Option<(&'static str, usize)>,
     /// The design that it makes of its step.
-    pub design: Design,
+    pub design: Nodes,
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn nothing_kills_the_step_itself() {
-        let world = Design::STEP3.model(Scope::ONE_ORDER, ATOMIC);
+        let world = Nodes::STEP3.model(Scope::ONE_ORDER, ATOMIC);
         let report = explore(&world, &Limits::safety(1));
         assert_eq!((report.violation.map(|v| v.broken), report.graph.states()), (None, 24_424));
     }

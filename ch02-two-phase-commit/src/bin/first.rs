@@ -1,12 +1,12 @@
 //! Half an order, in fifteen lines. Run it with `cargo first`.
 
 use ch02_two_phase_commit::step1_no_coordination::{Coordinator, Participant};
-use ch02_two_phase_commit::worlds::{Design, HALF_AN_ORDER, Scope};
+use ch02_two_phase_commit::worlds::{HALF_AN_ORDER, Nodes, Scope};
 use lab::AnyNode;
 use lab::script::Play;
 
 fn main() {
-    let step1 = Design::new(
+    let step1 = Nodes::new(
         || AnyNode::new(Coordinator::default()),
         |accounts| AnyNode::new(Participant::new(accounts)),
     );

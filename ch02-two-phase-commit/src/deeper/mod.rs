@@ -4,6 +4,7 @@
 //! | file | asks |
 //! |---|---|
 //! | [`termination`] | can those who wait help each other? |
+//! | [`in_doubt`] | how often can they? |
 //! | [`three_phase_commit`] | does one more round make waiting unnecessary? |
 //! | [`paxos_commit`] | what if the decision is not on one machine? |
 //! | [`fencing`] | what if the coordinator that was replaced is still alive? |
@@ -12,13 +13,15 @@
 //! | [`heuristic`] | what if somebody decides by hand? |
 //!
 //! Most of them wrap the node of a step: its inputs go in, its effects come out, and the wrapper
-//! changes the few it is about ([`lab::node::inner`]). So each file is the difference, and the step
+//! changes the few it is about (see [`lab::AnyNode`]). So each file is the difference, and the step
 //! inside is the very one of the main path.
 
 #[cfg(feature = "study")]
 pub mod fencing;
 #[cfg(feature = "study")]
 pub mod heuristic;
+#[cfg(feature = "study")]
+pub mod in_doubt;
 #[cfg(feature = "study")]
 pub mod one_phase;
 #[cfg(feature = "study")]

@@ -1,20 +1,16 @@
 //! The same seed is the same run: byte for byte, here and on every other machine.
 
-use ch02_two_phase_commit::steps;
+use ch02_two_phase_commit::designs::study;
+use lab::chapter::Models;
 
 #[test]
 fn the_same_seed_gives_the_same_log_byte_for_byte() {
-    for step in steps::all() {
-        let (first, again) = (step.run(7).to_json_lines(), step.run(7).to_json_lines());
-        assert!(!first.is_empty());
-        assert_eq!(first, again);
-        assert_ne!(first, step.run(8).to_json_lines());
-    }
+    lab::testing::seeds_decide(study());
 }
 
 #[test]
 fn the_log_of_seed_7_is_the_one_on_record() {
-    let log = steps::step("step4").expect("step 4").run(7).to_json_lines();
+    let log = study().run("step4", 7).expect("step 4").to_json_lines();
     assert_eq!(crc(&log), 1_083_871_138, "if this change was meant, record the new sum");
 }
 

@@ -1,35 +1,34 @@
 //! Proofs about small worlds. State counts are golden: a change that searches less is a change.
 
 use ch02_two_phase_commit::client::Client;
+use ch02_two_phase_commit::designs::{ATOMIC, PLAIN as SAGA, study};
 use ch02_two_phase_commit::invariants::ShopWorld;
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::types::Outcome;
-use ch02_two_phase_commit::worlds::{Design, Look, Scope};
+use ch02_two_phase_commit::worlds::{Look, Nodes, Scope};
 use ch02_two_phase_commit::{
-    step2_two_phases as step2, step4_isolation as step4, step5_saga as step5, steps,
+    step2_two_phases as step2, step4_isolation as step4, step5_saga as step5,
 };
-use lab::chapter::Bounds;
+use lab::chapter::{Bounds, Models};
 use lab::explore::{Edge, Limits, Report, explore};
 
-const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGET", "MONEY"];
 /// Too many processes for a crash and a loss; `deeper.rs` explores them.
 const WIDE: [&str; 2] = ["paxos-commit", "fencing"];
-const STEP2: Design = Design::new(
+const STEP2: Nodes = Nodes::new(
     || AnyNode::new(step2::Coordinator::default()),
     |accounts| AnyNode::new(step2::Participant::new(accounts)),
 );
-const STEP3: Design = Design::STEP3;
-const STEP4: Design = Design::new(
+const STEP3: Nodes = Nodes::STEP3;
+const STEP4: Nodes = Nodes::new(
     || AnyNode::new(step4::Coordinator::default()),
     |accounts| AnyNode::new(step4::Participant::new(accounts)),
 );
-const STEP5: Design = Design::new(
+const STEP5: Nodes = Nodes::new(
     || AnyNode::new(step5::Coordinator::default()),
     |accounts| AnyNode::new(step5::Participant::new(accounts)),
 );
-const SAGA: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
 
-fn holds(design: &Design, scope: Scope, promised: &[&'static str], limits: &Limits) -> usize {
+fn holds(design: &Nodes, scope: Scope, promised: &[&'static str], limits: &Limits) -> usize {
     let report = explore(&design.model(scope, promised), limits);
     assert_eq!(report.violation.map(|violation| violation.broken), None);
     assert!(!report.gave_up, "undecided: more than {} states", limits.states);
@@ -92,7 +91,7 @@ fn step5_is_done_or_made_up_for_after_two_crashes() {
 #[test]
 fn without_failures_all_yes_means_commit() {
     let limits = Limits { timeouts: Some(0), ..Limits::progress(0, 0, 0) };
-    fn all_end_done(design: &Design, limits: &Limits) {
+    fn all_end_done(design: &Nodes, limits: &Limits) {
         let model = design.model(Scope::ONE_ORDER, ATOMIC);
         let report = explore(&model, limits);
         assert!(report.graph.states() > 10);
@@ -117,7 +116,7 @@ fn not_declined(world: &ShopWorld) -> Result<(), String> {
 /// Carrying a step out at once and cutting it anywhere is a short cut for a disk that takes its time.
 #[test]
 fn an_asynchronous_disk_gives_the_same_verdicts() {
-    fn verdict(design: &Design, async_disk: bool) -> (Option<&'static str>, bool, bool) {
+    fn verdict(design: &Nodes, async_disk: bool) -> (Option<&'static str>, bool, bool) {
         let limits = Limits { async_disk, ..Limits::progress(1, 1, 0) };
         let report: Report<_> = explore(&design.model(Scope::ONE_ORDER, ATOMIC), &limits);
         assert!(!report.gave_up);
@@ -128,7 +127,7 @@ fn an_asynchronous_disk_gives_the_same_verdicts() {
             None => (None, stuck(&[Edge::Work]), stuck(&[Edge::Work, Edge::Restart])),
         }
     }
-    fn same(design: &Design, expected: (Option<&'static str>, bool, bool)) {
+    fn same(design: &Nodes, expected: (Option<&'static str>, bool, bool)) {
         assert_eq!(verdict(design, false), expected);
         assert_eq!(verdict(design, true), expected);
     }
@@ -138,15 +137,24 @@ fn an_asynchronous_disk_gives_the_same_verdicts() {
 }
 
 #[test]
-fn the_guide_says_what_is_pinned() {
+fn an_exploration_says_what_is_expected() {
     let bounds = Bounds { crashes: 1, losses: 1, duplicates: 0, states: 300_000 };
-    for step in steps::all().iter().filter(|step| !WIDE.contains(&step.info().id)) {
-        let explored = step.explore(&bounds);
-        assert!(explored.as_pinned, "{}: {}", step.info().id, explored.summary);
+    let steps = study().steps().into_iter().map(|info| info.id);
+    for step in steps.filter(|id| !WIDE.contains(id)) {
+        let explored = study().explore(step, &bounds).expect("a step");
+        assert!(explored.as_expected, "{step}: {}", explored.summary);
     }
-    let step3 = steps::step("step3").expect("step 3").explore(&bounds).summary;
+    let step3 = study().explore("step3", &bounds).expect("step 3").summary;
     assert_eq!(
         step3,
         "safe in 24,424 states; stuck if coord never returns (with the schedule); ok if it does"
     );
+}
+
+#[test]
+fn more_states_than_the_limit_are_not_what_is_expected() {
+    let bounds = Bounds { crashes: 1, losses: 1, duplicates: 0, states: 1_000 };
+    let explored = study().explore("step3", &bounds).expect("step 3");
+    assert_eq!(explored.summary, "undecided: more than 1,000 states");
+    assert!(!explored.as_expected);
 }

@@ -5,7 +5,7 @@ use ch02_two_phase_commit::deeper::{Msg as Deeper, fencing};
 use ch02_two_phase_commit::shop::{AnyNode, Cx, Effect, Input, Shop, Summary};
 use ch02_two_phase_commit::step3_log_first as step3;
 use ch02_two_phase_commit::types::{COORD, Msg};
-use ch02_two_phase_commit::worlds::{Design, Scope};
+use ch02_two_phase_commit::worlds::{Nodes, Scope};
 use lab::Node;
 use lab::explore::{Limits, explore};
 
@@ -68,10 +68,10 @@ impl Node for Trusting {
     }
 }
 
-const FENCED: Design = Design {
+const FENCED: Nodes = Nodes {
     standbys: fencing::STANDBYS,
     endpoints: fencing::ENDPOINTS,
-    ..Design::new(
+    ..Nodes::new(
         || AnyNode::new(fencing::Coordinator::default()),
         |accounts| AnyNode::new(fencing::Participant::new(step3::Participant::new(accounts))),
     )
@@ -79,7 +79,7 @@ const FENCED: Design = Design {
 
 /// The length of a shortest schedule that breaks AC1 when nobody crashes: with three timers a client
 /// asks the other one, that one takes over, and a participant asks both.
-fn shortest(design: &Design) -> Option<usize> {
+fn shortest(design: &Nodes) -> Option<usize> {
     let limits = Limits { timeouts: Some(3), states: 400_000, ..Limits::safety(0) };
     let report = explore(&design.model(Scope::ONE_ORDER, &["AC1"]), &limits);
     assert!(!report.gave_up, "more than {} states", limits.states);

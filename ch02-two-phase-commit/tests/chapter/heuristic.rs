@@ -6,7 +6,7 @@ use ch02_two_phase_commit::invariants::Ledger;
 use ch02_two_phase_commit::shop::{AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::step3_log_first as step3;
 use ch02_two_phase_commit::types::{COORD, Msg, PAY, Timer, TxId, wait};
-use ch02_two_phase_commit::worlds::{Design, Scope};
+use ch02_two_phase_commit::worlds::{Nodes, Scope};
 use lab::explore::{Limits, Model, explore};
 use lab::script::Play;
 use lab::world::Role;
@@ -40,7 +40,7 @@ impl Node for Operator {
 }
 
 fn world(commit: bool, promised: &[&'static str]) -> Model<Shop, Ledger> {
-    let design = Design::STEP3.with_participants(|accounts| {
+    let design = Nodes::STEP3.with_participants(|accounts| {
         AnyNode::new(Participant::new(step3::Participant::new(accounts)))
     });
     let mut model = design.model(Scope::ONE_ORDER, promised);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::client::{Client, Reader};
-use ch02_two_phase_commit::faults;
+use ch02_two_phase_commit::designs::study;
 use ch02_two_phase_commit::lists::{Heard, Lists};
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::shop::Shop;
@@ -14,7 +14,7 @@ use ch02_two_phase_commit::step4_isolation as step4;
 use ch02_two_phase_commit::types::{
     COORD, Key, Msg, Note, Order, Outcome, PAY, Record, STOCK, TxId,
 };
-use ch02_two_phase_commit::worlds::{Design, Look};
+use ch02_two_phase_commit::worlds::{Look, Nodes};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
 use lab::check::{History, Judgement};
@@ -108,7 +108,7 @@ fn orders(rng: &mut Rng, day: Day) -> Vec<Vec<(Key, Order)>> {
     all
 }
 
-fn model(design: &Design, orders: &[Vec<(Key, Order)>], day: Day) -> Model<Shop, Tape> {
+fn model(design: &Nodes, orders: &[Vec<(Key, Order)>], day: Day) -> Model<Shop, Tape> {
     let participant = |id, name, opening: [(&str, u64); 2]| {
         Role::new(id, name, name, (design.participant)(Accounts::new(&opening))).may_crash()
     };
@@ -137,7 +137,7 @@ fn at_rest(world: &World<Shop, Tape>) -> bool {
 }
 
 /// One run; what it comes to as a history, the balances of the end last.
-fn play(design: &Design, seed: u64, schedule: &FaultSchedule, day: Day) -> History {
+fn play(design: &Nodes, seed: u64, schedule: &FaultSchedule, day: Day) -> History {
     let orders = orders(&mut Rng::new(seed), day);
     let (run, _) = simulate(&model(design, &orders, day), schedule, seed, "");
     assert!(run.settled, "seed {seed}: not at rest");
@@ -173,7 +173,7 @@ fn slow_network() -> FaultSchedule {
 fn verdicts(schedule: &FaultSchedule, day: Day) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     for seed in 0..100 {
-        let history = play(&Design::STEP3, seed, schedule, day);
+        let history = play(&Nodes::STEP3, seed, schedule, day);
         let name = match check(&history, Promise::Serializable).unwrap() {
             Judgement::Ok => "ok".into(),
             Judgement::Undecided { why } => why,
@@ -206,12 +206,13 @@ fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
 #[test]
 fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
     let day = Day { clients: 4, look: Look::OneMoment };
-    let step4 = Design::new(
+    let step4 = Nodes::new(
         || AnyNode::new(step4::Coordinator::default()),
         |accounts| AnyNode::new(step4::Participant::new(accounts)),
     );
+    let storms = &study().design("step4").expect("step 4").target;
     for seed in 0..150 {
-        for schedule in [slow_network(), faults::storm(&mut Rng::new(seed), &[COORD, STOCK, PAY])] {
+        for schedule in [slow_network(), storms.storm(&mut Rng::new(seed))] {
             let history = play(&step4, seed, &schedule, day);
             let judged = check(&history, Promise::StrictSerializable).unwrap();
             assert_eq!(judged, Judgement::Ok, "seed {seed}:\n{}", history.to_json_lines());

@@ -1,17 +1,8 @@
-//! Every step under every fault: the verdicts of the book's table.
+//! Every step under every fault: the verdicts of the book's table, with their reasons.
 
-use ch02_two_phase_commit::verdicts::{FAULTS, PINNED, matrix};
+use ch02_two_phase_commit::designs::study;
 
 #[test]
-fn every_cell_is_as_pinned() {
-    let mut wrong = Vec::new();
-    for (row, (step, pinned)) in matrix().rows.iter().zip(PINNED) {
-        assert_eq!(row.step, step);
-        for ((fault, cell), expected) in FAULTS.iter().zip(&row.cells).zip(pinned) {
-            if cell.verdict != expected {
-                wrong.push(format!("{step} under {fault}: {} {}", cell.verdict, cell.why));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "not as pinned:\n{}", wrong.join("\n"));
+fn every_cell_is_as_expected() {
+    lab::testing::matrix_is_expected(study());
 }

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use lab::view::svg::escape;
 
+use super::context::Context;
 use super::directive::Directive;
-use super::expand::Expander;
 use super::mutant::{self, Change};
 use crate::exercise;
 use crate::trouble::{Result, Trouble};
@@ -22,7 +22,7 @@ pub fn is_block(name: &str) -> bool {
 ///
 /// # Errors
 /// What its kind asks for is missing.
-pub fn block(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> {
+pub fn block(x: &mut Context<'_>, d: &Directive, body: &[&str]) -> Result<String> {
     match d.name.as_str() {
         "change" => change(x, d, body),
         name => question(x, d, body, name),
@@ -56,7 +56,7 @@ fn answers(body: &[&str]) -> Result<Vec<Answer>> {
     Ok(answers)
 }
 
-fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> Result<String> {
+fn question(x: &mut Context<'_>, d: &Directive, body: &[&str], name: &str) -> Result<String> {
     d.only(&[])?;
     let asked = d.text.clone().ok_or_else(|| {
         Trouble::new(
@@ -107,7 +107,7 @@ fn question(x: &mut Expander<'_>, d: &Directive, body: &[&str], name: &str) -> R
 
 /// `{{#change mutant=ch02/NAME}}` or `{{#change file=… find="…" replace="…" command="…"}}` what then
 /// happens `{{/change}}`.
-fn change(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> {
+fn change(x: &mut Context<'_>, d: &Directive, body: &[&str]) -> Result<String> {
     let change = match d.get("mutant") {
         Some(name) => {
             d.only(&["mutant"])?;
@@ -121,11 +121,11 @@ fn change(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> 
                 find: need("find")?,
                 replace: need("replace")?,
                 command: need("command")?,
-                pinned: None,
+                tested: None,
             }
         }
     };
-    let Change { file, find, replace, command, pinned } = change;
+    let Change { file, find, replace, command, tested } = change;
     let source = x.ws.read(&file)?;
     let hits = source.matches(&find).count();
     if hits != 1 {
@@ -140,8 +140,8 @@ fn change(x: &mut Expander<'_>, d: &Directive, body: &[&str]) -> Result<String> 
     for text in body {
         let _ = writeln!(then, "{}", x.inline(text)?);
     }
-    if let Some(pinned) = pinned {
-        let _ = write!(then, "\n{pinned}");
+    if let Some(tested) = tested {
+        let _ = write!(then, "\n{tested}");
     }
     Ok(format!(
         "<aside class=\"box change\"><p class=\"box-name\">Change one line</p><p class=\"where\"><code>{file}</code>, \
@@ -175,7 +175,7 @@ fn swapped(text: &str, class: &str, mark: char, tag: &str) -> String {
 ///
 /// # Errors
 /// No exercise has this id.
-pub fn exercise(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn exercise(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["id"])?;
     let exercise = exercise::find(x.ws, d.need("id")?)?;
     let stars = "★".repeat(exercise.stars);

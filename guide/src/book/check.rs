@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::expand::{Expander, UsedAnchors};
+use super::context::{Context, UsedAnchors};
 use super::page::{self, Kind, MAIN_PATH, Meta, Page};
 use super::{anchors, links, refresh};
 use crate::trouble::{Result, Trouble};
@@ -25,7 +25,7 @@ pub struct Report {
 ///
 /// # Errors
 /// The book cannot be loaded at all.
-pub fn check(ws: &Workspace, site: &Path) -> Result<Report> {
+pub fn check(ws: &Workspace, site: &Path, command: refresh::Command) -> Result<Report> {
     let pages = super::pages(ws)?;
     let mut report = Report::default();
     let mut metas = Vec::new();
@@ -36,21 +36,21 @@ pub fn check(ws: &Workspace, site: &Path) -> Result<Report> {
         }
         report.errors.extend(fences(page));
     }
-    let mut expander = Expander::new(ws, &pages);
+    let mut context = Context::new(ws, &pages);
     let mut shown = BTreeMap::new();
     for page in &pages {
-        let _ = expander.page(page);
-        shown.insert(page.path.clone(), expander.shown);
+        let _ = super::expand::page(&mut context, page);
+        shown.insert(page.path.clone(), context.shown);
     }
-    report.errors.append(&mut expander.troubles);
+    report.errors.append(&mut context.troubles);
     budgets(&metas, &shown, &mut report);
     required(ws, &metas, &mut report.errors);
-    sources(ws, &expander.used_anchors, &mut report)?;
-    for term in expander.glossary.unused() {
-        let place = format!("book/src/{}", expander.glossary.page.as_deref().unwrap_or(""));
+    sources(ws, &context.used_anchors, &mut report)?;
+    for term in context.glossary.unused() {
+        let place = format!("book/src/{}", context.glossary.page.as_deref().unwrap_or(""));
         report.warnings.push(Trouble::at(place, format!("no page uses the term `{term}`"), ""));
     }
-    generated(ws, &expander.used_files, &mut report)?;
+    generated(ws, &context.used_files, command, &mut report)?;
     if report.errors.is_empty() {
         match super::build(ws, site) {
             Ok(()) => report.errors.extend(links::dead(site)),
@@ -136,9 +136,11 @@ fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) 
     need(has(Kind::Glossary, None, None), "kind=glossary".into());
     for chapter in &ws.chapters {
         let id = chapter.id();
-        need(has(Kind::BreakIt, Some(id), None), format!("kind=breakit chapter={id}"));
+        if chapter.models().is_some() {
+            need(has(Kind::BreakIt, Some(id), None), format!("kind=breakit chapter={id}"));
+        }
         need(has(Kind::Card, Some(id), None), format!("kind=card chapter={id}"));
-        for step in chapter.steps() {
+        for step in Workspace::steps(*chapter) {
             let told = has(Kind::Step, Some(id), Some(step.id))
                 || has(Kind::Deeper, Some(id), Some(step.id));
             need(told, format!("kind=step chapter={id} step={}", step.id));
@@ -150,7 +152,9 @@ fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) 
 fn sources(ws: &Workspace, used: &UsedAnchors, report: &mut Report) -> Result<()> {
     let mut files: BTreeSet<String> = used.keys().cloned().collect();
     for chapter in &ws.chapters {
-        files.extend(chapter.steps().iter().flat_map(|s| s.files.iter().map(ToString::to_string)));
+        files.extend(
+            Workspace::steps(*chapter).iter().flat_map(|s| s.files.iter().map(ToString::to_string)),
+        );
     }
     for file in files {
         let Ok(text) = ws.read(&file) else { continue };
@@ -173,13 +177,21 @@ fn sources(ws: &Workspace, used: &UsedAnchors, report: &mut Report) -> Result<()
     Ok(())
 }
 
-fn generated(ws: &Workspace, used: &BTreeSet<String>, report: &mut Report) -> Result<()> {
+fn generated(
+    ws: &Workspace,
+    used: &BTreeSet<String>,
+    command: refresh::Command,
+    report: &mut Report,
+) -> Result<()> {
     let mut files = refresh::from_chapters(ws)?;
-    let unused = |path: &&String| path.starts_with("book/data/runs") && !used.contains(*path);
+    let shown = ["book/data/runs", "book/data/plots", "book/data/tables", "book/data/dials"];
+    let unused = |path: &&String| {
+        shown.iter().any(|folder| path.starts_with(folder)) && !used.contains(*path)
+    };
     for path in files.keys().filter(unused) {
-        report.warnings.push(Trouble::at(path, "no page shows this run", ""));
+        report.warnings.push(Trouble::at(path, "no page shows this", ""));
     }
-    files.append(&mut refresh::outputs(ws)?);
+    files.append(&mut refresh::outputs(ws, command)?);
     report.errors.extend(refresh::stale(ws, &files));
     Ok(())
 }

@@ -3,8 +3,8 @@
 use lab::event::{Event, Kind, Log};
 use lab::view::{svg, text};
 
+use super::context::Context;
 use super::directive::Directive;
-use super::expand::Expander;
 use crate::trouble::{Result, Trouble};
 
 /// The most happenings a figure may hold; the end of an arrow is none of its own.
@@ -22,7 +22,7 @@ pub fn run_file(run: &str) -> String {
 ///
 /// # Errors
 /// No such run, a damaged one, or one too large to read.
-pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn figure(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["run", "caption", "timeline", "events"])?;
     let run = d.need("run")?;
     let log = load(x, run, d.get("events"))?;
@@ -45,11 +45,11 @@ pub fn figure(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
 ///
 /// # Errors
 /// An unknown step, a path that is not numbers, or a missing run.
-pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn break_it(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["chapter", "step", "path", "run", "caption", "events"])?;
     let (chapter, step) = (d.need("chapter")?, d.need("step")?);
     let name = format!("{chapter}/{step}");
-    let _ = x.ws.step(&name)?;
+    x.ws.step(&name)?;
     let path = d.get("path").unwrap_or("");
     let numbers: std::result::Result<Vec<u32>, _> =
         path.split(',').filter(|p| !p.trim().is_empty()).map(|p| p.trim().parse()).collect();
@@ -74,7 +74,7 @@ pub fn break_it(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     ))
 }
 
-fn load(x: &mut Expander<'_>, run: &str, part: Option<&str>) -> Result<Log> {
+fn load(x: &mut Context<'_>, run: &str, part: Option<&str>) -> Result<Log> {
     let file = run_file(run);
     let log = x.generated(&file)?;
     let mut log = Log::from_json_lines(&log)

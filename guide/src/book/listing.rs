@@ -7,15 +7,15 @@ use lab::view::svg::escape;
 use similar::{ChangeTag, TextDiff};
 
 use super::anchors::{self, MOST_LINES};
+use super::context::Context;
 use super::directive::Directive;
-use super::expand::Expander;
 use crate::trouble::{Result, Trouble};
 
 /// `{{#listing file=… anchor=… caption="…" since=…}}`: one function, with what is new in it marked.
 ///
 /// # Errors
 /// A missing file, anchor or key; more than 40 lines.
-pub fn listing(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["file", "anchor", "caption", "since", "since_anchor"])?;
     let (file, anchor) = (d.need("file")?, d.need("anchor")?);
     let caption = x.inline(d.need("caption")?)?;
@@ -49,7 +49,7 @@ pub fn listing(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
     ))
 }
 
-fn part(x: &mut Expander<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {
+fn part(x: &mut Context<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {
     let source = x.ws.read(file)?;
     x.used_anchors.entry(file.to_string()).or_default().insert(anchor.to_string());
     let lines = anchors::part(&source, file, anchor)?;
@@ -78,12 +78,12 @@ fn step_of(path: &str) -> String {
 ///
 /// # Errors
 /// An unknown step, a missing anchor, a diff that is too long, or no change at all.
-pub fn diff(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn diff(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["chapter", "from", "to", "anchor", "caption"])?;
     let (chapter, anchor) = (d.need("chapter")?, d.need("anchor")?);
     let caption = x.inline(d.need("caption")?)?;
     let mut side = |step: &str| -> Result<(String, Vec<String>)> {
-        let (_, info) = x.ws.step(&format!("{chapter}/{step}"))?;
+        let info = x.ws.step(&format!("{chapter}/{step}"))?.info;
         let has = |f: &&&str| x.ws.read(f).is_ok_and(|t| anchors::names(&t).contains(anchor));
         let file = *info.files.iter().find(has).or(info.files.first()).ok_or_else(|| {
             Trouble::new(

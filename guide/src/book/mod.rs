@@ -15,6 +15,7 @@
 //! {{#listing file=… anchor=… caption="…" since=…}}     code; `since` marks what is new in it
 //! {{#diff chapter=ch02 from=step2 to=step3 anchor=… caption="…"}}
 //! {{#figure run=ch02/half-an-order caption="…" timeline=true events=1-30}}
+//! {{#plot name=ch01/load caption="…"}}   {{#dial name=ch01/moved}}   {{#table name=ch01/moved}}
 //! {{#breakit chapter=ch02 step=step2 path=0,3 run=ch02/… caption="…"}}
 //! {{#output file=ch02/find-step1.txt}}                  its first line is `$ cargo guide …`
 //! {{#matrix chapter=ch02 part=deeper}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}
@@ -29,7 +30,9 @@
 
 pub mod anchors;
 pub mod boxes;
+pub mod charts;
 pub mod check;
+pub mod context;
 pub mod directive;
 pub mod expand;
 pub mod figure;
@@ -37,6 +40,7 @@ pub mod glossary;
 pub mod links;
 pub mod listing;
 pub mod mutant;
+pub mod numbers;
 pub mod page;
 pub mod refresh;
 pub mod tables;
@@ -48,7 +52,7 @@ use mdbook_driver::book::{Book, BookItem};
 use mdbook_preprocessor::errors::Result as MdResult;
 use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 
-use self::expand::Expander;
+use self::context::Context;
 use self::page::Page;
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
@@ -66,17 +70,17 @@ impl Preprocessor for Guide {
 
     fn run(&self, _: &PreprocessorContext, mut book: Book) -> MdResult<Book> {
         let pages = pages_of(&book);
-        let mut expander = Expander::new(&self.ws, &pages);
+        let mut context = Context::new(&self.ws, &pages);
         book.for_each_mut(|item| {
             if let BookItem::Chapter(chapter) = item
                 && let Some(path) = &chapter.source_path
             {
                 let path = path_words(path);
                 let page = Page { path, text: std::mem::take(&mut chapter.content) };
-                chapter.content = expander.page(&page);
+                chapter.content = expand::page(&mut context, &page);
             }
         });
-        match expander.troubles.as_slice() {
+        match context.troubles.as_slice() {
             [] => Ok(book),
             troubles => {
                 let all: Vec<String> = troubles.iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! Mutants: changes of a step that a test applies and pins. A *Change one line* box that names one
+//! Mutants: changes of a step that a test applies and judges. A *Change one line* box that names one
 //! shows what is tested, and no copy of it.
 
 use serde::Deserialize;
@@ -18,7 +18,7 @@ pub struct Change {
     /// What to run then.
     pub command: String,
     /// What a test says about it, as Markdown.
-    pub pinned: Option<String>,
+    pub tested: Option<String>,
 }
 
 /// The part of a mutant's file that a box needs.
@@ -50,19 +50,19 @@ pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
         let what = "changes several places, and a box shows one";
         return Err(Trouble::at(path, what, "show another mutant, or tell this one in words"));
     };
-    let steps = chapter.steps();
+    let steps = Workspace::steps(chapter);
     let step = steps.iter().find(|step| step.files.contains(&mutant.file.as_str()));
     let command = match step {
         Some(step) => format!("cargo guide explore {}/{}", chapter.id(), step.id),
         None => format!("cargo test -p {}", chapter.folder()),
     };
-    let pinned = match (mutant.steps, mutant.states) {
+    let tested = match (mutant.steps, mutant.states) {
         (Some(steps), _) => {
-            format!("Pinned by a test: {} breaks first, after {steps} events.", mutant.killed_by)
+            format!("A test holds this: {} breaks first, after {steps} events.", mutant.killed_by)
         }
-        (None, Some(states)) => format!("Pinned by a test: nothing breaks, in {states} states."),
+        (None, Some(states)) => format!("A test holds this: nothing breaks, in {states} states."),
         (None, None) => String::new(),
     };
-    let pinned = Some(pinned).filter(|words| !words.is_empty());
-    Ok(Change { file: mutant.file, find, replace, command, pinned })
+    let tested = Some(tested).filter(|words| !words.is_empty());
+    Ok(Change { file: mutant.file, find, replace, command, tested })
 }

@@ -4,43 +4,59 @@
 //! first lines. Times do not: `book/data/measured` holds those, with the machine they were taken on.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
 
+use lab::chapter::Figure;
+
+use super::charts::{dial_file, plot_file};
 use super::figure::run_file;
-use super::tables::{KeptMatrix, NUMBERS, matrix_file, output_file};
+use super::numbers::NUMBERS;
+use super::tables::{KeptMatrix, matrix_file, output_file, table_file};
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
 
 /// A generated file: its path from the root, and what it should hold.
 pub type Generated = BTreeMap<String, String>;
 
+/// Runs a command of the guide; [`crate::cli::run`], handed in because commands refresh books.
+pub type Command = fn(&Workspace, Vec<OsString>, &mut dyn Write) -> i32;
+
 /// Regenerates in memory all that the chapters hold.
 ///
 /// # Errors
-/// Two runs or numbers have the same name.
+/// Two figures, tables, dials or numbers of a chapter have the same name.
 pub fn from_chapters(ws: &Workspace) -> Result<Generated> {
     let mut files = Generated::new();
     let mut numbers: BTreeMap<String, String> = BTreeMap::new();
     for chapter in &ws.chapters {
         let id = chapter.id();
-        for (name, log) in chapter.figures() {
-            let name = name.strip_prefix(&format!("{id}/")).unwrap_or(name);
-            if files.insert(run_file(&format!("{id}/{name}")), log.to_json_lines()).is_some() {
-                return Err(Trouble::new(
-                    format!("{id} has two figures named {name}"),
-                    "rename one",
-                ));
+        let mut keep = |file: String, text: String| match files.insert(file.clone(), text) {
+            None => Ok(()),
+            Some(_) => Err(Trouble::new(format!("{id} makes {file} twice"), "rename one")),
+        };
+        for (name, figure) in chapter.figures() {
+            let name = format!("{id}/{name}");
+            match figure {
+                Figure::SpaceTime(log) => keep(run_file(&name), log.to_json_lines())?,
+                Figure::Plot(plot) => keep(plot_file(&name), pretty(&plot))?,
             }
+        }
+        for (name, table) in chapter.tables() {
+            keep(table_file(&format!("{id}/{name}")), pretty(&table))?;
+        }
+        for (name, dial) in chapter.dials() {
+            keep(dial_file(&format!("{id}/{name}")), pretty(&dial))?;
+        }
+        if let Some(models) = chapter.models() {
+            keep(matrix_file(id), pretty(&KeptMatrix::from(models.matrix())))?;
         }
         for (name, value) in chapter.numbers() {
-            let name = name.strip_prefix(&format!("{id}.")).unwrap_or(&name).to_string();
             if numbers.insert(format!("{id}.{name}"), value).is_some() {
-                return Err(Trouble::new(
-                    format!("{id} has two numbers named {name}"),
-                    "rename one",
-                ));
+                let what = format!("{id} has two numbers named {name}");
+                return Err(Trouble::new(what, "rename one"));
             }
         }
-        files.insert(matrix_file(id), pretty(&KeptMatrix::from(chapter.matrix())));
     }
     files.insert(NUMBERS.to_string(), pretty(&numbers));
     Ok(files)
@@ -55,11 +71,11 @@ fn pretty<T: serde::Serialize>(value: &T) -> String {
 ///
 /// # Errors
 /// An output without a command on its first line.
-pub fn outputs(ws: &Workspace) -> Result<Generated> {
+pub fn outputs(ws: &Workspace, run: Command) -> Result<Generated> {
     let mut files = Generated::new();
     for (file, command) in commands(ws)? {
         if let Some(args) = command.strip_prefix("cargo guide ") {
-            let printed = in_process(ws, args);
+            let printed = in_process(ws, run, args);
             files.insert(file, format!("$ {command}\n{printed}"));
         }
     }
@@ -130,10 +146,10 @@ fn list(folder: &std::path::Path, prefix: &str, out: &mut Vec<String>) {
     }
 }
 
-fn in_process(ws: &Workspace, args: &str) -> String {
+fn in_process(ws: &Workspace, run: Command, args: &str) -> String {
     let mut out = Vec::new();
     let words = std::iter::once("guide").chain(args.split_whitespace());
-    let _ = crate::cli::run(ws, words.map(Into::into).collect(), &mut out);
+    let _ = run(ws, words.map(Into::into).collect(), &mut out);
     normal(ws, &String::from_utf8_lossy(&out))
 }
 

@@ -1,19 +1,15 @@
 //! What commands print and tests assert: captured outputs, matrices, numbers, measurements.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use lab::chapter::{Matrix, Verdict};
+use lab::chapter::{Matrix, Table, Verdict};
 use lab::view::svg::escape;
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
 use super::directive::Directive;
-use super::expand::Expander;
+use super::numbers::parse;
 use crate::trouble::{Result, Trouble};
-use crate::workspace::Workspace;
-
-/// The file with all counted numbers.
-pub const NUMBERS: &str = "book/data/numbers.json";
 
 /// Where a captured output is kept.
 #[must_use]
@@ -31,7 +27,7 @@ pub fn matrix_file(chapter: &str) -> String {
 ///
 /// # Errors
 /// The file is missing, or its first line is no command.
-pub fn output(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn output(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["file", "caption"])?;
     let file = output_file(d.need("file")?);
     let text = x.generated(&file)?;
@@ -122,7 +118,7 @@ pub fn words(verdict: Verdict) -> String {
 ///
 /// # Errors
 /// The matrix was never generated.
-pub fn matrix(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn matrix(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["chapter", "part"])?;
     let main = match d.get("part") {
         None => true,
@@ -180,19 +176,51 @@ struct Measured {
 ///
 /// # Errors
 /// The measurement is missing or incomplete.
-pub fn measured(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
+pub fn measured(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["name"])?;
     let file = format!("book/data/measured/{}.json", d.need("name")?);
     x.used_files.insert(file.clone());
     let m: Measured = parse(&file, &x.ws.read(&file)?)?;
-    let mut out =
-        String::from("<div class=\"table-wrapper\"><table class=\"measured\"><thead><tr>");
-    for column in &m.columns {
+    let table = Table { columns: m.columns, rows: m.rows };
+    let mut out = format!("<div class=\"table-wrapper\">{}", html(&file, &table)?);
+    let _ = writeln!(
+        out,
+        "<p class=\"measured-on\">{}; {}; {}. {}. Measure yours: <code>{}</code></p></div>",
+        escape(&m.machine),
+        escape(&m.versions),
+        escape(&m.date),
+        escape(&m.spread),
+        escape(&m.command)
+    );
+    Ok(out)
+}
+
+/// Where a chapter's table is kept.
+#[must_use]
+pub fn table_file(table: &str) -> String {
+    format!("book/data/tables/{table}.json")
+}
+
+/// `{{#table name=ch01/moved}}`: counted numbers.
+///
+/// # Errors
+/// The table was never generated, or a row has not one cell a column.
+pub fn table(x: &mut Context<'_>, d: &Directive) -> Result<String> {
+    d.only(&["name"])?;
+    let file = table_file(d.need("name")?);
+    let table: Table = parse(&file, &x.generated(&file)?)?;
+    Ok(format!("<div class=\"table-wrapper\">{}</div>\n", html(&file, &table)?))
+}
+
+/// A cell that begins with a verdict has its colour.
+fn html(file: &str, table: &Table) -> Result<String> {
+    let mut out = String::from("<table class=\"measured\"><thead><tr>");
+    for column in &table.columns {
         let _ = write!(out, "<th>{}</th>", escape(column));
     }
     out.push_str("</tr></thead><tbody>");
-    for row in &m.rows {
-        if row.len() != m.columns.len() {
+    for row in &table.rows {
+        if row.len() != table.columns.len() {
             return Err(Trouble::new(
                 format!("{file}: a row has {} cells", row.len()),
                 "one a column",
@@ -206,56 +234,6 @@ pub fn measured(x: &mut Expander<'_>, d: &Directive) -> Result<String> {
         }
         out.push_str("</tr>");
     }
-    let _ = writeln!(
-        out,
-        "</tbody></table><p class=\"measured-on\">{}; {}; {}. {}. Measure yours: <code>{}</code></p></div>",
-        escape(&m.machine),
-        escape(&m.versions),
-        escape(&m.date),
-        escape(&m.spread),
-        escape(&m.command)
-    );
+    out.push_str("</tbody></table>");
     Ok(out)
-}
-
-/// Replaces `{{#num ch02.states_step3}}` inside a line.
-///
-/// # Errors
-/// No such number.
-pub fn numbers(ws: &Workspace, line: &str) -> Result<String> {
-    let mut out = String::new();
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once("{{#num ") {
-        let (key, after) = after
-            .split_once("}}")
-            .ok_or_else(|| Trouble::new("a number that is not closed", "close it with }}"))?;
-        out.push_str(before);
-        out.push_str(&number(ws, key.trim())?);
-        rest = after;
-    }
-    if let Some((_, bad)) = rest.split_once("{{#") {
-        let name = bad.split_whitespace().next().unwrap_or("");
-        return Err(Trouble::new(
-            format!("`{{{{#{name}` inside a line"),
-            "only num may stand inside a line; put the others on lines of their own",
-        ));
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
-fn number(ws: &Workspace, key: &str) -> Result<String> {
-    let all: BTreeMap<String, String> = parse(NUMBERS, &ws.read(NUMBERS)?)?;
-    all.get(key).cloned().ok_or_else(|| {
-        let chapter = key.split('.').next().unwrap_or("");
-        let near: Vec<&str> =
-            all.keys().filter(|k| k.starts_with(chapter)).map(String::as_str).collect();
-        Trouble::new(format!("there is no number `{key}`"), format!("one of: {}", near.join(", ")))
-    })
-}
-
-fn parse<T: for<'a> Deserialize<'a>>(file: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|e| {
-        Trouble::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`")
-    })
 }

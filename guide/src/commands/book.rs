@@ -23,8 +23,8 @@ pub fn build(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
 ///
 /// # Errors
 /// The book cannot be loaded.
-pub fn check(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
-    let report = book::check::check(ws, &ws.root.join("target/book-check"))?;
+pub fn check(ws: &Workspace, run: refresh::Command, out: &mut dyn Write) -> Result<bool> {
+    let report = book::check::check(ws, &ws.root.join("target/book-check"), run)?;
     say(out, report.table.trim_end())?;
     for warning in &report.warnings {
         say(out, &format!("warning: {warning}"))?;
@@ -39,14 +39,14 @@ pub fn check(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
     Ok(errors == 0)
 }
 
-/// Regenerates every generated file and removes runs that no chapter records any more.
+/// Regenerates every generated file and removes what no chapter makes any more.
 ///
 /// # Errors
 /// A file that cannot be made or written.
-pub fn refresh(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
+pub fn refresh(ws: &Workspace, run: refresh::Command, out: &mut dyn Write) -> Result<bool> {
     // Outputs last: a command may print what an earlier file says.
     let mut changed = write(ws, &refresh::from_chapters(ws)?, out)?;
-    changed += write(ws, &refresh::outputs(ws)?, out)?;
+    changed += write(ws, &refresh::outputs(ws, run)?, out)?;
     changed += write(ws, &refresh::outputs_of_programs(ws)?, out)?;
     for orphan in orphans(ws)? {
         std::fs::remove_file(ws.root.join(&orphan)).map_err(|e| {
@@ -77,10 +77,13 @@ fn orphans(ws: &Workspace) -> Result<Vec<String>> {
     let wanted = refresh::from_chapters(ws)?;
     let mut found = Vec::new();
     for chapter in &ws.chapters {
-        let folder = format!("book/data/runs/{}", chapter.id());
-        let Ok(entries) = std::fs::read_dir(ws.root.join(&folder)) else { continue };
-        let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
-        found.extend(names.map(|n| format!("{folder}/{n}")).filter(|p| !wanted.contains_key(p)));
+        for kind in ["runs", "plots", "tables", "dials"] {
+            let folder = format!("book/data/{kind}/{}", chapter.id());
+            let Ok(entries) = std::fs::read_dir(ws.root.join(&folder)) else { continue };
+            let names = entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+            let paths = names.map(|n| format!("{folder}/{n}"));
+            found.extend(paths.filter(|p| !wanted.contains_key(p)));
+        }
     }
     found.sort();
     Ok(found)

@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use lab::chapter::{Chapter, StepInfo};
+use lab::chapter::StepInfo;
 use similar::{ChangeTag, TextDiff};
 
 use super::{next, say};
 use crate::trouble::Result;
-use crate::workspace::Workspace;
+use crate::workspace::{Step, Workspace};
 
 /// A line diff of two steps' files, with line numbers of the new one.
 ///
@@ -20,9 +20,10 @@ pub fn diff(
     to: &str,
     out: &mut dyn Write,
 ) -> Result<bool> {
-    let (chapter, old) = ws.step(&format!("{chapter}/{from}"))?;
-    let (_, new) = ws.step(&format!("{}/{to}", chapter.id()))?;
-    let (before, after) = (source(ws, &old)?, source(ws, &new)?);
+    let old = ws.step(&format!("{chapter}/{from}"))?.info;
+    let step = ws.step(&format!("{chapter}/{to}"))?;
+    let new = &step.info;
+    let (before, after) = (source(ws, &old)?, source(ws, new)?);
     let diff = TextDiff::from_lines(&before, &after);
     let (mut added, mut removed) = (0, 0);
     say(out, &format!("− {}: {}", old.module, old.title))?;
@@ -42,7 +43,7 @@ pub fn diff(
         }
     }
     say(out, &format!("\n{added} lines added, {removed} removed"))?;
-    next(out, &following(chapter, &new))?;
+    next(out, &following(&step))?;
     Ok(true)
 }
 
@@ -50,10 +51,10 @@ fn source(ws: &Workspace, step: &StepInfo) -> Result<String> {
     step.files.iter().map(|f| ws.read(f)).collect()
 }
 
-fn following(chapter: &dyn Chapter, step: &StepInfo) -> Vec<String> {
-    let id = chapter.id();
-    let mut commands = vec![format!("cargo guide explore {id}/{}", step.id)];
-    let after = chapter.steps().into_iter().skip_while(|s| s.id != step.id).nth(1);
-    commands.extend(after.map(|s| format!("cargo guide diff {id} {} {}", step.id, s.id)));
+fn following(step: &Step) -> Vec<String> {
+    let chapter = step.chapter.id();
+    let mut commands = vec![format!("cargo guide explore {}", step.name())];
+    let after = step.following();
+    commands.extend(after.map(|s| format!("cargo guide diff {chapter} {} {}", step.info.id, s.id)));
     commands
 }

@@ -5,40 +5,61 @@ use std::io::Write;
 use lab::chapter::Bounds;
 use lab::view::text;
 
-use super::{next, say};
+use super::{cannot, next, say, unknown_fault};
 use crate::book::tables;
-use crate::trouble::{Result, Trouble};
+use crate::trouble::Result;
 use crate::workspace::Workspace;
 
-/// Every order of events within the bounds. True when the verdict is the pinned one.
+/// Every order of events within the bounds. True when the verdict is the expected one.
 ///
 /// # Errors
-/// An unknown step, or one that cannot be explored.
+/// An unknown step.
 pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write) -> Result<bool> {
-    let (chapter, step) = ws.step(name)?;
-    let explored = chapter.explore(step.id, bounds).ok_or_else(|| {
-        Trouble::new(format!("{name} cannot be explored"), "see `cargo guide list`")
-    })?;
+    let step = ws.step(name)?;
+    let name = step.name();
+    let explored =
+        step.models.explore(step.info.id, bounds).ok_or_else(|| cannot(&name, "be explored"))?;
     let Bounds { crashes, losses, duplicates, states: _ } = bounds;
     let within = format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}");
-    say(out, &format!("{name} · {} · every order of events, {within}", step.title))?;
+    say(out, &format!("{name} · {} · every order of events, {within}", step.info.title))?;
     say(out, &explored.summary)?;
     for log in &explored.schedules {
         say(out, "")?;
         say(out, text::render(log).trim_end())?;
     }
     say(out, "")?;
-    if explored.as_pinned {
-        say(out, &format!("as pinned: {}", step.verdict))?;
-    } else {
-        say(out, &format!("NOT as pinned: {}", step.verdict))?;
-    }
-    let steps = ws.step_names();
-    let after = steps.iter().skip_while(|n| n.as_str() != name).nth(1);
-    let mut commands = vec![format!("cargo guide matrix {}", chapter.id())];
-    commands.extend(after.map(|n| format!("cargo guide explore {n}")));
+    say(out, &format!("{}: {}", as_expected(explored.as_expected), step.info.verdict))?;
+    let mut commands = vec![format!("cargo guide matrix {}", step.chapter.id())];
+    let after = step.following();
+    commands.extend(after.map(|s| format!("cargo guide explore {}/{}", step.chapter.id(), s.id)));
     next(out, &commands)?;
-    Ok(explored.as_pinned)
+    Ok(explored.as_expected)
+}
+
+/// One cell of the matrix, judged now. True when it is as expected.
+///
+/// # Errors
+/// An unknown step or fault.
+pub fn check(ws: &Workspace, name: &str, fault: &str, out: &mut dyn Write) -> Result<bool> {
+    let step = ws.step(name)?;
+    let name = step.name();
+    let checked =
+        step.models.check(step.info.id, fault).ok_or_else(|| unknown_fault(&step, fault))?;
+    say(out, &format!("{name} · {} · {fault}", step.info.title))?;
+    let cell = checked.cell;
+    say(out, format!("{} {}", tables::words(cell.verdict), cell.why).trim_end())?;
+    if let Some(log) = &checked.shown {
+        say(out, "")?;
+        say(out, text::render(log).trim_end())?;
+    }
+    say(out, "")?;
+    say(out, as_expected(checked.as_expected))?;
+    next(out, &[format!("cargo guide explore {name}")])?;
+    Ok(checked.as_expected)
+}
+
+fn as_expected(yes: bool) -> &'static str {
+    if yes { "as expected" } else { "NOT as expected" }
 }
 
 /// Every crash point of one run of a step, and every message of it lost or doubled.
@@ -46,11 +67,10 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
 /// # Errors
 /// An unknown step, or one without such a run.
 pub fn points(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
-    let (chapter, step) = ws.step(name)?;
-    let points = chapter
-        .points(step.id)
-        .ok_or_else(|| Trouble::new(format!("{name} has no such run"), "see `cargo guide list`"))?;
-    say(out, &format!("{name} · {} · one order, one thing goes wrong", step.title))?;
+    let step = ws.step(name)?;
+    let name = step.name();
+    let points = step.models.points(step.info.id).ok_or_else(|| cannot(&name, "be cut"))?;
+    say(out, &format!("{name} · {} · one run, one thing goes wrong", step.info.title))?;
     let wide = points.rows.iter().map(|row| row.what.chars().count()).max().unwrap_or(0);
     say(out, &format!("{:wide$}  the others  verdict    in the end", ""))?;
     for row in &points.rows {
@@ -74,12 +94,12 @@ pub fn points(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
 /// An unknown chapter.
 pub fn matrix(ws: &Workspace, chapter: Option<&str>, out: &mut dyn Write) -> Result<bool> {
     let chapters = match chapter {
-        Some(id) => vec![ws.chapter(id)?],
-        None => ws.chapters.clone(),
+        Some(id) => vec![(ws.chapter(id)?, ws.models(id)?)],
+        None => ws.chapters.iter().filter_map(|c| Some((*c, c.models()?))).collect(),
     };
     let mut example = None;
-    for chapter in chapters {
-        let matrix = chapter.matrix();
+    for (chapter, models) in chapters {
+        let matrix = models.matrix();
         say(out, &format!("{}  {}", chapter.id(), chapter.question()))?;
         let wide = matrix.rows.iter().map(|r| r.title.chars().count()).max().unwrap_or(0);
         let named = 2 + matrix.rows.iter().map(|r| r.step.len()).max().unwrap_or(0);

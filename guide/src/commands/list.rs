@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 pub fn list(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
     for chapter in &ws.chapters {
         say(out, &format!("{}  {}", chapter.id(), chapter.question()))?;
-        for step in chapter.steps() {
+        for step in Workspace::steps(*chapter) {
             say(out, &format!("  {}/{}  {}", chapter.id(), step.id, step.title))?;
             say(out, &format!("              {}", step.verdict))?;
         }

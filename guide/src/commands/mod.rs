@@ -13,6 +13,7 @@ pub mod run;
 use std::io::Write;
 
 use crate::trouble::{Result, Trouble};
+use crate::workspace::Step;
 
 /// Prints a line, or says that nobody reads it any more.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
@@ -26,4 +27,18 @@ pub(crate) fn next(out: &mut dyn Write, commands: &[String]) -> Result<()> {
         say(out, &format!("{} {command}", if i == 0 { "next:" } else { "     " }))?;
     }
     Ok(())
+}
+
+/// A step that a command has no use for.
+fn cannot(name: &str, what: &str) -> Trouble {
+    Trouble::new(format!("{name} cannot {what}"), "see `cargo guide list`")
+}
+
+/// A word that is no column of the chapter's matrix.
+fn unknown_fault(step: &Step, fault: &str) -> Trouble {
+    let known = step.models.faults().join(", ");
+    Trouble::new(
+        format!("{} knows no fault `{fault}`", step.chapter.id()),
+        format!("one of: {known}"),
+    )
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use lab::event::Log;
 use lab::view::text;
 
-use super::{next, say};
+use super::{cannot, next, say, unknown_fault};
 use crate::export;
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
@@ -22,8 +22,9 @@ pub fn run(
     html: Option<&Path>,
     out: &mut dyn Write,
 ) -> Result<bool> {
-    let (chapter, step) = ws.step(name)?;
-    let log = chapter.run(step.id, seed).ok_or_else(|| cannot(name, "be simulated"))?;
+    let step = ws.step(name)?;
+    let name = &step.name();
+    let log = step.models.run(step.info.id, seed).ok_or_else(|| cannot(name, "be simulated"))?;
     say(out, text::render(&log).trim_end())?;
     page(&log, html, out)?;
     next(
@@ -42,11 +43,13 @@ pub fn run(
 /// # Errors
 /// An unknown step or an unreadable script.
 pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> Result<bool> {
-    let (chapter, step) = ws.step(name)?;
+    let step = ws.step(name)?;
+    let name = &step.name();
     let source = std::fs::read_to_string(file).map_err(|e| {
         Trouble::new(format!("cannot read {}: {e}", file.display()), "check the path")
     })?;
-    let played = chapter.script(step.id, &source).ok_or_else(|| cannot(name, "play scripts"))?;
+    let played = step.models.script(step.info.id, &source);
+    let played = played.ok_or_else(|| cannot(name, "play scripts"))?;
     let printed = played.map_err(|why| {
         Trouble::at(file.display().to_string(), why, "see the scenarios of the chapter")
     })?;
@@ -75,22 +78,14 @@ pub fn find(
     html: Option<&Path>,
     out: &mut dyn Write,
 ) -> Result<bool> {
-    let (chapter, step) = ws.step(name)?;
+    let step = ws.step(name)?;
+    let name = &step.name();
     let seeds = 1..search.seeds.saturating_add(1);
-    let found = match &search.fault {
-        None => chapter.find(step.id, seeds),
-        Some(fault) => {
-            let known = chapter.faults();
-            if !known.contains(&fault.as_str()) {
-                return Err(Trouble::new(
-                    format!("{} knows no fault `{fault}`", chapter.id()),
-                    format!("one of: {}", known.join(", ")),
-                ));
-            }
-            chapter.find_under(step.id, fault, seeds)
-        }
-    };
-    let found = found.ok_or_else(|| cannot(name, "be searched"))?;
+    let found = step.models.find(step.info.id, search.fault.as_deref(), seeds);
+    let found = found.ok_or_else(|| match &search.fault {
+        None => cannot(name, "be searched"),
+        Some(fault) => unknown_fault(&step, fault),
+    })?;
     let under = search.fault.as_ref().map_or_else(String::new, |f| format!(" under {f}"));
     let Some(broken) = found.counterexample else {
         say(out, &format!("{} seeds, and none of them breaks {name}{under}", found.tried))?;
@@ -105,7 +100,8 @@ pub fn find(
     say(out, text::render(&broken.log).trim_end())?;
     page(&broken.log, html, out)?;
     let mut commands = vec![format!("cargo guide find {name} --html broken.html")];
-    commands.extend(following(ws, name).map(|n| format!("cargo guide find {n}")));
+    let after = step.following();
+    commands.extend(after.map(|s| format!("cargo guide find {}/{}", step.chapter.id(), s.id)));
     next(out, &commands)?;
     Ok(true)
 }
@@ -128,7 +124,10 @@ pub fn replay(
     })?;
     let id = log.header.title.split(['/', ' ']).next().unwrap_or("");
     let chapter = ws.chapter(id).map_err(|t| t.or_at(&place))?;
-    match chapter.replay(&log) {
+    let replayed = chapter.replay(&log).ok_or_else(|| {
+        Trouble::at(&place, format!("{id} records no runs"), "see `cargo guide list`")
+    })?;
+    match replayed {
         Ok(log) => {
             say(out, text::render(&log).trim_end())?;
             say(out, "")?;
@@ -143,14 +142,6 @@ pub fn replay(
             Ok(false)
         }
     }
-}
-
-fn following(ws: &Workspace, name: &str) -> Option<String> {
-    ws.step_names().into_iter().skip_while(|n| n != name).nth(1)
-}
-
-fn cannot(name: &str, what: &str) -> Trouble {
-    Trouble::new(format!("{name} cannot {what}"), "see `cargo guide list`")
 }
 
 fn page(log: &Log, html: Option<&Path>, out: &mut dyn Write) -> Result<()> {

@@ -102,6 +102,22 @@ async fn break_it_is_complete_by_keyboard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guess_on_a_dial_is_compared_with_the_answer() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    browser.open(&format!("{}/ch99/step1.html", site.url)).await;
+    browser.wait("return !!document.querySelector('guess-dial input')").await;
+    let open = "return document.querySelector('guess-dial details').open";
+    assert_eq!(browser.run(open).await, json!(false), "first the guess");
+    browser.run("document.querySelector('guess-dial input').focus()").await;
+    browser.click("guess-dial button").await;
+    let said = browser.run("return document.querySelector('.guess').textContent").await;
+    assert_eq!(said, json!("5 umbrellas; it is 7 umbrellas, so you are 2 off"));
+    assert_eq!(browser.run(open).await, json!(true));
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_javascript_figures_and_texts_are_complete() {
     let site = serve_fake().await;
     let browser = Browser::start(Options { no_script: true, ..Options::default() }).await;

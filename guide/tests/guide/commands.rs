@@ -22,6 +22,7 @@ fn every_command_says_what_to_try_next() {
         "find ch99/step2 --seeds 5",
         "find ch99/step1 --fault crash",
         "explore ch99/step2",
+        "explore ch99/step1 --fault crash",
         "matrix",
         "matrix ch99",
         "diff ch99 step1 step2",
@@ -51,16 +52,28 @@ fn an_unknown_step_or_chapter_lists_those_there_are() {
     assert!(said.contains("no chapter `ch07`") && said.contains("one of: ch99"), "{said}");
     let (_, said) = guide("find ch99/step1 --fault flood");
     assert!(said.contains("no fault `flood`") && said.contains("crash, loss"), "{said}");
+    let (_, said) = guide("explore ch99/step1 --fault flood");
+    assert!(said.contains("no fault `flood`") && said.contains("crash, loss"), "{said}");
     let (_, said) = guide("run step1");
     assert!(said.contains("ch99/step1"), "{said}");
 }
 
 #[test]
-fn explore_exits_0_only_when_the_verdict_is_the_pinned_one() {
+fn explore_exits_0_only_when_the_verdict_is_the_expected_one() {
     assert_eq!(guide("explore ch99/step2").0, 0);
     let (code, said) = guide("explore ch99/step2 --losses 1");
     assert_eq!(code, 1);
-    assert!(said.contains("NOT as pinned"));
+    assert!(said.contains("NOT as expected"));
+}
+
+#[test]
+fn a_cell_is_judged_alone_and_says_whether_it_is_expected() {
+    let (code, said) = guide("explore ch99/step1 --fault crash");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("✗ unsafe") && said.contains("take 1 umbrella"), "{said}");
+    let (code, said) = guide("explore ch99/step2 --fault loss");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("~ slow") && said.contains("NOT as expected"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use guide::workspace::Workspace;
 use lab::chapter::{
-    Bounds, Cell, Chapter, Counterexample, Explored, Found, Matrix, MatrixRow, StepInfo, Verdict,
+    Bounds, Cell, Chapter, Checked, Counterexample, Dial, Explored, Figure, Found, Matrix,
+    MatrixRow, Models, Plot, Points, Series, StepInfo, Table, Verdict,
 };
 use lab::event::{Event, Header, Kind, Log, NodeInfo};
 use serde_json::{Value, json};
@@ -69,6 +70,54 @@ impl Chapter for Fake {
         "ch99-fake"
     }
 
+    fn models(&self) -> Option<&dyn Models> {
+        Some(self)
+    }
+
+    fn figures(&self) -> Vec<(String, Figure)> {
+        let run = Figure::SpaceTime(half_an_order("ch99/step1: half an order"));
+        vec![("half-an-order".into(), run), ("left".into(), Figure::Plot(left()))]
+    }
+
+    fn tables(&self) -> Vec<(String, Table)> {
+        let words = |row: [&str; 2]| row.map(ToOwned::to_owned).to_vec();
+        let rows = vec![words(["1", "9"]), words(["2", "unsafe"])];
+        vec![("left".into(), Table { columns: words(["buyers", "left"]), rows })]
+    }
+
+    fn numbers(&self) -> Vec<(String, String)> {
+        vec![("states_step2".into(), "12".into())]
+    }
+
+    fn dials(&self) -> Vec<(String, Dial)> {
+        let dial = Dial {
+            question: "How many are left of `ten` after three buyers?".into(),
+            range: (0.0, 10.0),
+            unit: "umbrellas".into(),
+            answer: 7.0,
+            formula: "10 - 3 < 10".into(),
+            plot: left(),
+        };
+        vec![("left".into(), dial)]
+    }
+
+    fn replay(&self, log: &Log) -> Option<Result<Log, String>> {
+        Some(if log.events.is_empty() {
+            Err("nothing was recorded".into())
+        } else {
+            Ok(log.clone())
+        })
+    }
+}
+
+/// Ten umbrellas, fewer after each buyer.
+fn left() -> Plot {
+    let points = (0..=4).map(|n| (f64::from(n), f64::from(10 - n))).collect();
+    let series = vec![Series { name: "left".into(), points }];
+    Plot { title: "Each takes one".into(), x: "buyers".into(), y: "umbrellas".into(), series }
+}
+
+impl Models for Fake {
     fn steps(&self) -> Vec<StepInfo> {
         let step = |id, module, file, title, verdict| StepInfo {
             id,
@@ -107,7 +156,10 @@ impl Chapter for Fake {
         })
     }
 
-    fn find(&self, step: &str, seeds: Range<u64>) -> Option<Found> {
+    fn find(&self, step: &str, fault: Option<&str>, seeds: Range<u64>) -> Option<Found> {
+        if fault.is_some_and(|fault| !self.faults().contains(&fault)) {
+            return None;
+        }
         let broken = Counterexample {
             seed: 7,
             shrunk: (40, 11),
@@ -123,10 +175,6 @@ impl Chapter for Fake {
         vec!["crash", "loss"]
     }
 
-    fn find_under(&self, step: &str, _: &str, seeds: Range<u64>) -> Option<Found> {
-        self.find(step, seeds)
-    }
-
     fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
         let ok = step == "step2";
         let summary = if ok { "safe in 12 states" } else { "unsafe in 11 events" };
@@ -134,13 +182,25 @@ impl Chapter for Fake {
         Some(Explored {
             summary: summary.into(),
             states: 12,
-            as_pinned: bounds.losses == 0,
+            as_expected: bounds.losses == 0,
             schedules,
         })
     }
 
-    fn points(&self, _step: &str) -> Option<lab::chapter::Points> {
+    fn check(&self, step: &str, fault: &str) -> Option<Checked> {
+        let column = self.faults().into_iter().position(|known| known == fault)?;
+        let row = self.matrix().rows.into_iter().find(|row| row.step == step)?;
+        let cell = row.cells[column].clone();
+        let shown = (cell.verdict == Verdict::Unsafe).then(|| half_an_order("ch99/step1"));
+        Some(Checked { cell, as_expected: fault == "crash", shown })
+    }
+
+    fn points(&self, _step: &str) -> Option<Points> {
         None
+    }
+
+    fn expected(&self) -> Matrix {
+        self.matrix()
     }
 
     fn matrix(&self) -> Matrix {
@@ -159,14 +219,6 @@ impl Chapter for Fake {
             row("step2", "ask before taking", Verdict::Ok, Verdict::Slow),
         ];
         Matrix { faults: vec!["crash".into(), "loss".into()], rows }
-    }
-
-    fn figures(&self) -> Vec<(&'static str, Log)> {
-        vec![("half-an-order", half_an_order("ch99/step1: half an order"))]
-    }
-
-    fn numbers(&self) -> Vec<(String, String)> {
-        vec![("states_step2".into(), "12".into())]
     }
 
     /// Two moves to break `step1`: 0 and then 1.
@@ -198,10 +250,6 @@ impl Chapter for Fake {
             other => json!({ "error": format!("no call {other}") }),
         })
     }
-
-    fn replay(&self, log: &Log) -> Result<Log, String> {
-        if log.events.is_empty() { Err("nothing was recorded".into()) } else { Ok(log.clone()) }
-    }
 }
 
 const STEP1: &str =
@@ -219,6 +267,12 @@ A node that voted is [[in doubt]]. All of it was checked in {{#num ch99.states_s
 {{#figure run=ch99/half-an-order timeline=true caption="Between the two arrows one machine knows of the order and the other does not."}}
 
 {{#output file=ch99/find.txt}}
+
+{{#plot name=ch99/left caption="One less for each buyer."}}
+
+{{#table name=ch99/left}}
+
+{{#dial name=ch99/left}}
 
 {{#diff chapter=ch99 from=step1 to=step2 anchor=take caption="The whole change."}}
 
@@ -298,7 +352,7 @@ pub(crate) fn book() -> (TempDir, Workspace) {
         "book/src/glossary.md",
         "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: Voted yes, knows no outcome.\n",
     );
-    guide::commands::book::refresh(&ws, &mut Vec::new()).expect("refreshed");
+    guide::commands::book::refresh(&ws, guide::cli::run, &mut Vec::new()).expect("refreshed");
     (dir, ws)
 }
 

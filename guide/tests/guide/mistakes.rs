@@ -8,7 +8,7 @@ use crate::fake;
 fn report(spoil: impl Fn(&Workspace)) -> Report {
     let (dir, ws) = fake::book();
     spoil(&ws);
-    check(&ws, &dir.path().join("site")).expect("the book loads")
+    check(&ws, &dir.path().join("site"), guide::cli::run).expect("the book loads")
 }
 
 /// Replaces words in a file, and says what the check then says first.

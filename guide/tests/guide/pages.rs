@@ -39,10 +39,22 @@ fn numbers_outputs_terms_and_boxes_are_put_in() {
     assert!(html.contains("in 12 states"));
     assert!(html.contains("<b class=\"prompt\">$ cargo guide find ch99/step1</b>"));
     assert!(html.contains("href=\"../glossary.html#in-doubt\""));
-    assert_eq!(html.matches("<details class=\"answer").count(), 5);
+    assert_eq!(html.matches("<details class=\"answer").count(), 6);
     assert!(html.contains("<del>left - 1</del>") && html.contains("<ins>left</ins>"));
     assert!(html.contains("cargo guide exercise start ch99/both"));
     assert!(!html.contains("{{#"), "a directive was left in the page");
+}
+
+#[test]
+fn plots_tables_and_dials_can_be_read_without_a_picture() {
+    let html = built("ch99/step1.html");
+    assert_eq!(html.matches("<svg class=\"plot\"").count(), 2, "the plot's, and the dial's");
+    assert!(html.contains("<b>Figure 99-3.</b> One less for each buyer."), "{html}");
+    assert!(html.contains("<th>buyers</th><th>left</th>"));
+    assert!(html.contains("<td class=\"v-unsafe\">unsafe</td>"));
+    assert!(html.contains("<guess-dial data-least=\"0\" data-most=\"10\" data-unit=\"umbrellas\""));
+    assert!(html.contains("<b>7 umbrellas</b>: <code>10 - 3 &lt; 10</code>"));
+    assert!(html.contains("<code>ten</code>"), "a question may hold code");
 }
 
 const CHANGE: &str = "{{#change file=ch99-fake/src/step1_take.rs find=\"left - 1\" replace=\"left\" command=\"cargo guide explore ch99/step1\"}}";
@@ -61,7 +73,7 @@ fn with_mutant(toml: &str) -> Result<String, String> {
 }
 
 #[test]
-fn a_change_box_shows_the_mutant_that_it_names_and_what_is_pinned() {
+fn a_change_box_shows_the_mutant_that_it_names_and_what_a_test_holds() {
     let toml = "shows = \"Nothing is ever sold.\"\nfile = \"ch99-fake/src/step1_take.rs\"\n\
                 find = \"    left - 1\\n}\"\nreplace = \"    left\\n}\"\nkilled_by = \"SOLD\"\nsteps = 3\n";
     let html = with_mutant(toml).unwrap();
@@ -71,7 +83,7 @@ fn a_change_box_shows_the_mutant_that_it_names_and_what_is_pinned() {
     );
     assert!(html.contains("<code>ch99-fake/src/step1_take.rs</code>, line 3"), "{html}");
     assert!(html.contains("<code>cargo guide explore ch99/step1</code>"));
-    assert!(html.contains("Pinned by a test: SOLD breaks first, after 3 events."));
+    assert!(html.contains("A test holds this: SOLD breaks first, after 3 events."));
     let stale = with_mutant(&toml.replace("left - 1", "left - 2")).unwrap_err();
     assert!(stale.contains("stands 0 times in ch99-fake/src/step1_take.rs"), "{stale}");
     let several = with_mutant(&toml.replace("find", "found")).unwrap_err();

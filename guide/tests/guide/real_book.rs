@@ -7,7 +7,7 @@ use guide::workspace::Workspace;
 fn the_book_has_no_missing_stale_dead_or_overlong_part() {
     let ws = Workspace::here().expect("the workspace");
     let site = tempfile::tempdir().expect("a temporary folder");
-    let report = check(&ws, site.path()).expect("the book loads");
+    let report = check(&ws, site.path(), guide::cli::run).expect("the book loads");
     let errors: Vec<String> = report.errors.iter().map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
 }

@@ -1,7 +1,9 @@
-//! Ways to look at an event log: [`text`] for a terminal, [`svg`] for a page.
+//! Ways to show data: an event log as [`text`] for a terminal or as [`svg`] for a page, and curves as a
+//! [`plot`].
 //!
-//! Views read nothing but the log. What a log does not say, no view shows.
+//! Views of a log read nothing but the log. What a log does not say, no view shows.
 
+pub mod plot;
 pub mod svg;
 pub mod text;
 
@@ -42,4 +44,18 @@ impl<'a> Messages<'a> {
     pub(crate) fn fate(&self, send: &Event) -> &[&'a Event] {
         self.fates.get(&send.seq).map_or(&[], Vec::as_slice)
     }
+}
+
+/// `24,424`.
+#[must_use]
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }

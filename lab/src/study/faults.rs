@@ -1,0 +1,78 @@
+//! Fault words and what they mean in a simulated run: what is hit, when, and for how long. One meaning
+//! everywhere; see [`crate::sim::Fault`].
+
+use std::ops::Range;
+
+use crate::node::NodeId;
+use crate::rng::Rng;
+use crate::sim::{Fault, FaultSchedule, NetworkProfile};
+
+/// Fault words that only a run with time can show; the explorer judges the others.
+pub const TIMED: [&str; 7] =
+    ["cut", "one-way cut", "pause", "drift", "wiped", "lying disk", "restart"];
+
+/// Whether a fault word has a schedule.
+#[must_use]
+pub fn is_timed(fault: &str) -> bool {
+    TIMED.contains(&fault)
+}
+
+/// What faults may hit in the worlds of a design, and when. Times in µs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Processes that may fail.
+    pub servers: Vec<NodeId>,
+    /// Links that may be cut.
+    pub links: Vec<(NodeId, NodeId)>,
+    /// When faults begin: while the system is busy.
+    pub busy: Range<u64>,
+    /// How long cuts, pauses and absences last: longer than any timer of the design.
+    pub lasts: Range<u64>,
+}
+
+impl Target {
+    /// One or two faults of this sort.
+    ///
+    /// # Panics
+    /// If the word is none of [`TIMED`].
+    pub fn schedule(&self, fault: &str, rng: &mut Rng) -> FaultSchedule {
+        let count = rng.pick(1..3);
+        let faults = (0..count).map(|_| self.one(fault, rng)).collect();
+        FaultSchedule { faults, ..FaultSchedule::none() }
+    }
+
+    /// A bit of everything that can be repaired: crashes with restarts, loss, duplicates.
+    pub fn storm(&self, rng: &mut Rng) -> FaultSchedule {
+        let profile =
+            NetworkProfile { loss: 30_000, duplicates: 20_000, ..NetworkProfile::local() };
+        let crashes = FaultSchedule::crashes(rng, &self.servers, self.busy.end);
+        FaultSchedule { profile, ..crashes }
+    }
+
+    fn one(&self, fault: &str, rng: &mut Rng) -> Fault {
+        let node = pick(rng, &self.servers);
+        let at = rng.pick(self.busy.clone());
+        let lasts = rng.pick(self.lasts.clone());
+        let (from, to) = pick(rng, &self.links);
+        let turned = rng.chance(500_000);
+        let crash = |wiped, forget| Fault::Crash { node, at, back: Some(lasts), wiped, forget };
+        match fault {
+            "cut" => Fault::Cut { from, to, both: true, at, lasts },
+            "one-way cut" if turned => Fault::Cut { from: to, to: from, both: false, at, lasts },
+            "one-way cut" => Fault::Cut { from, to, both: false, at, lasts },
+            "pause" => Fault::Pause { node, at, lasts },
+            "drift" => {
+                let by = i64::try_from(rng.pick(0..400_000)).expect("small") - 200_000;
+                Fault::Drift { node, parts_per_million: by }
+            }
+            "wiped" => crash(true, 0),
+            "lying disk" => crash(false, usize::try_from(rng.pick(1..4)).expect("small")),
+            "restart" => crash(false, 0),
+            other => panic!("`{other}` is no fault with a schedule; one of {TIMED:?}"),
+        }
+    }
+}
+
+fn pick<T: Copy>(rng: &mut Rng, from: &[T]) -> T {
+    from[usize::try_from(rng.pick(0..from.len() as u64)).expect("an index")]
+}
