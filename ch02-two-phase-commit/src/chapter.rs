@@ -2,6 +2,7 @@
 
 use lab::chapter::{Chapter, Figure, Models};
 use lab::event::Log;
+use lab::system::System;
 
 use crate::{book, designs, system};
 
@@ -37,6 +38,10 @@ impl Chapter for TwoPhaseCommit {
 
     fn numbers(&self) -> Vec<(String, String)> {
         book::numbers()
+    }
+
+    fn system(&self) -> Option<&'static dyn System> {
+        Some(system::SYSTEM)
     }
 
     fn replay(&self, log: &Log) -> Option<Result<Log, String>> {

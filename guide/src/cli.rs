@@ -75,7 +75,17 @@ enum Command {
         #[command(subcommand)]
         what: Exercise,
     },
-    /// Our system beside the engines that do the same job: speed, with the verdict beside it
+    /// Start a chapter's system: a process for each role, until Ctrl-C
+    Cluster(OfSystem),
+    /// Which roles of a running system are up, and what they report
+    Status(OfSystem),
+    /// kill -9 one role of a running system
+    Kill(OfSystem),
+    /// Start one role again
+    Restart(OfSystem),
+    /// Many customers at once, with the verdict beside the speed
+    Load(OfSystem),
+    /// How fast a chapter's system is, beside what else does the same job; always with the verdict
     Measure(Measure),
     /// Which engines are on this machine, and how to install the rest
     Doctor,
@@ -88,6 +98,15 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+}
+
+#[derive(Args, Debug)]
+struct OfSystem {
+    /// The chapter, such as ch02
+    chapter: String,
+    /// What its own command line takes: see `cargo guide cluster ch02 --help`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
 }
 
 #[derive(Args, Debug)]
@@ -259,6 +278,11 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
             let rules = Rules { model, strict, total, states };
             return commands::check_history::check(&file, &rules, out);
         }
+        Command::Cluster(s) => return operate(ws, "cluster", s),
+        Command::Status(s) => return operate(ws, "status", s),
+        Command::Kill(s) => return operate(ws, "kill", s),
+        Command::Restart(s) => return operate(ws, "restart", s),
+        Command::Load(s) => return operate(ws, "load", s),
         Command::Serve(s) => crate::serve::serve(ws, s.port, s.open, out),
         Command::List => commands::list::list(ws, out),
         Command::Run(r) => match &r.script {
@@ -307,7 +331,11 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
             commands::measure::measure(ws, &chapter, wanted, out)
         }
         Command::Doctor => commands::doctor::doctor(out),
-        Command::Role { chapter, args } => commands::measure::role(ws, &chapter, args),
+        Command::Role { chapter, args } => commands::system::role(ws, &chapter, args),
     }?;
     Ok(i32::from(!as_hoped))
+}
+
+fn operate(ws: &Workspace, command: &str, OfSystem { chapter, args }: OfSystem) -> Result<i32> {
+    commands::system::operate(ws, &chapter, command, args)
 }

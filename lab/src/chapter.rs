@@ -49,6 +49,12 @@ pub trait Chapter: Sync {
         Vec::new()
     }
 
+    /// Its system of processes, if it has one.
+    #[cfg(feature = "system")]
+    fn system(&self) -> Option<&'static dyn crate::system::System> {
+        None
+    }
+
     /// Re-executes the inputs of a recorded real run and says whether every node acted as recorded;
     /// `None` if the chapter has no runnable system of nodes.
     fn replay(&self, log: &Log) -> Option<Result<Log, String>> {

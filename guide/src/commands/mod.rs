@@ -9,6 +9,7 @@ pub mod explore;
 pub mod list;
 pub mod measure;
 pub mod run;
+pub mod system;
 
 use std::io::Write;
 

@@ -11,6 +11,8 @@ use lab::event::{Event, Header, Kind, Log, NodeInfo};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::made_up;
+
 /// `step1` takes stock and then dies; `step2` cannot.
 pub(crate) struct Fake;
 
@@ -301,70 +303,49 @@ Now nothing is ever sold, and the shop is safe.
 
 /// A book about the fake chapter, generated files included.
 pub(crate) fn book() -> (TempDir, Workspace) {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let ws = Workspace { root: dir.path().to_path_buf(), chapters: vec![&FAKE] };
-    let real = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let write = |path: &str, text: &str| ws.write(path, text).expect("written");
-    write("Cargo.toml", "[workspace]\n");
-    write("ch99-fake/src/step1_take.rs", STEP1);
-    write("ch99-fake/src/step2_ask.rs", STEP2);
-    write("ch99-fake/exercises/both.rs", include_str!("exercise.txt"));
     let wrong = include_str!("exercise.txt").replace("yes == 2", "yes != 0");
-    write("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong);
-    for name in ["lab", "ch99-fake"] {
-        let manifest = format!(
+    let manifest = |name: &str| {
+        format!(
             "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[features]\nexercises = []\n"
-        );
-        write(&format!("{name}/Cargo.toml"), &manifest);
-        write(&format!("{name}/src/lib.rs"), "");
-    }
-    for file in theme(&real.join("book/theme")) {
-        let from = real.join("book/theme").join(&file);
-        write(&format!("book/theme/{file}"), &std::fs::read_to_string(from).expect("a theme file"));
-    }
-    let toml = std::fs::read_to_string(real.join("book/book.toml")).expect("book.toml");
-    write("book/book.toml", &toml.replace("../target/book", "out"));
-    write("book/data/outputs/ch99/find.txt", "$ cargo guide find ch99/step1\n");
-    write(
-        "book/src/SUMMARY.md",
-        "# Summary\n\n[Start](start.md)\n\n- [Break it](ch99/breakit.md)\n- [Half](ch99/step1.md)\n- [Ask](ch99/step2.md)\n- \
-         [Card](ch99/card.md)\n- [Glossary](glossary.md)\n",
-    );
-    write(
-        "book/src/start.md",
-        "<!-- page: kind=start -->\n# Start\n\n[Half an order](ch99/step1.md#the-shop-takes-half-an-order)\n",
-    );
-    write(
-        "book/src/ch99/breakit.md",
-        "<!-- page: kind=breakit chapter=ch99 -->\n# Break it\n\n{{#breakit chapter=ch99 step=step1 path=0,3 \
-         run=ch99/half-an-order caption=\"Break it.\"}}\n",
-    );
-    write("book/src/ch99/step1.md", PAGE);
-    write(
-        "book/src/ch99/step2.md",
-        "<!-- page: kind=step chapter=ch99 step=step2 -->\n# Ask first\n\nText.\n",
-    );
-    write(
-        "book/src/ch99/card.md",
-        "<!-- page: kind=card chapter=ch99 -->\n# Card\n\n{{#matrix chapter=ch99}}\n",
-    );
-    write(
-        "book/src/glossary.md",
-        "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: Voted yes, knows no outcome.\n",
-    );
-    guide::commands::book::refresh(&ws, guide::cli::run, &mut Vec::new()).expect("refreshed");
-    (dir, ws)
-}
-
-fn theme(folder: &std::path::Path) -> Vec<String> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("the theme").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.path().is_dir() {
-            files.extend(theme(&entry.path()).into_iter().map(|f| format!("{name}/{f}")));
-        } else {
-            files.push(name);
-        }
-    }
-    files
+        )
+    };
+    let files = [
+        ("ch99-fake/src/step1_take.rs", STEP1),
+        ("ch99-fake/src/step2_ask.rs", STEP2),
+        ("ch99-fake/exercises/both.rs", include_str!("exercise.txt")),
+        ("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong),
+        ("lab/Cargo.toml", &manifest("lab")),
+        ("lab/src/lib.rs", ""),
+        ("ch99-fake/Cargo.toml", &manifest("ch99-fake")),
+        ("ch99-fake/src/lib.rs", ""),
+        ("book/data/outputs/ch99/find.txt", "$ cargo guide find ch99/step1\n"),
+        (
+            "book/src/SUMMARY.md",
+            "# Summary\n\n[Start](start.md)\n\n- [Break it](ch99/breakit.md)\n- [Half](ch99/step1.md)\n- \
+             [Ask](ch99/step2.md)\n- [Card](ch99/card.md)\n- [Glossary](glossary.md)\n",
+        ),
+        (
+            "book/src/start.md",
+            "<!-- page: kind=start -->\n# Start\n\n[Half an order](ch99/step1.md#the-shop-takes-half-an-order)\n",
+        ),
+        (
+            "book/src/ch99/breakit.md",
+            "<!-- page: kind=breakit chapter=ch99 -->\n# Break it\n\n{{#breakit chapter=ch99 step=step1 path=0,3 \
+             run=ch99/half-an-order caption=\"Break it.\"}}\n",
+        ),
+        ("book/src/ch99/step1.md", PAGE),
+        (
+            "book/src/ch99/step2.md",
+            "<!-- page: kind=step chapter=ch99 step=step2 -->\n# Ask first\n\nText.\n",
+        ),
+        (
+            "book/src/ch99/card.md",
+            "<!-- page: kind=card chapter=ch99 -->\n# Card\n\n{{#matrix chapter=ch99}}\n",
+        ),
+        (
+            "book/src/glossary.md",
+            "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: Voted yes, knows no outcome.\n",
+        ),
+    ];
+    made_up::book(&FAKE, &files)
 }

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::Protocol;
+use crate::explore::Model;
 use crate::node::NodeId;
 use crate::rng::Rng;
 use crate::sim::{Fault, FaultSchedule, NetworkProfile};
@@ -30,7 +32,23 @@ pub struct Target {
     pub lasts: Range<u64>,
 }
 
+/// In most designs something happens within these, in µs, and no timer is longer than a second.
+const BUSY: Range<u64> = 0..12_000;
+const LONG: Range<u64> = 1_000..3_000_000;
+
 impl Target {
+    /// Every process that may crash, and every link between two processes.
+    #[must_use]
+    pub fn of<P: Protocol, G>(world: &Model<P, G>) -> Self {
+        let servers = world.roles.iter().filter(|role| role.may_crash).map(|role| role.id);
+        let pairs = world
+            .roles
+            .iter()
+            .enumerate()
+            .flat_map(|(i, from)| world.roles.iter().skip(i + 1).map(|to| (from.id, to.id)));
+        Self { servers: servers.collect(), links: pairs.collect(), busy: BUSY, lasts: LONG }
+    }
+
     /// One or two faults of this sort.
     ///
     /// # Panics

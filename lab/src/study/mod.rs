@@ -102,6 +102,24 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
 }
 
 impl<P: Protocol, G: Ghost> Design<P, G> {
+    /// A design that has one world for everything, whose faults hit every process that may crash,
+    /// and that is not checked yet. Change what is different: `Design { checks, ..Design::new(…) }`.
+    #[must_use]
+    pub fn new(info: StepInfo, world: &Model<P, G>) -> Self {
+        Self {
+            info,
+            small: world.clone(),
+            busy: world.clone(),
+            scripted: world.clone(),
+            safety: Limits::safety,
+            progress: |bounds| Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates),
+            target: Target::of(world),
+            checks: Vec::new(),
+            combined: Vec::new(),
+            exhibit: Exhibit::new(world.clone(), Limits::progress(1, 1, 1)),
+        }
+    }
+
     /// The check under a fault; `a reader` answers to `reader` as well.
     #[must_use]
     pub fn check(&self, fault: &str) -> Option<&Check<P, G>> {

@@ -21,13 +21,28 @@ use super::terminal::show;
 /// Does what a command line asks of a system. Exit code: 0 done, 1 not done, 2 could not be asked,
 /// 3 not known yet.
 pub fn run(system: &'static dyn System, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match act(system, &command(system).get_matches_from(args)) {
-        Ok(code) => ExitCode::from(code),
+    run_within(system, vec!["role".into()], args).into()
+}
+
+/// The same for a program that has several systems: with `prefix` and a role's arguments behind it,
+/// the program plays that role ([`super::role`]).
+pub fn run_within(
+    system: &'static dyn System,
+    prefix: Vec<OsString>,
+    args: impl IntoIterator<Item = OsString>,
+) -> u8 {
+    let done = match command(system).try_get_matches_from(args) {
+        Ok(matches) => act(system, prefix, &matches),
         Err(error) => {
-            eprintln!("{error}");
-            ExitCode::from(2)
+            // Nobody is left to be told that the terminal is gone.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
         }
-    }
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        2
+    })
 }
 
 fn default_dir(system: &dyn System) -> PathBuf {
@@ -112,7 +127,11 @@ fn operate(system: &dyn System) -> [Command; 4] {
     ]
 }
 
-fn act(system: &'static dyn System, matches: &ArgMatches) -> Result<u8, Error> {
+fn act(
+    system: &'static dyn System,
+    prefix: Vec<OsString>,
+    matches: &ArgMatches,
+) -> Result<u8, Error> {
     let (command, args) = matches.subcommand().expect("a command is required");
     if command == "role" {
         return role::play(system, args).map(|()| 0);
@@ -121,7 +140,7 @@ fn act(system: &'static dyn System, matches: &ArgMatches) -> Result<u8, Error> {
     let handle = Handle::new(system.name(), dir, &default_dir(system));
     let role = || args.get_one::<String>("role").expect("it is required").as_str();
     match command {
-        "cluster" => start(system, args, &handle),
+        "cluster" => start(system, prefix, args, &handle),
         "status" => wait(status(system, &handle)),
         "kill" => wait(kill(system, &handle, role())),
         "restart" => {
@@ -141,12 +160,18 @@ fn wait(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
     runtime.block_on(work)
 }
 
-fn start(system: &'static dyn System, args: &ArgMatches, handle: &Handle) -> Result<u8, Error> {
+fn start(
+    system: &'static dyn System,
+    prefix: Vec<OsString>,
+    args: &ArgMatches,
+    handle: &Handle,
+) -> Result<u8, Error> {
     if cfg!(not(unix)) {
         let why = "`cluster` needs Linux or macOS; on Windows run it inside WSL";
         return Err(Error::Refused(why.into()));
     }
     let config = Config {
+        prefix,
         options: Options::from_matches(&system.options(), args),
         power_cut: args.get_flag("power-cut"),
         port: args.get_one("port").copied().expect("it has a default"),

@@ -37,7 +37,9 @@ pub trait System: Sync {
     fn texts(&self) -> Texts;
 
     /// Options of `cluster`, beside those that every system has. An option's id is its long name.
-    fn options(&self) -> Vec<Arg>;
+    fn options(&self) -> Vec<Arg> {
+        Vec::new()
+    }
 
     /// The name of every role that any layout has.
     fn role_names(&self) -> Vec<&'static str>;
@@ -70,13 +72,22 @@ pub trait System: Sync {
     fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error>;
 
     /// A role's status in lines, without what every role counts; `None` for one that is down.
-    fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String>;
+    fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String> {
+        let _ = role;
+        let Some(status) = status else { return vec!["down".into()] };
+        status.own.iter().map(|(what, value)| format!("{what}: {value}")).collect()
+    }
 
     /// What a kill takes from a role that reported this just before.
-    fn lost(&self, status: &Status) -> String;
+    fn lost(&self, status: &Status) -> String {
+        let _ = status;
+        "its memory".into()
+    }
 
     /// Commands of its own. Each is given `--dir`.
-    fn commands(&self) -> Vec<Command>;
+    fn commands(&self) -> Vec<Command> {
+        Vec::new()
+    }
 
     /// Carries out one of these; gives the exit code: 0 done, 1 not done, 3 not known yet.
     ///
@@ -87,7 +98,10 @@ pub trait System: Sync {
         command: &'a str,
         args: &'a ArgMatches,
         cluster: &'a Handle,
-    ) -> BoxFuture<'a, Result<u8, Error>>;
+    ) -> BoxFuture<'a, Result<u8, Error>> {
+        let _ = (args, cluster);
+        Box::pin(async move { Err(Error::Refused(format!("there is no command {command}"))) })
+    }
 
     /// Runs a recorded run once more: same inputs, same nodes.
     ///

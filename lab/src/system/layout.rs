@@ -85,6 +85,15 @@ pub struct Role {
     pub peers: Vec<NodeId>,
 }
 
+impl Role {
+    /// A process whose node keeps a log; its kind is its name.
+    #[must_use]
+    pub fn new(name: &str, id: NodeId, peers: &[NodeId]) -> Self {
+        let (kind, peers) = (name.into(), peers.to_vec());
+        Self { name: name.into(), id, kind, has_log: true, peers }
+    }
+}
+
 /// All processes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Layout {

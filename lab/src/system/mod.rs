@@ -36,7 +36,7 @@ mod service;
 mod terminal;
 
 pub use cluster::{Cluster, Config};
-pub use command_line::run;
+pub use command_line::{run, run_within};
 pub use control::{Event, run_cluster};
 pub use error::Error;
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
