@@ -1,7 +1,6 @@
 //! The chapter as the guide sees it.
 
 use lab::chapter::{Chapter, Figure, Models};
-use lab::event::Log;
 use lab::system::System;
 
 use crate::{book, designs, system};
@@ -42,9 +41,5 @@ impl Chapter for TwoPhaseCommit {
 
     fn system(&self) -> Option<&'static dyn System> {
         Some(system::SYSTEM)
-    }
-
-    fn replay(&self, log: &Log) -> Option<Result<Log, String>> {
-        Some(system::replay(log))
     }
 }

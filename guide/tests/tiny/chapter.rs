@@ -187,15 +187,6 @@ impl Chapter for Tiny {
     fn system(&self) -> Option<&'static dyn System> {
         Some(&Self)
     }
-
-    fn replay(&self, log: &Log) -> Option<Result<Log, String>> {
-        let node = |name: &str| match name {
-            "front" => Some((FRONT, AnyNode::new(Tally::default()))),
-            "keeper" => Some((KEEPER, AnyNode::new(Tally::default()))),
-            _ => None,
-        };
-        Some(lab::replay::replay(log, |count: u64| count.to_string(), node))
-    }
 }
 
 impl System for Tiny {
@@ -239,13 +230,22 @@ impl System for Tiny {
         Ok(Arc::new(NodeService::new(driver, pool, (Msg::Status, read), routes)))
     }
 
+    fn replay(&self, log: &Log) -> Result<Log, String> {
+        let node = |name: &str| match name {
+            "front" => Some((FRONT, AnyNode::new(Tally::default()))),
+            "keeper" => Some((KEEPER, AnyNode::new(Tally::default()))),
+            _ => None,
+        };
+        lab::replay::replay(log, |count: u64| count.to_string(), node)
+    }
+
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
         Box::new(Adders(front))
     }
 }
 
 async fn ask(pool: &ClientPool<Counter>) -> Option<u64> {
-    let mut client = pool.take_for_one_answer().ok()?;
+    let mut client = pool.take().ok()?;
     client.send(Msg::Add(client.id())).await.ok()?;
     let Some(Msg::Count(_, count)) = client.recv().await else { return None };
     client.answered();
