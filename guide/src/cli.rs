@@ -104,7 +104,7 @@ enum Command {
 struct OfSystem {
     /// The chapter, such as ch02
     chapter: String,
-    /// What its own command line takes: see `cargo guide cluster ch02 --help`
+    /// What its own command line takes: see `cargo ch02 cluster --help`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }

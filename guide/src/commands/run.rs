@@ -99,7 +99,8 @@ pub fn find(
     say(out, "")?;
     say(out, text::render(&broken.log).trim_end())?;
     page(&broken.log, html, out)?;
-    let mut commands = vec![format!("cargo guide find {name} --html broken.html")];
+    let again = search.fault.as_ref().map_or_else(String::new, |f| format!(" --fault {f:?}"));
+    let mut commands = vec![format!("cargo guide find {name}{again} --html broken.html")];
     let after = step.following();
     commands.extend(after.map(|s| format!("cargo guide find {}/{}", step.chapter.id(), s.id)));
     next(out, &commands)?;

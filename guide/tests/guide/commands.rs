@@ -77,6 +77,14 @@ fn a_cell_is_judged_alone_and_says_whether_it_is_expected() {
 }
 
 #[test]
+fn the_picture_of_a_find_is_one_of_the_same_fault() {
+    let (_, said) = guide("find ch99/step1 --fault crash");
+    assert!(said.contains("find ch99/step1 --fault \"crash\" --html broken.html"), "{said}");
+    let (_, said) = guide("find ch99/step1");
+    assert!(said.contains("find ch99/step1 --html broken.html"), "{said}");
+}
+
+#[test]
 fn a_diff_counts_its_lines() {
     let (_, said) = guide("diff ch99 step1 step2");
     assert!(said.contains("    2 + fn take(left: u32) -> Option<u32> {"), "{said}");

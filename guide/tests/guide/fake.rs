@@ -47,14 +47,7 @@ pub(crate) fn half_an_order(title: &str) -> Log {
         event(8, "stock", Kind::Send, "taken", Some("coord"), &[5]),
         event(9, "coord", Kind::Lose, "taken", Some("stock"), &[8]),
         event(10, "pay", Kind::Boot, "starts again", None, &[]),
-        event(
-            11,
-            "stock",
-            Kind::Violation,
-            "all or nothing: stock took it, pay did not",
-            None,
-            &[],
-        ),
+        event(11, "stock", Kind::Violation, "stock took it, pay did not", None, &[]),
     ];
     Log { header: Header { title: title.into(), nodes, verdict: Some("unsafe".into()) }, events }
 }
@@ -197,7 +190,7 @@ impl Models for Fake {
         Some(Checked { cell, as_expected: fault == "crash", shown })
     }
 
-    fn points(&self, _step: &str) -> Option<Points> {
+    fn points(&self, _: &str) -> Option<Points> {
         None
     }
 
