@@ -71,7 +71,18 @@ pub struct Cluster {
     manifest: Manifest,
     epoch: Duration,
     members: BTreeMap<String, Member>,
-    _lock: File,
+    _lock: DirectoryLock,
+}
+
+/// Released by name: a process that another thread is just starting holds a copy of the file until
+/// it becomes its program, and closing ours alone would leave the directory locked that long.
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is all that is left to do if this fails.
+        let _ = self.0.unlock();
+    }
 }
 
 impl Cluster {
@@ -105,7 +116,8 @@ impl Cluster {
         }
         manifest.write(&config.dir)?;
         let members = BTreeMap::new();
-        let mut cluster = Self { config, layout, manifest, epoch: now, members, _lock: lock };
+        let mut cluster =
+            Self { config, layout, manifest, epoch: now, members, _lock: DirectoryLock(lock) };
         for role in cluster.layout.roles.clone() {
             let member = cluster.launch(&role, None)?;
             cluster.members.insert(role.name, member);
