@@ -74,7 +74,8 @@ fn a_damaged_manifest_is_refused_and_stays_as_it_is() {
     let whole = std::fs::read(&file).unwrap();
     let id = manifest(&dir)["cluster"].to_string();
     let at = whole.windows(id.len()).position(|part| part == id.as_bytes()).unwrap();
-    let other_id = [&whole[..at], b"7", &whole[at + 1..]].concat();
+    let other_digit = if whole[at] == b'7' { b"8" } else { b"7" };
+    let other_id = [&whole[..at], other_digit, &whole[at + 1..]].concat();
     let not_text = [&whole[..at], b"\xff", &whole[at + 1..]].concat();
     for damaged in [other_id, not_text, whole[..at].to_vec(), Vec::new()] {
         std::fs::write(&file, &damaged).unwrap();
