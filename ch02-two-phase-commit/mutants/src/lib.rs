@@ -16,71 +16,37 @@
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::worlds::Nodes;
 
+/// A step with something changed.
+pub type Mutant = lab::testing::Mutant<Nodes>;
+
+/// What a changed module makes.
+macro_rules! design {
+    ($module:ident) => {
+        Nodes::new(
+            || AnyNode::new($module::Coordinator::default()),
+            |accounts| AnyNode::new($module::Participant::new(accounts)),
+        )
+    };
+}
+
 include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 
 /// What two-phase commit promises, in the order in which a mutant is asked.
 pub const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGET", "MONEY"];
 
-/// A step with something changed.
-#[derive(Debug)]
-pub struct Mutant {
-    /// The file's name.
-    pub name: &'static str,
-    /// What the change shows.
-    pub shows: &'static str,
-    /// The invariant that dies first, or `nothing`.
-    pub killed_by: &'static str,
-    /// How many events that takes.
-    pub steps: Option<usize>,
-    /// How many states there are, if nothing kills it.
-    pub states: Option<usize>,
-    /// Where the first invariant is an early alarm: what somebody would notice, and after how long.
-    pub harm: Option<(&'static str, usize)>,
-    /// The design that it makes of its step.
-    pub design: Nodes,
-}
-
 #[cfg(test)]
 mod tests {
     use ch02_two_phase_commit::worlds::Scope;
-    use lab::explore::{Edge, Limits, explore, log_of};
-    use lab::view::text;
+    use lab::explore::{Limits, explore};
 
     use super::*;
 
-    /// The property that dies first, if any, after how many events; else how many states there are.
     /// One order, one crash, and a network that loses, doubles and delays as it likes.
-    fn shortest(
-        mutant: &Mutant,
-        promised: &[&'static str],
-    ) -> Result<(&'static str, usize), usize> {
-        let world = mutant.design.model(Scope::ONE_ORDER, promised);
-        let limits = Limits::safety(1);
-        let report = explore(&world, &limits);
-        assert!(!report.gave_up, "more than {} states", limits.states);
-        let Some(violation) = report.violation else { return Err(report.graph.states()) };
-        let title = format!("{}: {}", mutant.name, mutant.shows);
-        let (log, _) = log_of(&world, &limits, &violation.path, &title);
-        println!("{}\n", text::render(&log));
-        Ok((violation.broken.property, violation.path.len()))
-    }
-
     fn judge(name: &str) {
         let mutant = ALL.iter().find(|mutant| mutant.name == name).expect("a mutant");
-        match shortest(mutant, ATOMIC) {
-            Ok(found) => assert_eq!(Some(found), mutant.steps.map(|n| (mutant.killed_by, n))),
-            Err(states) => {
-                println!("{name} survives in {states} states: {}\n", mutant.shows);
-                assert_eq!(("nothing", Some(states)), (mutant.killed_by, mutant.states));
-                let world = mutant.design.model(Scope::ONE_ORDER, ATOMIC);
-                let report = explore(&world, &Limits::progress(1, 1, 0));
-                let stuck = report.graph.stuck(&[Edge::Work, Edge::Restart]);
-                assert!(report.violation.is_none() && stuck.is_empty(), "stuck for ever");
-            }
-        }
-        if let Some((property, steps)) = mutant.harm {
-            assert_eq!(shortest(mutant, &[property]), Ok((property, steps)));
-        }
+        mutant.assert_as_recorded(ATOMIC, 1, |nodes, promised| {
+            nodes.model(Scope::ONE_ORDER, promised)
+        });
     }
 
     include!(concat!(env!("OUT_DIR"), "/tests.rs"));

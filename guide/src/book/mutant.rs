@@ -1,7 +1,7 @@
 //! Mutants: changes of a step that a test applies and judges. A *Change one line* box that names one
 //! shows what is tested, and no copy of it.
 
-use serde::Deserialize;
+use lab_mutate::Mutant;
 
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
@@ -21,17 +21,6 @@ pub struct Change {
     pub tested: Option<String>,
 }
 
-/// The part of a mutant's file that a box needs.
-#[derive(Deserialize)]
-struct Mutant {
-    file: String,
-    find: Option<String>,
-    replace: Option<String>,
-    killed_by: String,
-    steps: Option<usize>,
-    states: Option<usize>,
-}
-
 /// The change of `ch02/NAME`.
 ///
 /// # Errors
@@ -42,11 +31,13 @@ pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
     let (chapter, name) = name.split_once('/').ok_or_else(unknown)?;
     let chapter = ws.chapter(chapter)?;
     let path = format!("{}/mutants/{name}.toml", chapter.folder());
-    let text = ws.read(&path).map_err(|_| unknown())?;
-    let mutant: Mutant = toml::from_str(&text).map_err(|e| {
+    if !ws.root.join(&path).exists() {
+        return Err(unknown());
+    }
+    let mutant = Mutant::read(&ws.root.join(&path)).map_err(|e| {
         Trouble::at(&path, e.to_string(), "write `key = \"value\"`, as in the files beside it")
     })?;
-    let (Some(find), Some(replace)) = (mutant.find, mutant.replace) else {
+    let [change] = mutant.changes.as_slice() else {
         let what = "changes several places, and a box shows one";
         return Err(Trouble::at(path, what, "show another mutant, or tell this one in words"));
     };
@@ -64,5 +55,6 @@ pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
         (None, None) => String::new(),
     };
     let tested = Some(tested).filter(|words| !words.is_empty());
+    let lab_mutate::Change { find, replace } = change.clone();
     Ok(Change { file: mutant.file, find, replace, command, tested })
 }

@@ -68,9 +68,34 @@ fn verdict(line: &str) -> Option<Verdict> {
     Some(Verdict { name: name.to_string(), passed: passed == "true", said })
 }
 
-/// Starter, solution and wrong answers of an exercise, each with whether it must pass.
-#[must_use]
-pub fn variants(ws: &Workspace, exercise: &Exercise) -> Vec<(Answer, bool)> {
+/// What has to become of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// It passes.
+    Passes,
+    /// It fails.
+    Fails,
+    /// It fails, and the check says this.
+    FailsWith(String),
+}
+
+impl Verdict {
+    /// Whether this is what had to become of the answer.
+    #[must_use]
+    pub fn is(&self, expected: &Expected) -> bool {
+        match expected {
+            Expected::Passes => self.passed,
+            Expected::Fails => !self.passed,
+            Expected::FailsWith(words) => !self.passed && self.said.contains(words.as_str()),
+        }
+    }
+}
+
+/// Starter, solution and wrong answers of an exercise, each with what has to become of it.
+///
+/// # Errors
+/// A wrong answer is none; see [`Exercise::wrong`].
+pub fn variants(ws: &Workspace, exercise: &Exercise) -> Result<Vec<(Answer, Expected)>> {
     let chapter = exercise.id.split('/').next().unwrap_or("").to_string();
     let answer = |what: &str, source: String| Answer {
         name: format!("{}: {what}", exercise.id),
@@ -78,11 +103,14 @@ pub fn variants(ws: &Workspace, exercise: &Exercise) -> Vec<(Answer, bool)> {
         source,
     };
     let mut all = vec![
-        (answer("the starter", exercise.starter()), false),
-        (answer("the solution", exercise.solution()), true),
+        (answer("the starter", exercise.starter()), Expected::Fails),
+        (answer("the solution", exercise.solution()), Expected::Passes),
     ];
-    all.extend(exercise.wrong(ws).into_iter().map(|(file, text)| (answer(&file, text), false)));
-    all
+    let wrong = exercise.wrong(ws)?.into_iter();
+    all.extend(wrong.map(|(mutant, source)| {
+        (answer(&mutant.name, source), Expected::FailsWith(mutant.killed_by))
+    }));
+    Ok(all)
 }
 
 fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {

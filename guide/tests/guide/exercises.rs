@@ -1,21 +1,31 @@
 //! Starters fail, solutions pass, plausible wrong answers are caught.
 
-use guide::exercise::judge::{Answer, judge, variants};
+use guide::exercise::judge::{Answer, Expected, judge, variants};
 use guide::exercise::{self, Exercise};
 use guide::workspace::Workspace;
 
 use crate::fake;
 
+/// All variants of these exercises.
+fn all_variants(ws: &Workspace, exercises: &[Exercise]) -> Vec<(Answer, Expected)> {
+    exercises.iter().flat_map(|e| variants(ws, e).unwrap_or_else(|e| panic!("{e}"))).collect()
+}
+
 /// Judges all variants at once and names those that came out wrong.
 fn surprises(ws: &Workspace, exercises: &[Exercise]) -> Vec<String> {
-    let all: Vec<(Answer, bool)> = exercises.iter().flat_map(|e| variants(ws, e)).collect();
+    let all = all_variants(ws, exercises);
     if all.is_empty() {
         return vec![];
     }
     let answers: Vec<Answer> = all.iter().map(|(a, _)| a.clone()).collect();
     let verdicts = judge(ws, &answers).unwrap_or_else(|e| panic!("{e}"));
-    let pairs = all.iter().zip(verdicts).filter(|((_, expected), v)| v.passed != *expected);
-    pairs.map(|((a, _), v)| format!("{}: passed is {}: {}", a.name, v.passed, v.said)).collect()
+    let pairs = all.iter().zip(verdicts).filter(|((_, expected), verdict)| !verdict.is(expected));
+    pairs
+        .map(|((answer, expected), verdict)| {
+            let said = &verdict.said;
+            format!("{}: {expected:?}, but passed is {}: {said}", answer.name, verdict.passed)
+        })
+        .collect()
 }
 
 #[test]
@@ -29,8 +39,25 @@ fn every_solution_passes_and_every_starter_and_wrong_answer_fails() {
 fn the_made_up_exercise_is_judged_rightly() {
     let (_dir, ws) = fake::book();
     let all = exercise::all(&ws).unwrap();
-    assert_eq!(variants(&ws, &all[0]).len(), 3, "a starter, a solution, a wrong answer");
+    assert_eq!(all_variants(&ws, &all).len(), 3, "a starter, a solution, a wrong answer");
     assert_eq!(surprises(&ws, &all), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_answer_that_changes_nothing_of_its_exercise_is_refused() {
+    let (_dir, ws) = fake::book();
+    let exercise = &exercise::all(&ws).unwrap()[0];
+    let file = "ch99-fake/exercises/wrong/both/any_yes.toml";
+    let whole = ws.read(file).unwrap();
+    for (from, to, said) in [
+        ("yes == 2", "yes == 3", "occurs 0 times in ch99-fake/exercises/both.rs"),
+        ("exercises/both.rs", "src/lib.rs", "any_yes changes ch99-fake/src/lib.rs"),
+        ("find", "fnd", "any_yes.toml"),
+    ] {
+        ws.write(file, &whole.replace(from, to)).unwrap();
+        let refused = variants(&ws, exercise).unwrap_err().to_string();
+        assert!(refused.contains(said), "{refused}");
+    }
 }
 
 #[test]

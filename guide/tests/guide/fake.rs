@@ -296,7 +296,8 @@ Now nothing is ever sold, and the shop is safe.
 
 /// A book about the fake chapter, generated files included.
 pub(crate) fn book() -> (TempDir, Workspace) {
-    let wrong = include_str!("exercise.txt").replace("yes == 2", "yes != 0");
+    let wrong = "shows = \"One yes is not enough.\"\nfile = \"ch99-fake/exercises/both.rs\"\n\
+                 find = \"yes == 2\"\nreplace = \"yes != 0\"\nkilled_by = \"ready after one yes\"\n";
     let manifest = |name: &str| {
         format!(
             "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[features]\nexercises = []\n"
@@ -306,7 +307,7 @@ pub(crate) fn book() -> (TempDir, Workspace) {
         ("ch99-fake/src/step1_take.rs", STEP1),
         ("ch99-fake/src/step2_ask.rs", STEP2),
         ("ch99-fake/exercises/both.rs", include_str!("exercise.txt")),
-        ("ch99-fake/exercises/wrong/both/any_yes.rs", &wrong),
+        ("ch99-fake/exercises/wrong/both/any_yes.toml", wrong),
         ("lab/Cargo.toml", &manifest("lab")),
         ("lab/src/lib.rs", ""),
         ("ch99-fake/Cargo.toml", &manifest("ch99-fake")),

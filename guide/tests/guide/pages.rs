@@ -86,7 +86,10 @@ fn a_change_box_shows_the_mutant_that_it_names_and_what_a_test_holds() {
     assert!(html.contains("A test holds this: SOLD breaks first, after 3 events."));
     let stale = with_mutant(&toml.replace("left - 1", "left - 2")).unwrap_err();
     assert!(stale.contains("stands 0 times in ch99-fake/src/step1_take.rs"), "{stale}");
-    let several = with_mutant(&toml.replace("find", "found")).unwrap_err();
+    let one = "\n[[change]]\nfind = \"left\"\nreplace = \"right\"\n";
+    let bare = toml.lines().filter(|l| !l.starts_with("find") && !l.starts_with("replace"));
+    let bare = bare.collect::<Vec<_>>().join("\n");
+    let several = with_mutant(&format!("{bare}{one}{one}")).unwrap_err();
     assert!(several.contains("changes several places"), "{several}");
     let broken = with_mutant("file = 3").unwrap_err();
     assert!(broken.contains("ch99-fake/mutants/keep-all.toml"), "{broken}");

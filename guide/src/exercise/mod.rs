@@ -15,10 +15,12 @@
 //! ```
 //!
 //! `check` says what held, or what broke. It is deterministic and takes less than five seconds.
-//! Plausible wrong answers live in `exercises/wrong/<name>/*.rs`; a test proves that each of them
-//! compiles and fails.
+//! Plausible wrong answers are [`Mutant`]s of the solution in `exercises/wrong/<name>/*.toml`; a test
+//! proves that each of them compiles, and fails for the reason that its file names.
 
 pub mod judge;
+
+use lab_mutate::Mutant;
 
 use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
@@ -128,11 +130,7 @@ impl Exercise {
     /// The solution, without the marks.
     #[must_use]
     pub fn solution(&self) -> String {
-        let is_mark = |l: &&str| {
-            let l = l.trim_start();
-            l.starts_with("// STARTER:") || l.starts_with("// SOLUTION-")
-        };
-        self.source.lines().filter(|l| !is_mark(l)).map(|l| format!("{l}\n")).collect()
+        without_marks(&self.source)
     }
 
     /// Where the learner's copy is kept; git ignores it.
@@ -142,13 +140,35 @@ impl Exercise {
         format!("{folder}/work/{}.rs", self.name())
     }
 
-    /// The wrong answers that must be caught: file from the root, and text.
-    #[must_use]
-    pub fn wrong(&self, ws: &Workspace) -> Vec<(String, String)> {
+    /// The wrong answers that must be caught: what each changes, and the solution with that change.
+    ///
+    /// # Errors
+    /// A file does not say what is changed, or that is not found exactly once in the exercise.
+    pub fn wrong(&self, ws: &Workspace) -> Result<Vec<(Mutant, String)>> {
         let folder = self.file.rsplit_once('/').map_or("", |(f, _)| f);
         let folder = format!("{folder}/wrong/{}", self.name());
-        files(ws, &folder).into_iter().filter_map(|f| ws.read(&f).ok().map(|t| (f, t))).collect()
+        let fix = "`find` names text of the exercise, its `// SOLUTION-` lines included";
+        let error = |e: lab_mutate::Error| Trouble::at(&folder, e.to_string(), fix);
+        let mut all = Vec::new();
+        for mutant in Mutant::read_all(&ws.root.join(&folder)).map_err(error)? {
+            if mutant.file != self.file {
+                let what = format!("{} changes {}", mutant.name, mutant.file);
+                return Err(Trouble::at(&folder, what, format!("say `file = \"{}\"`", self.file)));
+            }
+            let changed = mutant.apply(&self.source).map_err(error)?;
+            all.push((mutant, without_marks(&changed)));
+        }
+        Ok(all)
     }
+}
+
+/// What is left of an exercise's file when the starter and the marks are taken out.
+fn without_marks(source: &str) -> String {
+    let is_mark = |line: &&str| {
+        let line = line.trim_start();
+        line.starts_with("// STARTER:") || line.starts_with("// SOLUTION-")
+    };
+    source.lines().filter(|line| !is_mark(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// All exercises, chapter by chapter.

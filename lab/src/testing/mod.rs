@@ -3,6 +3,8 @@
 //!
 //! Everything here panics with what differs, as an assertion does.
 
+mod mutants;
+
 use std::ops::Range;
 use std::path::Path;
 
@@ -13,6 +15,7 @@ use crate::sim::simulate;
 use crate::study::Study;
 use crate::view::text;
 use crate::world::Ghost;
+pub use mutants::Mutant;
 
 /// Plays every script of `folder/<module>/` against the design of that module and compares what it
 /// prints; `UPDATE_GOLDENFILES=1` records anew. Says how many there are.
