@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::shop::{AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::types::{
-    Change, Key, Msg, Part, Record, TxId,
+    Change, Key, Msg, Branch, Record, TxId,
 };
 use lab::{Node, NodeId};
 
@@ -19,32 +19,32 @@ use lab::{Node, NodeId};
 pub struct Participant {
     accounts: Accounts,
     /// For each attempt what was done, or nothing if it is taken back for good.
-    rows: BTreeMap<TxId, Option<Part>>,
+    rows: BTreeMap<TxId, Option<Branch>>,
 }
 
 impl Participant {
-    /// Answer `Applied` if the part is done, `Refused` if it cannot be done.
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    /// Answer `Applied` if the branch is done, `Refused` if it cannot be done.
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         // SOLUTION-BEGIN
         match self.rows.get(&tx) {
             Some(Some(_)) => cx.send(from, Msg::Applied { tx }),
             Some(None) => {}
-            None => match self.accounts.check(&part) {
+            None => match self.accounts.check(&branch) {
                 Err(why) => cx.send(from, Msg::Refused { tx, why }),
                 Ok(()) => {
-                    self.apply(tx, part.clone());
-                    cx.persist(Record::Applied { tx, key, part });
+                    self.apply(tx, branch.clone());
+                    cx.persist(Record::Applied { tx, key, branch });
                     cx.send(from, Msg::Applied { tx });
                 }
             },
         }
         // SOLUTION-END
-        // STARTER: self.apply(tx, part.clone());
-        // STARTER: cx.persist(Record::Applied { tx, key, part });
+        // STARTER: self.apply(tx, branch.clone());
+        // STARTER: cx.persist(Record::Applied { tx, key, branch });
         // STARTER: cx.send(from, Msg::Applied { tx });
     }
 
-    /// Answer `Undone` once the part is taken back for good.
+    /// Answer `Undone` once the branch is taken back for good.
     fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         // SOLUTION-BEGIN
         if self.rows.get(&tx) != Some(&None) {
@@ -57,16 +57,16 @@ impl Participant {
     }
 
     /// Makes the change and keeps the row.
-    fn apply(&mut self, tx: TxId, part: Part) {
-        self.accounts.apply(&part);
-        self.rows.insert(tx, Some(part));
+    fn apply(&mut self, tx: TxId, branch: Branch) {
+        self.accounts.apply(&branch);
+        self.rows.insert(tx, Some(branch));
     }
 
     /// Makes up for the change, if there was one, and keeps the row.
     fn undo(&mut self, tx: TxId) {
-        if let Some(Some(part)) = self.rows.insert(tx, None) {
+        if let Some(Some(branch)) = self.rows.insert(tx, None) {
             let back = |c: &Change| Change { account: c.account.clone(), by: -c.by };
-            self.accounts.apply(&part.iter().map(back).collect::<Vec<_>>());
+            self.accounts.apply(&branch.iter().map(back).collect::<Vec<_>>());
         }
     }
 }
@@ -76,10 +76,10 @@ impl Node for Participant {
 
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
-            Input::Replay(Record::Applied { tx, part, .. }) => self.apply(tx, part),
+            Input::Replay(Record::Applied { tx, branch, .. }) => self.apply(tx, branch),
             Input::Replay(Record::Undone { tx }) => self.undo(tx),
-            Input::Message { from, msg: Msg::Apply { tx, key, part } } => {
-                self.on_apply(from, tx, key, part, cx);
+            Input::Message { from, msg: Msg::Apply { tx, key, branch } } => {
+                self.on_apply(from, tx, key, branch, cx);
             }
             Input::Message { from, msg: Msg::Undo { tx } } => self.on_undo(from, tx, cx),
             Input::Message { .. }

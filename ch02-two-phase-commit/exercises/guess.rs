@@ -3,12 +3,12 @@
 //! Fill in what becomes of each design. The explorer judges your guesses.
 //! hint 1: `Unsafe` needs one bad path, `Stuck` means that nothing bad happens and nothing else does either.
 //! hint 2: What is in memory does not survive a restart, what is on disk does.
-//! hint 3: Atomic is not isolated: the page "Somebody looks in the middle" has the last one.
+//! hint 3: Atomic is not isolated: the page "Isolation: a read in the middle" has the last one.
 
 use lab::chapter::Verdict;
 
 /// In this order: step 1 and nothing fails; step 2 and a process restarts; step 3 and a process never
-/// comes back; step 3 and a process restarts; step 3 and somebody looks in the middle.
+/// comes back; step 3 and a process restarts; step 3 and a client reads in the middle.
 // SOLUTION-BEGIN
 const GUESSES: [Verdict; 5] =
     [Verdict::Unsafe, Verdict::Unsafe, Verdict::Stuck, Verdict::Ok, Verdict::Unsafe];

@@ -12,33 +12,33 @@ use std::collections::BTreeMap;
 use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::shop::{self, AnyNode, Cx, Input, Shop, Summary};
 use ch02_two_phase_commit::types::{
-    COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait,
+    COORD, Key, Msg, Note, Branch, Record, Timer, TxId, Vote, wait,
 };
 use lab::Node;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
-    prepared: BTreeMap<TxId, Part>,
+    prepared: BTreeMap<TxId, Branch>,
     /// What ended, and whether by commit.
     ended: BTreeMap<TxId, bool>,
 }
 
 impl Participant {
     /// Vote. A yes is a promise.
-    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_prepare(&mut self, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         // SOLUTION-BEGIN
         if self.ended.contains_key(&tx) {
             return;
         }
         if !self.prepared.contains_key(&tx) {
-            if let Err(why) = self.accounts.check(&part) {
+            if let Err(why) = self.accounts.check(&branch) {
                 self.ended.insert(tx, false);
                 cx.send(COORD, Msg::Vote { tx, vote: Vote::No(why) });
                 return;
             }
-            self.prepare(tx, part.clone());
-            cx.persist(Record::Prepared { tx, key, part });
+            self.prepare(tx, branch.clone());
+            cx.persist(Record::Prepared { tx, key, branch });
             cx.set_timer(Timer::Ask(tx), wait::ASK);
         }
         cx.send(COORD, Msg::Vote { tx, vote: Vote::Yes(BTreeMap::new()) });
@@ -75,7 +75,7 @@ impl Participant {
     fn on_replay(&mut self, record: Record) {
         // SOLUTION-BEGIN
         match record {
-            Record::Prepared { tx, part, .. } => self.prepare(tx, part),
+            Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
             Record::Aborted { tx } => self.let_go(tx),
             other => panic!("not a participant's record: {other}"),
@@ -91,15 +91,15 @@ impl Participant {
     }
 
     // SOLUTION-BEGIN
-    fn prepare(&mut self, tx: TxId, part: Part) {
-        self.accounts.set_aside(tx, &part);
-        self.prepared.insert(tx, part);
+    fn prepare(&mut self, tx: TxId, branch: Branch) {
+        self.accounts.set_aside(tx, &branch);
+        self.prepared.insert(tx, branch);
     }
 
     fn commit(&mut self, tx: TxId) {
-        let part = self.prepared.remove(&tx).expect("only what is prepared commits");
+        let branch = self.prepared.remove(&tx).expect("only what is prepared commits");
         self.accounts.release(tx);
-        self.accounts.apply(&part);
+        self.accounts.apply(&branch);
         self.ended.insert(tx, true);
     }
 
@@ -124,8 +124,8 @@ impl Node for Participant {
             Input::Replay(record) => self.on_replay(record),
             Input::Boot { .. } => self.on_boot(cx),
             Input::Timeout(Timer::Ask(tx)) => Self::ask(tx, cx),
-            Input::Message { msg: Msg::Prepare { tx, key, part }, .. } => {
-                self.on_prepare(tx, key, part, cx);
+            Input::Message { msg: Msg::Prepare { tx, key, branch }, .. } => {
+                self.on_prepare(tx, key, branch, cx);
             }
             Input::Message { msg: Msg::Commit { tx }, .. } => self.on_commit(tx, cx),
             Input::Message { msg: Msg::Abort { tx }, .. } => self.on_abort(tx, cx),

@@ -30,10 +30,10 @@ impl Accounts {
         &self.balances
     }
 
-    /// The balances of the accounts in a part.
+    /// The balances of the accounts in a branch.
     #[must_use]
-    pub fn read(&self, part: &[Change]) -> Balances {
-        let known = part.iter().filter_map(|change| {
+    pub fn read(&self, branch: &[Change]) -> Balances {
+        let known = branch.iter().filter_map(|change| {
             let amount = self.balances.get(&change.account)?;
             Some((change.account.clone(), *amount))
         });
@@ -44,11 +44,11 @@ impl Accounts {
     ///
     /// # Errors
     /// The first change that cannot.
-    pub fn check(&self, part: &[Change]) -> Result<(), Refusal> {
-        for change in part {
+    pub fn check(&self, branch: &[Change]) -> Result<(), Refusal> {
+        for change in branch {
             let account = &change.account;
             let now = self.balances.get(account).ok_or(Refusal::Unknown(account.clone()))?;
-            let by: i64 = part.iter().filter(|c| c.account == *account).map(|c| c.by).sum();
+            let by: i64 = branch.iter().filter(|c| c.account == *account).map(|c| c.by).sum();
             let pending = self.set_aside.values().flatten().filter(|c| c.account == *account);
             let (debits, credits) = pending
                 .fold((0, 0), |(debits, credits), c| (debits + c.by.min(0), credits + c.by.max(0)));
@@ -65,16 +65,16 @@ impl Accounts {
     ///
     /// # Panics
     /// If a balance would leave its range: then somebody was promised what is not there.
-    pub fn apply(&mut self, part: &[Change]) {
-        for change in part {
+    pub fn apply(&mut self, branch: &[Change]) {
+        for change in branch {
             let balance = self.balances.get_mut(&change.account).expect("a checked account exists");
             *balance = balance.checked_add_signed(change.by).expect("a checked change fits");
         }
     }
 
     /// Keeps what the changes need until [`Accounts::release`].
-    pub fn set_aside(&mut self, tx: TxId, part: &[Change]) {
-        self.set_aside.insert(tx, part.to_vec());
+    pub fn set_aside(&mut self, tx: TxId, branch: &[Change]) {
+        self.set_aside.insert(tx, branch.to_vec());
     }
 
     /// Ends what [`Accounts::set_aside`] began.

@@ -10,7 +10,7 @@ use lab::view::thousands;
 use crate::costs::{LINES, counted};
 use crate::deeper::in_doubt::without_coordinator;
 use crate::designs;
-use crate::worlds::{HALF_AN_ORDER, Look, Scope};
+use crate::worlds::{HALF_AN_ORDER, Read, Scope};
 
 /// A figure that a script tells.
 struct Figure {
@@ -84,7 +84,7 @@ timeout pay",
     Figure {
         name: "nobody-may-move",
         step: "step4",
-        scope: Scope::TWO_ORDERS.with(Look::OneMoment),
+        scope: Scope::TWO_ORDERS.with(Read::Snapshot),
         script: "deliver web-1 coord
 deliver coord stock
 deliver coord pay
@@ -157,7 +157,7 @@ pub fn figures() -> Vec<(String, Log)> {
     let (crash, quiet, late) =
         (Limits::progress(1, 0, 0), Limits::progress(0, 0, 0), Limits::safety(0));
     let one = Scope::ONE_ORDER;
-    let (each, one_moment) = (one.with(Look::Each), one.with(Look::OneMoment));
+    let (each, one_moment) = (one.with(Read::Each), one.with(Read::Snapshot));
     let found = [
         shortest("forgotten-decision", "step2", one, &["AC1"], crash),
         shortest("half-visible", "step3", each, &["HALF"], quiet),
@@ -208,14 +208,14 @@ fn deeper() -> Vec<(String, String)> {
         let (cost, name) = (counted(line), format!("{}_{}", line.step, line.case));
         numbers.push((format!("messages_{name}"), cost.messages.to_string()));
         numbers.push((format!("without_forgetting_{name}"), cost.to_decide().to_string()));
-        numbers.push((format!("forced_{name}"), cost.forced.to_string()));
+        numbers.push((format!("fsyncs_{name}"), cost.fsyncs.to_string()));
     }
     let shares = without_coordinator("termination");
     let all = shares.helped + shares.peer_down + shares.blocked;
     numbers.push(("in_doubt_states".into(), all.to_string()));
-    let parts =
+    let branches =
         [("helped", shares.helped), ("peer_down", shares.peer_down), ("blocked", shares.blocked)];
-    for (name, count) in parts {
+    for (name, count) in branches {
         numbers.push((format!("in_doubt_{name}"), count.to_string()));
         numbers.push((
             format!("in_doubt_{name}_percent"),

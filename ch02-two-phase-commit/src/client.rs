@@ -1,4 +1,4 @@
-//! The workload: clients that want orders done once, and readers that look.
+//! The workload: clients that want orders done once, and readers.
 //!
 //! They are nodes like all others and take part in every model: the client who was told "done" is a
 //! witness, and some commit bugs can only be seen by asking it.
@@ -82,10 +82,10 @@ enum Question {
     /// Each participant for itself.
     Each(BTreeSet<NodeId>),
     /// The coordinator, for balances of one moment (step 4).
-    OneMoment(Order),
+    Snapshot(Order),
 }
 
-/// Looks at every participant once, and says what it saw.
+/// Reads from every participant once, and notes what it saw.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Reader {
     question: Question,
@@ -103,8 +103,8 @@ impl Reader {
 
     /// Asks the coordinator for balances of one moment.
     #[must_use]
-    pub fn of_one_moment(look: Order) -> Self {
-        Self { question: Question::OneMoment(look), seen: BTreeMap::new(), done: false }
+    pub fn snapshot(order: Order) -> Self {
+        Self { question: Question::Snapshot(order), seen: BTreeMap::new(), done: false }
     }
 
     /// Whether it has seen all, or was told that it cannot.
@@ -116,10 +116,10 @@ impl Reader {
     fn ask(&self, cx: &mut Cx) {
         match &self.question {
             Question::Each(participants) => {
-                participants.iter().for_each(|&id| cx.send(id, Msg::Look));
+                participants.iter().for_each(|&id| cx.send(id, Msg::Read));
             }
-            Question::OneMoment(order) => {
-                cx.send(COORD, Msg::Submit { key: Key::new("look"), order: order.clone() });
+            Question::Snapshot(order) => {
+                cx.send(COORD, Msg::Submit { key: Key::new("read"), order: order.clone() });
             }
         }
         cx.set_timer(Timer::Retry, wait::RETRY);
@@ -168,7 +168,7 @@ impl Node for Reader {
     }
 
     fn summary(&self) -> Summary {
-        let line = if self.done { "has looked" } else { "looks" };
+        let line = if self.done { "has read" } else { "reads" };
         Summary { line: line.into(), ..Summary::default() }
     }
 }

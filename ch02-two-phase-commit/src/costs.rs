@@ -3,7 +3,7 @@
 //! | counted | how |
 //! |---|---|
 //! | messages | between servers; those from and to the client are left out |
-//! | forced writes | a record that a later message waits for; records that wait side by side are one |
+//! | fsyncs | a record that a later message waits for; records that wait side by side are one |
 //!
 //! The client has its answer before the last ones: those are for forgetting.
 
@@ -19,7 +19,7 @@ use crate::deeper::Msg as Deeper;
 use crate::designs;
 use crate::shop::Shop;
 use crate::types::{Msg, Record};
-use crate::worlds::{CLIENT, Look, READER, Scope};
+use crate::worlds::{CLIENT, READER, Read, Scope};
 
 /// What one order costs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -28,8 +28,8 @@ pub struct Cost {
     pub messages: usize,
     /// Of these, acknowledgements and what only helps others to forget.
     pub for_forgetting: usize,
-    /// Forced writes.
-    pub forced: usize,
+    /// Writes that something waits for, each with an fsync.
+    pub fsyncs: usize,
 }
 
 impl Cost {
@@ -45,28 +45,28 @@ impl Cost {
 pub struct Line {
     /// `step3`.
     pub step: &'static str,
-    /// `commit`, `abort` or `look`.
+    /// `commit`, `abort` or `read`.
     pub case: &'static str,
     /// What theory says.
     pub theory: Cost,
 }
 
-const fn cost(messages: usize, for_forgetting: usize, forced: usize) -> Cost {
-    Cost { messages, for_forgetting, forced }
+const fn cost(messages: usize, for_forgetting: usize, fsyncs: usize) -> Cost {
+    Cost { messages, for_forgetting, fsyncs }
 }
 
 /// The table, for N = 2 participants (1 with `one-phase`) and F = 1.
 ///
-/// Two-phase commit with presumed abort: 4N messages of which N acknowledge, 2N + 1 forced writes
+/// Two-phase commit with presumed abort: 4N messages of which N acknowledge, 2N + 1 fsyncs
 /// (Mohan, Lindsay and Obermarck 1986). Paxos Commit with the leader on one acceptor's machine: the
 /// paper's (N + 1)(F + 3) − 4, plus one because here nobody who takes part begins the order; N + F + 1
-/// forced writes before the answer, N for committing, and one for the key, which the paper has not.
+/// fsyncs before the answer, N for committing, and one for the key, which the paper has not.
 pub const LINES: [Line; 9] = [
     Line { step: "step3", case: "commit", theory: cost(8, 2, 5) },
     Line { step: "step3", case: "abort", theory: cost(6, 0, 2) },
     Line { step: "step4", case: "commit", theory: cost(8, 2, 5) },
-    Line { step: "step4", case: "look", theory: cost(6, 0, 2) },
-    Line { step: "read-only", case: "look", theory: cost(4, 0, 0) },
+    Line { step: "step4", case: "read", theory: cost(6, 0, 2) },
+    Line { step: "read-only", case: "read", theory: cost(4, 0, 0) },
     Line { step: "one-phase", case: "commit", theory: cost(2, 0, 1) },
     Line { step: "termination", case: "commit", theory: cost(8, 2, 5) },
     Line { step: "3pc", case: "commit", theory: cost(12, 2, 8) },
@@ -80,7 +80,7 @@ pub const LINES: [Line; 9] = [
 #[must_use]
 pub fn counted(line: &Line) -> Cost {
     let scope = match line.case {
-        "look" => Scope { orders: 0, ..Scope::ONE_ORDER }.with(Look::OneMoment),
+        "read" => Scope { orders: 0, ..Scope::ONE_ORDER }.with(Read::Snapshot),
         "abort" => Scope::TWO_ORDERS,
         _ => Scope::ONE_ORDER,
     };
@@ -93,7 +93,7 @@ pub fn counted(line: &Line) -> Cost {
     Cost {
         messages: all.messages - first.messages,
         for_forgetting: all.for_forgetting - first.for_forgetting,
-        forced: all.forced - first.forced,
+        fsyncs: all.fsyncs - first.fsyncs,
     }
 }
 
@@ -120,7 +120,7 @@ fn observe(counted: &mut Arc<Counted>, at: NodeId, event: &Event<'_, Shop>) {
             counted.waiting.insert(at);
         }
         Event::Send(envelope) => {
-            counted.cost.forced += usize::from(counted.waiting.remove(&at));
+            counted.cost.fsyncs += usize::from(counted.waiting.remove(&at));
             if [envelope.from, envelope.to].iter().all(|id| ![CLIENT, READER].contains(id)) {
                 counted.cost.messages += 1;
                 counted.cost.for_forgetting += usize::from(is_for_forgetting(&envelope.msg));
@@ -132,7 +132,7 @@ fn observe(counted: &mut Arc<Counted>, at: NodeId, event: &Event<'_, Shop>) {
 
 fn is_for_forgetting(msg: &Msg) -> bool {
     match msg {
-        Msg::Ack { .. } | Msg::Deeper(Deeper::SoFar { .. }) => true,
+        Msg::Ack { .. } | Msg::Deeper(Deeper::StateReply { .. }) => true,
         Msg::Deeper(Deeper::Fenced { msg, .. }) => is_for_forgetting(msg),
         _ => false,
     }

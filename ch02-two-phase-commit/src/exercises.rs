@@ -13,7 +13,7 @@ use crate::accounts::Accounts;
 use crate::designs::{ATOMIC, PLAIN as SAGA};
 use crate::shop::{AnyNode, Input};
 use crate::types::{COORD, Key, Msg, PAY, STOCK, TxId};
-use crate::worlds::{Look, Nodes, Scope, umbrella};
+use crate::worlds::{Nodes, Read, Scope, umbrella};
 use crate::{step1_no_coordination as step1, step2_two_phases as step2, step5_saga as step5};
 
 /// Crashes are drawn from the first so many µs, in which an order is busy.
@@ -33,18 +33,18 @@ pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, Strin
     Ok(format!("safe in {states} states, and never stuck once everybody is back"))
 }
 
-/// A participant that does each part once and takes it back once: with step 5's coordinator.
+/// A participant that does each branch once and takes it back once: with step 5's coordinator.
 ///
 /// # Errors
 /// What broke, with the shortest schedule found.
 pub fn barrier(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
-    let part = umbrella(2).0[&STOCK].clone();
+    let branch = umbrella(2).0[&STOCK].clone();
     let mut stock = participant(Accounts::new(&[("umbrella", 1)]));
     let undone = hear(&mut stock, Msg::Undo { tx: TX });
     if !undone.contains(&Msg::Undone { tx: TX }) {
         return Err("an undo without an apply was not answered: `coord` asks for ever".into());
     }
-    hear(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), part: part.clone() });
+    hear(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), branch: branch.clone() });
     let left = stock.summary().balances.unwrap_or_default();
     if left.values().any(|left| *left != 1) {
         return Err("an apply that came after its undo was done, and nobody takes it back".into());
@@ -113,8 +113,8 @@ pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
             "What is on disk is there.",
         ),
         (
-            "step 3, and somebody looks in the middle",
-            verdict(&step3.model(Scope::ONE_ORDER.with(Look::Each), &["HALF"]), &quiet),
+            "step 3, and a client reads in the middle",
+            verdict(&step3.model(Scope::ONE_ORDER.with(Read::Each), &["HALF"]), &quiet),
             "There is a moment between the two commits.",
         ),
     ];

@@ -36,11 +36,11 @@ use crate::worlds::RIBBONS;
 /// What only an observer of everything can know.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Ledger {
-    /// Which wish an attempt is for.
-    wish: BTreeMap<TxId, Key>,
+    /// Which request an attempt is for.
+    key_of: BTreeMap<TxId, Key>,
     /// Who voted yes.
     yes: BTreeSet<(TxId, NodeId)>,
-    /// Who did its part (durably) how often, and has not taken it back.
+    /// Who did its branch (durably) how often, and has not taken it back.
     done: BTreeMap<(TxId, NodeId), u32>,
     /// Who voted yes and then let go.
     let_go: BTreeSet<(TxId, NodeId)>,
@@ -69,7 +69,7 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
             Msg::Prepare { tx, key, .. }
             | Msg::Apply { tx, key, .. }
             | Msg::Deeper(Deeper::Prepare { tx, key, .. }) => {
-                own(ledger).wish.insert(*tx, key.clone());
+                own(ledger).key_of.insert(*tx, key.clone());
             }
             Msg::Vote { tx, vote: Vote::Yes(_) }
             | Msg::Deeper(Deeper::Propose { tx, ballot: 0, .. }) => {
@@ -77,7 +77,7 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
             }
             Msg::Deeper(Deeper::Fenced { msg, .. }) => {
                 if let Msg::Prepare { tx, key, .. } = &**msg {
-                    own(ledger).wish.insert(*tx, key.clone());
+                    own(ledger).key_of.insert(*tx, key.clone());
                 }
             }
             _ => {}
@@ -96,9 +96,9 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
 }
 
 impl Ledger {
-    /// The attempts at a wish.
+    /// The attempts at a request.
     fn attempts<'a>(&'a self, key: &'a Key) -> impl Iterator<Item = TxId> + 'a {
-        self.wish.iter().filter(move |(_, wish)| *wish == key).map(|(tx, _)| *tx)
+        self.key_of.iter().filter(move |(_, of)| *of == key).map(|(tx, _)| *tx)
     }
 
     fn doers(&self, tx: TxId) -> impl Iterator<Item = NodeId> + '_ {
@@ -186,10 +186,10 @@ pub fn nack(world: &ShopWorld) -> Result<(), String> {
 pub fn once(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for id in participants(world) {
-        let mut wishes = BTreeSet::new();
+        let mut keys = BTreeSet::new();
         let mine = ledger.done.iter().filter(|((_, doer), _)| *doer == id);
-        for (key, times) in mine.map(|((tx, _), times)| (&ledger.wish[tx], *times)) {
-            if !wishes.insert(key) || times > 1 {
+        for (key, times) in mine.map(|((tx, _), times)| (&ledger.key_of[tx], *times)) {
+            if !keys.insert(key) || times > 1 {
                 return Err(format!("{} did {key} twice", name(world, id)));
             }
         }
@@ -269,7 +269,7 @@ pub fn settled(world: &ShopWorld) -> bool {
 fn whole(world: &ShopWorld) -> bool {
     let ledger = world.ghost();
     let done = |tx, id| ledger.done.contains_key(&(tx, id));
-    ledger.wish.keys().all(|&tx| {
+    ledger.key_of.keys().all(|&tx| {
         let mut live = participants(world).filter(|id| world.is_up(*id));
         ledger.doers(tx).next().is_none() || live.all(|id| done(tx, id))
     })

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | [`types`] | the nouns: messages, records, timers |
 //! | [`accounts`] | what is protected |
-//! | [`client`] | who orders, and who looks |
+//! | [`client`] | who orders, and who reads |
 //! | [`invariants`] | what has to be true, whatever happens |
 //! | [`step1_no_coordination`] | call both: half an order |
 //! | [`step2_two_phases`] | ask first: forgets after a restart |

@@ -7,15 +7,15 @@
 //! whatever went wrong. In which order they were done, the participant's own log says: there stands
 //! one *committed* after the other.
 //!
-//! This turns a look into reads of lists, and an order into appends of its key. It accuses nobody
-//! wrongly. What a look has seen is decoded from the balance alone; the log only sorts it. If the shop
+//! This turns a read into reads of lists, and an order into appends of its key. It accuses nobody
+//! wrongly. What a read has seen is decoded from the balance alone; the log only sorts it. If the shop
 //! did something that its log does not say, then a list that is read is no beginning of the log's, and
 //! that is a violation of its own. The log decides alone only where two orders were never seen apart;
 //! as sums nobody could tell which came first, as lists somebody could.
 //!
 //! # Left out
 //!
-//! Orders that look and change at once: the shop answers either.
+//! Orders that read and change at once: the shop answers either.
 
 use std::collections::BTreeMap;
 
@@ -41,9 +41,9 @@ pub struct Lists {
 /// One thing that happened at a client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Heard {
-    /// It asked for an order, or for a look with this order.
+    /// It asked for an order, or for a read with this order.
     Asked(Order),
-    /// The order is done; a look is answered with balances.
+    /// The order is done; a read is answered with balances.
     Done(BTreeMap<NodeId, Balances>),
     /// It is not done, and never will be.
     Declined,
@@ -168,7 +168,7 @@ impl Lists {
 }
 
 fn lines(order: &Order) -> impl Iterator<Item = (NodeId, &Change)> {
-    order.0.iter().flat_map(|(keeper, part)| part.iter().map(|change| (*keeper, change)))
+    order.0.iter().flat_map(|(keeper, branch)| branch.iter().map(|change| (*keeper, change)))
 }
 
 fn name(keeper: NodeId, account: &Account) -> String {

@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use lab::Protocol;
 
 use crate::accounts::Accounts;
-use crate::types::{Account, Balances, Msg, Note, Part, Record, Timer, TxId};
+use crate::types::{Account, Balances, Branch, Msg, Note, Record, Timer, TxId};
 use crate::words;
 
 /// What `coord`, `stock`, `pay` and their clients exchange, write down, wait for and note.
@@ -77,9 +77,9 @@ impl Display for Summary {
     }
 }
 
-/// The accounts that a part touches.
-pub fn accounts_of(part: &Part) -> impl Iterator<Item = Account> + '_ {
-    part.iter().map(|change| change.account.clone())
+/// The accounts that a branch touches.
+pub fn accounts_of(branch: &Branch) -> impl Iterator<Item = Account> + '_ {
+    branch.iter().map(|change| change.account.clone())
 }
 
 /// `in doubt: tx 1.1`, or nothing.
@@ -96,12 +96,12 @@ pub fn join(lines: impl IntoIterator<Item = String>) -> String {
 
 /// Drops a message that this role does not take in this step. The network may lose any message, so
 /// dropping one is never wrong; answering one that was not understood would be.
-pub fn not_for_me(_msg: &Msg) {}
+pub fn ignore(_msg: &Msg) {}
 
 /// A log holds only what its own role wrote in this step.
-pub fn not_my_record(record: &Record) {
+pub fn foreign_record(record: &Record) {
     unreachable!("this log was written by another role or another step: {record}");
 }
 
-/// A map of what is open, as the parts of a step keep it.
-pub type Open<T> = BTreeMap<TxId, T>;
+/// What is kept for each transaction.
+pub type ByTx<T> = BTreeMap<TxId, T>;

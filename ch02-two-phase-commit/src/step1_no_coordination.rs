@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
-use crate::types::{Key, Msg, Order, Outcome, Part, Record, Refusal, TxId};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
+use crate::types::{Branch, Key, Msg, Order, Outcome, Record, Refusal, TxId};
 
 /// An order that is being carried out, participant by participant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -29,7 +29,7 @@ struct Running {
 pub struct Coordinator {
     start: u64,
     count: u64,
-    running: Open<Running>,
+    running: ByTx<Running>,
 }
 
 impl Coordinator {
@@ -59,8 +59,8 @@ impl Coordinator {
     fn call_next(&mut self, tx: TxId, cx: &mut Cx) {
         let Running { client, key, order, done } = &self.running[&tx];
         match order.0.iter().find(|(id, _)| !done.contains(id)) {
-            Some((&id, part)) => {
-                cx.send(id, Msg::Apply { tx, key: key.clone(), part: part.clone() });
+            Some((&id, branch)) => {
+                cx.send(id, Msg::Apply { tx, key: key.clone(), branch: branch.clone() });
             }
             None => {
                 cx.send(*client, Msg::Answer { key: key.clone(), outcome: Outcome::done() });
@@ -74,7 +74,7 @@ impl Coordinator {
             Msg::Submit { key, order } => self.on_submit(from, key, order, cx),
             Msg::Applied { tx } => self.on_applied(from, tx, cx),
             Msg::Refused { tx, why } => self.on_refused(tx, why, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 }
@@ -110,22 +110,22 @@ impl Participant {
     }
 
     // ANCHOR: participant
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
-        if let Err(why) = self.accounts.check(&part) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
+        if let Err(why) = self.accounts.check(&branch) {
             cx.send(from, Msg::Refused { tx, why });
             return;
         }
-        self.accounts.apply(&part);
-        cx.persist(Record::Applied { tx, key, part });
+        self.accounts.apply(&branch);
+        cx.persist(Record::Applied { tx, key, branch });
         cx.send(from, Msg::Applied { tx });
     }
     // ANCHOR_END: participant
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
-            Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
-            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
-            other => shop::not_for_me(&other),
+            Msg::Apply { tx, key, branch } => self.on_apply(from, tx, key, branch, cx),
+            Msg::Read => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::ignore(&other),
         }
     }
 }
@@ -135,7 +135,7 @@ impl Node for Participant {
 
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
-            Input::Replay(Record::Applied { part, .. }) => self.accounts.apply(&part),
+            Input::Replay(Record::Applied { branch, .. }) => self.accounts.apply(&branch),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Replay(_) | Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }

@@ -12,9 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{
-    COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+    Branch, COORD, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
 };
 
 /// An order that waits for votes.
@@ -31,11 +31,11 @@ struct Voting {
 pub struct Coordinator {
     start: u64,
     count: u64,
-    /// How each wish ended, for clients that ask again.
+    /// How each request ended, for clients that ask again.
     answers: BTreeMap<Key, Outcome>,
-    voting: Open<Voting>,
+    voting: ByTx<Voting>,
     /// Committed, and these have not acknowledged.
-    committed: Open<BTreeSet<NodeId>>,
+    committed: ByTx<BTreeSet<NodeId>>,
 }
 
 impl Coordinator {
@@ -49,8 +49,8 @@ impl Coordinator {
         }
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
-        for (&id, part) in order.0.iter() {
-            cx.send(id, Msg::Prepare { tx, key: key.clone(), part: part.clone() });
+        for (&id, branch) in order.0.iter() {
+            cx.send(id, Msg::Prepare { tx, key: key.clone(), branch: branch.clone() });
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
@@ -121,7 +121,7 @@ impl Coordinator {
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
             Msg::Ack { tx } => self.on_ack(from, tx, cx),
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 
@@ -159,7 +159,7 @@ impl Node for Coordinator {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
-    prepared: Open<(Key, Part)>,
+    prepared: ByTx<(Key, Branch)>,
     committed: BTreeSet<TxId>,
 }
 
@@ -167,21 +167,21 @@ impl Participant {
     /// A participant that opened with these accounts.
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
-        Self { accounts, prepared: Open::new(), committed: BTreeSet::new() }
+        Self { accounts, prepared: ByTx::new(), committed: BTreeSet::new() }
     }
 
     // ANCHOR: on_prepare
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         if self.committed.contains(&tx) {
             return;
         }
         if !self.prepared.contains_key(&tx) {
-            if let Err(why) = self.accounts.check(&part) {
+            if let Err(why) = self.accounts.check(&branch) {
                 cx.send(from, Msg::Vote { tx, vote: Vote::No(why) });
                 return;
             }
-            self.accounts.set_aside(tx, &part);
-            self.prepared.insert(tx, (key, part));
+            self.accounts.set_aside(tx, &branch);
+            self.prepared.insert(tx, (key, branch));
             cx.set_timer(Timer::Ask(tx), wait::ASK);
         }
         cx.send(from, Msg::Vote { tx, vote: Vote::Yes(BTreeMap::new()) });
@@ -189,12 +189,12 @@ impl Participant {
     // ANCHOR_END: on_prepare
 
     fn on_commit(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
-        if let Some((key, part)) = self.prepared.remove(&tx) {
+        if let Some((key, branch)) = self.prepared.remove(&tx) {
             self.accounts.release(tx);
-            self.accounts.apply(&part);
+            self.accounts.apply(&branch);
             self.committed.insert(tx);
             cx.cancel_timer(Timer::Ask(tx));
-            cx.persist(Record::Applied { tx, key, part });
+            cx.persist(Record::Applied { tx, key, branch });
         }
         if self.committed.contains(&tx) {
             cx.send(from, Msg::Ack { tx });
@@ -216,11 +216,11 @@ impl Participant {
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
-            Msg::Prepare { tx, key, part } => self.on_prepare(from, tx, key, part, cx),
+            Msg::Prepare { tx, key, branch } => self.on_prepare(from, tx, key, branch, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
             Msg::Abort { tx } => self.on_abort(tx, cx),
-            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
-            other => shop::not_for_me(&other),
+            Msg::Read => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::ignore(&other),
         }
     }
 
@@ -230,8 +230,8 @@ impl Participant {
     }
 
     fn on_replay(&mut self, record: Record) {
-        if let Record::Applied { tx, part, .. } = record {
-            self.accounts.apply(&part);
+        if let Record::Applied { tx, branch, .. } = record {
+            self.accounts.apply(&branch);
             self.committed.insert(tx);
         }
     }
@@ -251,7 +251,7 @@ impl Node for Participant {
 
     fn summary(&self) -> Summary {
         let in_doubt = self.prepared.keys().copied();
-        let set_aside = self.prepared.values().flat_map(|(_, part)| shop::accounts_of(part));
+        let set_aside = self.prepared.values().flat_map(|(_, branch)| shop::accounts_of(branch));
         let line = shop::list("in doubt:", in_doubt.clone());
         Summary::participant(&self.accounts, in_doubt, set_aside, line)
     }

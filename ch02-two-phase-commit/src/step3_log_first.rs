@@ -7,7 +7,7 @@
 //! disks and no acknowledgement.
 //!
 //! What breaks: nothing is ever half done. But a participant that voted yes has to wait for the
-//! coordinator, however long it is gone. And a reader that looks between the two commits sees an
+//! coordinator, however long it is gone. And a reader that comes between the two commits sees an
 //! umbrella sold and not paid for.
 //!
 //! Left out: forgetting. Answers and the ids of ended attempts grow with the number of orders.
@@ -17,9 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{
-    COORD, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait,
+    Branch, COORD, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait,
 };
 
 /// An order that waits for votes.
@@ -31,7 +31,7 @@ struct Voting {
     yes: BTreeSet<NodeId>,
 }
 
-/// How a wish ended, and what was wished.
+/// How a request ended, and what was asked for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Decided {
     order: Order,
@@ -43,11 +43,11 @@ struct Decided {
 pub struct Coordinator {
     start: u64,
     count: u64,
-    /// How each wish ended, for clients that ask again.
+    /// How each request ended, for clients that ask again.
     decided: BTreeMap<Key, Decided>,
-    voting: Open<Voting>,
+    voting: ByTx<Voting>,
     /// Committed, and these have not acknowledged.
-    committed: Open<BTreeSet<NodeId>>,
+    committed: ByTx<BTreeSet<NodeId>>,
 }
 
 impl Coordinator {
@@ -64,8 +64,8 @@ impl Coordinator {
         }
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
-        for (&id, part) in order.0.iter() {
-            cx.send(id, Msg::Prepare { tx, key: key.clone(), part: part.clone() });
+        for (&id, branch) in order.0.iter() {
+            cx.send(id, Msg::Prepare { tx, key: key.clone(), branch: branch.clone() });
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new() });
@@ -144,7 +144,7 @@ impl Coordinator {
             Record::Ended { tx } => {
                 self.committed.remove(&tx);
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -160,7 +160,7 @@ impl Coordinator {
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
             Msg::Ack { tx } => self.on_ack(from, tx, cx),
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 
@@ -199,7 +199,7 @@ impl Node for Coordinator {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
-    prepared: Open<Part>,
+    prepared: ByTx<Branch>,
     /// What it ended, and whether by commit: it must not begin any of these again.
     ended: BTreeMap<TxId, bool>,
 }
@@ -208,22 +208,22 @@ impl Participant {
     /// A participant that opened with these accounts.
     #[must_use]
     pub fn new(accounts: Accounts) -> Self {
-        Self { accounts, prepared: Open::new(), ended: BTreeMap::new() }
+        Self { accounts, prepared: ByTx::new(), ended: BTreeMap::new() }
     }
 
     // ANCHOR: on_prepare
-    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_prepare(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         if self.ended.contains_key(&tx) {
             return;
         }
         if !self.prepared.contains_key(&tx) {
-            if let Err(why) = self.accounts.check(&part) {
+            if let Err(why) = self.accounts.check(&branch) {
                 self.ended.insert(tx, false);
                 cx.send(from, Msg::Vote { tx, vote: Vote::No(why) });
                 return;
             }
-            self.prepare(tx, part.clone());
-            cx.persist(Record::Prepared { tx, key, part });
+            self.prepare(tx, branch.clone());
+            cx.persist(Record::Prepared { tx, key, branch });
             cx.set_timer(Timer::Ask(tx), wait::ASK);
         }
         cx.send(from, Msg::Vote { tx, vote: Vote::Yes(BTreeMap::new()) });
@@ -250,15 +250,15 @@ impl Participant {
         }
     }
 
-    fn prepare(&mut self, tx: TxId, part: Part) {
-        self.accounts.set_aside(tx, &part);
-        self.prepared.insert(tx, part);
+    fn prepare(&mut self, tx: TxId, branch: Branch) {
+        self.accounts.set_aside(tx, &branch);
+        self.prepared.insert(tx, branch);
     }
 
     fn commit(&mut self, tx: TxId) {
-        let part = self.prepared.remove(&tx).expect("only what is prepared commits");
+        let branch = self.prepared.remove(&tx).expect("only what is prepared commits");
         self.accounts.release(tx);
-        self.accounts.apply(&part);
+        self.accounts.apply(&branch);
         self.ended.insert(tx, true);
     }
 
@@ -270,10 +270,10 @@ impl Participant {
 
     fn on_replay(&mut self, record: Record) {
         match record {
-            Record::Prepared { tx, part, .. } => self.prepare(tx, part),
+            Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
             Record::Aborted { tx } => self.let_go(tx),
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -284,11 +284,11 @@ impl Participant {
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
-            Msg::Prepare { tx, key, part } => self.on_prepare(from, tx, key, part, cx),
+            Msg::Prepare { tx, key, branch } => self.on_prepare(from, tx, key, branch, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
             Msg::Abort { tx } => self.on_abort(tx, cx),
-            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
-            other => shop::not_for_me(&other),
+            Msg::Read => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::ignore(&other),
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Step 5: the other promise. Do it, and be ready to take it back.
 //!
-//! A *saga* (Garcia-Molina and Salem, 1987) commits every part at once, one participant after the
-//! other, and holds nothing. If a later participant refuses, the earlier parts are compensated: a
+//! A *saga* (Garcia-Molina and Salem, 1987) commits every branch at once, one participant after the
+//! other, and holds nothing. If a later participant refuses, the earlier branches are compensated: a
 //! second change that makes up for the first. In the end an order is done or made up for; in between
 //! everybody can see the hole.
 //!
 //! Three things have to hold for that. The coordinator writes down how far it is, in the same log
 //! that releases its messages (an *outbox*), so a restart goes on where it was. A participant does
-//! each part once, however often it is told (*idempotency*). And what was taken back is never done
+//! each branch once, however often it is told (*idempotency*). And what was taken back is never done
 //! later by a message that was slow: the participant keeps a row for every attempt it undid, done or
 //! not (a *barrier*).
 //!
@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use lab::{Node, NodeId};
 
 use crate::accounts::Accounts;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
-use crate::types::{Change, Key, Msg, Order, Outcome, Part, Record, Refusal, Timer, TxId, wait};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
+use crate::types::{Branch, Change, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, wait};
 
 /// A saga on its way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -29,13 +29,13 @@ struct Saga {
     client: Option<NodeId>,
     key: Key,
     order: Order,
-    /// Who has done its part; once turned back, who has taken it back.
+    /// Who has done its branch; once turned back, who has taken it back.
     answered: BTreeSet<NodeId>,
     /// Set once it goes backwards.
     turned_back: Option<Refusal>,
 }
 
-/// How a wish ended, and what was wished.
+/// How a request ended, and what was asked for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Decided {
     order: Order,
@@ -47,7 +47,7 @@ struct Decided {
 pub struct Coordinator {
     start: u64,
     count: u64,
-    running: Open<Saga>,
+    running: ByTx<Saga>,
     decided: BTreeMap<Key, Decided>,
 }
 
@@ -75,8 +75,8 @@ impl Coordinator {
         let saga = &self.running[&tx];
         let missing = saga.order.0.iter().find(|(id, _)| !saga.answered.contains(id));
         match (missing, &saga.turned_back) {
-            (Some((&id, part)), None) => {
-                cx.send(id, Msg::Apply { tx, key: saga.key.clone(), part: part.clone() });
+            (Some((&id, branch)), None) => {
+                cx.send(id, Msg::Apply { tx, key: saga.key.clone(), branch: branch.clone() });
                 cx.set_timer(Timer::Resend(tx), wait::RESEND);
             }
             (Some((&id, _)), Some(_)) => {
@@ -142,7 +142,7 @@ impl Coordinator {
                 self.running.remove(&tx);
                 self.decided.insert(key, Decided { order, outcome });
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -158,7 +158,7 @@ impl Coordinator {
             Msg::Applied { tx } => self.on_applied(from, tx, cx),
             Msg::Refused { tx, why } => self.on_refused(tx, why, cx),
             Msg::Undone { tx } => self.on_undone(from, tx, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 
@@ -169,7 +169,7 @@ impl Coordinator {
 }
 
 impl Saga {
-    /// From now on everybody takes back: those who did their part, and those who did not, so that
+    /// From now on everybody takes back: those who did their branch, and those who did not, so that
     /// they never will.
     fn turn_back(&mut self, why: Refusal) {
         self.answered.clear();
@@ -199,12 +199,12 @@ impl Node for Coordinator {
     }
 }
 
-/// Does each part once, and takes back once what it is told to.
+/// Does each branch once, and takes back once what it is told to.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
     /// The barrier: for each attempt what was done, or nothing if it is taken back for good.
-    rows: BTreeMap<TxId, Option<Part>>,
+    rows: BTreeMap<TxId, Option<Branch>>,
 }
 
 impl Participant {
@@ -215,15 +215,15 @@ impl Participant {
     }
 
     // ANCHOR: participant
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         match self.rows.get(&tx) {
             Some(Some(_)) => cx.send(from, Msg::Applied { tx }),
             Some(None) => {}
-            None => match self.accounts.check(&part) {
+            None => match self.accounts.check(&branch) {
                 Err(why) => cx.send(from, Msg::Refused { tx, why }),
                 Ok(()) => {
-                    self.apply(tx, part.clone());
-                    cx.persist(Record::Applied { tx, key, part });
+                    self.apply(tx, branch.clone());
+                    cx.persist(Record::Applied { tx, key, branch });
                     cx.send(from, Msg::Applied { tx });
                 }
             },
@@ -231,8 +231,8 @@ impl Participant {
     }
 
     fn on_undo(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
-        if let Some(Some(part)) = self.rows.get(&tx)
-            && self.accounts.check(&inverse(part)).is_err()
+        if let Some(Some(branch)) = self.rows.get(&tx)
+            && self.accounts.check(&inverse(branch)).is_err()
         {
             // Somebody has spent it. Nothing to say: the coordinator asks again, and it may be back.
             return;
@@ -245,39 +245,39 @@ impl Participant {
     }
     // ANCHOR_END: participant
 
-    fn apply(&mut self, tx: TxId, part: Part) {
-        self.accounts.apply(&part);
-        self.rows.insert(tx, Some(part));
+    fn apply(&mut self, tx: TxId, branch: Branch) {
+        self.accounts.apply(&branch);
+        self.rows.insert(tx, Some(branch));
     }
 
     fn undo(&mut self, tx: TxId) {
-        if let Some(Some(part)) = self.rows.insert(tx, None) {
-            self.accounts.apply(&inverse(&part));
+        if let Some(Some(branch)) = self.rows.insert(tx, None) {
+            self.accounts.apply(&inverse(&branch));
         }
     }
 
     fn on_replay(&mut self, record: Record) {
         match record {
-            Record::Applied { tx, part, .. } => self.apply(tx, part),
+            Record::Applied { tx, branch, .. } => self.apply(tx, branch),
             Record::Undone { tx } => self.undo(tx),
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
-            Msg::Apply { tx, key, part } => self.on_apply(from, tx, key, part, cx),
+            Msg::Apply { tx, key, branch } => self.on_apply(from, tx, key, branch, cx),
             Msg::Undo { tx } => self.on_undo(from, tx, cx),
-            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
-            other => shop::not_for_me(&other),
+            Msg::Read => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            other => shop::ignore(&other),
         }
     }
 }
 
 /// The change that makes up for a change.
-fn inverse(part: &Part) -> Vec<Change> {
+fn inverse(branch: &Branch) -> Vec<Change> {
     let back = |change: &Change| Change { account: change.account.clone(), by: -change.by };
-    part.iter().map(back).collect()
+    branch.iter().map(back).collect()
 }
 
 impl Node for Participant {

@@ -3,8 +3,8 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::types::{
-    Account, Balances, Change, Key, Msg, Note, Order, Outcome, Part, Record, Refusal, Timer, TxId,
-    Vote,
+    Account, Balances, Branch, Change, Key, Msg, Note, Order, Outcome, Record, Refusal, Timer,
+    TxId, Vote,
 };
 
 impl Display for Key {
@@ -36,8 +36,8 @@ impl Display for Change {
     }
 }
 
-pub(crate) fn part(part: &Part) -> String {
-    let changes: Vec<String> = part.iter().map(ToString::to_string).collect();
+pub(crate) fn branch(branch: &Branch) -> String {
+    let changes: Vec<String> = branch.iter().map(ToString::to_string).collect();
     changes.join(", ")
 }
 
@@ -50,8 +50,8 @@ pub(crate) fn balances(balances: &Balances) -> String {
 
 impl Display for Order {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let parts: Vec<String> = self.0.values().map(part).collect();
-        f.write_str(&parts.join(", "))
+        let branches: Vec<String> = self.0.values().map(branch).collect();
+        f.write_str(&branches.join(", "))
     }
 }
 
@@ -86,14 +86,14 @@ impl Display for Msg {
         match self {
             Self::Submit { key, order } => write!(f, "order {key}: {order}"),
             Self::Answer { key, outcome } => write!(f, "{key} {outcome}"),
-            Self::Look => f.write_str("look"),
+            Self::Read => f.write_str("read"),
             Self::Have { balances: have } => write!(f, "have {}", balances(have)),
-            Self::Apply { tx, part: what, .. } => write!(f, "apply {tx}: {}", part(what)),
+            Self::Apply { tx, branch: what, .. } => write!(f, "apply {tx}: {}", branch(what)),
             Self::Applied { tx } => write!(f, "applied {tx}"),
             Self::Refused { tx, why } => write!(f, "refused {tx}: {why}"),
             Self::Undo { tx } => write!(f, "undo {tx}"),
             Self::Undone { tx } => write!(f, "undone {tx}"),
-            Self::Prepare { tx, part: what, .. } => write!(f, "prepare {tx}: {}", part(what)),
+            Self::Prepare { tx, branch: what, .. } => write!(f, "prepare {tx}: {}", branch(what)),
             Self::Vote { tx, vote: Vote::Yes(_) } => write!(f, "yes to {tx}"),
             Self::Vote { tx, vote: Vote::No(why) } => write!(f, "no to {tx}: {why}"),
             Self::Commit { tx } => write!(f, "commit {tx}"),
@@ -113,7 +113,7 @@ impl Display for Msg {
 impl Display for Record {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Applied { tx, part: what, .. } => write!(f, "applied {tx}: {}", part(what)),
+            Self::Applied { tx, branch: what, .. } => write!(f, "applied {tx}: {}", branch(what)),
             Self::Undone { tx } => write!(f, "undone {tx}"),
             Self::Prepared { tx, .. } => write!(f, "prepared {tx}"),
             Self::Committed { tx } => write!(f, "committed {tx}"),

@@ -18,7 +18,7 @@ use crate::types::{COORD, Key, Order, PAY, STOCK};
 
 /// The client.
 pub const CLIENT: NodeId = NodeId(10);
-/// The one who looks.
+/// The reader.
 pub const READER: NodeId = NodeId(11);
 /// A third participant, where one is wanted: ribbons.
 pub const RIBBONS: NodeId = NodeId(4);
@@ -30,19 +30,19 @@ pub struct Scope {
     pub participants: u8,
     /// 1: an order that can be done. 2: then one that cannot.
     pub orders: u8,
-    /// Whether somebody looks.
-    pub reader: Look,
+    /// How the reader reads, if there is one.
+    pub reader: Read,
 }
 
-/// How somebody looks, if anybody does.
+/// How a reader reads.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Look {
-    /// Nobody looks.
+pub enum Read {
+    /// There is no reader.
     No,
-    /// At each participant by itself.
+    /// Each participant by itself.
     Each,
-    /// At all of them in one moment, as an order that changes nothing.
-    OneMoment,
+    /// All of them in one moment, as an order that changes nothing.
+    Snapshot,
 }
 
 /// How step 1 fails in front of the reader: `pay` dies before it takes the money.
@@ -54,7 +54,7 @@ deliver coord pay";
 
 impl Scope {
     /// Two participants, one order, no reader.
-    pub const ONE_ORDER: Self = Self { participants: 2, orders: 1, reader: Look::No };
+    pub const ONE_ORDER: Self = Self { participants: 2, orders: 1, reader: Read::No };
     /// Two participants, two orders of which the second must be declined.
     pub const TWO_ORDERS: Self = Self { orders: 2, ..Self::ONE_ORDER };
     /// One participant.
@@ -64,7 +64,7 @@ impl Scope {
 
     /// The same with a reader.
     #[must_use]
-    pub const fn with(self, reader: Look) -> Self {
+    pub const fn with(self, reader: Read) -> Self {
         Self { reader, ..self }
     }
 }
@@ -140,11 +140,11 @@ impl Nodes {
             roles.push(participant(RIBBONS, "stock-2", "stock", &[("ribbon", 2)]));
         }
         let reader = match scope.reader {
-            Look::No => return roles,
-            Look::Each if scope.participants == 1 => Reader::of_each([PAY]),
-            Look::Each => Reader::of_each([STOCK, PAY]),
-            Look::OneMoment => {
-                Reader::of_one_moment(Order::new(&[(STOCK, "umbrella", 0), (PAY, "till", 0)]))
+            Read::No => return roles,
+            Read::Each if scope.participants == 1 => Reader::of_each([PAY]),
+            Read::Each => Reader::of_each([STOCK, PAY]),
+            Read::Snapshot => {
+                Reader::snapshot(Order::new(&[(STOCK, "umbrella", 0), (PAY, "till", 0)]))
             }
         };
         roles.push(Role::new(READER, "web-2", "client", reader));

@@ -60,12 +60,10 @@ fn states(rounds: usize) {
     println!();
 }
 
-/// So many writers wait at a time; one forced write serves them all. The sizes take turns.
+/// So many writers wait at a time; one fsync serves them all. The sizes take turns.
 fn group_commit((rounds, syncs): (usize, u32)) {
-    println!(
-        "Writers that wait together share a forced write: records grow with them, writes do not."
-    );
-    println!("{:>8} {:>12} {:>16}", "writers", "records/s", "forced writes/s");
+    println!("Writers that wait together share an fsync: records grow with them, writes do not.");
+    println!("{:>8} {:>12} {:>16}", "writers", "records/s", "fsyncs/s");
     let dir = tempfile::tempdir_in(Path::new(env!("CARGO_TARGET_TMPDIR"))).expect("a folder");
     let disk = FileDisk::open(dir.path()).expect("the disk works");
     let identity = Identity { cluster: 1, node: 1 };
@@ -86,7 +84,7 @@ fn group_commit((rounds, syncs): (usize, u32)) {
     }
     for (writers, mut times) in rows {
         times.sort_unstable();
-        let forced = f64::from(syncs) / times[rounds / 2].as_secs_f64();
-        println!("{writers:>8} {:>12.0} {forced:>16.0}", forced * f64::from(writers));
+        let fsyncs = f64::from(syncs) / times[rounds / 2].as_secs_f64();
+        println!("{writers:>8} {:>12.0} {fsyncs:>16.0}", fsyncs * f64::from(writers));
     }
 }

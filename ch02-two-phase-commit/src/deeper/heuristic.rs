@@ -17,7 +17,7 @@
 use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Record as Kept};
-use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Record, Timer, TxId, wait};
 
 /// What an operator decided, and what was true. `true` is commit.
@@ -31,14 +31,14 @@ struct Guess {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     inner: AnyNode,
-    guesses: Open<Guess>,
+    guesses: ByTx<Guess>,
 }
 
 impl Participant {
     /// Around the node of a step.
     #[must_use]
     pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
-        Self { inner: AnyNode::new(inner), guesses: Open::new() }
+        Self { inner: AnyNode::new(inner), guesses: ByTx::new() }
     }
 
     // ANCHOR: on_resolve
@@ -118,7 +118,7 @@ impl Participant {
                 self.on_truth(from, tx, false, cx);
             }
             // A guess is nobody's knowledge: peers that ask must not take it for the outcome.
-            Msg::Deeper(Deeper::HowFar { tx }) if self.guesses.contains_key(&tx) => {}
+            Msg::Deeper(Deeper::StateQuery { tx }) if self.guesses.contains_key(&tx) => {}
             other => self.pass(Input::Message { from, msg: other }, cx),
         }
     }

@@ -9,7 +9,7 @@
 //! | [`paxos_commit`] | what if the decision is not on one machine? |
 //! | [`fencing`] | what if the coordinator that was replaced is still alive? |
 //! | [`one_phase`] | what does an order of a single participant need? |
-//! | [`read_only`] | may somebody who only looked leave early? |
+//! | [`read_only`] | may a participant that only read leave early? |
 //! | [`heuristic`] | what if somebody decides by hand? |
 //!
 //! Most of them wrap the node of a step: its inputs go in, its effects come out, and the wrapper

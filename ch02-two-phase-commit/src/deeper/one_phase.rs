@@ -1,7 +1,7 @@
 //! Deeper: an order of a single participant needs no vote.
 //!
-//! Where only one has a part, its *yes* is the decision already. So the coordinator hands the order
-//! over and writes nothing: one forced write instead of three, two messages instead of four. In return
+//! Where only one has a branch, its *yes* is the decision already. So the coordinator hands the order
+//! over and writes nothing: one fsync instead of three, two messages instead of four. In return
 //! the participant has to remember the key. A client that asks twice may reach it twice, and the
 //! coordinator that could have told them apart may have forgotten the first.
 //!
@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Record as Kept};
-use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
-use crate::types::{Key, Msg, Order, Outcome, Part, Record, Refusal, Timer, TxId, Vote, wait};
+use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
+use crate::types::{Branch, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order that was handed over.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,7 +22,7 @@ struct Handed {
     client: NodeId,
     key: Key,
     to: NodeId,
-    part: Part,
+    branch: Branch,
 }
 
 /// The coordinator of a step, which hands over what only one has to do.
@@ -31,51 +31,51 @@ pub struct Coordinator {
     inner: AnyNode,
     start: u64,
     count: u64,
-    handed: Open<Handed>,
+    handed: ByTx<Handed>,
     /// What was answered since the start. Losing it costs one more message, not an order done twice.
-    answered: BTreeMap<Key, (Part, Outcome)>,
+    answered: BTreeMap<Key, (Branch, Outcome)>,
 }
 
 impl Coordinator {
     /// Around the node of a step.
     #[must_use]
     pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
-        let (handed, answered) = (Open::new(), BTreeMap::new());
+        let (handed, answered) = (ByTx::new(), BTreeMap::new());
         Self { inner: AnyNode::new(inner), start: 0, count: 0, handed, answered }
     }
 
     // ANCHOR: hand_over
     fn hand_over(&mut self, client: NodeId, key: Key, order: &Order, cx: &mut Cx) {
-        let (&to, part) = order.0.first_key_value().expect("an order of one");
-        let part = part.clone();
-        if let Some((_, outcome)) = self.answered.get(&key).filter(|(same, _)| *same == part) {
+        let (&to, branch) = order.0.first_key_value().expect("an order of one");
+        let branch = branch.clone();
+        if let Some((_, outcome)) = self.answered.get(&key).filter(|(same, _)| *same == branch) {
             cx.send(client, Msg::Answer { key, outcome: outcome.clone() });
             return;
         }
         let known = self.handed.iter_mut().find(|(_, handed)| handed.key == key);
-        if let Some((_, handed)) = known.filter(|(_, handed)| handed.part == part) {
+        if let Some((_, handed)) = known.filter(|(_, handed)| handed.branch == branch) {
             handed.client = client;
             return;
         }
         self.count += 1;
         // The attempts of the step begin at 1, so no id of its is ever one of these.
         let tx = TxId { start: self.start, count: self.count, attempt: 0 };
-        self.handed.insert(tx, Handed { client, key, to, part });
+        self.handed.insert(tx, Handed { client, key, to, branch });
         self.apply(tx, cx);
     }
 
     fn apply(&self, tx: TxId, cx: &mut Cx) {
-        let Handed { key, to, part, .. } = &self.handed[&tx];
-        cx.send(*to, Msg::Apply { tx, key: key.clone(), part: part.clone() });
+        let Handed { key, to, branch, .. } = &self.handed[&tx];
+        cx.send(*to, Msg::Apply { tx, key: key.clone(), branch: branch.clone() });
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
     // ANCHOR_END: hand_over
 
     fn answer(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
-        if let Some(Handed { client, key, part, .. }) = self.handed.remove(&tx) {
+        if let Some(Handed { client, key, branch, .. }) = self.handed.remove(&tx) {
             cx.cancel_timer(Timer::Resend(tx));
             if outcome != Outcome::KeyReused {
-                self.answered.insert(key.clone(), (part, outcome.clone()));
+                self.answered.insert(key.clone(), (branch, outcome.clone()));
             }
             cx.send(client, Msg::Answer { key, outcome });
         }
@@ -117,8 +117,8 @@ impl Node for Coordinator {
     }
 }
 
-/// How a key ended here: the part, and why it was refused if it was.
-type Ended = (Part, Option<Refusal>);
+/// How a key ended here: the branch, and why it was refused if it was.
+type Ended = (Branch, Option<Refusal>);
 
 /// The participant of a step, which can also do an order all by itself.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -135,18 +135,18 @@ impl Participant {
     }
 
     // ANCHOR: on_apply
-    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_apply(&mut self, from: NodeId, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         if !self.ended.contains_key(&key) {
-            let why = self.do_it(from, tx, &key, &part, cx);
-            let (key_, part_) = (key.clone(), part.clone());
+            let why = self.do_it(from, tx, &key, &branch, cx);
+            let (key_, part_) = (key.clone(), branch.clone());
             cx.persist(match why.clone() {
-                None => Record::Applied { tx, key: key_, part: part_ },
-                Some(why) => Record::Deeper(Kept::Refused { key: key_, part: part_, why }),
+                None => Record::Applied { tx, key: key_, branch: part_ },
+                Some(why) => Record::Deeper(Kept::Refused { key: key_, branch: part_, why }),
             });
-            self.ended.insert(key.clone(), (part.clone(), why));
+            self.ended.insert(key.clone(), (branch.clone(), why));
         }
         let answer = match &self.ended[&key] {
-            (same, _) if *same != part => Msg::Deeper(Deeper::KeyTaken { tx }),
+            (same, _) if *same != branch => Msg::Deeper(Deeper::KeyTaken { tx }),
             (_, None) => Msg::Applied { tx },
             (_, Some(why)) => Msg::Refused { tx, why: why.clone() },
         };
@@ -161,10 +161,10 @@ impl Participant {
         from: NodeId,
         tx: TxId,
         key: &Key,
-        part: &Part,
+        branch: &Branch,
         cx: &mut Cx,
     ) -> Option<Refusal> {
-        let msg = Msg::Prepare { tx, key: key.clone(), part: part.clone() };
+        let msg = Msg::Prepare { tx, key: key.clone(), branch: branch.clone() };
         let said = cx.capture(|cx| self.inner.step(Input::Message { from, msg }, cx));
         let no = said.into_iter().find_map(|effect| match effect {
             Effect::Send { msg: Msg::Vote { vote: Vote::No(why), .. }, .. } => Some(why),
@@ -178,12 +178,12 @@ impl Participant {
 
     fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let as_two = match record {
-            Record::Applied { tx, key, part } => {
-                self.ended.insert(key.clone(), (part.clone(), None));
-                vec![Record::Prepared { tx, key, part }, Record::Committed { tx }]
+            Record::Applied { tx, key, branch } => {
+                self.ended.insert(key.clone(), (branch.clone(), None));
+                vec![Record::Prepared { tx, key, branch }, Record::Committed { tx }]
             }
-            Record::Deeper(Kept::Refused { key, part, why }) => {
-                self.ended.insert(key, (part, Some(why)));
+            Record::Deeper(Kept::Refused { key, branch, why }) => {
+                self.ended.insert(key, (branch, Some(why)));
                 Vec::new()
             }
             other => vec![other],
@@ -200,8 +200,8 @@ impl Node for Participant {
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
-            Input::Message { from, msg: Msg::Apply { tx, key, part } } => {
-                self.on_apply(from, tx, key, part, cx);
+            Input::Message { from, msg: Msg::Apply { tx, key, branch } } => {
+                self.on_apply(from, tx, key, branch, cx);
             }
             other => self.inner.step(other, cx),
         }

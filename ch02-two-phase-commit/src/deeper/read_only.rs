@@ -1,12 +1,12 @@
-//! Deeper: may somebody who only looked leave early?
+//! Deeper: may a participant that only read leave early?
 //!
 //! A participant that changes nothing has nothing to commit. It can say what it saw, let go of its
 //! locks at once, write nothing and hear no more of it: the *read-only vote* of Mohan, Lindsay and
-//! Obermarck (1986). It saves a forced write and a message, and it is in the textbooks.
+//! Obermarck (1986). It saves an fsync and a message, and it is in the textbooks.
 //!
 //! It is also where isolation gets lost. Letting go is harmless once *every* participant has all the
 //! locks it needs. Here a participant takes its locks when it is asked, so one may let go while
-//! another has not begun: between the two somebody sells an umbrella, and the look sees half of it.
+//! another has not begun: between the two somebody sells an umbrella, and the read sees half of it.
 //!
 //! Left out: the cure, a round of *work* before the round of *votes*. Most databases have it.
 
@@ -48,7 +48,7 @@ impl Node for Coordinator {
     }
 }
 
-/// The participant of a step, which leaves early if it only looked.
+/// The participant of a step, which leaves early if it only read.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant(AnyNode);
 
@@ -61,18 +61,18 @@ impl Participant {
 
     // ANCHOR: leave
     fn pass(&mut self, input: Input, cx: &mut Cx) {
-        let mut looked = Vec::new();
+        let mut read = Vec::new();
         for effect in cx.capture(|cx| self.0.step(input, cx)) {
             match effect {
-                Effect::Persist(Record::Prepared { tx, part, .. })
-                    if part.iter().all(|change| change.by == 0) =>
+                Effect::Persist(Record::Prepared { tx, branch, .. })
+                    if branch.iter().all(|change| change.by == 0) =>
                 {
-                    looked.push(tx);
+                    read.push(tx);
                 }
                 other => cx.push(other),
             }
         }
-        looked.into_iter().for_each(|tx| self.leave(tx, cx));
+        read.into_iter().for_each(|tx| self.leave(tx, cx));
     }
 
     /// Lets go of its locks. It promised nothing, so nothing is written down.

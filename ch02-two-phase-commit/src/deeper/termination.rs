@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use lab::{Node, NodeId};
 
 use super::{Msg as Deeper, Peers, Phase, Record as Kept};
-use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// The coordinator of a step, which also says who else is asked.
@@ -55,9 +55,9 @@ fn name_peers(effects: Vec<Effect>, cx: &mut Cx) {
         }
     }
     let named = |msg: Msg| match msg {
-        Msg::Prepare { tx, key, part } => {
+        Msg::Prepare { tx, key, branch } => {
             let peers = asked[&tx].as_slice().into();
-            Msg::Deeper(Deeper::Prepare { tx, key, part, peers })
+            Msg::Deeper(Deeper::Prepare { tx, key, branch, peers })
         }
         other => other,
     };
@@ -83,14 +83,14 @@ struct Known {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     inner: AnyNode,
-    known: Open<Known>,
+    known: ByTx<Known>,
 }
 
 impl Participant {
     /// Around the node of a step.
     #[must_use]
     pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
-        Self { inner: AnyNode::new(inner), known: Open::new() }
+        Self { inner: AnyNode::new(inner), known: ByTx::new() }
     }
 
     fn phase(&self, tx: TxId) -> Option<Phase> {
@@ -105,12 +105,12 @@ impl Participant {
     }
 
     // ANCHOR: on_how_far
-    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
+    fn on_state_query(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.phase(tx).is_none() {
             self.refuse(tx, cx);
         }
         if let Some(phase @ (Phase::Committed | Phase::Aborted)) = self.phase(tx) {
-            cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase }));
+            cx.send(from, Msg::Deeper(Deeper::StateReply { tx, phase }));
         }
     }
 
@@ -123,7 +123,7 @@ impl Participant {
     // ANCHOR_END: on_how_far
 
     /// Tells the participant inside what the coordinator would have told it.
-    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
+    fn on_state_reply(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
         let msg = match phase {
             Phase::Committed => Msg::Commit { tx },
             Phase::Aborted => Msg::Abort { tx },
@@ -138,11 +138,11 @@ impl Participant {
     fn pass(&mut self, input: Input, cx: &mut Cx) {
         for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
-                Effect::Persist(Record::Prepared { tx, key, part }) => {
+                Effect::Persist(Record::Prepared { tx, key, branch }) => {
                     let known = self.known.get_mut(&tx).expect("it was asked before it votes");
                     known.phase = Some(Phase::Prepared);
                     let peers = known.peers.clone();
-                    cx.persist(Record::Deeper(Kept::Prepared { tx, key, part, peers }));
+                    cx.persist(Record::Deeper(Kept::Prepared { tx, key, branch, peers }));
                 }
                 Effect::Send { to, msg: Msg::Inquire { tx } } => {
                     cx.send(to, Msg::Inquire { tx });
@@ -160,7 +160,7 @@ impl Participant {
         let me = cx.me();
         let peers = self.known.get(&tx).map_or(&[][..], |known| &known.peers);
         for &peer in peers.iter().filter(|peer| **peer != me) {
-            cx.send(peer, Msg::Deeper(Deeper::HowFar { tx }));
+            cx.send(peer, Msg::Deeper(Deeper::StateQuery { tx }));
         }
     }
 
@@ -182,9 +182,9 @@ impl Participant {
 
     fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
-            Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
+            Record::Deeper(Kept::Prepared { tx, key, branch, peers }) => {
                 self.known.insert(tx, Known { peers, phase: Some(Phase::Prepared) });
-                Record::Prepared { tx, key, part }
+                Record::Prepared { tx, key, branch }
             }
             other => {
                 self.watch(&Effect::Persist(other.clone()));
@@ -202,12 +202,12 @@ impl Node for Participant {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
             Input::Message { from, msg: Msg::Deeper(msg) } => match msg {
-                Deeper::Prepare { tx, key, part, peers } => {
-                    self.on_prepare(from, tx, peers, Msg::Prepare { tx, key, part }, cx);
+                Deeper::Prepare { tx, key, branch, peers } => {
+                    self.on_prepare(from, tx, peers, Msg::Prepare { tx, key, branch }, cx);
                 }
-                Deeper::HowFar { tx } => self.on_how_far(from, tx, cx),
-                Deeper::SoFar { tx, phase } => self.on_so_far(tx, phase, cx),
-                other => shop::not_for_me(&Msg::Deeper(other)),
+                Deeper::StateQuery { tx } => self.on_state_query(from, tx, cx),
+                Deeper::StateReply { tx, phase } => self.on_state_reply(tx, phase, cx),
+                other => shop::ignore(&Msg::Deeper(other)),
             },
             other => self.pass(other, cx),
         }

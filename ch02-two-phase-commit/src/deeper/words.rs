@@ -7,8 +7,8 @@ use std::sync::Arc;
 use lab::NodeId;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{self, Account, Key, Part, TxId};
-use crate::words::part;
+use crate::types::{self, Account, Branch, Key, TxId};
+use crate::words::branch;
 
 /// Everybody who takes part in one transaction, in order.
 pub type Peers = Arc<[NodeId]>;
@@ -40,20 +40,20 @@ pub enum Msg {
     Prepare {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
-        /// This participant's part.
-        part: Part,
+        /// This participant's branch.
+        branch: Branch,
         /// Everybody who takes part.
         peers: Peers,
     },
     /// Participant → participant: "you were asked too. How far are you?"
-    HowFar {
+    StateQuery {
         /// The attempt.
         tx: TxId,
     },
     /// Participant → participant: so far. *Committed* and *aborted* entitle to do the same.
-    SoFar {
+    StateReply {
         /// The attempt.
         tx: TxId,
         /// How far.
@@ -184,10 +184,10 @@ pub enum Record {
     Prepared {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
         /// What is ready to be done.
-        part: Part,
+        branch: Branch,
         /// Everybody who takes part.
         peers: Peers,
     },
@@ -222,10 +222,10 @@ pub enum Record {
     Kept(Box<types::Record>),
     /// Participant: said no to this key, for good (one phase).
     Refused {
-        /// The wish.
+        /// The request.
         key: Key,
-        /// What was wished.
-        part: Part,
+        /// What was asked for.
+        branch: Branch,
         /// Why.
         why: types::Refusal,
     },
@@ -269,9 +269,9 @@ fn votes(votes: &Votes) -> String {
 impl Display for Msg {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::Prepare { tx, part: what, .. } => write!(f, "prepare {tx}: {}", part(what)),
-            Self::HowFar { tx } => write!(f, "how far with {tx}?"),
-            Self::SoFar { tx, phase } => write!(f, "{tx} is {phase}"),
+            Self::Prepare { tx, branch: what, .. } => write!(f, "prepare {tx}: {}", branch(what)),
+            Self::StateQuery { tx } => write!(f, "state of {tx}?"),
+            Self::StateReply { tx, phase } => write!(f, "{tx} is {phase}"),
             Self::PreCommit { tx } => write!(f, "pre-commit {tx}"),
             Self::PreAck { tx } => write!(f, "pre-ack {tx}"),
             Self::Propose { tx, ballot, votes: all, .. } => {

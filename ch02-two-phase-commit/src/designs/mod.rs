@@ -19,7 +19,7 @@ use crate::client::Client;
 use crate::invariants::{Ledger, ShopWorld};
 use crate::shop::Shop;
 use crate::types::{COORD, PAY, STOCK};
-use crate::worlds::{CLIENT, Look, Nodes, Scope};
+use crate::worlds::{CLIENT, Nodes, Read, Scope};
 
 /// What a design without votes can promise.
 pub const PLAIN: &[&str] = &["ACK", "NACK", "ONCE", "MONEY"];
@@ -62,7 +62,7 @@ pub struct Row {
     /// Its nodes.
     pub nodes: Nodes,
     /// How a reader reads.
-    read: Look,
+    read: Read,
     /// How many take part in an order of its small world.
     participants: u8,
     safety: fn(u8) -> Limits,

@@ -9,7 +9,7 @@ use crate::deeper::{
     fencing, one_phase, paxos_commit, read_only, termination, three_phase_commit as three_phase,
 };
 use crate::shop::AnyNode;
-use crate::worlds::{Look, Nodes};
+use crate::worlds::{Nodes, Read};
 use crate::{
     step1_no_coordination as step1, step2_two_phases as step2, step3_log_first as step3,
     step4_isolation as step4, step5_saga as step5,
@@ -29,7 +29,7 @@ fn like_step3() -> Row {
         info: StepInfo { id: "", module: "", files: Vec::new(), title: "", verdict: "" },
         promised: ATOMIC,
         nodes: Nodes::STEP3,
-        read: Look::Each,
+        read: Read::Each,
         participants: 2,
         safety: Limits::safety,
         progress: |bounds| Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates),
@@ -128,7 +128,7 @@ fn isolated_or_undone() -> Vec<Row> {
                 || AnyNode::new(step4::Coordinator::default()),
                 |accounts| AnyNode::new(step4::Participant::new(accounts)),
             ),
-            read: Look::OneMoment,
+            read: Read::Snapshot,
             safety: one_timeout,
             expected: "ok; stuck waits for coord; ok; ok; ok; ok; ok; ok; ok; unsafe MONEY; \
                        unsafe MONEY; ok",
@@ -214,10 +214,10 @@ fn several() -> Vec<Row> {
                 "Three keep the votes, two are enough",
                 "atomic, and never stuck with one of three gone",
                 &[
-                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator.rs",
+                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/mod.rs",
                     "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/ballots.rs",
-                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/life.rs",
-                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/looks.rs",
+                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/recovery.rs",
+                    "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/reads.rs",
                     "ch02-two-phase-commit/src/deeper/paxos_commit/acceptor.rs",
                     "ch02-two-phase-commit/src/deeper/paxos_commit/participant.rs",
                 ],
@@ -298,7 +298,7 @@ fn fewer() -> Vec<Row> {
             info: info(
                 "read-only",
                 "deeper/read_only",
-                "Whoever only looks leaves early",
+                "A participant that only read leaves early",
                 "atomic; a reader sees half an order",
                 &["ch02-two-phase-commit/src/deeper/read_only.rs"],
             ),
@@ -308,7 +308,7 @@ fn fewer() -> Vec<Row> {
                     AnyNode::new(read_only::Participant::new(step4::Participant::new(accounts)))
                 },
             ),
-            read: Look::OneMoment,
+            read: Read::Snapshot,
             safety: one_timeout,
             expected: "ok; stuck waits for coord; ok; ok; ok; ok; ok; ok; ok; unsafe MONEY; \
                        unsafe MONEY; unsafe HALF",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lab::{Node, NodeId};
 
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{Balances, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// So many orders may be open at a time; more are refused, and may be sent again later.
@@ -19,7 +19,7 @@ struct Voting {
     yes: BTreeMap<NodeId, Balances>,
 }
 
-/// How a wish ended, and what was wished.
+/// How a request ended, and what was asked for.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Decided {
     order: Order,
@@ -31,11 +31,11 @@ struct Decided {
 pub struct Coordinator {
     start: u64,
     count: u64,
-    /// How each wish ended, for clients that ask again.
+    /// How each request ended, for clients that ask again.
     decided: BTreeMap<Key, Decided>,
-    voting: Open<Voting>,
+    voting: ByTx<Voting>,
     /// Committed, and these have not acknowledged.
-    committed: Open<BTreeSet<NodeId>>,
+    committed: ByTx<BTreeSet<NodeId>>,
 }
 
 impl Coordinator {
@@ -65,8 +65,8 @@ impl Coordinator {
 
     fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx) {
         // A question promises nothing: it need not wait for what is said of earlier orders.
-        for (&id, part) in voting.order.0.iter() {
-            cx.send_ahead(id, Msg::Prepare { tx, key: voting.key.clone(), part: part.clone() });
+        for (&id, branch) in voting.order.0.iter() {
+            cx.send_ahead(id, Msg::Prepare { tx, key: voting.key.clone(), branch: branch.clone() });
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, voting);
@@ -79,7 +79,7 @@ impl Coordinator {
             Vote::Yes(seen) => {
                 voting.yes.insert(from, seen);
                 if voting.order.participants().all(|id| voting.yes.contains_key(&id)) {
-                    if voting.order.is_look() { self.seen(tx, cx) } else { self.commit(tx, cx) }
+                    if voting.order.is_read() { self.seen(tx, cx) } else { self.commit(tx, cx) }
                 }
             }
         }
@@ -166,7 +166,7 @@ impl Coordinator {
             Record::Ended { tx } => {
                 self.committed.remove(&tx);
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -183,7 +183,7 @@ impl Coordinator {
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
             Msg::Wound { tx } => self.on_wound(from, tx, cx),
             Msg::Status => cx.send(from, self.status()),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 

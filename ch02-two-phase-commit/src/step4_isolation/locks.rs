@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::types::{Account, Change, TxId};
 
-/// Shared locks for looks, exclusive ones for changes.
+/// Shared locks for reads, exclusive ones for changes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 enum Mode {
     Shared,
@@ -18,13 +18,13 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// All locks that a part needs, or none and who is in the way.
-    pub(super) fn acquire(&mut self, tx: TxId, part: &[Change]) -> Result<(), Vec<TxId>> {
-        let in_the_way = self.in_the_way(tx, part);
+    /// All locks that a branch needs, or none and who is in the way.
+    pub(super) fn acquire(&mut self, tx: TxId, branch: &[Change]) -> Result<(), Vec<TxId>> {
+        let in_the_way = self.in_the_way(tx, branch);
         if !in_the_way.is_empty() {
             return Err(in_the_way);
         }
-        for change in part {
+        for change in branch {
             let mode = if change.by == 0 { Mode::Shared } else { Mode::Exclusive };
             let holders = self.held.entry(change.account.clone()).or_default();
             let held = holders.entry(tx).or_insert(mode);
@@ -33,9 +33,9 @@ impl Locks {
         Ok(())
     }
 
-    fn in_the_way(&self, tx: TxId, part: &[Change]) -> Vec<TxId> {
+    fn in_the_way(&self, tx: TxId, branch: &[Change]) -> Vec<TxId> {
         let mut found = Vec::new();
-        for change in part {
+        for change in branch {
             let others = self.held.get(&change.account).into_iter().flatten();
             let conflicts = others.filter(|(other, held)| {
                 **other != tx && (**held == Mode::Exclusive || change.by != 0)
@@ -45,8 +45,8 @@ impl Locks {
         found
     }
 
-    pub(super) fn release(&mut self, tx: TxId, part: &[Change]) {
-        for change in part {
+    pub(super) fn release(&mut self, tx: TxId, branch: &[Change]) {
+        for change in branch {
             if let Some(holders) = self.held.get_mut(&change.account) {
                 holders.remove(&tx);
                 if holders.is_empty() {
@@ -69,27 +69,27 @@ mod tests {
         TxId { start: 1, count, attempt: 1 }
     }
 
-    fn part(by: i64) -> [Change; 1] {
+    fn branch(by: i64) -> [Change; 1] {
         [Change { account: Account::new("till"), by }]
     }
 
     #[test]
     fn looks_share_and_changes_do_not() {
         let mut locks = Locks::default();
-        assert_eq!(locks.acquire(tx(1), &part(0)), Ok(()));
-        assert_eq!(locks.acquire(tx(2), &part(0)), Ok(()));
-        assert_eq!(locks.acquire(tx(3), &part(1)), Err(vec![tx(1), tx(2)]));
-        locks.release(tx(1), &part(0));
-        locks.release(tx(2), &part(0));
-        assert_eq!(locks.acquire(tx(3), &part(1)), Ok(()));
-        assert_eq!(locks.acquire(tx(4), &part(0)), Err(vec![tx(3)]));
+        assert_eq!(locks.acquire(tx(1), &branch(0)), Ok(()));
+        assert_eq!(locks.acquire(tx(2), &branch(0)), Ok(()));
+        assert_eq!(locks.acquire(tx(3), &branch(1)), Err(vec![tx(1), tx(2)]));
+        locks.release(tx(1), &branch(0));
+        locks.release(tx(2), &branch(0));
+        assert_eq!(locks.acquire(tx(3), &branch(1)), Ok(()));
+        assert_eq!(locks.acquire(tx(4), &branch(0)), Err(vec![tx(3)]));
     }
 
     #[test]
     fn a_look_and_a_change_of_one_account_in_one_part_lock_it_exclusively() {
         let mut locks = Locks::default();
-        let both = [part(1)[0].clone(), part(0)[0].clone()];
+        let both = [branch(1)[0].clone(), branch(0)[0].clone()];
         assert_eq!(locks.acquire(tx(1), &both), Ok(()));
-        assert_eq!(locks.acquire(tx(2), &part(0)), Err(vec![tx(1)]));
+        assert_eq!(locks.acquire(tx(2), &branch(0)), Err(vec![tx(1)]));
     }
 }

@@ -1,8 +1,8 @@
 //! Step 4: lock it until it has ended.
 //!
 //! Between the first commit and the last one an order is half visible. So a participant locks what a
-//! prepared part touches, exclusively for a change and shared for a look, and lets go only when it
-//! has committed or aborted (*strict two-phase locking*). A look is an order that changes nothing: it
+//! prepared branch touches, exclusively for a change and shared for a read, and lets go only when it
+//! has committed or aborted (*strict two-phase locking*). A read is an order that changes nothing: it
 //! takes its locks everywhere, is answered, and lets go. Whoever reads, reads one moment.
 //!
 //! Waiting for locks can go round in a circle, and no participant sees the circle. Here an older

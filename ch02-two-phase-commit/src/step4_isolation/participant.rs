@@ -6,8 +6,8 @@ use lab::{Node, NodeId};
 
 use super::locks::Locks;
 use crate::accounts::Accounts;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
-use crate::types::{Balances, COORD, Key, Msg, Note, Part, Record, Timer, TxId, Vote, wait};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
+use crate::types::{Balances, Branch, COORD, Key, Msg, Note, Record, Timer, TxId, Vote, wait};
 
 /// Votes, locks, and does as decided. Its promises are on disk before anybody hears of them.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -15,8 +15,8 @@ pub struct Participant {
     accounts: Accounts,
     locks: Locks,
     /// Not voted yet: somebody else holds what they need. Oldest first.
-    waiting: Open<(Key, Part)>,
-    prepared: Open<Part>,
+    waiting: ByTx<(Key, Branch)>,
+    prepared: ByTx<Branch>,
     /// What it ended, and whether by commit: it must not begin any of these again.
     ended: BTreeMap<TxId, bool>,
 }
@@ -28,46 +28,46 @@ impl Participant {
         Self {
             accounts,
             locks: Locks::default(),
-            waiting: Open::new(),
-            prepared: Open::new(),
+            waiting: ByTx::new(),
+            prepared: ByTx::new(),
             ended: BTreeMap::new(),
         }
     }
 
-    fn on_prepare(&mut self, tx: TxId, key: Key, part: Part, cx: &mut Cx) {
+    fn on_prepare(&mut self, tx: TxId, key: Key, branch: Branch, cx: &mut Cx) {
         if self.ended.contains_key(&tx) || self.knows_later_attempt(tx) {
             return;
         }
         for earlier in self.earlier_attempts(tx) {
             self.on_abort(earlier, cx);
         }
-        if let Some(part) = self.prepared.get(&tx) {
-            let vote = Vote::Yes(self.looked_at(part));
+        if let Some(branch) = self.prepared.get(&tx) {
+            let vote = Vote::Yes(self.balances_read(branch));
             cx.send(COORD, Msg::Vote { tx, vote });
             return;
         }
-        self.waiting.insert(tx, (key, part));
+        self.waiting.insert(tx, (key, branch));
         cx.set_timer(Timer::Ask(tx), wait::ASK);
         self.try_to_vote(tx, cx);
     }
 
     fn try_to_vote(&mut self, tx: TxId, cx: &mut Cx) {
-        let (_, part) = &self.waiting[&tx];
-        if let Err(holders) = self.locks.acquire(tx, part) {
+        let (_, branch) = &self.waiting[&tx];
+        if let Err(holders) = self.locks.acquire(tx, branch) {
             let younger = holders.into_iter().filter(|holder| *holder > tx);
             younger.for_each(|tx| cx.send(COORD, Msg::Wound { tx }));
             return;
         }
-        let (key, part) = self.waiting.remove(&tx).expect("it was waiting");
-        let vote = match self.accounts.check(&part) {
-            Ok(()) => Vote::Yes(self.looked_at(&part)),
+        let (key, branch) = self.waiting.remove(&tx).expect("it was waiting");
+        let vote = match self.accounts.check(&branch) {
+            Ok(()) => Vote::Yes(self.balances_read(&branch)),
             Err(why) => Vote::No(why),
         };
         if let Vote::Yes(_) = vote {
-            self.prepared.insert(tx, part.clone());
-            cx.persist(Record::Prepared { tx, key, part });
+            self.prepared.insert(tx, branch.clone());
+            cx.persist(Record::Prepared { tx, key, branch });
         } else {
-            self.locks.release(tx, &part);
+            self.locks.release(tx, &branch);
             self.ended.insert(tx, false);
             cx.cancel_timer(Timer::Ask(tx));
         }
@@ -105,33 +105,33 @@ impl Participant {
         waiting.into_iter().for_each(|tx| self.try_to_vote(tx, cx));
     }
 
-    fn prepare(&mut self, tx: TxId, part: Part) {
-        self.locks.acquire(tx, &part).expect("what was locked once can be locked again");
-        self.prepared.insert(tx, part);
+    fn prepare(&mut self, tx: TxId, branch: Branch) {
+        self.locks.acquire(tx, &branch).expect("what was locked once can be locked again");
+        self.prepared.insert(tx, branch);
     }
 
     fn commit(&mut self, tx: TxId) {
-        let part = self.prepared.remove(&tx).expect("only what is prepared commits");
-        self.accounts.apply(&part);
-        self.locks.release(tx, &part);
+        let branch = self.prepared.remove(&tx).expect("only what is prepared commits");
+        self.accounts.apply(&branch);
+        self.locks.release(tx, &branch);
         self.ended.insert(tx, true);
     }
 
     /// Also for what it never heard of: an abort may overtake its prepare.
     fn let_go(&mut self, tx: TxId) {
         self.waiting.remove(&tx);
-        if let Some(part) = self.prepared.remove(&tx) {
-            self.locks.release(tx, &part);
+        if let Some(branch) = self.prepared.remove(&tx) {
+            self.locks.release(tx, &branch);
         }
         self.ended.insert(tx, false);
     }
 
     fn on_replay(&mut self, record: Record) {
         match record {
-            Record::Prepared { tx, part, .. } => self.prepare(tx, part),
+            Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
             Record::Aborted { tx } => self.let_go(tx),
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -149,10 +149,10 @@ impl Participant {
         open + self.ended.range(later).count() > 0
     }
 
-    /// The balances that a part only looks at.
-    fn looked_at(&self, part: &Part) -> Balances {
-        let looks: Vec<_> = part.iter().filter(|change| change.by == 0).cloned().collect();
-        self.accounts.read(&looks)
+    /// The balances that a branch only reads.
+    fn balances_read(&self, branch: &Branch) -> Balances {
+        let reads: Vec<_> = branch.iter().filter(|change| change.by == 0).cloned().collect();
+        self.accounts.read(&reads)
     }
 
     fn ask(tx: TxId, cx: &mut Cx) {
@@ -170,12 +170,12 @@ impl Participant {
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
-            Msg::Prepare { tx, key, part } => self.on_prepare(tx, key, part, cx),
+            Msg::Prepare { tx, key, branch } => self.on_prepare(tx, key, branch, cx),
             Msg::Commit { tx } => self.on_commit(from, tx, cx),
             Msg::Abort { tx } => self.on_abort(tx, cx),
-            Msg::Look => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
+            Msg::Read => cx.send(from, Msg::Have { balances: self.accounts.balances().clone() }),
             Msg::Status => cx.send(from, self.status()),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 

@@ -50,7 +50,7 @@ impl Workload for Transfers {
             unit: "commit",
             done: "committed",
             waits: (2, 2),
-            because: "an order waits for two forced writes, one after the other, and two round trips",
+            because: "an order waits for two fsyncs, one after the other, and two round trips",
         }
     }
 

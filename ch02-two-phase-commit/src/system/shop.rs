@@ -193,7 +193,7 @@ async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejec
     };
     // No customer's key has a space in it, so none is ever this one. The start makes it new.
     let read = shop.reads.fetch_add(1, Ordering::Relaxed);
-    let key = Key::new(&format!("look {} {read}", shop.start));
+    let key = Key::new(&format!("read {} {read}", shop.start));
     let Reply::Outcome(Outcome::Done(seen)) = shop.outcome(&Request { key, order }).await else {
         let why = "some of it is locked, or a role is down; see /in-doubt, and ask again";
         return try_later(&json!({ "error": why }));

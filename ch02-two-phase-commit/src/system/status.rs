@@ -48,14 +48,17 @@ pub(super) fn read(answer: Msg) -> Option<Map<String, Value>> {
     let status = RoleStatus {
         in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
         locked: locked.iter().map(ToString::to_string).collect(),
-        guessed: guessed.into_iter().map(|end| by_hand(end, "the truth is not known")).collect(),
-        damage: damage.into_iter().map(|end| by_hand(end, "all others did the opposite")).collect(),
+        guessed: guessed.into_iter().map(|end| heuristic(end, "the truth is not known")).collect(),
+        damage: damage
+            .into_iter()
+            .map(|end| heuristic(end, "all others did the opposite"))
+            .collect(),
         syncs: 0,
     };
     Some(status.own())
 }
 
-fn by_hand((tx, commit): (TxId, bool), rest: &str) -> String {
+fn heuristic((tx, commit): (TxId, bool), rest: &str) -> String {
     format!("{tx} {} here by hand, {rest}", if commit { "committed" } else { "aborted" })
 }
 

@@ -2,21 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Order, Outcome, Part, Refusal, TxId};
+use super::{Branch, Key, Order, Outcome, Refusal, TxId};
 
 /// What survives a crash.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Record {
-    /// Participant: the part is done (steps 1, 2 and 5).
+    /// Participant: the branch is done (steps 1, 2 and 5).
     Applied {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
         /// What was done.
-        part: Part,
+        branch: Branch,
     },
-    /// Participant: the part is taken back, or was never done and never will be (step 5).
+    /// Participant: the branch is taken back, or was never done and never will be (step 5).
     Undone {
         /// The attempt.
         tx: TxId,
@@ -25,17 +25,17 @@ pub enum Record {
     Prepared {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
         /// What is ready to be done.
-        part: Part,
+        branch: Branch,
     },
-    /// Participant: the prepared part is done (from step 3 on). Written before the ack.
+    /// Participant: the prepared branch is done (from step 3 on). Written before the ack.
     Committed {
         /// The attempt.
         tx: TxId,
     },
-    /// Participant: the prepared part is dropped (from step 3 on). Nothing waits for this record: if
+    /// Participant: the prepared branch is dropped (from step 3 on). Nothing waits for this record: if
     /// it is lost, the participant asks again and hears the same.
     Aborted {
         /// The attempt.
@@ -45,9 +45,9 @@ pub enum Record {
     Begun {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
-        /// The wish.
+        /// The request.
         order: Order,
     },
     /// Coordinator: the saga turns round; what was done is taken back (step 5).
@@ -57,14 +57,14 @@ pub enum Record {
         /// Why.
         why: Refusal,
     },
-    /// Coordinator: how the wish ended (from step 3 on). This record *is* the decision: written
+    /// Coordinator: how the request ended (from step 3 on). This record *is* the decision: written
     /// before anybody is told.
     Decided {
         /// The attempt that decided it.
         tx: TxId,
-        /// The wish.
+        /// The request.
         key: Key,
-        /// What was wished, to recognise a key that is used twice.
+        /// What was asked for, to recognise a key that is used twice.
         order: Order,
         /// How it ended.
         outcome: Outcome,

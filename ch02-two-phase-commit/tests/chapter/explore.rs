@@ -5,7 +5,7 @@ use ch02_two_phase_commit::designs::{ATOMIC, PLAIN as SAGA, study};
 use ch02_two_phase_commit::invariants::ShopWorld;
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::types::Outcome;
-use ch02_two_phase_commit::worlds::{Look, Nodes, Scope};
+use ch02_two_phase_commit::worlds::{Nodes, Read, Scope};
 use ch02_two_phase_commit::{
     step2_two_phases as step2, step4_isolation as step4, step5_saga as step5,
 };
@@ -73,7 +73,7 @@ fn step4_declines_goes_on_and_conserves_money() {
 
 #[test]
 fn step4_shows_a_reader_one_moment_though_a_message_is_lost() {
-    let scope = Scope::ONE_ORDER.with(Look::OneMoment);
+    let scope = Scope::ONE_ORDER.with(Read::Snapshot);
     let limits = Limits::progress(0, 1, 0);
     let promised: Vec<_> = ATOMIC.iter().chain(&["HALF"]).copied().collect();
     holds(&STEP4, scope, &promised, &limits);

@@ -14,10 +14,10 @@ use ch02_two_phase_commit::step4_isolation as step4;
 use ch02_two_phase_commit::types::{
     COORD, Key, Msg, Note, Order, Outcome, PAY, Record, STOCK, TxId,
 };
-use ch02_two_phase_commit::worlds::{Look, Nodes};
+use ch02_two_phase_commit::worlds::{Nodes, Read};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
-use lab::check::{History, Judgement};
+use lab::check::{History, Verdict};
 use lab::explore::Model;
 use lab::rng::Rng;
 use lab::sim::{Fault, FaultSchedule, NetworkProfile, simulate};
@@ -51,7 +51,7 @@ fn observe(tape: &mut Arc<Tape>, at: NodeId, event: &Event<'_, Shop>) {
     match event {
         Event::Send(envelope) => match &envelope.msg {
             Msg::Submit { key, order } => asks(key, order),
-            Msg::Look => asks(&Key::new("look"), &look()),
+            Msg::Read => asks(&Key::new("read"), &read()),
             _ => {}
         },
         Event::Receive(envelope) => {
@@ -78,7 +78,7 @@ fn observe(tape: &mut Arc<Tape>, at: NodeId, event: &Event<'_, Shop>) {
 }
 
 /// At all accounts.
-fn look() -> Order {
+fn read() -> Order {
     let shelves = SHELVES.map(|shelf| (STOCK, shelf, 0));
     Order::new(&[shelves, PURSES.map(|purse| (PAY, purse, 0))].concat())
 }
@@ -88,8 +88,8 @@ fn look() -> Order {
 struct Day {
     /// How many clients share the orders.
     clients: usize,
-    /// Who looks: nobody, readers at each participant, or the clients between their orders.
-    look: Look,
+    /// Who reads: nobody, readers at each participant, or the clients between their orders.
+    read: Read,
 }
 
 /// Orders for all clients, each with a power of two of its own.
@@ -101,8 +101,8 @@ fn orders(rng: &mut Rng, day: Day) -> Vec<Vec<(Key, Order)>> {
         let order = Order::new(&[(STOCK, SHELVES[shelf], -by), (PAY, PURSES[purse], by)]);
         let mine = &mut all[i as usize % day.clients];
         mine.push((Key::new(&format!("order-{i}")), order));
-        if day.look == Look::OneMoment && rng.chance(600_000) {
-            mine.push((Key::new(&format!("look-{i}")), look()));
+        if day.read == Read::Snapshot && rng.chance(600_000) {
+            mine.push((Key::new(&format!("read-{i}")), read()));
         }
     }
     all
@@ -120,7 +120,7 @@ fn model(design: &Nodes, orders: &[Vec<(Key, Order)>], day: Day) -> Model<Shop, 
     for ((id, name), orders) in CLIENTS.into_iter().zip(orders) {
         roles.push(Role::new(id, name, "client", Client::new(orders.clone(), &[COORD])));
     }
-    for (id, name) in READERS.into_iter().filter(|_| day.look == Look::Each) {
+    for (id, name) in READERS.into_iter().filter(|_| day.read == Read::Each) {
         roles.push(Role::new(id, name, "client", Reader::of_each([STOCK, PAY])));
     }
     Model { observe, goal: at_rest, ..Model::new(roles) }
@@ -157,7 +157,7 @@ fn play(design: &Nodes, seed: u64, schedule: &FaultSchedule, day: Day) -> Histor
         lists.committed(*keeper, key);
     }
     let auditor = NodeId(99);
-    tape.heard.extend([(auditor, Heard::Asked(look())), (auditor, Heard::Done(end))]);
+    tape.heard.extend([(auditor, Heard::Asked(read())), (auditor, Heard::Done(end))]);
     let heard = tape.heard.iter().enumerate();
     let heard = heard.map(|(time, (client, what))| (time as u64, client.0, what));
     lists.history(heard).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
@@ -175,9 +175,9 @@ fn verdicts(schedule: &FaultSchedule, day: Day) -> BTreeMap<String, u64> {
     for seed in 0..100 {
         let history = play(&Nodes::STEP3, seed, schedule, day);
         let name = match check(&history, Promise::Serializable).unwrap() {
-            Judgement::Ok => "ok".into(),
-            Judgement::Undecided { why } => why,
-            Judgement::Violation { why, .. } => why.split(':').next().unwrap_or_default().into(),
+            Verdict::Ok => "ok".into(),
+            Verdict::Undecided { why } => why,
+            Verdict::Violation { why, .. } => why.split(':').next().unwrap_or_default().into(),
         };
         *found.entry(name).or_default() += 1;
     }
@@ -193,19 +193,19 @@ fn readers_cut_off_from_pay() -> FaultSchedule {
 
 #[test]
 fn without_locks_a_reader_sees_half_an_order() {
-    let found = verdicts(&readers_cut_off_from_pay(), Day { clients: 1, look: Look::Each });
+    let found = verdicts(&readers_cut_off_from_pay(), Day { clients: 1, read: Read::Each });
     assert_eq!(found, BTreeMap::from([("G-single (read skew)".into(), 100)]));
 }
 
 #[test]
 fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
-    let found = verdicts(&slow_network(), Day { clients: 4, look: Look::No });
+    let found = verdicts(&slow_network(), Day { clients: 4, read: Read::No });
     assert_eq!(found, BTreeMap::from([("G0 (write cycle)".into(), 86), ("ok".into(), 14)]));
 }
 
 #[test]
 fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
-    let day = Day { clients: 4, look: Look::OneMoment };
+    let day = Day { clients: 4, read: Read::Snapshot };
     let step4 = Nodes::new(
         || AnyNode::new(step4::Coordinator::default()),
         |accounts| AnyNode::new(step4::Participant::new(accounts)),
@@ -215,7 +215,7 @@ fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
         for schedule in [slow_network(), storms.storm(&mut Rng::new(seed))] {
             let history = play(&step4, seed, &schedule, day);
             let judged = check(&history, Promise::StrictSerializable).unwrap();
-            assert_eq!(judged, Judgement::Ok, "seed {seed}:\n{}", history.to_json_lines());
+            assert_eq!(judged, Verdict::Ok, "seed {seed}:\n{}", history.to_json_lines());
         }
     }
 }

@@ -38,8 +38,8 @@ fn stock_with(umbrellas: u64) -> Participant {
 }
 
 fn prepare() -> Msg {
-    let part = umbrella(2).0[&STOCK].clone();
-    Msg::Prepare { tx: TX, key: Key::new("order-1"), part }
+    let branch = umbrella(2).0[&STOCK].clone();
+    Msg::Prepare { tx: TX, key: Key::new("order-1"), branch }
 }
 
 fn yes() -> Msg {
@@ -119,8 +119,8 @@ fn a_second_commit_is_acknowledged_again_and_changes_nothing() {
 #[test]
 fn a_restarted_participant_asks_about_what_it_had_prepared() {
     let mut stock = stock_with(1);
-    let part = umbrella(2).0[&STOCK].clone();
-    let record = Record::Prepared { tx: TX, key: Key::new("order-1"), part };
+    let branch = umbrella(2).0[&STOCK].clone();
+    let record = Record::Prepared { tx: TX, key: Key::new("order-1"), branch };
     take(&mut stock, Input::Replay(record));
     let effects = take(&mut stock, Input::Boot { start: 2 });
     assert_eq!(effects[0], Effect::Send { to: COORD, msg: Msg::Inquire { tx: TX } });

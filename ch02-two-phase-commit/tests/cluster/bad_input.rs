@@ -10,19 +10,19 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::json;
 
-use crate::kit::{DEADLINE, Town};
+use crate::kit::{DEADLINE, TestCluster};
 
-fn send(town: &Town, method: Method, path: &str, body: Vec<u8>, kind: &str) -> Answered {
-    let mut caller = Caller::new(town.cluster.front());
-    town.runtime.block_on(caller.call(method, path, body.into(), kind)).unwrap()
+fn send(test: &TestCluster, method: Method, path: &str, body: Vec<u8>, kind: &str) -> Answered {
+    let mut caller = Caller::new(test.cluster.front());
+    test.runtime.block_on(caller.call(method, path, body.into(), kind)).unwrap()
 }
 
 /// Bytes on a bare connection, and the first line of what comes back.
 ///
 /// `then_hang_up`: a request that may be cut short needs an end, or the server waits for the rest.
 /// A whole request must not have it, because a server may drop whoever hung up before its answer.
-fn raw(town: &Town, bytes: &[u8], then_hang_up: bool) -> String {
-    let mut stream = TcpStream::connect(town.cluster.front()).unwrap();
+fn raw(test: &TestCluster, bytes: &[u8], then_hang_up: bool) -> String {
+    let mut stream = TcpStream::connect(test.cluster.front()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     // The server may have refused already and hung up.
     let sent = stream.write_all(bytes);
@@ -36,8 +36,8 @@ fn raw(town: &Town, bytes: &[u8], then_hang_up: bool) -> String {
 
 #[test]
 fn every_mistake_has_its_own_answer_and_changes_nothing() {
-    let town = Town::new();
-    let before = town.balances();
+    let test = TestCluster::new();
+    let before = test.balances();
     let good = r#"{"key":"k","from":"pay/bob","to":"pay/alice","amount":1}"#;
     let json = "application/json";
     let long = format!("{}{}", good, " ".repeat(MAX_BODY));
@@ -52,7 +52,7 @@ fn every_mistake_has_its_own_answer_and_changes_nothing() {
         (Method::GET, "/balances?of=pay/mallory", "", json, 400, "no account"),
         (Method::GET, "/balances?all=1", "", json, 400, "?of="),
     ] {
-        let answer = send(&town, method, path, body.into(), kind);
+        let answer = send(&test, method, path, body.into(), kind);
         assert_eq!(answer.status, status, "{path} {body:.40}");
         assert!(answer.field("error").contains(says), "{path} {body:.40}: {}", answer.body);
     }
@@ -60,9 +60,9 @@ fn every_mistake_has_its_own_answer_and_changes_nothing() {
         format!("POST /transfer HTTP/1.1\r\nHost: shop.example\r\nContent-Type: {json}\r\n");
     let foreign =
         format!("{foreign}Connection: close\r\nContent-Length: {}\r\n\r\n{good}", good.len());
-    let line = raw(&town, foreign.as_bytes(), false);
+    let line = raw(&test, foreign.as_bytes(), false);
     assert!(line.contains("403"), "{line:?}");
-    assert_eq!(town.balances(), before);
+    assert_eq!(test.balances(), before);
 }
 
 fn value() -> impl Strategy<Value = serde_json::Value> {
@@ -92,8 +92,8 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
 
 #[test]
 fn no_malformed_request_is_a_server_error_or_changes_a_balance() {
-    let town = Town::new();
-    let before = town.balances();
+    let test = TestCluster::new();
+    let before = test.balances();
     let mut runner = TestRunner::new(Config { cases: 256, ..Config::default() });
     let request = (body(), proptest::sample::select(vec!["/checkout", "/transfer"]));
     let malformed = request.prop_filter("well-formed", |(body, path)| match *path {
@@ -101,7 +101,7 @@ fn no_malformed_request_is_a_server_error_or_changes_a_balance() {
         _ => Request::transfer(body).is_err(),
     });
     let refused = runner.run(&malformed, |(body, path)| {
-        let answer = send(&town, Method::POST, path, body, "application/json");
+        let answer = send(&test, Method::POST, path, body, "application/json");
         prop_assert!((400..500).contains(&answer.status), "{}", answer.status);
         prop_assert!(!answer.field("error").is_empty(), "{}", answer.body);
         Ok(())
@@ -109,11 +109,11 @@ fn no_malformed_request_is_a_server_error_or_changes_a_balance() {
     refused.unwrap();
     let bytes = proptest::collection::vec(any::<u8>(), 0..400);
     let survived = runner.run(&bytes, |bytes| {
-        let line = raw(&town, &bytes, true);
+        let line = raw(&test, &bytes, true);
         prop_assert!(line.is_empty() || line.starts_with("HTTP/1.1 4"), "{line}");
         Ok(())
     });
     survived.unwrap();
-    assert_eq!(town.balances(), before);
-    assert_eq!(town.checkout("after", "candle", 1, "alice").status, 200, "and the shop is open");
+    assert_eq!(test.balances(), before);
+    assert_eq!(test.checkout("after", "candle", 1, "alice").status, 200, "and the shop is open");
 }

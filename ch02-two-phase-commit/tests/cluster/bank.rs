@@ -4,32 +4,32 @@
 use ch02_two_phase_commit::system::{Design, Role};
 use lab::rng::Rng;
 
-use crate::crowd::Crowd;
-use crate::kit::Town;
+use crate::kit::TestCluster;
 use crate::ledger::{self, Elsewhere};
+use crate::workload::Workload;
 
 const KILLS: u64 = if cfg!(feature = "slow") { 40 } else { 20 };
 
 /// Kills and restarts by the seed: mostly one role, now and then a second before the first is back.
-fn kill_and_restart(town: &mut Town, design: Design, crowd: &Crowd, rng: &mut Rng) {
+fn kill_and_restart(test: &mut TestCluster, design: Design, workload: &Workload, rng: &mut Rng) {
     for _ in 0..KILLS {
-        crowd.wait_for(town, rng.pick(1..60));
+        workload.wait_for(test, rng.pick(1..60));
         let first = pick(design, rng);
-        town.cluster.kill(first).unwrap();
+        test.cluster.kill(first).unwrap();
         // Two coordinators are left, and finish all that was begun.
         if first == Role::Coord && design.roles().contains(&Role::Coord2) {
             for role in [Role::Stock, Role::Pay] {
-                town.until("it is free", || town.is_free(role).then_some(()));
+                test.until("it is free", || test.is_free(role).then_some(()));
             }
         }
         if rng.chance(250_000) {
             let second = pick(design, rng);
-            town.cluster.restart(second, None).unwrap();
+            test.cluster.restart(second, None).unwrap();
         }
-        if !town.cluster.is_up(first) {
-            town.cluster.restart(first, None).unwrap();
+        if !test.cluster.is_up(first) {
+            test.cluster.restart(first, None).unwrap();
         }
-        crowd.look_again(town);
+        workload.reconnect(test);
     }
 }
 
@@ -39,16 +39,16 @@ fn pick(design: Design, rng: &mut Rng) -> Role {
 }
 
 fn bank_test(seed: u64, design: Design, power_cut: bool) {
-    let mut town = Town::with(|config| {
+    let mut test = TestCluster::with(|config| {
         config.options = design.options();
         config.power_cut = power_cut;
     });
     let mut rng = Rng::new(seed);
-    let crowd = Crowd::gather(&town, &mut rng);
-    kill_and_restart(&mut town, design, &crowd, &mut rng);
-    let told = crowd.end(&town, &format!("{design:?}, seed {seed}, {KILLS} kills"));
-    let data = town.cluster.dir().to_owned();
-    town.cluster.stop().unwrap();
+    let workload = Workload::start(&test, &mut rng);
+    kill_and_restart(&mut test, design, &workload, &mut rng);
+    let told = workload.end(&test, &format!("{design:?}, seed {seed}, {KILLS} kills"));
+    let data = test.cluster.dir().to_owned();
+    test.cluster.stop().unwrap();
     ledger::check(&data, &told, &Elsewhere::new());
 }
 

@@ -6,11 +6,11 @@ use ch02_two_phase_commit::system::{Role, report};
 use lab::http::Caller;
 use serde_json::{Value, json};
 
-use crate::kit::Town;
+use crate::kit::TestCluster;
 use crate::ledger::{self, Told};
 
 /// An order that can be done, one that cannot, and one between two ledgers.
-fn wishes(round: u64) -> [(&'static str, Value); 3] {
+fn requests(round: u64) -> [(&'static str, Value); 3] {
     let key = |name: &str| format!("{name}-{round}");
     [
         (
@@ -30,26 +30,26 @@ fn wishes(round: u64) -> [(&'static str, Value); 3] {
 
 /// Asks until there is an answer; brings the role back when it is gone. Says whether it was.
 fn insist(
-    town: &mut Town,
+    test: &mut TestCluster,
     role: Role,
     path: &str,
-    wish: &Value,
+    request: &Value,
     told: &mut BTreeMap<String, Told>,
 ) -> bool {
-    let key = wish["key"].as_str().unwrap().to_owned();
+    let key = request["key"].as_str().unwrap().to_owned();
     let mut died = false;
     loop {
-        let mut caller = Caller::new(town.cluster.front());
-        let answer = town.runtime.block_on(caller.post(path, wish));
+        let mut caller = Caller::new(test.cluster.front());
+        let answer = test.runtime.block_on(caller.post(path, request));
         let known = match answer.map(|answer| answer.status) {
             Ok(200) => Some(Told::Done),
             Ok(409) => Some(Told::Declined),
             Ok(202 | 503) | Err(_) => None,
             Ok(status) => panic!("{key}: {status}"),
         };
-        if !town.cluster.is_up(role) {
+        if !test.cluster.is_up(role) {
             died = true;
-            town.cluster.restart(role, None).unwrap();
+            test.cluster.restart(role, None).unwrap();
         }
         if let Some(known) = known {
             told.insert(key, known);
@@ -59,10 +59,10 @@ fn insist(
 }
 
 /// What it still does after the last answer may kill it as well. Whether it lives.
-fn quiet_or_dead(town: &mut Town, role: Role) -> bool {
+fn quiet_or_dead(test: &mut TestCluster, role: Role) -> bool {
     loop {
-        let report = town.runtime.block_on(report(&town.cluster.endpoints()));
-        if !town.cluster.is_up(role) {
+        let report = test.runtime.block_on(report(&test.cluster.endpoints()));
+        if !test.cluster.is_up(role) {
             return false;
         }
         if report[&role].as_ref().is_some_and(|status| status.in_doubt.is_empty()) {
@@ -72,28 +72,28 @@ fn quiet_or_dead(town: &mut Town, role: Role) -> bool {
 }
 
 fn dies_everywhere(role: Role) {
-    let mut town = Town::new();
+    let mut test = TestCluster::new();
     let mut told = BTreeMap::new();
     for effect in 1.. {
         assert!(effect < 200, "the workload has no end");
         // What an earlier life left open makes it act, and die, before it is even ready.
-        let mut died = town.cluster.restart(role, Some(effect)).is_err();
+        let mut died = test.cluster.restart(role, Some(effect)).is_err();
         if died {
-            town.cluster.restart(role, None).unwrap();
+            test.cluster.restart(role, None).unwrap();
         }
-        for (path, wish) in wishes(effect) {
-            died |= insist(&mut town, role, path, &wish, &mut told);
+        for (path, request) in requests(effect) {
+            died |= insist(&mut test, role, path, &request, &mut told);
         }
-        if !died && quiet_or_dead(&mut town, role) {
+        if !died && quiet_or_dead(&mut test, role) {
             break;
         }
-        town.cluster.restart(role, None).unwrap();
+        test.cluster.restart(role, None).unwrap();
         // So that the next life has nothing to do but its own three orders.
-        town.settled();
+        test.settled();
     }
-    town.cluster.restart(role, None).unwrap();
-    town.settled();
-    let balances = town.balances();
+    test.cluster.restart(role, None).unwrap();
+    test.settled();
+    let balances = test.balances();
     let done = |name: char| {
         told.iter().filter(|(key, told)| key.starts_with(name) && **told == Told::Done).count()
             as u64
@@ -105,8 +105,8 @@ fn dies_everywhere(role: Role) {
     assert_eq!(balances["stock"]["s0002"], json!(1_000 - done('c')));
     assert_eq!(balances["pay"]["p0002"], json!(1_000 + done('c')));
     assert!(done('a') > 0 && done('c') > 0);
-    let data = town.cluster.dir().to_owned();
-    town.cluster.stop().unwrap();
+    let data = test.cluster.dir().to_owned();
+    test.cluster.stop().unwrap();
     ledger::check(&data, &told, &ledger::Elsewhere::new());
 }
 

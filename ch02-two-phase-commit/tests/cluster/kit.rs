@@ -13,13 +13,13 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ch02-two-phase-commit");
 
 /// One cluster, and a runtime to ask it with.
-pub(crate) struct Town {
+pub(crate) struct TestCluster {
     pub(crate) cluster: Cluster,
     pub(crate) runtime: Runtime,
     pub(crate) dir: TempDir,
 }
 
-impl Town {
+impl TestCluster {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
@@ -53,8 +53,8 @@ impl Town {
     }
 
     pub(crate) fn checkout(&self, key: &str, item: &str, quantity: u64, who: &str) -> Answered {
-        let wish = json!({"key": key, "item": item, "quantity": quantity, "customer": who});
-        self.post("/checkout", &wish)
+        let request = json!({"key": key, "item": item, "quantity": quantity, "customer": who});
+        self.post("/checkout", &request)
     }
 
     /// All balances of one moment, once nobody holds locks for long.
@@ -84,11 +84,11 @@ impl Town {
         says.is_some_and(|says| says.in_doubt.is_empty() && says.locked.is_empty())
     }
 
-    /// Looks until something is there.
-    pub(crate) fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+    /// Probes until something is there.
+    pub(crate) fn until<T>(&self, what: &str, probe: impl Fn() -> Option<T>) -> T {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
-            if let Some(found) = look() {
+            if let Some(found) = probe() {
                 return found;
             }
             assert!(tokio::time::Instant::now() < deadline, "not in {DEADLINE:?}: {what}");

@@ -14,13 +14,13 @@ use ch02_two_phase_commit::system::{Design, Role};
 use ch02_two_phase_commit::types::{Account, Balances, Key, Order, PAY, Record, STOCK};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
-use lab::check::{History, Judgement, Type};
+use lab::check::{History, Type, Verdict};
 use lab::http::Caller;
 use lab::rng::Rng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::kit::{DEADLINE, Town};
+use crate::kit::{DEADLINE, TestCluster};
 use crate::ledger::{self, Told};
 
 /// Each group has two accounts of either ledger, and is emptied before the next ones are.
@@ -47,7 +47,7 @@ impl Transfer {
         Order::new(&[(self.from.0, &self.from.1, -by), (self.to.0, &self.to.1, by)])
     }
 
-    fn wish(&self) -> Value {
+    fn request(&self) -> Value {
         let (from, to) = (path(&self.from), path(&self.to));
         json!({"key": self.key, "from": from, "to": to, "amount": self.amount})
     }
@@ -125,8 +125,8 @@ impl Bench {
         self.open.lock().unwrap().pop_front()
     }
 
-    /// Looks at these accounts in one moment. Whether the line still stands.
-    async fn look(&self, process: u64, caller: &mut Caller, places: &[Place]) -> bool {
+    /// Reads these accounts in one moment. Whether the line still stands.
+    async fn read(&self, process: u64, caller: &mut Caller, places: &[Place]) -> bool {
         let lines: Vec<(NodeId, &str, i64)> =
             places.iter().map(|(keeper, account)| (*keeper, account.as_str(), 0)).collect();
         self.hear(process, Heard::Asked(Order::new(&lines)));
@@ -157,7 +157,7 @@ async fn customer(bench: Arc<Bench>, mut rng: Rng) {
         bench.hear(process, Heard::Asked(transfer.order()));
         loop {
             let mut line = bench.caller(caller.take());
-            let answer = line.post("/transfer", &transfer.wish()).await;
+            let answer = line.post("/transfer", &transfer.request()).await;
             bench.done.send_modify(|done| *done += 1);
             let (told, heard) = match answer.map(|answer| answer.status) {
                 Ok(200) => (Told::Done, Heard::Done(BTreeMap::new())),
@@ -181,7 +181,7 @@ async fn customer(bench: Arc<Bench>, mut rng: Rng) {
     }
 }
 
-/// Looks at the groups that are being worked on.
+/// Reads the groups that are being worked on.
 async fn reader(bench: Arc<Bench>, mut rng: Rng) {
     let process = bench.process();
     let mut caller = None;
@@ -189,7 +189,7 @@ async fn reader(bench: Arc<Bench>, mut rng: Rng) {
         let left = bench.open.lock().unwrap().len() as u64 / (2 * u64::from(AMOUNTS));
         let now = GROUPS.saturating_sub(left + 1 + rng.pick(0..3)).min(GROUPS - 1);
         let mut line = bench.caller(caller.take());
-        if bench.look(process, &mut line, &group(now)).await {
+        if bench.read(process, &mut line, &group(now)).await {
             caller = Some(line);
         } else {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -198,17 +198,17 @@ async fn reader(bench: Arc<Bench>, mut rng: Rng) {
 }
 
 /// Kills one role after the other, at moments chosen by the number of answers.
-fn kill_and_restart(town: &mut Town, bench: &Bench, rng: &mut Rng) {
+fn kill_and_restart(test: &mut TestCluster, bench: &Bench, rng: &mut Rng) {
     for _ in 0..KILLS {
         let target = *bench.done.borrow() + rng.pick(5..35);
         let mut done = bench.done.subscribe();
         let reached = done.wait_for(|done| *done >= target);
         let wait = async { tokio::time::timeout(DEADLINE, reached).await.is_ok() };
-        assert!(town.runtime.block_on(wait), "nobody gets any further");
+        assert!(test.runtime.block_on(wait), "nobody gets any further");
         let role = Design::TwoPhases.roles()[rng.pick(0..3) as usize];
-        town.cluster.kill(role).unwrap();
-        town.cluster.restart(role, None).unwrap();
-        *bench.shop.lock().unwrap() = town.cluster.front();
+        test.cluster.kill(role).unwrap();
+        test.cluster.restart(role, None).unwrap();
+        *bench.shop.lock().unwrap() = test.cluster.front();
     }
 }
 
@@ -239,14 +239,14 @@ fn history(data: &Path, bench: &Bench, orders: &[(Key, Order)]) -> History {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a history has times")]
 fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
-    let mut town = Town::with(|config| config.power_cut = true);
+    let mut test = TestCluster::with(|config| config.power_cut = true);
     let mut rng = Rng::new(4);
     let transfers = transfers(&mut rng);
     let orders: Vec<(Key, Order)> =
         transfers.iter().map(|one| (Key::new(&one.key), one.order())).collect();
     let bench = Arc::new(Bench {
         began: Instant::now(),
-        shop: Mutex::new(town.cluster.front()),
+        shop: Mutex::new(test.cluster.front()),
         heard: Mutex::default(),
         processes: AtomicU64::new(0),
         open: Mutex::new(transfers),
@@ -254,27 +254,27 @@ fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
         done: watch::Sender::new(0),
         over: AtomicBool::new(false),
     });
-    let spawn = |rng: &mut Rng| town.runtime.spawn(customer(Arc::clone(&bench), rng.fork()));
+    let spawn = |rng: &mut Rng| test.runtime.spawn(customer(Arc::clone(&bench), rng.fork()));
     let customers: Vec<_> = (0..CUSTOMERS).map(|_| spawn(&mut rng)).collect();
-    let spawn = |rng: &mut Rng| town.runtime.spawn(reader(Arc::clone(&bench), rng.fork()));
+    let spawn = |rng: &mut Rng| test.runtime.spawn(reader(Arc::clone(&bench), rng.fork()));
     let readers: Vec<_> = (0..READERS).map(|_| spawn(&mut rng)).collect();
-    kill_and_restart(&mut town, &bench, &mut rng);
+    kill_and_restart(&mut test, &bench, &mut rng);
     for one in customers {
-        town.runtime.block_on(one).unwrap();
+        test.runtime.block_on(one).unwrap();
     }
     bench.over.store(true, Ordering::Relaxed);
     for one in readers {
-        town.runtime.block_on(one).unwrap();
+        test.runtime.block_on(one).unwrap();
     }
-    town.settled();
+    test.settled();
     let (all, mut caller) = ((0..GROUPS).flat_map(group).collect::<Vec<_>>(), bench.caller(None));
-    assert!(town.runtime.block_on(bench.look(bench.process(), &mut caller, &all)));
-    let data = town.cluster.dir().to_owned();
-    town.cluster.stop().unwrap();
+    assert!(test.runtime.block_on(bench.read(bench.process(), &mut caller, &all)));
+    let data = test.cluster.dir().to_owned();
+    test.cluster.stop().unwrap();
 
     let history = history(&data, &bench, &orders);
     let judged = check(&history, Promise::StrictSerializable).unwrap();
-    assert_eq!(judged, Judgement::Ok);
+    assert_eq!(judged, Verdict::Ok);
     let told = bench.told.lock().unwrap();
     ledger::check(&data, &told, &ledger::Elsewhere::new());
     let done = told.values().filter(|told| **told == Told::Done).count();
@@ -284,7 +284,7 @@ fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
         let lengths = lengths.map(|read| read[2].as_array().map_or(0, Vec::len));
         lengths.into_iter().any(|length| 0 < length && length < AMOUNTS as usize)
     });
-    let (looks, halfway) = (seen.count(), halfway.count());
-    println!("{done} done, {looks} looks, {halfway} of them in the middle, {KILLS} kills");
+    let (reads, halfway) = (seen.count(), halfway.count());
+    println!("{done} done, {reads} reads, {halfway} of them in the middle, {KILLS} kills");
     assert!(done > 100 && halfway > 10, "the run was too quiet to show anything");
 }

@@ -3,9 +3,8 @@
 
 mod bad_input;
 mod bank;
-mod by_hand;
 mod crash_points;
-mod crowd;
+mod heuristic;
 mod kit;
 mod ledger;
 mod lists;
@@ -14,3 +13,4 @@ mod orders;
 mod paxos;
 mod replay;
 mod story;
+mod workload;

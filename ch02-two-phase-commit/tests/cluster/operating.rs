@@ -9,7 +9,7 @@ use lab::event::{Kind, Log};
 use lab::system::{Cluster, Config};
 use serde_json::Value;
 
-use crate::kit::{DEADLINE, PROGRAM, Town};
+use crate::kit::{DEADLINE, PROGRAM, TestCluster};
 use crate::story::Running;
 
 fn manifest(dir: &Path) -> Value {
@@ -50,12 +50,12 @@ fn ctrl_c_ends_a_cluster_that_has_half_a_request() {
 fn as_many_client_ids_are_used_as_there_are_requests_at_once() {
     let keep = tempfile::tempdir().unwrap();
     let events = keep.path().join("events");
-    let town = Town::with(|config| config.events = Some(events.clone()));
+    let test = TestCluster::with(|config| config.events = Some(events.clone()));
     for order in 0..20 {
-        assert_eq!(town.checkout(&format!("k{order}"), "candle", 1, "alice").status, 200);
-        town.get("/status");
+        assert_eq!(test.checkout(&format!("k{order}"), "candle", 1, "alice").status, 200);
+        test.get("/status");
     }
-    town.cluster.stop().unwrap();
+    test.cluster.stop().unwrap();
     let text = std::fs::read_to_string(events.join("run.jsonl")).unwrap();
     let log = Log::from_json_lines(&text).unwrap();
     let heard = log.events.iter().filter(|event| event.kind == Kind::Receive);
@@ -66,14 +66,14 @@ fn as_many_client_ids_are_used_as_there_are_requests_at_once() {
 
 #[test]
 fn a_damaged_manifest_is_refused_and_stays_as_it_is() {
-    let town = Town::new();
-    let Town { cluster, dir: keep, .. } = town;
+    let test = TestCluster::new();
+    let TestCluster { cluster, dir: keep, .. } = test;
     let dir = cluster.dir().to_owned();
     cluster.stop().unwrap();
     let file = dir.join("cluster.json");
     let whole = std::fs::read(&file).unwrap();
     let id = manifest(&dir)["cluster"].to_string();
-    let at = whole.windows(id.len()).position(|part| part == id.as_bytes()).unwrap();
+    let at = whole.windows(id.len()).position(|branch| branch == id.as_bytes()).unwrap();
     let other_digit = if whole[at] == b'7' { b"8" } else { b"7" };
     let other_id = [&whole[..at], other_digit, &whole[at + 1..]].concat();
     let not_text = [&whole[..at], b"\xff", &whole[at + 1..]].concat();

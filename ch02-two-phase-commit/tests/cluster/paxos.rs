@@ -8,44 +8,44 @@ use lab::http::Caller;
 use lab::system::{Cluster, Config};
 use serde_json::json;
 
-use crate::kit::{PROGRAM, Town};
+use crate::kit::{PROGRAM, TestCluster};
 use crate::ledger::{self, Told};
 
-fn town() -> Town {
-    Town::with(|config| config.options = Design::Paxos.options())
+fn test() -> TestCluster {
+    TestCluster::with(|config| config.options = Design::Paxos.options())
 }
 
 #[test]
 fn orders_are_done_once_declined_whole_and_never_replaced() {
-    let town = town();
+    let test = test();
     for _ in 0..2 {
-        assert_eq!(town.checkout("k1", "umbrella", 2, "alice").status, 200);
+        assert_eq!(test.checkout("k1", "umbrella", 2, "alice").status, 200);
     }
-    assert_eq!(town.checkout("k1", "umbrella", 1, "alice").status, 422);
-    assert_eq!(town.checkout("k2", "boots", 100, "bob").field("why"), "not enough: bob");
-    let now = town.balances();
+    assert_eq!(test.checkout("k1", "umbrella", 1, "alice").status, 422);
+    assert_eq!(test.checkout("k2", "boots", 100, "bob").field("why"), "not enough: bob");
+    let now = test.balances();
     assert_eq!((&now["stock"]["umbrella"], &now["pay"]["till"]), (&json!(298), &json!(124)));
-    town.settled();
-    let doubts = town.get("/in-doubt").body;
+    test.settled();
+    let doubts = test.get("/in-doubt").body;
     assert_eq!(doubts.as_object().unwrap().len(), 5, "{doubts}");
 }
 
 /// Kills `coord` right after this effect of an order. Says what it came to once `coord` was back,
 /// and `None` if it got through alive.
-fn dies_after(town: &mut Town, effect: u64) -> Option<Told> {
-    if town.cluster.restart(Role::Coord, Some(effect)).is_err() {
-        town.cluster.restart(Role::Coord, None).unwrap();
-        town.settled();
-        return dies_after(town, effect + 1);
+fn dies_after(test: &mut TestCluster, effect: u64) -> Option<Told> {
+    if test.cluster.restart(Role::Coord, Some(effect)).is_err() {
+        test.cluster.restart(Role::Coord, None).unwrap();
+        test.settled();
+        return dies_after(test, effect + 1);
     }
     let key = format!("k{effect}");
-    let wish = json!({"key": key, "item": "candle", "quantity": 1, "customer": "alice"});
-    let shop = town.cluster.front();
-    let asked = town.runtime.block_on(Caller::new(shop).post("/checkout", &wish));
+    let request = json!({"key": key, "item": "candle", "quantity": 1, "customer": "alice"});
+    let shop = test.cluster.front();
+    let asked = test.runtime.block_on(Caller::new(shop).post("/checkout", &request));
     let coord = vec![(Role::Coord.name().to_owned(), shop)];
     let lives = asked.is_ok()
-        && town.until("it is done, or dead", || {
-            match town.runtime.block_on(report(&coord)).remove(&Role::Coord).flatten() {
+        && test.until("it is done, or dead", || {
+            match test.runtime.block_on(report(&coord)).remove(&Role::Coord).flatten() {
                 Some(says) => says.in_doubt.is_empty().then_some(true),
                 None => Some(false),
             }
@@ -54,14 +54,14 @@ fn dies_after(town: &mut Town, effect: u64) -> Option<Told> {
         return None;
     }
     // Dying takes a moment.
-    town.cluster.kill(Role::Coord).unwrap();
+    test.cluster.kill(Role::Coord).unwrap();
     for role in [Role::Stock, Role::Pay] {
-        town.until("the others end it", || town.is_free(role).then_some(()));
+        test.until("the others end it", || test.is_free(role).then_some(()));
     }
-    assert!(!town.cluster.is_up(Role::Coord), "and coord was away all the time");
-    town.cluster.restart(Role::Coord, None).unwrap();
-    town.settled();
-    Some(match town.checkout(&key, "candle", 1, "alice").status {
+    assert!(!test.cluster.is_up(Role::Coord), "and coord was away all the time");
+    test.cluster.restart(Role::Coord, None).unwrap();
+    test.settled();
+    Some(match test.checkout(&key, "candle", 1, "alice").status {
         200 => Told::Done,
         409 => Told::Declined,
         status => panic!("{key}: {status}"),
@@ -70,41 +70,41 @@ fn dies_after(town: &mut Town, effect: u64) -> Option<Told> {
 
 #[test]
 fn whatever_coord_had_begun_when_it_died_ends_while_it_is_away() {
-    let mut town = town();
+    let mut test = test();
     let mut told = BTreeMap::new();
     for effect in 1.. {
         assert!(effect < 60, "an order has no end");
-        let Some(end) = dies_after(&mut town, effect) else { break };
+        let Some(end) = dies_after(&mut test, effect) else { break };
         told.insert(format!("k{effect}"), end);
     }
     let done = told.values().filter(|told| **told == Told::Done).count();
     assert!(told.len() > 6 && done > 3, "{told:?}");
-    town.cluster.restart(Role::Coord, None).unwrap();
-    town.settled();
-    let data = town.cluster.dir().to_owned();
-    town.cluster.stop().unwrap();
+    test.cluster.restart(Role::Coord, None).unwrap();
+    test.settled();
+    let data = test.cluster.dir().to_owned();
+    test.cluster.stop().unwrap();
     ledger::check(&data, &told, &ledger::Elsewhere::new());
 }
 
 #[test]
 fn a_look_does_not_keep_its_locks_while_coord_is_away() {
-    let mut town = town();
+    let mut test = test();
     for effect in 1..=3 {
-        town.cluster.restart(Role::Coord, Some(effect)).unwrap();
-        let shop = town.cluster.front();
-        assert!(town.runtime.block_on(Caller::new(shop).get("/balances")).is_err(), "{effect}");
+        test.cluster.restart(Role::Coord, Some(effect)).unwrap();
+        let shop = test.cluster.front();
+        assert!(test.runtime.block_on(Caller::new(shop).get("/balances")).is_err(), "{effect}");
         for role in [Role::Stock, Role::Pay] {
-            town.until("it lets go", || town.is_free(role).then_some(()));
+            test.until("it lets go", || test.is_free(role).then_some(()));
         }
-        town.cluster.restart(Role::Coord, None).unwrap();
-        town.settled();
+        test.cluster.restart(Role::Coord, None).unwrap();
+        test.settled();
     }
 }
 
 #[test]
 fn a_log_is_read_by_the_design_that_wrote_it() {
-    let town = town();
-    let Town { cluster, dir: keep, .. } = town;
+    let test = test();
+    let TestCluster { cluster, dir: keep, .. } = test;
     let data = cluster.dir().to_owned();
     cluster.stop().unwrap();
     let config = |design: Design| Config {
@@ -116,7 +116,7 @@ fn a_log_is_read_by_the_design_that_wrote_it() {
     assert!(refused.to_string().contains("started with --paxos: add it"), "{refused}");
     Cluster::start(config(Design::Paxos)).unwrap().stop().unwrap();
     drop(keep);
-    let mut other = Town::new();
+    let mut other = TestCluster::new();
     let Err(refused) = other.cluster.kill(Role::Coord2) else { panic!("there is none") };
     assert!(refused.to_string().contains("no coord-2 here"), "{refused}");
 }
@@ -125,16 +125,16 @@ fn a_log_is_read_by_the_design_that_wrote_it() {
 fn a_recorded_run_does_the_same_again() {
     let keep = tempfile::tempdir().unwrap();
     let events = keep.path().join("events");
-    let mut town = Town::with(|config| {
+    let mut test = TestCluster::with(|config| {
         config.options = Design::Paxos.options();
         config.events = Some(events.clone());
     });
-    assert_eq!(town.checkout("k1", "umbrella", 1, "alice").status, 200);
-    town.settled();
-    town.cluster.restart(Role::Coord2, None).unwrap();
-    assert_eq!(town.checkout("k2", "boots", 1, "alice").status, 200);
-    town.settled();
-    town.cluster.stop().unwrap();
+    assert_eq!(test.checkout("k1", "umbrella", 1, "alice").status, 200);
+    test.settled();
+    test.cluster.restart(Role::Coord2, None).unwrap();
+    assert_eq!(test.checkout("k2", "boots", 1, "alice").status, 200);
+    test.settled();
+    test.cluster.stop().unwrap();
     let text = std::fs::read_to_string(events.join("run.jsonl")).unwrap();
     let again = replay(&Log::from_json_lines(&text).unwrap()).unwrap();
     assert!(again.events.iter().any(|event| event.state.is_some()));

@@ -58,10 +58,10 @@ impl Coord {
         self.post.send(PAY, msg, &Context::default());
     }
 
-    pub(crate) fn prepare(&self, tx: TxId, part: &[(&str, i64)]) {
+    pub(crate) fn prepare(&self, tx: TxId, branch: &[(&str, i64)]) {
         let change = |(name, by): &(&str, i64)| Change { account: Account::new(name), by: *by };
-        let (key, part) = (Key::new("any"), part.iter().map(change).collect());
-        self.say(&Msg::Prepare { tx, key, part });
+        let (key, branch) = (Key::new("any"), branch.iter().map(change).collect());
+        self.say(&Msg::Prepare { tx, key, branch });
     }
 
     /// The next thing it says that this is about; what else it says is kept.
@@ -137,8 +137,8 @@ impl Coord {
     }
 
     /// Prepared and committed, until it is acknowledged.
-    pub(crate) fn done(&mut self, tx: TxId, part: &[(&str, i64)]) {
-        self.prepare(tx, part);
+    pub(crate) fn done(&mut self, tx: TxId, branch: &[(&str, i64)]) {
+        self.prepare(tx, branch);
         self.yes(tx);
         self.commit(tx);
     }
@@ -152,10 +152,10 @@ impl Coord {
     }
 
     /// Waits until the participant is busy with nothing, and the database neither.
-    pub(crate) fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+    pub(crate) fn until<T>(&self, what: &str, probe: impl Fn() -> Option<T>) -> T {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
-            if let Some(found) = look() {
+            if let Some(found) = probe() {
                 return found;
             }
             assert!(tokio::time::Instant::now() < deadline, "not in {DEADLINE:?}: {what}");

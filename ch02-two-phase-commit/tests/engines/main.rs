@@ -1,13 +1,13 @@
 //! The participant that keeps its accounts in PostgreSQL, beside a real PostgreSQL that each test
 //! starts for itself.
 
-#[path = "../cluster/crowd.rs"]
-mod crowd;
 #[allow(dead_code, reason = "the tests of the cluster use all of it")]
 #[path = "../cluster/kit.rs"]
 mod kit;
 #[path = "../cluster/ledger.rs"]
 mod ledger;
+#[path = "../cluster/workload.rs"]
+mod workload;
 
 mod coord;
 mod facts;

@@ -96,16 +96,16 @@ fn what_cannot_be_done_is_refused_for_the_same_reasons_as_ours() {
 fn looks_share_an_account_and_a_change_has_to_wait_and_is_refused() {
     let postgres = postgres(8);
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
-    for look in [tx(1), tx(2)] {
-        coord.prepare(look, &[("alice", 0)]);
-        assert_eq!(coord.yes(look), Balances::from([(Account::new("alice"), 500)]));
+    for read in [tx(1), tx(2)] {
+        coord.prepare(read, &[("alice", 0)]);
+        assert_eq!(coord.yes(read), Balances::from([(Account::new("alice"), 500)]));
     }
     coord.prepare(tx(3), &[("alice", -1)]);
     not_now(&coord.no(tx(3)), "lock_timeout");
-    for look in [tx(1), tx(2)] {
-        coord.say(&Msg::Abort { tx: look });
+    for read in [tx(1), tx(2)] {
+        coord.say(&Msg::Abort { tx: read });
     }
-    coord.until("the looks are over", || sql.prepared().is_empty().then_some(()));
+    coord.until("the reads are over", || sql.prepared().is_empty().then_some(()));
     coord.done(tx(4), &[("alice", -1)]);
     assert_eq!(sql.balance("alice"), "499");
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use lab::check::append::Promise;
-use lab::check::{BadHistory, History, Judgement, append, bank, linear};
+use lab::check::{BadHistory, History, Verdict, append, bank, linear};
 
 use super::{next, say};
 use crate::trouble::{Result, Trouble};
@@ -61,11 +61,11 @@ pub fn check(file: &Path, rules: &Rules, out: &mut dyn Write) -> Result<i32> {
         }
     };
     let code = match judgement {
-        Judgement::Ok => {
+        Verdict::Ok => {
             say(out, &format!("ok: {}", promise(rules)))?;
             0
         }
-        Judgement::Violation { why, window } => {
+        Verdict::Violation { why, window } => {
             say(out, &format!("violation: not {}", promise(rules)))?;
             say(out, &why)?;
             say(out, "\nthe smallest part of the history that shows it:")?;
@@ -79,7 +79,7 @@ pub fn check(file: &Path, rules: &Rules, out: &mut dyn Write) -> Result<i32> {
             }
             1
         }
-        Judgement::Undecided { why } => {
+        Verdict::Undecided { why } => {
             say(out, &format!("undecided: {why}"))?;
             2
         }
@@ -116,7 +116,7 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Why it is no history of this model; the place is the line.
-pub fn judge(bytes: &[u8], rules: &Rules) -> Result<Judgement> {
+pub fn judge(bytes: &[u8], rules: &Rules) -> Result<Verdict> {
     if bytes.len() > MOST_BYTES {
         let what = format!("larger than {} MiB", MOST_BYTES >> 20);
         return Err(Trouble::new(what, "judge a shorter run; keys can be judged one by one"));

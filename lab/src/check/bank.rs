@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{BadHistory, Entry, History, Judgement, Operation};
+use super::{BadHistory, Entry, History, Operation, Verdict};
 
 /// Judges every read of a history. Without a total, the first read's is taken.
 ///
 /// # Errors
 /// The history does not pair up.
-pub fn check(history: &History, total: Option<u64>) -> Result<Judgement, BadHistory> {
+pub fn check(history: &History, total: Option<u64>) -> Result<Verdict, BadHistory> {
     let operations = history.operations()?;
     let reads = operations.iter().filter(|operation| operation.question.f == "read");
     let done = reads.filter(|read| read.end.as_ref().is_some_and(|end| end.done));
@@ -39,9 +39,9 @@ pub fn check(history: &History, total: Option<u64>) -> Result<Judgement, BadHist
         }
     }
     Ok(match (shortest, expected) {
-        (Some((_, read, why)), _) => Judgement::Violation { why, window: window(history, read) },
-        (None, Some(_)) => Judgement::Ok,
-        (None, None) => Judgement::Undecided { why: "no read was answered".into() },
+        (Some((_, read, why)), _) => Verdict::Violation { why, window: window(history, read) },
+        (None, Some(_)) => Verdict::Ok,
+        (None, None) => Verdict::Undecided { why: "no read was answered".into() },
     })
 }
 
@@ -92,8 +92,8 @@ mod tests {
     #[test]
     fn equal_totals_are_ok() {
         let history = reads(&[json!({"a": 3, "b": 7}), json!({"a": 10, "b": 0})]);
-        assert_eq!(check(&history, None), Ok(Judgement::Ok));
-        assert_eq!(check(&history, Some(10)), Ok(Judgement::Ok));
+        assert_eq!(check(&history, None), Ok(Verdict::Ok));
+        assert_eq!(check(&history, Some(10)), Ok(Verdict::Ok));
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
             entry(2, Type::Info, "transfer", Value::Null, 14),
             entry(1, Type::Ok, "read", wrong, 15),
         ]);
-        let Ok(Judgement::Violation { why, window }) = check(&history, None) else {
+        let Ok(Verdict::Violation { why, window }) = check(&history, None) else {
             panic!("9 is not 10");
         };
         assert_eq!(why, "a read adds up to 9; all there is is 10");
@@ -121,7 +121,7 @@ mod tests {
             [json!({"a": -1, "b": 11}), json!({"a": 10}), json!(10), json!({"a": u64::MAX})]
         {
             let judged = check(&reads(&[json!({"a": 3, "b": 7}), wrong]), None).unwrap();
-            assert!(matches!(judged, Judgement::Violation { .. }), "{judged:?}");
+            assert!(matches!(judged, Verdict::Violation { .. }), "{judged:?}");
         }
     }
 
@@ -129,6 +129,6 @@ mod tests {
     fn a_history_without_an_answered_read_decides_nothing() {
         let mut history = reads(&[]);
         history.entries.push(entry(1, Type::Invoke, "read", Value::Null, 0));
-        assert!(matches!(check(&history, None), Ok(Judgement::Undecided { .. })));
+        assert!(matches!(check(&history, None), Ok(Verdict::Undecided { .. })));
     }
 }

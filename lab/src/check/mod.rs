@@ -22,7 +22,7 @@ pub use history::{BadHistory, End, Entry, History, Operation, Type};
 
 /// What a checker says.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Judgement {
+pub enum Verdict {
     /// Nothing in the history contradicts the model.
     Ok,
     /// Something does.

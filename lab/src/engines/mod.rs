@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! The programs that do for a living what our nodes do for learning. Each one is found, started on
 //! a free port of loopback in a directory of its own, awaited until it answers, and gone with its

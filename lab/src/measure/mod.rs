@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! Measuring, the same way everywhere: a closed loop of clients ([`closed_loop`]), the floors that
 //! nothing can beat on this machine ([`fsync_floor`], [`round_trip_floor`]), who had the cores

@@ -61,7 +61,6 @@ impl<T> Fact for T where
 {
 }
 
-// ANCHOR: protocol
 /// The vocabulary that the nodes of one system share.
 pub trait Protocol: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// What nodes send each other. At most [`MAX_MESSAGE`] bytes when encoded.
@@ -76,7 +75,6 @@ pub trait Protocol: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// logs.
     type Summary: Clone + Debug + Display + Send + Sync + 'static;
 }
-// ANCHOR_END: protocol
 
 /// A state machine that a driver feeds with inputs.
 ///

@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! Real drivers: a [`crate::Node`] as an operating system process, with TCP for a network, a log on
 //! a real disk, and the real clock. A role is a few lines:

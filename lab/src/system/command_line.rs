@@ -191,7 +191,7 @@ async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
         }
         if let (Some(status), Some(pid)) = (one.status, one.pid) {
             println!(
-                "       pid {pid}, start {}, http {}; since then {} records in {} forced writes, \
+                "       pid {pid}, start {}, http {}; since then {} records in {} fsyncs, \
                  {} bytes, {} messages sent",
                 status.start,
                 one.http,
@@ -218,7 +218,7 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
         println!("       and whatever it had written and not forced: as in a power cut");
     } else {
         println!("kept:  its log. kill -9 does not take what the operating system already holds,");
-        println!("       so it says nothing about forced writes; cluster --power-cut does");
+        println!("       so it says nothing about fsyncs; cluster --power-cut does");
     }
     let (name, after, flag) = (system.name(), system.texts().after_a_kill, handle.flag());
     println!("then:  cargo {name} {after}{flag}, cargo {name} restart {role}{flag}");

@@ -129,7 +129,7 @@ impl fmt::Display for Load {
             self.measured.failed(),
         )?;
         let all = self.syncs.iter().map(|(_, count)| count).sum();
-        write!(f, "forced writes per {unit}: {:.2} (", each(all))?;
+        write!(f, "fsyncs per {unit}: {:.2} (", each(all))?;
         for (i, (role, count)) in self.syncs.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
             write!(f, "{comma}{role} {:.2}", each(*count))?;
@@ -138,7 +138,7 @@ impl fmt::Display for Load {
         let (synced, trip) = self.floors;
         writeln!(
             f,
-            "floors here: one forced write {:.0} µs, one round trip {:.0} µs; {because}: {:.0} µs",
+            "floors here: one fsync {:.0} µs, one round trip {:.0} µs; {because}: {:.0} µs",
             micros(synced),
             micros(trip),
             f64::from(waits.0) * micros(synced) + f64::from(waits.1) * micros(trip),

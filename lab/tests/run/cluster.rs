@@ -113,7 +113,7 @@ fn one_client_costs_one_fsync_a_record_and_many_share_them() {
         let crowd = primary.counts();
         let (records, syncs) = (crowd.records - alone.records, crowd.syncs - alone.syncs);
         assert_eq!(records, 32 * 20);
-        assert!(syncs * 2 < records, "{syncs} forced writes for {records} records");
+        assert!(syncs * 2 < records, "{syncs} fsyncs for {records} records");
         assert!(crowd.writes < crowd.frames_out, "frames released together leave together");
     });
 }
@@ -313,7 +313,7 @@ fn snapshots_shorten_the_log_and_lose_nothing() {
             let backup = start(config(BACKUP, dir.path()));
             introduce(&primary, &backup).await;
             add(&primary.clients(), 0..10).await;
-            assert_eq!(primary.counts().syncs, 10, "a snapshot needs no forced write of its own");
+            assert_eq!(primary.counts().syncs, 10, "a snapshot needs no fsync of its own");
             let mut client = primary.clients().connect().unwrap();
             let sum = Msg::Sum { entries: 10 * round as usize, sum: 45 * round };
             assert_eq!(ask(&mut client, Msg::Ask).await, sum);

@@ -7,7 +7,7 @@ use lab::{Node, NodeId};
 use super::STORE;
 use super::store::Store;
 use crate::deeper::Msg as Deeper;
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{COORD, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order that waits for votes, or for the store.
@@ -35,8 +35,8 @@ struct Server {
     /// Orders that came before the store's answer.
     early: BTreeMap<Key, (NodeId, Order)>,
     decided: BTreeMap<Key, (Order, Outcome)>,
-    open: Open<Pending>,
-    committed: Open<BTreeSet<NodeId>>,
+    open: ByTx<Pending>,
+    committed: ByTx<BTreeSet<NodeId>>,
 }
 
 /// What a process of this program is: its own id says it, at its first input.
@@ -101,7 +101,7 @@ impl Server {
                 }
                 self.decided.insert(key, (order, outcome));
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -124,8 +124,8 @@ impl Server {
         }
         self.count += 1;
         let tx = TxId { start: self.epoch, count: self.count, attempt: 1 };
-        for (&id, part) in order.0.iter() {
-            self.say(id, Msg::Prepare { tx, key: key.clone(), part: part.clone() }, cx);
+        for (&id, branch) in order.0.iter() {
+            self.say(id, Msg::Prepare { tx, key: key.clone(), branch: branch.clone() }, cx);
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.open.insert(tx, Pending { client, key, order, yes: BTreeSet::new(), writing: None });
@@ -211,7 +211,7 @@ impl Server {
             Msg::Deeper(Deeper::Yours { epoch, log }) => self.on_yours(epoch, log, cx),
             Msg::Deeper(Deeper::TakeOver { epoch }) => self.on_fenced_off(epoch, cx),
             Msg::Deeper(Deeper::Written { record, .. }) => self.on_written(*record, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 
@@ -263,7 +263,7 @@ impl Node for Coordinator {
             (Kind::Store(store), Input::Message { from, msg: Msg::Deeper(msg) }) => match msg {
                 Deeper::TakeOver { epoch } => store.on_take_over(from, epoch, cx),
                 Deeper::Write { epoch, record } => store.on_write(from, epoch, record, cx),
-                other => shop::not_for_me(&Msg::Deeper(other)),
+                other => shop::ignore(&Msg::Deeper(other)),
             },
             (Kind::Server(server), Input::Boot { start }) => server.on_boot(start, cx),
             (Kind::Server(server), Input::Message { from, msg }) => {

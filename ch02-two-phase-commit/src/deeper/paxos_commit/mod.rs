@@ -8,7 +8,7 @@
 //! two-phase commit.
 //!
 //! Here F = 1, and the acceptors are the coordinators themselves. All votes of one transaction travel
-//! together from acceptor to leader, in one message and one forced write, as section 5 of the paper
+//! together from acceptor to leader, in one message and one fsync, as section 5 of the paper
 //! suggests.
 //!
 //! Left out: who may begin an order. Only `coord` does, and while it is gone the others finish what it

@@ -6,7 +6,7 @@ use lab::{Node, NodeId};
 
 use super::{ALL, COORD_2};
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept, Votes};
-use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// The participant of a step, whose vote goes to more than one coordinator.
@@ -14,19 +14,19 @@ use crate::types::{COORD, Msg, Record, TxId, Vote};
 pub struct Participant {
     inner: AnyNode,
     /// Who takes part, for what it was asked and has not ended.
-    asked: Open<Peers>,
+    asked: ByTx<Peers>,
     /// What it voted yes to and has not ended.
     promised: BTreeSet<TxId>,
-    /// Looks that it holds locks for, and whether it has asked about them.
-    looks: Open<bool>,
+    /// Reads that it holds locks for, and whether it has asked about them.
+    reads: ByTx<bool>,
 }
 
 impl Participant {
     /// Around the node of a step.
     #[must_use]
     pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
-        let (asked, looks) = (Open::new(), Open::new());
-        Self { inner: AnyNode::new(inner), asked, promised: BTreeSet::new(), looks }
+        let (asked, reads) = (ByTx::new(), ByTx::new());
+        Self { inner: AnyNode::new(inner), asked, promised: BTreeSet::new(), reads }
     }
 
     // ANCHOR: pass
@@ -46,7 +46,7 @@ impl Participant {
                 }
                 Effect::Send { to, msg: Msg::Inquire { tx } } => {
                     cx.send(to, Msg::Inquire { tx });
-                    let asked = self.looks.get_mut(&tx).is_some_and(|a| std::mem::replace(a, true));
+                    let asked = self.reads.get_mut(&tx).is_some_and(|a| std::mem::replace(a, true));
                     unanswered.extend(asked.then_some(tx));
                 }
                 Effect::Persist(record) => {
@@ -56,7 +56,7 @@ impl Participant {
                 other => cx.push(other),
             }
         }
-        // A look has promised nothing. Whoever asked for it will ask whether it is still held.
+        // A read has promised nothing. Whoever asked for it will ask whether it is still held.
         for tx in unanswered {
             self.pass(Input::Message { from: COORD, msg: Msg::Abort { tx } }, cx);
         }
@@ -73,11 +73,11 @@ impl Participant {
     /// What it promised has to be known after a restart, and to whom else it was put.
     fn keep(&mut self, record: Record) -> Record {
         match record {
-            // A look promises nothing, so its vote needs no keeping.
-            Record::Prepared { tx, key, part } if part.iter().any(|change| change.by != 0) => {
+            // A read promises nothing, so its vote needs no keeping.
+            Record::Prepared { tx, key, branch } if branch.iter().any(|change| change.by != 0) => {
                 self.promised.insert(tx);
                 let peers = self.asked[&tx].clone();
-                Record::Deeper(Kept::Prepared { tx, key, part, peers })
+                Record::Deeper(Kept::Prepared { tx, key, branch, peers })
             }
             other => {
                 self.watch(&other);
@@ -89,23 +89,23 @@ impl Participant {
     fn watch(&mut self, record: &Record) {
         match record {
             Record::Prepared { tx, .. } => {
-                self.looks.insert(*tx, false);
+                self.reads.insert(*tx, false);
             }
             Record::Committed { tx } | Record::Aborted { tx } => {
                 self.promised.remove(tx);
                 self.asked.remove(tx);
-                self.looks.remove(tx);
+                self.reads.remove(tx);
             }
-            other => shop::not_my_record(other),
+            other => shop::foreign_record(other),
         }
     }
 
     fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
-            Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
+            Record::Deeper(Kept::Prepared { tx, key, branch, peers }) => {
                 self.asked.insert(tx, peers);
                 self.promised.insert(tx);
-                Record::Prepared { tx, key, part }
+                Record::Prepared { tx, key, branch }
             }
             other => {
                 self.watch(&other);
@@ -122,13 +122,16 @@ impl Node for Participant {
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
             Input::Replay(record) => self.on_replay(record, cx),
-            Input::Message { from, msg: Msg::Deeper(Deeper::Prepare { tx, key, part, peers }) } => {
+            Input::Message {
+                from,
+                msg: Msg::Deeper(Deeper::Prepare { tx, key, branch, peers }),
+            } => {
                 self.asked.insert(tx, peers);
-                self.pass(Input::Message { from, msg: Msg::Prepare { tx, key, part } }, cx);
+                self.pass(Input::Message { from, msg: Msg::Prepare { tx, key, branch } }, cx);
             }
-            Input::Message { from, msg: Msg::Deeper(Deeper::HowFar { tx }) } => {
-                if self.looks.contains_key(&tx) {
-                    cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase: Phase::Prepared }));
+            Input::Message { from, msg: Msg::Deeper(Deeper::StateQuery { tx }) } => {
+                if self.reads.contains_key(&tx) {
+                    cx.send(from, Msg::Deeper(Deeper::StateReply { tx, phase: Phase::Prepared }));
                 }
             }
             other => self.pass(other, cx),

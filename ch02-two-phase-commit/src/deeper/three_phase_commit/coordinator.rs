@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lab::{Node, NodeId};
 
 use crate::deeper::{Msg as Deeper, Peers, Phase};
-use crate::shop::{self, Cx, Input, Open, Shop, Summary};
+use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, Vote, wait};
 
 /// An order on its way.
@@ -25,10 +25,10 @@ pub struct Coordinator {
     start: u64,
     count: u64,
     decided: BTreeMap<Key, (Order, Outcome)>,
-    voting: Open<Voting>,
+    voting: ByTx<Voting>,
     /// Begun before a crash. The participants may have decided meanwhile: it asks them.
-    begun: Open<(Key, Order)>,
-    committed: Open<BTreeSet<NodeId>>,
+    begun: ByTx<(Key, Order)>,
+    committed: ByTx<BTreeSet<NodeId>>,
 }
 
 impl Coordinator {
@@ -49,9 +49,9 @@ impl Coordinator {
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
         cx.persist(Record::Begun { tx, key: key.clone(), order: order.clone() });
         let peers: Peers = order.participants().collect();
-        for (&id, part) in order.0.iter() {
-            let (key, part, peers) = (key.clone(), part.clone(), peers.clone());
-            cx.send(id, Msg::Deeper(Deeper::Prepare { tx, key, part, peers }));
+        for (&id, branch) in order.0.iter() {
+            let (key, branch, peers) = (key.clone(), branch.clone(), peers.clone());
+            cx.send(id, Msg::Deeper(Deeper::Prepare { tx, key, branch, peers }));
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.voting.insert(tx, Voting { client, key, order, yes: BTreeSet::new(), knows: None });
@@ -144,12 +144,12 @@ impl Coordinator {
 
     fn ask(&self, tx: TxId, cx: &mut Cx) {
         for id in self.begun[&tx].1.participants() {
-            cx.send(id, Msg::Deeper(Deeper::HowFar { tx }));
+            cx.send(id, Msg::Deeper(Deeper::StateQuery { tx }));
         }
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
-    fn on_so_far(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
+    fn on_state_reply(&mut self, tx: TxId, phase: Phase, cx: &mut Cx) {
         let outcome = match phase {
             Phase::Committed => Outcome::done(),
             Phase::Aborted => Outcome::Declined(Refusal::NoVote),
@@ -176,7 +176,7 @@ impl Coordinator {
             Record::Ended { tx } => {
                 self.committed.remove(&tx);
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -193,8 +193,8 @@ impl Coordinator {
             Msg::Deeper(Deeper::PreAck { tx }) => self.on_pre_ack(from, tx, cx),
             Msg::Ack { tx } => self.on_ack(from, tx, cx),
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
-            Msg::Deeper(Deeper::SoFar { tx, phase }) => self.on_so_far(tx, phase, cx),
-            other => shop::not_for_me(&other),
+            Msg::Deeper(Deeper::StateReply { tx, phase }) => self.on_state_reply(tx, phase, cx),
+            other => shop::ignore(&other),
         }
     }
 

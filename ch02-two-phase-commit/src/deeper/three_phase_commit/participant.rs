@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lab::{Node, NodeId};
 
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
-use crate::shop::{self, AnyNode, Cx, Effect, Input, Open, Shop, Summary};
+use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Record, TxId, Vote};
 
 /// What a participant knows of one attempt.
@@ -26,14 +26,14 @@ struct Known {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     inner: AnyNode,
-    known: Open<Known>,
+    known: ByTx<Known>,
 }
 
 impl Participant {
     /// Around the node of a step.
     #[must_use]
     pub fn new(inner: impl Node<Protocol = Shop>) -> Self {
-        Self { inner: AnyNode::new(inner), known: Open::new() }
+        Self { inner: AnyNode::new(inner), known: ByTx::new() }
     }
 
     fn phase(&self, tx: TxId) -> Option<Phase> {
@@ -72,17 +72,17 @@ impl Participant {
         self.known.get_mut(&tx).expect("it has voted").phase = Some(Phase::PreCommitted);
     }
 
-    fn on_how_far(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
+    fn on_state_query(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.phase(tx).is_none() {
             // It has not voted, so it may still say no, and stays with that.
             cx.persist(Record::Aborted { tx });
             self.entry(tx, &Peers::from([])).phase = Some(Phase::Aborted);
         }
         let phase = self.phase(tx).expect("it has said so just now");
-        cx.send(from, Msg::Deeper(Deeper::SoFar { tx, phase }));
+        cx.send(from, Msg::Deeper(Deeper::StateReply { tx, phase }));
     }
 
-    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
+    fn on_state_reply(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
         if !matches!(self.phase(tx), Some(Phase::Prepared | Phase::PreCommitted)) {
             return;
         }
@@ -106,7 +106,7 @@ impl Participant {
             known.round = Some(BTreeMap::new());
             let me = cx.me();
             for &peer in known.peers.iter().filter(|peer| **peer != me) {
-                cx.send(peer, Msg::Deeper(Deeper::HowFar { tx }));
+                cx.send(peer, Msg::Deeper(Deeper::StateQuery { tx }));
             }
             return;
         };
@@ -154,7 +154,7 @@ impl Participant {
         self.pass(Input::Message { from: COORD, msg }, cx);
         let me = cx.me();
         for &peer in self.known[&tx].peers.iter().filter(|peer| **peer != me) {
-            cx.send(peer, Msg::Deeper(Deeper::SoFar { tx, phase }));
+            cx.send(peer, Msg::Deeper(Deeper::StateReply { tx, phase }));
         }
     }
 
@@ -162,11 +162,11 @@ impl Participant {
     fn pass(&mut self, input: Input, cx: &mut Cx) {
         for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
-                Effect::Persist(Record::Prepared { tx, key, part }) => {
+                Effect::Persist(Record::Prepared { tx, key, branch }) => {
                     let known = self.known.get_mut(&tx).expect("it was asked before it votes");
                     known.phase = Some(Phase::Prepared);
                     let peers = known.peers.clone();
-                    cx.persist(Record::Deeper(Kept::Prepared { tx, key, part, peers }));
+                    cx.persist(Record::Deeper(Kept::Prepared { tx, key, branch, peers }));
                 }
                 Effect::Send { to, msg: Msg::Inquire { tx } } => {
                     cx.send(to, Msg::Inquire { tx });
@@ -196,11 +196,11 @@ impl Participant {
 
     fn on_replay(&mut self, record: Record, cx: &mut Cx) {
         let record = match record {
-            Record::Deeper(Kept::Prepared { tx, key, part, peers }) => {
+            Record::Deeper(Kept::Prepared { tx, key, branch, peers }) => {
                 let phase = Some(Phase::Prepared);
                 let known = Known { peers, phase, round: None, told: false, was_down: true };
                 self.known.insert(tx, known);
-                Record::Prepared { tx, key, part }
+                Record::Prepared { tx, key, branch }
             }
             Record::Deeper(Kept::PreCommitted { tx }) => {
                 self.known.get_mut(&tx).expect("prepared before").phase = Some(Phase::PreCommitted);
@@ -216,14 +216,14 @@ impl Participant {
 
     fn on_deeper(&mut self, from: NodeId, msg: Deeper, cx: &mut Cx) {
         match msg {
-            Deeper::Prepare { tx, key, part, peers } => {
-                self.on_prepare(from, tx, &peers, Msg::Prepare { tx, key, part }, cx);
+            Deeper::Prepare { tx, key, branch, peers } => {
+                self.on_prepare(from, tx, &peers, Msg::Prepare { tx, key, branch }, cx);
             }
             Deeper::PreCommit { tx } => self.on_pre_commit(from, tx, cx),
             Deeper::PreAck { tx } => self.on_pre_ack(from, tx, cx),
-            Deeper::HowFar { tx } => self.on_how_far(from, tx, cx),
-            Deeper::SoFar { tx, phase } => self.on_so_far(from, tx, phase, cx),
-            other => shop::not_for_me(&Msg::Deeper(other)),
+            Deeper::StateQuery { tx } => self.on_state_query(from, tx, cx),
+            Deeper::StateReply { tx, phase } => self.on_state_reply(from, tx, phase, cx),
+            other => shop::ignore(&Msg::Deeper(other)),
         }
     }
 }

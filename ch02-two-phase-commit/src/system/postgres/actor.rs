@@ -16,18 +16,18 @@ use tokio::time::{Instant, interval};
 
 use super::bank::Bank;
 use super::finish::{Finished, Verdict, finish};
-use super::open::{Open, Stage};
 use super::orphans::{self, Orphans};
 use super::prepare::{Voted, prepare};
+use super::transaction::{Stage, Transaction};
 use super::unfit::Unfit;
-use crate::types::{Account, Balances, COORD, Msg, Part, Refusal, TxId, Vote, wait};
+use crate::types::{Account, Balances, Branch, COORD, Msg, Refusal, TxId, Vote, wait};
 
 /// So many attempts may be open; for more there is a no.
 const MOST_OPEN: usize = 1_024;
 /// How often it looks who has waited for too long.
 const TICK: Duration = Duration::from_millis(50);
 /// How often it looks for orphans.
-const LOOK: Duration = Duration::from_secs(1);
+const SEARCH: Duration = Duration::from_secs(1);
 
 /// What it says about itself.
 #[derive(Debug, Default)]
@@ -58,21 +58,21 @@ enum Report {
 pub(super) struct Actor {
     bank: Arc<Bank>,
     post: Arc<ExternalNode<Msg>>,
-    open: BTreeMap<TxId, Open>,
+    transactions: BTreeMap<TxId, Transaction>,
     tell: mpsc::UnboundedSender<Report>,
     reports: mpsc::UnboundedReceiver<Report>,
     /// A search for orphans is under way.
-    looking: bool,
+    searching: bool,
     /// The last one got no answer.
     blind: bool,
-    looked: Instant,
+    searched: Instant,
 }
 
 impl Actor {
     pub(super) fn new(bank: Arc<Bank>, post: Arc<ExternalNode<Msg>>) -> Self {
         let (tell, reports) = mpsc::unbounded_channel();
-        let (open, looked) = (BTreeMap::new(), Instant::now());
-        Self { bank, post, open, tell, reports, looking: false, blind: false, looked }
+        let (transactions, searched) = (BTreeMap::new(), Instant::now());
+        Self { bank, post, transactions, tell, reports, searching: false, blind: false, searched }
     }
 
     /// Runs until asked to stop, or until the database belongs to somebody else.
@@ -82,7 +82,7 @@ impl Actor {
         mut wanted: mpsc::Receiver<Wanted>,
     ) -> Result<(), Unfit> {
         let mut tick = interval(TICK);
-        self.look();
+        self.search();
         loop {
             tokio::select! {
                 Some(report) = self.reports.recv() => self.on_report(report)?,
@@ -99,41 +99,43 @@ impl Actor {
     fn on_delivery(&mut self, delivery: Delivery<Msg>) {
         let Delivery { from, msg, context } = delivery;
         match msg {
-            Msg::Prepare { tx, part, .. } if from == COORD => self.on_prepare(tx, part, context),
+            Msg::Prepare { tx, branch, .. } if from == COORD => {
+                self.on_prepare(tx, branch, context)
+            }
             Msg::Commit { tx } if from == COORD => self.on_verdict(tx, Verdict::Commit, context),
             Msg::Abort { tx } if from == COORD => self.on_verdict(tx, Verdict::Abort, context),
-            other => crate::shop::not_for_me(&other),
+            other => crate::shop::ignore(&other),
         }
     }
 
-    fn on_prepare(&mut self, tx: TxId, part: Part, context: Context) {
+    fn on_prepare(&mut self, tx: TxId, branch: Branch, context: Context) {
         let later = TxId { attempt: tx.attempt + 1, ..tx }..=TxId { attempt: u32::MAX, ..tx };
-        if self.open.range(later).next().is_some() {
+        if self.transactions.range(later).next().is_some() {
             return;
         }
         // A new attempt says that the earlier ones at the same order are off.
-        let earlier = self.open.range(TxId { attempt: 0, ..tx }..tx);
+        let earlier = self.transactions.range(TxId { attempt: 0, ..tx }..tx);
         let earlier: Vec<TxId> = earlier.map(|(tx, _)| *tx).collect();
         for tx in earlier {
             self.on_verdict(tx, Verdict::Abort, context.clone());
         }
-        if let Some(open) = self.open.get(&tx) {
-            if let Stage::Prepared { seen, .. } = &open.stage {
+        if let Some(transaction) = self.transactions.get(&tx) {
+            if let Stage::Prepared { seen, .. } = &transaction.stage {
                 self.vote(tx, Vote::Yes(seen.clone()), &context);
             }
             return;
         }
-        if self.open.len() >= MOST_OPEN {
+        if self.transactions.len() >= MOST_OPEN {
             let why = Refusal::NotNow("too many transactions are open".into());
             return self.vote(tx, Vote::No(why), &context);
         }
         let stage = Stage::Preparing { then: None };
-        self.open.insert(tx, Open { stage, part: Some(part.clone()), context });
-        self.spawn(async move |bank| Report::Voted(tx, prepare(&bank, tx, &part).await));
+        self.transactions.insert(tx, Transaction { stage, branch: Some(branch.clone()), context });
+        self.spawn(async move |bank| Report::Voted(tx, prepare(&bank, tx, &branch).await));
     }
 
     fn on_verdict(&mut self, tx: TxId, verdict: Verdict, context: Context) {
-        match self.open.get_mut(&tx).map(|open| &mut open.stage) {
+        match self.transactions.get_mut(&tx).map(|transaction| &mut transaction.stage) {
             Some(Stage::Preparing { then }) => {
                 then.get_or_insert(verdict);
             }
@@ -146,7 +148,7 @@ impl Actor {
             // Of an earlier life, ended long ago, or never known: the database knows.
             None => {
                 let stage = Stage::Ending { promised: false };
-                self.open.insert(tx, Open { stage, part: None, context });
+                self.transactions.insert(tx, Transaction { stage, branch: None, context });
                 self.finish(tx, verdict);
             }
         }
@@ -180,32 +182,34 @@ impl Actor {
                 if !std::mem::replace(&mut self.blind, true) {
                     tracing::warn!(%unfit, "cannot look for orphans");
                 }
-                self.looking = false;
+                self.searching = false;
             }
         }
         Ok(())
     }
 
     fn on_voted(&mut self, tx: TxId, voted: Voted) {
-        let open = self.open.get_mut(&tx).expect("it stays until its task is done");
-        let context = open.context.clone();
-        let Stage::Preparing { then } = open.stage else { unreachable!("one task at a time") };
+        let transaction = self.transactions.get_mut(&tx).expect("it stays until its task is done");
+        let context = transaction.context.clone();
+        let Stage::Preparing { then } = transaction.stage else {
+            unreachable!("one task at a time")
+        };
         if let Some(verdict) = then {
             // Whatever came of it is overtaken by what was said meanwhile.
-            open.stage = Stage::Ending { promised: matches!(voted, Voted::Yes(_)) };
+            transaction.stage = Stage::Ending { promised: matches!(voted, Voted::Yes(_)) };
             return self.finish(tx, verdict);
         }
         match voted {
             Voted::Yes(seen) => {
-                open.stage = Stage::Prepared { seen: seen.clone(), asked: Instant::now() };
+                transaction.stage = Stage::Prepared { seen: seen.clone(), asked: Instant::now() };
                 self.vote(tx, Vote::Yes(seen), &context);
             }
             Voted::No(why) => {
-                self.open.remove(&tx);
+                self.transactions.remove(&tx);
                 self.vote(tx, Vote::No(why), &context);
             }
             // If it is promised after all, the search for orphans finds it.
-            Voted::Ended | Voted::Unsure => drop(self.open.remove(&tx)),
+            Voted::Ended | Voted::Unsure => drop(self.transactions.remove(&tx)),
         }
     }
 
@@ -219,10 +223,10 @@ impl Actor {
     }
 
     fn on_finished(&mut self, tx: TxId, verdict: Verdict, finished: Finished) {
-        let open = self.open.remove(&tx).expect("it stays until its task is done");
+        let transaction = self.transactions.remove(&tx).expect("it stays until its task is done");
         match finished {
             Finished::Done if verdict == Verdict::Commit => {
-                self.say(&Msg::Ack { tx }, &open.context);
+                self.say(&Msg::Ack { tx }, &transaction.context);
             }
             Finished::Done => {}
             Finished::Missing => {
@@ -231,43 +235,43 @@ impl Actor {
             Finished::Unsure(why) => {
                 tracing::debug!(%tx, why, "not ended");
                 // Asks again, and so is told the same again.
-                if matches!(open.stage, Stage::Ending { promised: true }) {
-                    self.found(tx, open);
+                if matches!(transaction.stage, Stage::Ending { promised: true }) {
+                    self.found(tx, transaction);
                 }
             }
         }
     }
 
-    fn found(&mut self, tx: TxId, open: Open) {
+    fn found(&mut self, tx: TxId, transaction: Transaction) {
         let stage = Stage::Prepared { seen: Balances::new(), asked: Instant::now() };
-        self.open.insert(tx, Open { stage, ..open });
+        self.transactions.insert(tx, Transaction { stage, ..transaction });
     }
 
     fn on_tick(&mut self) {
         let mut asking = Vec::new();
-        for (tx, open) in &mut self.open {
-            if let Stage::Prepared { asked, .. } = &mut open.stage
+        for (tx, transaction) in &mut self.transactions {
+            if let Stage::Prepared { asked, .. } = &mut transaction.stage
                 && asked.elapsed() >= wait::ASK.start
             {
                 *asked = Instant::now();
-                asking.push((*tx, open.context.clone()));
+                asking.push((*tx, transaction.context.clone()));
             }
         }
         for (tx, context) in asking {
             self.say(&Msg::Inquire { tx }, &context);
         }
-        if self.looked.elapsed() >= LOOK {
-            self.look();
+        if self.searched.elapsed() >= SEARCH {
+            self.search();
         }
     }
 
     /// Looks for orphans, from time to time: a transaction of a dead process may be prepared after
     /// it has died, because PostgreSQL was still busy with it.
-    fn look(&mut self) {
-        if std::mem::replace(&mut self.looking, true) {
+    fn search(&mut self) {
+        if std::mem::replace(&mut self.searching, true) {
             return;
         }
-        self.looked = Instant::now();
+        self.searched = Instant::now();
         self.spawn(async |bank| match orphans::prepared(&bank).await {
             Ok(prepared) => Report::Listed(prepared),
             Err(unfit) => Report::Blind(unfit),
@@ -278,9 +282,9 @@ impl Actor {
     fn on_listed(&mut self, prepared: BTreeSet<TxId>) {
         self.blind = false;
         let idle: BTreeSet<TxId> =
-            prepared.into_iter().filter(|tx| !self.open.contains_key(tx)).collect();
+            prepared.into_iter().filter(|tx| !self.transactions.contains_key(tx)).collect();
         if idle.is_empty() {
-            self.looking = false;
+            self.searching = false;
             return;
         }
         self.spawn(async move |bank| match orphans::still(&bank, idle).await {
@@ -290,16 +294,16 @@ impl Actor {
     }
 
     fn on_found(&mut self, orphans: Orphans) {
-        self.looking = false;
+        self.searching = false;
         for tx in orphans.unknown {
-            if !self.open.contains_key(&tx) {
+            if !self.transactions.contains_key(&tx) {
                 let stage = Stage::Ending { promised: true };
-                self.found(tx, Open { stage, part: None, context: Context::default() });
+                self.found(tx, Transaction { stage, branch: None, context: Context::default() });
                 self.say(&Msg::Inquire { tx }, &Context::default());
             }
         }
         for tx in orphans.aborted {
-            if !self.open.contains_key(&tx) {
+            if !self.transactions.contains_key(&tx) {
                 self.on_verdict(tx, Verdict::Abort, Context::default());
             }
         }
@@ -307,10 +311,12 @@ impl Actor {
 
     fn says(&self) -> Says {
         let mut says = Says::default();
-        for (tx, open) in self.open.iter().filter(|(_, open)| open.is_in_doubt()) {
+        for (tx, transaction) in
+            self.transactions.iter().filter(|(_, transaction)| transaction.is_in_doubt())
+        {
             says.in_doubt.push(*tx);
-            says.locked.extend(open.locked());
-            if open.part.is_none() {
+            says.locked.extend(transaction.locked());
+            if transaction.branch.is_none() {
                 says.orphans.push(*tx);
             }
         }

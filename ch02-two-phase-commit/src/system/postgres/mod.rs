@@ -37,11 +37,11 @@ mod bank;
 mod config;
 mod finish;
 mod gid;
-mod open;
 mod orphans;
 mod participant;
 mod pool;
 mod prepare;
+mod transaction;
 mod unfit;
 
 pub use config::Config;

@@ -3,8 +3,8 @@
 //!
 //! # Left out
 //!
-//! A shortcut for a part that only looks. It takes a slot like any other: without the promise its
-//! locks would not survive a crash, and then two looks are not of one moment.
+//! A shortcut for a branch that only reads. It takes a slot like any other: without the promise its
+//! locks would not survive a crash, and then two reads are not of one moment.
 
 use std::collections::BTreeMap;
 
@@ -18,12 +18,12 @@ use super::bank::Bank;
 use super::pool::{LIMIT, Lane, Line};
 use super::unfit::reason;
 use crate::accounts::MOST;
-use crate::types::{Account, Balances, Part, Refusal, TxId};
+use crate::types::{Account, Balances, Branch, Refusal, TxId};
 
 /// What came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Voted {
-    /// Promised, with the balances that were looked at.
+    /// Promised, with the balances that were read.
     Yes(Balances),
     /// Rolled back, for certain.
     No(Refusal),
@@ -33,14 +33,14 @@ pub(super) enum Voted {
     Unsure,
 }
 
-/// Locks, checks, changes and promises one part.
-pub(super) async fn prepare(bank: &Bank, tx: TxId, part: &Part) -> Voted {
+/// Locks, checks, changes and promises one branch.
+pub(super) async fn prepare(bank: &Bank, tx: TxId, branch: &Branch) -> Voted {
     let line = match bank.pool.line(Lane::Begin).await {
         Ok(line) => line,
         Err(why) => return no(why),
     };
     // Out of time means hung up: what was not promised is taken back.
-    let work = timeout(LIMIT, work(bank, &line, tx, part)).await;
+    let work = timeout(LIMIT, work(bank, &line, tx, branch)).await;
     let Ok((voted, clean)) = work else { return Voted::Unsure };
     if clean {
         line.give_back();
@@ -53,20 +53,20 @@ fn no(why: impl Into<std::sync::Arc<str>>) -> Voted {
 }
 
 /// The vote, and whether the connection is clean.
-async fn work(bank: &Bank, line: &Line<'_>, tx: TxId, part: &Part) -> (Voted, bool) {
+async fn work(bank: &Bank, line: &Line<'_>, tx: TxId, branch: &Branch) -> (Voted, bool) {
     let gid = bank.names.name(tx);
-    let rows = match begin(line, &gid, part).await {
+    let rows = match begin(line, &gid, branch).await {
         Ok(rows) => rows,
         Err(error) => {
             let clean = line.batch_execute("ROLLBACK").await.is_ok();
             let fenced = [SqlState::UNIQUE_VIOLATION, SqlState::LOCK_NOT_AVAILABLE];
             if clean && error.code().is_some_and(|code| fenced.contains(code)) {
-                return (met(line, &gid, part, &error).await, true);
+                return (met(line, &gid, branch, &error).await, true);
             }
             return (no(reason(&error)), clean);
         }
     };
-    let changes = match check(part, &rows) {
+    let changes = match check(branch, &rows) {
         Ok(changes) => changes,
         Err(why) => {
             let clean = line.batch_execute("ROLLBACK").await.is_ok();
@@ -78,7 +78,7 @@ async fn work(bank: &Bank, line: &Line<'_>, tx: TxId, part: &Part) -> (Voted, bo
         join!(biased; change(line, &changes), promise(line, &gid));
     bank.effects.done();
     match promised {
-        Ok(true) => (Voted::Yes(looked_at(part, &rows)), true),
+        Ok(true) => (Voted::Yes(balances_read(branch, &rows)), true),
         Ok(false) => {
             let failed = changed.err().or_else(|| answered.err());
             let why = failed.map_or_else(|| "it was rolled back".into(), |error| reason(&error));
@@ -92,10 +92,10 @@ async fn work(bank: &Bank, line: &Line<'_>, tx: TxId, part: &Part) -> (Voted, bo
 
 /// Opens a transaction, puts its row down, and locks its accounts in the order of their names. The
 /// row is seen by others if and when this commits; until then another of the same name waits for it.
-async fn begin(client: &Client, gid: &str, part: &Part) -> Result<Vec<Row>, Error> {
-    let names: Vec<&str> = part.iter().map(|change| &*change.account.0).collect();
-    let looks = part.iter().all(|change| change.by == 0);
-    let mode = if looks { "SHARE" } else { "NO KEY UPDATE" };
+async fn begin(client: &Client, gid: &str, branch: &Branch) -> Result<Vec<Row>, Error> {
+    let names: Vec<&str> = branch.iter().map(|change| &*change.account.0).collect();
+    let reads_only = branch.iter().all(|change| change.by == 0);
+    let mode = if reads_only { "SHARE" } else { "NO KEY UPDATE" };
     let own = "INSERT INTO dtx_outcome VALUES ($1, 'committed')";
     let lock =
         format!("SELECT name, balance FROM account WHERE name = ANY($1) ORDER BY name FOR {mode}");
@@ -113,10 +113,10 @@ async fn begin(client: &Client, gid: &str, part: &Part) -> Result<Vec<Row>, Erro
 }
 
 /// What each account changes by, or the first change that cannot be made.
-fn check(part: &Part, rows: &[Row]) -> Result<BTreeMap<Account, i64>, Refusal> {
+fn check(branch: &Branch, rows: &[Row]) -> Result<BTreeMap<Account, i64>, Refusal> {
     let balances = balances(rows);
     let mut changes: BTreeMap<Account, i64> = BTreeMap::new();
-    for change in part.iter() {
+    for change in branch.iter() {
         if !balances.contains_key(&change.account) {
             return Err(Refusal::Unknown(change.account.clone()));
         }
@@ -159,16 +159,16 @@ async fn is_prepared(client: &Client, gid: &str) -> Result<bool, Error> {
 }
 
 /// Somebody of the same name was here before: an earlier life of this process, or an abort.
-async fn met(client: &Client, gid: &str, part: &Part, error: &Error) -> Voted {
+async fn met(client: &Client, gid: &str, branch: &Branch, error: &Error) -> Voted {
     let (prepared, outcome) =
         join!(biased; is_prepared(client, gid), super::finish::outcome(client, gid));
     match (prepared, outcome) {
         (Ok(true), _) => {
-            let names: Vec<&str> = part.iter().map(|change| &*change.account.0).collect();
-            let look = "SELECT name, balance FROM account WHERE name = ANY($1)";
+            let names: Vec<&str> = branch.iter().map(|change| &*change.account.0).collect();
+            let query = "SELECT name, balance FROM account WHERE name = ANY($1)";
             // Its locks are held: what is there now is what was there when it promised.
-            match client.query_typed(look, &[(&names, Type::TEXT_ARRAY)]).await {
-                Ok(rows) => Voted::Yes(looked_at(part, &rows)),
+            match client.query_typed(query, &[(&names, Type::TEXT_ARRAY)]).await {
+                Ok(rows) => Voted::Yes(balances_read(branch, &rows)),
                 Err(_) => Voted::Unsure,
             }
         }
@@ -186,9 +186,9 @@ fn balances(rows: &[Row]) -> Balances {
     rows.iter().filter_map(read).collect()
 }
 
-/// The balances that a part only looks at.
-fn looked_at(part: &Part, rows: &[Row]) -> Balances {
+/// The balances that a branch only reads.
+fn balances_read(branch: &Branch, rows: &[Row]) -> Balances {
     let mut seen = balances(rows);
-    seen.retain(|account, _| part.iter().any(|c| c.by == 0 && c.account == *account));
+    seen.retain(|account, _| branch.iter().any(|c| c.by == 0 && c.account == *account));
     seen
 }

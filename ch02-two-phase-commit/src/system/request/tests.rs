@@ -12,8 +12,12 @@ fn checkout(quantity: &serde_json::Value) -> Result<Request, BadRequest> {
 
 /// Whatever is accepted moves a bounded amount between distinct, known accounts.
 fn is_sound(request: &Request) -> bool {
-    let changes: Vec<_> =
-        request.order.0.iter().flat_map(|(id, part)| part.iter().map(move |c| (*id, c))).collect();
+    let changes: Vec<_> = request
+        .order
+        .0
+        .iter()
+        .flat_map(|(id, branch)| branch.iter().map(move |c| (*id, c)))
+        .collect();
     let distinct: BTreeSet<_> = changes.iter().map(|(id, c)| (*id, c.account.clone())).collect();
     let coins = |id| changes.iter().filter(|(i, _)| *i == id).map(|(_, c)| c.by).sum::<i64>();
     distinct.len() == changes.len()
@@ -86,10 +90,10 @@ fn nobody_pays_itself_and_nobody_unknown_pays() {
 #[test]
 fn a_read_names_each_account_once_and_changes_nothing() {
     let order = read_only(Some("pay/bob,pay/bob,stock/boots")).unwrap();
-    assert!(order.is_look());
+    assert!(order.is_read());
     assert_eq!(order.0[&PAY].len(), 1);
     assert!(read_only(Some("pay/bob,")).is_err());
-    assert_eq!(read_only(None).unwrap().0.values().map(|part| part.len()).sum::<usize>(), 7);
+    assert_eq!(read_only(None).unwrap().0.values().map(|branch| branch.len()).sum::<usize>(), 7);
     assert_eq!(read_only(Some("all")).unwrap().0[&STOCK].len(), 1_003);
 }
 

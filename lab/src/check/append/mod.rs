@@ -34,7 +34,7 @@ mod read;
 mod words;
 
 use self::read::{Fate, Transaction, Understood, understand};
-use super::{BadHistory, Entry, History, Judgement};
+use super::{BadHistory, Entry, History, Verdict};
 
 /// What is promised.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,16 +56,16 @@ struct Anomaly {
 ///
 /// # Errors
 /// The history does not pair up, is not of this form, or appends a value twice to one list.
-pub fn check(history: &History, promise: Promise) -> Result<Judgement, BadHistory> {
+pub fn check(history: &History, promise: Promise) -> Result<Verdict, BadHistory> {
     let understood = understand(history)?;
     if understood.transactions.iter().all(|one| one.fate != Fate::Done) {
-        return Ok(Judgement::Undecided { why: "no transaction was answered".into() });
+        return Ok(Verdict::Undecided { why: "no transaction was answered".into() });
     }
     Ok(match judge(&understood, promise) {
-        Ok(()) => Judgement::Ok,
+        Ok(()) => Verdict::Ok,
         Err(anomaly) => {
             let window = window(history, &understood.transactions, &anomaly.shown);
-            Judgement::Violation { why: anomaly.why, window }
+            Verdict::Violation { why: anomaly.why, window }
         }
     })
 }

@@ -28,7 +28,7 @@ use serde_json::Value;
 pub use search::MOST_STATES;
 use search::{Call, Found, NOTHING, Op, search};
 
-use super::{BadHistory, Entry, History, Judgement, Operation};
+use super::{BadHistory, Entry, History, Operation, Verdict};
 
 /// What the keys are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ pub enum Model {
 ///
 /// # Errors
 /// The history does not pair up, or asks what the model does not know.
-pub fn check(history: &History, model: Model, states: usize) -> Result<Judgement, BadHistory> {
+pub fn check(history: &History, model: Model, states: usize) -> Result<Verdict, BadHistory> {
     let mut names: HashMap<Value, u32> = HashMap::from([(Value::Null, NOTHING)]);
     let mut keys: BTreeMap<String, Vec<Call>> = BTreeMap::new();
     for operation in history.operations()? {
@@ -78,9 +78,9 @@ pub fn check(history: &History, model: Model, states: usize) -> Result<Judgement
         undecided = Some("no operation was answered".into());
     }
     Ok(match (shortest, undecided) {
-        (Some((why, window)), _) => Judgement::Violation { why, window },
-        (None, Some(why)) => Judgement::Undecided { why },
-        (None, None) => Judgement::Ok,
+        (Some((why, window)), _) => Verdict::Violation { why, window },
+        (None, Some(why)) => Verdict::Undecided { why },
+        (None, None) => Verdict::Ok,
     })
 }
 

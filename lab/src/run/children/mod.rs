@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! Roles as child processes: started, awaited, killed the hard way, started again, and never left
 //! behind. A child says `ready ADDRESS` in a line of its standard output, and ends when its standard

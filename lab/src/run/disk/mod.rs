@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! What the write-ahead log asks of a disk, in eleven words. A log that only knows these can be run
 //! over a real directory ([`FileDisk`]), over memory that forgets like a disk does ([`MemDisk`]),

@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! What two nodes' drivers say to each other: frames with a length and a checksum. TCP delivers
 //! bytes in order; it does not say where a message ends, which program is at the other side, or

@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! Frames between drivers over TCP. Each node listens, and dials everyone it wants to speak to: a
 //! connection carries frames one way, and its first one is a hello: who speaks, and to whom. What is released for a peer in one go leaves in one write,

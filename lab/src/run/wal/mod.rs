@@ -1,4 +1,4 @@
-//! Edge: makes it survive the real world. The lesson is in `node.rs`.
+//! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! A write-ahead log that makes a disk look like a prefix of the records, or refuses to start.
 //!

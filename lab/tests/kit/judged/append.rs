@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab::check::append::{Promise, check};
-use lab::check::{History, Judgement, Type};
+use lab::check::{History, Type, Verdict};
 use serde_json::{Value, json};
 
 use super::{line, violation};
@@ -62,7 +62,7 @@ fn transactions_that_some_order_explains_are_ok() {
                 r x 1, a y 1
                 r x 1, r y 1
                 r x, r y";
-    assert_eq!(check(&history(text), Promise::StrictSerializable), Ok(Judgement::Ok));
+    assert_eq!(check(&history(text), Promise::StrictSerializable), Ok(Verdict::Ok));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_read_without_its_own_write_is_internal() {
     }
     assert_eq!(
         check(&history("a x 1, r x 1, a x 2, r x 1 2"), Promise::Serializable),
-        Ok(Judgement::Ok)
+        Ok(Verdict::Ok)
     );
 }
 
@@ -160,23 +160,20 @@ fn a_list_that_cannot_be_is_a_violation_of_its_own() {
 
 #[test]
 fn a_write_that_nobody_read_may_stand_anywhere_behind() {
-    assert_eq!(
-        check(&history("a x 1\na x 2\nr x 1\nr x"), Promise::Serializable),
-        Ok(Judgement::Ok)
-    );
+    assert_eq!(check(&history("a x 1\na x 2\nr x 1\nr x"), Promise::Serializable), Ok(Verdict::Ok));
 }
 
 #[test]
 fn a_transaction_that_nobody_knows_the_end_of_counts_if_it_was_seen() {
     let ok = "info: a x 1, a y 1\nr x, r y";
-    assert_eq!(check(&history(ok), Promise::StrictSerializable), Ok(Judgement::Ok));
+    assert_eq!(check(&history(ok), Promise::StrictSerializable), Ok(Verdict::Ok));
     assert!(anomaly("info: a x 1, a y 1\nr x 1, r y").starts_with("G-single"));
 }
 
 #[test]
 fn a_stale_read_violates_only_the_strict_promise() {
     let history = in_turn("a x 1\nr x\nr x 1");
-    assert_eq!(check(&history, Promise::Serializable), Ok(Judgement::Ok));
+    assert_eq!(check(&history, Promise::Serializable), Ok(Verdict::Ok));
     let said = why(&history, Promise::StrictSerializable);
     assert_eq!(
         said,
@@ -234,7 +231,7 @@ fn long(count: u64) -> History {
 #[test]
 fn twenty_thousand_transactions_are_judged() {
     let mut history = long(20_000);
-    assert_eq!(check(&history, Promise::StrictSerializable), Ok(Judgement::Ok));
+    assert_eq!(check(&history, Promise::StrictSerializable), Ok(Verdict::Ok));
     // One more sees the first list empty: stale by twenty thousand transactions.
     let read = |value| json!([["r", "k0", value]]);
     line(&mut history, 1, Type::Invoke, "txn", &Value::Null, read(Value::Null));
@@ -256,5 +253,5 @@ fn ten_thousand_who_read_nothing_and_ten_thousand_whose_writes_nobody_read_are_j
     for i in 0..10_000 {
         one(i, json!([["append", "x", i]]));
     }
-    assert_eq!(check(&history, Promise::StrictSerializable), Ok(Judgement::Ok));
+    assert_eq!(check(&history, Promise::StrictSerializable), Ok(Verdict::Ok));
 }

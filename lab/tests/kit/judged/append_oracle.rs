@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lab::check::append::{Promise, check};
-use lab::check::{History, Judgement, Operation, Type};
+use lab::check::{History, Operation, Type, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ proptest! {
         let history = random(&drawn, spoil);
         for (promise, strict) in [(Promise::Serializable, false), (Promise::StrictSerializable, true)] {
             let judged = check(&history, promise).unwrap();
-            let violated = matches!(judged, Judgement::Violation { .. });
+            let violated = matches!(judged, Verdict::Violation { .. });
             let text = history.to_json_lines();
             prop_assert_eq!(!violated, oracle(&history, strict), "{}{:?}", text, judged);
         }

@@ -1,7 +1,7 @@
 //! One key at a time: registers and stores.
 
 use lab::check::linear::{MOST_STATES, Model, check};
-use lab::check::{History, Judgement, Type};
+use lab::check::{History, Type, Verdict};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ fn history(text: &str) -> History {
     history
 }
 
-fn judge(text: &str) -> Judgement {
+fn judge(text: &str) -> Verdict {
     check(&history(text), Model::Register, MOST_STATES).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn a_read_that_overlaps_a_write_may_see_either_value() {
         let text = format!(
             "1 invoke write 1\n2 invoke read\n2 ok read {seen}\n1 ok write\n2 invoke read\n2 ok read 1"
         );
-        assert_eq!(judge(&text), Judgement::Ok, "{seen}");
+        assert_eq!(judge(&text), Verdict::Ok, "{seen}");
     }
 }
 
@@ -59,7 +59,7 @@ fn a_read_that_sees_the_old_value_after_somebody_saw_the_new_one_is_a_violation(
 fn a_write_that_nobody_knows_the_end_of_may_be_done_much_later_and_only_once() {
     let late =
         "1 invoke write 1\n1 info write\n2 invoke read\n2 ok read null\n2 invoke read\n2 ok read 1";
-    assert_eq!(judge(late), Judgement::Ok);
+    assert_eq!(judge(late), Verdict::Ok);
     let twice = format!(
         "{late}\n3 invoke write 2\n3 ok write\n2 invoke read\n2 ok read 2\n2 invoke read\n2 ok read 1"
     );
@@ -84,8 +84,8 @@ fn of_two_that_compare_and_set_the_same_value_one_wins() {
         1 ok cas
         2 ok cas";
     violation(judge(both));
-    assert_eq!(judge(&both.replace("2 ok cas", "2 fail cas")), Judgement::Ok);
-    assert_eq!(judge(&both.replace("2 ok cas", "2 info cas")), Judgement::Ok);
+    assert_eq!(judge(&both.replace("2 ok cas", "2 fail cas")), Verdict::Ok);
+    assert_eq!(judge(&both.replace("2 ok cas", "2 info cas")), Verdict::Ok);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_deleted_key_is_gone_and_other_keys_are_not() {
     done("delete", "a", Value::Null);
     done("get", "b", json!(2));
     done("get", "a", Value::Null);
-    assert_eq!(check(&history, Model::Kv, MOST_STATES), Ok(Judgement::Ok));
+    assert_eq!(check(&history, Model::Kv, MOST_STATES), Ok(Verdict::Ok));
     line(&mut history, 1, Type::Invoke, "get", &json!("a"), Value::Null);
     line(&mut history, 1, Type::Ok, "get", &json!("a"), json!(1));
     let (why, _) = violation(check(&history, Model::Kv, MOST_STATES).unwrap());
@@ -115,9 +115,9 @@ fn a_bound_on_states_or_no_answer_at_all_leaves_it_undecided() {
     let writes: Vec<String> = (0..8).map(|i| format!("{i} invoke write {i}")).collect();
     let text = format!("{}\n{read}", writes.join("\n"));
     let few = check(&history(&text), Model::Register, 3).unwrap();
-    assert_eq!(few, Judgement::Undecided { why: "key \"x\": more than 3 states".into() });
+    assert_eq!(few, Verdict::Undecided { why: "key \"x\": more than 3 states".into() });
     violation(judge(&text));
-    assert!(matches!(judge(&writes.join("\n")), Judgement::Undecided { .. }));
+    assert!(matches!(judge(&writes.join("\n")), Verdict::Undecided { .. }));
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn twenty_thousand_operations_of_eight_clients_on_one_key_are_judged() {
             line(&mut history, client, Type::Ok, f, &json!("x"), value);
         }
     }
-    assert_eq!(check(&history, Model::Register, MOST_STATES), Ok(Judgement::Ok));
+    assert_eq!(check(&history, Model::Register, MOST_STATES), Ok(Verdict::Ok));
     line(&mut history, 1, Type::Invoke, "read", &json!("x"), Value::Null);
     line(&mut history, 1, Type::Ok, "read", &json!("x"), json!(7));
     let (_, window) = violation(check(&history, Model::Register, MOST_STATES).unwrap());
@@ -212,8 +212,8 @@ fn oracle(history: &History) -> bool {
     some_order(all.len(), &mut { follows }, &mut { explains })
 }
 
-fn explained(judged: &Judgement) -> bool {
-    !matches!(judged, Judgement::Violation { .. })
+fn explained(judged: &Verdict) -> bool {
+    !matches!(judged, Verdict::Violation { .. })
 }
 
 proptest! {
@@ -229,7 +229,7 @@ proptest! {
     #[test]
     fn the_window_is_a_violation_by_itself(drawn in prop::collection::vec(drawn(), 0..7)) {
         let judged = check(&random(&drawn), Model::Register, MOST_STATES).unwrap();
-        if let Judgement::Violation { window, .. } = judged {
+        if let Verdict::Violation { window, .. } = judged {
             let history = History::of(window);
             prop_assert!(!oracle(&history), "{:#?}", history);
         }

@@ -5,7 +5,7 @@ mod append;
 mod append_oracle;
 mod linear;
 
-use lab::check::{Entry, History, Judgement, Type};
+use lab::check::{Entry, History, Type, Verdict};
 use serde_json::Value;
 
 /// A line; its time is its place.
@@ -14,10 +14,10 @@ fn line(history: &mut History, process: u64, kind: Type, f: &str, key: &Value, v
     history.entries.push(Entry { process, kind, f: f.into(), key: key.clone(), value, time });
 }
 
-fn violation(judged: Judgement) -> (String, Vec<Entry>) {
+fn violation(judged: Verdict) -> (String, Vec<Entry>) {
     match judged {
-        Judgement::Violation { why, window } => (why, window),
-        Judgement::Ok | Judgement::Undecided { .. } => panic!("no violation: {judged:?}"),
+        Verdict::Violation { why, window } => (why, window),
+        Verdict::Ok | Verdict::Undecided { .. } => panic!("no violation: {judged:?}"),
     }
 }
 

@@ -1,18 +1,18 @@
-//! A life of a coordinator: what it reads when it starts, who may say what to it, what it waits for.
+//! What a coordinator does after a start: the log it reads, what it takes from whom, what it waits for.
 
 use std::collections::BTreeSet;
 
 use lab::{Node, NodeId};
 
 use super::super::acceptor::Acceptor;
-use super::{Begun, Coordinator, Looked};
+use super::{Begun, Coordinator, ReadState};
 use crate::deeper::{Msg as Deeper, Peers, Phase, Record as Kept};
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Outcome, Record, Refusal, Timer, TxId, wait};
 
 impl Coordinator {
-    /// A participant says that of a look; a coordinator, of what is over.
-    fn on_so_far(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
+    /// A participant says that of a read; a coordinator, of what is over.
+    fn on_state_reply(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
         if phase == Phase::Prepared {
             self.on_held(from, tx, cx);
         } else if !self.begun.contains_key(&tx) {
@@ -27,7 +27,7 @@ impl Coordinator {
             Some(true) => cx.send(from, Msg::Commit { tx }),
             Some(false) => cx.send(from, Msg::Abort { tx }),
             None if self.peers(tx).is_none() && cx.me() == COORD => {
-                // Only a look leaves nothing behind: nobody will ever decide it.
+                // Only a read leaves nothing behind: nobody will ever decide it.
                 cx.send(from, Msg::Abort { tx });
             }
             None => {}
@@ -37,20 +37,20 @@ impl Coordinator {
     fn on_wound(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx).filter(|begun| !begun.again) else { return };
         begun.again = true;
-        if begun.order.is_look() {
+        if begun.order.is_read() {
             let begun = self.begun.remove(&tx).expect("just found");
             self.leading.remove(&tx);
             cx.cancel_timer(Timer::Votes(tx));
             let next = TxId { attempt: tx.attempt + 1, ..tx };
-            let begun = Begun { again: false, looked: Looked::default(), ..begun };
+            let begun = Begun { again: false, read: ReadState::default(), ..begun };
             return self.begin(next, begun, cx);
         }
         self.take_over(tx, cx);
     }
 
     fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
-        if self.begun.get(&tx).is_some_and(|begun| begun.order.is_look()) {
-            return self.forget_look(tx, Outcome::Declined(Refusal::NoVote), cx);
+        if self.begun.get(&tx).is_some_and(|begun| begun.order.is_read()) {
+            return self.forget_read(tx, Outcome::Declined(Refusal::NoVote), cx);
         }
         if !self.ended.contains_key(&tx) {
             self.take_over(tx, cx);
@@ -61,8 +61,8 @@ impl Coordinator {
         match record {
             Record::Begun { tx, key, order } => {
                 self.earlier_are_off(tx);
-                let (client, looked) = (None, Looked::default());
-                self.begun.insert(tx, Begun { client, key, order, looked, again: false });
+                let (client, read) = (None, ReadState::default());
+                self.begun.insert(tx, Begun { client, key, order, read, again: false });
             }
             Record::Decided { tx, key, order, outcome } => {
                 let commit = outcome == Outcome::done();
@@ -83,7 +83,7 @@ impl Coordinator {
             Record::Deeper(Kept::Accepted { tx, peers, ballot, votes }) => {
                 self.remembered(tx, peers).accept(ballot, votes);
             }
-            other => shop::not_my_record(&other),
+            other => shop::foreign_record(&other),
         }
     }
 
@@ -116,7 +116,7 @@ impl Coordinator {
             Msg::Wound { tx } => self.on_wound(tx, cx),
             Msg::Status => cx.send(from, self.status()),
             Msg::Deeper(msg) => self.on_deeper(from, msg, cx),
-            other => shop::not_for_me(&other),
+            other => shop::ignore(&other),
         }
     }
 
@@ -132,8 +132,8 @@ impl Coordinator {
             Deeper::Promise { tx, ballot, accepted } => {
                 self.on_promise(from, tx, ballot, accepted, cx);
             }
-            Deeper::SoFar { tx, phase } => self.on_so_far(from, tx, phase, cx),
-            other => shop::not_for_me(&Msg::Deeper(other)),
+            Deeper::StateReply { tx, phase } => self.on_state_reply(from, tx, phase, cx),
+            other => shop::ignore(&Msg::Deeper(other)),
         }
     }
 

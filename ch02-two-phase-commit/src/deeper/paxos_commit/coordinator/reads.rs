@@ -1,6 +1,6 @@
-//! Looks: orders that change nothing, and need no decision.
+//! Reads: orders that change nothing, and need no decision.
 //!
-//! What was seen is one moment only if all had it locked at once. A participant lets go of a look when
+//! What was seen is one moment only if all had it locked at once. A participant lets go of a read when
 //! nobody answers for it: it has promised nothing, and its locks must not wait for `coord`. So once all
 //! are in, the coordinator asks each whether it still holds it. If all do, they all did when the last
 //! one said yes.
@@ -14,25 +14,25 @@ use crate::deeper::Msg as Deeper;
 use crate::shop::Cx;
 use crate::types::{Balances, Msg, Outcome, Timer, TxId, Vote};
 
-/// How far a look is.
+/// What a read has found up to now.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct Looked {
+pub(super) struct ReadState {
     seen: BTreeMap<NodeId, Balances>,
     /// Asked after everything was seen, these still hold it.
     held: BTreeSet<NodeId>,
 }
 
 impl Coordinator {
-    /// A participant's own *no* needs no count: it will never say yes to this attempt. And a look
+    /// A participant's own *no* needs no count: it will never say yes to this attempt. And a read
     /// needs no decision.
     pub(super) fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx) else { return };
         match vote {
             Vote::No(why) => self.end(tx, false, why, cx),
-            Vote::Yes(seen) if begun.order.is_look() => {
-                begun.looked.seen.insert(from, seen);
-                if begun.order.participants().all(|id| begun.looked.seen.contains_key(&id)) {
-                    let still = Msg::Deeper(Deeper::HowFar { tx });
+            Vote::Yes(seen) if begun.order.is_read() => {
+                begun.read.seen.insert(from, seen);
+                if begun.order.participants().all(|id| begun.read.seen.contains_key(&id)) {
+                    let still = Msg::Deeper(Deeper::StateQuery { tx });
                     begun.order.participants().for_each(|id| cx.send(id, still.clone()));
                 }
             }
@@ -41,17 +41,17 @@ impl Coordinator {
     }
 
     pub(super) fn on_held(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
-        let Some(begun) = self.begun.get_mut(&tx).filter(|begun| begun.order.is_look()) else {
+        let Some(begun) = self.begun.get_mut(&tx).filter(|begun| begun.order.is_read()) else {
             return;
         };
-        begun.looked.held.insert(from);
-        if begun.order.participants().all(|id| begun.looked.held.contains(&id)) {
-            let seen = std::mem::take(&mut begun.looked.seen);
-            self.forget_look(tx, Outcome::Done(seen), cx);
+        begun.read.held.insert(from);
+        if begun.order.participants().all(|id| begun.read.held.contains(&id)) {
+            let seen = std::mem::take(&mut begun.read.seen);
+            self.forget_read(tx, Outcome::Done(seen), cx);
         }
     }
 
-    pub(super) fn forget_look(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
+    pub(super) fn forget_read(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         let begun = self.begun.remove(&tx).expect("it was begun");
         self.leading.remove(&tx);
         cx.cancel_timer(Timer::Votes(tx));

@@ -20,7 +20,7 @@ pub const STOCK: NodeId = NodeId(2);
 /// The participant that keeps the purses and the till.
 pub const PAY: NodeId = NodeId(3);
 
-/// Chosen by the client, one for each thing it wants done once. The same key means the same wish,
+/// Chosen by the client, one for each thing it wants done once. The same key means the same request,
 /// however often it is sent.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -44,7 +44,7 @@ pub struct TxId {
 #[serde(transparent)]
 pub struct Account(pub Arc<str>);
 
-/// One line of an order: add `by` to the account. Zero is a look: it changes nothing.
+/// One line of an order: add `by` to the account. Zero is a read: it changes nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// Whose balance.
@@ -53,13 +53,13 @@ pub struct Change {
     pub by: i64,
 }
 
-/// What one participant has to do with an order.
-pub type Part = Arc<[Change]>;
+/// What one participant has to do for an order: a *branch* of the transaction, as X/Open XA calls it.
+pub type Branch = Arc<[Change]>;
 
 /// An order: what each participant has to do, all of it or nothing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Order(pub Arc<BTreeMap<NodeId, Part>>);
+pub struct Order(pub Arc<BTreeMap<NodeId, Branch>>);
 
 /// Why a participant will not take part.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ pub enum Refusal {
 /// How an order ended.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Outcome {
-    /// Done, everywhere. For a look: these are the balances, all of one moment.
+    /// Done, everywhere. For a read: these are the balances, all of one moment.
     Done(BTreeMap<NodeId, Balances>),
     /// Not done, anywhere.
     Declined(Refusal),
@@ -94,7 +94,7 @@ pub type Balances = BTreeMap<Account, u64>;
 /// A participant's answer to *prepare*.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Vote {
-    /// "I can, whatever happens; now you decide." Carries the balances that were looked at.
+    /// "I can, whatever happens; now you decide." Carries the balances that were read.
     Yes(Balances),
     /// "I will not": it has aborted already.
     No(Refusal),
@@ -105,21 +105,21 @@ pub enum Vote {
 pub enum Msg {
     /// Client → coordinator: "do this once". Sent again, with the same key, until answered.
     Submit {
-        /// Which wish.
+        /// Which request.
         key: Key,
-        /// The wish.
+        /// The request.
         order: Order,
     },
     /// Coordinator → client: final. Whatever it says stays true.
     Answer {
-        /// Which wish.
+        /// Which request.
         key: Key,
         /// How it ended.
         outcome: Outcome,
     },
-    /// Client → participant: "what do you have?" (steps 1 to 3 and 5; in step 4 a look is an order
+    /// Client → participant: "what do you have?" (steps 1 to 3 and 5; in step 4 a read is an order
     /// that changes nothing).
-    Look,
+    Read,
     /// Participant → client: what it has.
     Have {
         /// Its balances.
@@ -130,10 +130,10 @@ pub enum Msg {
     Apply {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
-        /// This participant's part.
-        part: Part,
+        /// This participant's branch.
+        branch: Branch,
     },
     /// Participant → coordinator: done, and written down.
     Applied {
@@ -163,10 +163,10 @@ pub enum Msg {
     Prepare {
         /// The attempt.
         tx: TxId,
-        /// The wish it is for.
+        /// The request it is for.
         key: Key,
-        /// This participant's part.
-        part: Part,
+        /// This participant's branch.
+        branch: Branch,
     },
     /// Participant → coordinator. Yes from everyone entitles the coordinator to decide *commit*.
     Vote {
@@ -259,12 +259,12 @@ impl Order {
     /// An order from `(participant, account, by)` lines.
     #[must_use]
     pub fn new(lines: &[(NodeId, &str, i64)]) -> Self {
-        let mut parts: BTreeMap<NodeId, Vec<Change>> = BTreeMap::new();
+        let mut branches: BTreeMap<NodeId, Vec<Change>> = BTreeMap::new();
         for (participant, account, by) in lines {
             let change = Change { account: Account::new(account), by: *by };
-            parts.entry(*participant).or_default().push(change);
+            branches.entry(*participant).or_default().push(change);
         }
-        Self(Arc::new(parts.into_iter().map(|(id, part)| (id, part.into())).collect()))
+        Self(Arc::new(branches.into_iter().map(|(id, branch)| (id, branch.into())).collect()))
     }
 
     /// The participants, in order.
@@ -274,13 +274,13 @@ impl Order {
 
     /// Whether it changes anything at all.
     #[must_use]
-    pub fn is_look(&self) -> bool {
-        self.0.values().flat_map(|part| part.iter()).all(|change| change.by == 0)
+    pub fn is_read(&self) -> bool {
+        self.0.values().flat_map(|branch| branch.iter()).all(|change| change.by == 0)
     }
 }
 
 impl Outcome {
-    /// Done, with nothing looked at.
+    /// Done, with nothing read.
     #[must_use]
     pub fn done() -> Self {
         Self::Done(BTreeMap::new())

@@ -2,19 +2,19 @@
 //! How the votes are kept and counted is in `ballots.rs`.
 
 mod ballots;
-mod life;
-mod looks;
+mod reads;
+mod recovery;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lab::NodeId;
 
 use self::ballots::{Leading, others};
-use self::looks::Looked;
+use self::reads::ReadState;
 use super::COORD_2;
 use super::acceptor::Acceptor;
 use crate::deeper::{Msg as Deeper, Peers, Phase};
-use crate::shop::{self, Cx, Open, Summary};
+use crate::shop::{self, ByTx, Cx, Summary};
 use crate::step4_isolation::MOST_OPEN;
 use crate::types::{COORD, Key, Msg, Order, Outcome, Record, Refusal, Timer, TxId, wait};
 
@@ -25,8 +25,8 @@ struct Begun {
     client: Option<NodeId>,
     key: Key,
     order: Order,
-    /// For an order that only looks. It needs no decision.
-    looked: Looked,
+    /// For an order that only reads. It needs no decision.
+    read: ReadState,
     /// An older transaction waits for what this one holds: once it is off, try again.
     again: bool,
 }
@@ -37,15 +37,15 @@ pub struct Coordinator {
     start: u64,
     count: u64,
     decided: BTreeMap<Key, (Order, Outcome)>,
-    begun: Open<Begun>,
+    begun: ByTx<Begun>,
     /// Committed, and these have not acknowledged.
-    committed: Open<BTreeSet<NodeId>>,
-    acceptors: Open<Acceptor>,
-    leading: Open<Leading>,
+    committed: ByTx<BTreeSet<NodeId>>,
+    acceptors: ByTx<Acceptor>,
+    leading: ByTx<Leading>,
     /// Those it heard of in this life. Who is in doubt about any other asks again.
     watched: BTreeSet<TxId>,
     /// How each attempt ended: `true` is commit.
-    ended: Open<bool>,
+    ended: ByTx<bool>,
 }
 
 impl Coordinator {
@@ -72,21 +72,21 @@ impl Coordinator {
         }
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
-        let (client, looked) = (Some(client), Looked::default());
-        self.begin(tx, Begun { client, key, order, looked, again: false }, cx);
+        let (client, read) = (Some(client), ReadState::default());
+        self.begin(tx, Begun { client, key, order, read, again: false }, cx);
     }
 
     /// The record keeps the key from ever standing for two attempts at once. The paper has no keys,
-    /// and one forced write less.
+    /// and one fsync less.
     fn begin(&mut self, tx: TxId, begun: Begun, cx: &mut Cx) {
         let (key, order) = (&begun.key, &begun.order);
-        if !order.is_look() {
+        if !order.is_read() {
             cx.persist(Record::Begun { tx, key: key.clone(), order: order.clone() });
         }
         let peers: Peers = order.participants().collect();
-        for (&id, part) in order.0.iter() {
-            let (key, part, peers) = (key.clone(), part.clone(), peers.clone());
-            cx.send(id, Msg::Deeper(Deeper::Prepare { tx, key, part, peers }));
+        for (&id, branch) in order.0.iter() {
+            let (key, branch, peers) = (key.clone(), branch.clone(), peers.clone());
+            cx.send(id, Msg::Deeper(Deeper::Prepare { tx, key, branch, peers }));
         }
         self.lead(tx, 0);
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
@@ -162,6 +162,6 @@ fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx) {
     let phase = if commit { Phase::Committed } else { Phase::Aborted };
     let me = cx.me();
     for other in others(me).filter(|id| me != COORD || *id == COORD_2) {
-        cx.send(other, Msg::Deeper(Deeper::SoFar { tx, phase }));
+        cx.send(other, Msg::Deeper(Deeper::StateReply { tx, phase }));
     }
 }

@@ -9,13 +9,13 @@ use lab::run::Context;
 use tokio::time::Instant;
 
 use super::finish::Verdict;
-use crate::types::{Account, Balances, Part};
+use crate::types::{Account, Balances, Branch};
 
 /// One attempt.
-pub(super) struct Open {
+pub(super) struct Transaction {
     pub(super) stage: Stage,
     /// What it touches; unknown for an orphan.
-    pub(super) part: Option<Part>,
+    pub(super) branch: Option<Branch>,
     /// What travels along with everything that is said about it.
     pub(super) context: Context,
 }
@@ -30,7 +30,7 @@ pub(super) enum Stage {
     Ending { promised: bool },
 }
 
-impl Open {
+impl Transaction {
     /// Whether it waits for the coordinator, whatever happens.
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(self.stage, Stage::Prepared { .. } | Stage::Ending { promised: true })
@@ -38,7 +38,7 @@ impl Open {
 
     /// The accounts that nobody else may touch meanwhile.
     pub(super) fn locked(&self) -> Vec<Account> {
-        let part = self.part.iter().filter(|_| self.is_in_doubt());
-        part.flat_map(|part| part.iter().map(|change| change.account.clone())).collect()
+        let branch = self.branch.iter().filter(|_| self.is_in_doubt());
+        branch.flat_map(|branch| branch.iter().map(|change| change.account.clone())).collect()
     }
 }

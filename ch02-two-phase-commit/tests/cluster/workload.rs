@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use lab::check::{Entry, History, Judgement, Type, bank};
+use lab::check::{Entry, History, Type, Verdict, bank};
 use lab::http::Caller;
 use lab::rng::Rng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::kit::{DEADLINE, Town};
+use crate::kit::{DEADLINE, TestCluster};
 use crate::ledger::Told;
 
 const ACCOUNTS: [&str; 8] = [
@@ -64,10 +64,10 @@ impl Bench {
     }
 
     /// Asks once, and writes down what was heard. Whether the caller still has a line.
-    async fn transfer(&self, process: u64, caller: &mut Caller, wish: &Value) -> Option<Told> {
-        let key = wish["key"].as_str().unwrap().to_owned();
-        self.write(process, Type::Invoke, "transfer", json!(key), wish.clone());
-        let answer = caller.post("/transfer", wish).await;
+    async fn transfer(&self, process: u64, caller: &mut Caller, request: &Value) -> Option<Told> {
+        let key = request["key"].as_str().unwrap().to_owned();
+        self.write(process, Type::Invoke, "transfer", json!(key), request.clone());
+        let answer = caller.post("/transfer", request).await;
         let told = match answer.map(|answer| answer.status) {
             Ok(200) => Some(Told::Done),
             Ok(409) => Some(Told::Declined),
@@ -88,7 +88,7 @@ impl Bench {
                 "{key} was {before:?}, now {told:?}"
             );
         } else {
-            self.open.lock().unwrap().insert(key, wish.clone());
+            self.open.lock().unwrap().insert(key, request.clone());
         }
         told
     }
@@ -105,12 +105,12 @@ async fn customer(bench: Arc<Bench>, name: u64, mut rng: Rng) {
         let from = rng.pick(0..8) as usize;
         let to = (from + 1 + rng.pick(0..7) as usize) % 8;
         let amount = if rng.chance(50_000) { 1_900 } else { rng.pick(1..100) };
-        let wish = json!({"key": format!("c{name}-{n}"), "from": ACCOUNTS[from], "to": ACCOUNTS[to], "amount": amount});
+        let request = json!({"key": format!("c{name}-{n}"), "from": ACCOUNTS[from], "to": ACCOUNTS[to], "amount": amount});
         // Half of them ask until they know.
         let insists = rng.chance(500_000);
         loop {
             let mut line = bench.caller(caller.take());
-            let told = bench.transfer(process, &mut line, &wish).await;
+            let told = bench.transfer(process, &mut line, &request).await;
             bench.finished();
             if told.is_some() {
                 caller = Some(line);
@@ -158,17 +158,17 @@ fn flat(ledgers: &Value) -> Value {
 }
 
 /// Customers and readers who are busy until they are told to go home.
-pub(crate) struct Crowd {
+pub(crate) struct Workload {
     bench: Arc<Bench>,
     running: Vec<JoinHandle<()>>,
 }
 
-impl Crowd {
+impl Workload {
     #[expect(clippy::disallowed_methods, reason = "a history has times")]
-    pub(crate) fn gather(town: &Town, rng: &mut Rng) -> Self {
+    pub(crate) fn start(test: &TestCluster, rng: &mut Rng) -> Self {
         let bench = Arc::new(Bench {
             began: Instant::now(),
-            shop: Mutex::new(town.cluster.front()),
+            shop: Mutex::new(test.cluster.front()),
             history: Mutex::default(),
             processes: AtomicU64::new(0),
             told: Mutex::default(),
@@ -178,49 +178,49 @@ impl Crowd {
         });
         let mut running = Vec::new();
         for name in 0..CUSTOMERS {
-            running.push(town.runtime.spawn(customer(Arc::clone(&bench), name, rng.fork())));
+            running.push(test.runtime.spawn(customer(Arc::clone(&bench), name, rng.fork())));
         }
         for _ in 0..READERS {
-            running.push(town.runtime.spawn(reader(Arc::clone(&bench))));
+            running.push(test.runtime.spawn(reader(Arc::clone(&bench))));
         }
         Self { bench, running }
     }
 
     /// Waits until they have done so much more.
-    pub(crate) fn wait_for(&self, town: &Town, more: u64) {
+    pub(crate) fn wait_for(&self, test: &TestCluster, more: u64) {
         let target = *self.bench.done.borrow() + more;
         let mut done = self.bench.done.subscribe();
         let reached = done.wait_for(|done| *done >= target);
         let reached =
-            town.runtime.block_on(async { tokio::time::timeout(DEADLINE, reached).await.is_ok() });
+            test.runtime.block_on(async { tokio::time::timeout(DEADLINE, reached).await.is_ok() });
         assert!(reached, "nobody gets any further");
     }
 
     /// The shop may be elsewhere.
-    pub(crate) fn look_again(&self, town: &Town) {
-        *self.bench.shop.lock().unwrap() = town.cluster.front();
+    pub(crate) fn reconnect(&self, test: &TestCluster) {
+        *self.bench.shop.lock().unwrap() = test.cluster.front();
     }
 
     /// Sends everybody home, and judges what they saw. Gives what they were told.
-    pub(crate) fn end(self, town: &Town, what: &str) -> BTreeMap<String, Told> {
+    pub(crate) fn end(self, test: &TestCluster, what: &str) -> BTreeMap<String, Told> {
         let Self { bench, running } = self;
         bench.over.store(true, Ordering::Relaxed);
         for one in running {
-            town.runtime.block_on(one).unwrap();
+            test.runtime.block_on(one).unwrap();
         }
-        town.settled();
+        test.settled();
         // Of those that nobody knows, every second one is asked for again; the logs judge the rest.
         let open: Vec<Value> = bench.open.lock().unwrap().values().step_by(2).cloned().collect();
-        for wish in open {
-            let mut caller = Caller::new(town.cluster.front());
-            let asked = bench.transfer(bench.process(), &mut caller, &wish);
-            assert!(town.runtime.block_on(asked).is_some(), "all are up, and there is no answer");
+        for request in open {
+            let mut caller = Caller::new(test.cluster.front());
+            let asked = bench.transfer(bench.process(), &mut caller, &request);
+            assert!(test.runtime.block_on(asked).is_some(), "all are up, and there is no answer");
         }
-        town.settled();
-        let end = town.get(&format!("/balances?of={}", ACCOUNTS.join(",")));
+        test.settled();
+        let end = test.get(&format!("/balances?of={}", ACCOUNTS.join(",")));
         let history = bench.history.lock().unwrap().clone();
         let judged = bank::check(&history, Some(TOTAL)).unwrap();
-        assert_eq!(judged, Judgement::Ok, "{what}");
+        assert_eq!(judged, Verdict::Ok, "{what}");
         assert_eq!(crate::kit::total(&end.body), TOTAL);
         let told = bench.told.lock().unwrap().clone();
         let count = |wanted| told.values().filter(|told| **told == wanted).count();
