@@ -26,6 +26,9 @@
 //!
 //! A participant that is another company; forgetting old orders.
 
+// Without features the chapter is its core alone: nothing in it may hold what is no plain value.
+#![cfg_attr(not(feature = "study"), deny(clippy::disallowed_types))]
+
 pub mod accounts;
 #[cfg(feature = "study")]
 pub mod book;

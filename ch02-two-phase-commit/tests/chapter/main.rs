@@ -1,6 +1,5 @@
 //! The chapter's tests.
 
-mod core_only;
 mod deeper;
 mod determinism;
 mod explore;
