@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 use super::frame::Context;
-use super::inbox::{Arrival, Ended, Inbox};
+use super::inbox::{Arrival, Ended, Inbox, Reply};
 use crate::{NodeId, Protocol};
 
 const CLIENT: u64 = 1 << 52;
@@ -35,14 +35,6 @@ pub fn server_of(id: NodeId) -> Option<NodeId> {
 
 fn client_id(server: NodeId, start: u64, counter: u64) -> NodeId {
     NodeId(CLIENT | server.0 << (START_BITS + COUNTER_BITS) | start << COUNTER_BITS | counter)
-}
-
-/// What a client is answered, and the context that came with it.
-pub struct Reply<P: Protocol> {
-    /// What the node said.
-    pub msg: P::Msg,
-    /// What travelled along.
-    pub context: Context,
 }
 
 /// Why a client was not let in.

@@ -7,12 +7,13 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::clients::server_of;
 use super::disk::Disk;
 use super::frame::Context;
-use super::recorder::EventFile;
 use super::wal::{LogError, Options};
+use crate::event::NodeInfo;
 use crate::{Input, NodeId, Protocol};
 
 /// Watches a node from inside its process. `()` watches nothing.
@@ -31,6 +32,30 @@ pub trait Observer<P: Protocol>: Send + 'static {
 }
 
 impl<P: Protocol> Observer<P> for () {}
+
+/// Where and how a driver records its run.
+#[derive(Clone, Debug)]
+pub struct EventFile {
+    /// The directory; the file is called `NAME.START.jsonl`.
+    pub dir: PathBuf,
+    /// The run, as a reader would name it.
+    pub title: String,
+    /// All nodes, in the order of their columns.
+    pub nodes: BTreeMap<NodeId, NodeInfo>,
+    /// Time 0 of the run, the same for all nodes.
+    pub epoch: SystemTime,
+}
+
+impl EventFile {
+    pub(super) fn name(&self, id: NodeId) -> String {
+        match (self.nodes.get(&id), server_of(id)) {
+            (Some(node), _) => node.name.clone(),
+            // A connection: which one, and at whom.
+            (None, Some(server)) => format!("client-{}@{}", id.0 & 0xfff_ffff, self.name(server)),
+            (None, None) => id.to_string(),
+        }
+    }
+}
 
 /// Where a node keeps its log.
 pub enum Data {

@@ -24,11 +24,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::clients::{Reply, server_of};
+use super::clients::server_of;
 use super::config::{Fatal, Observer};
 use super::counters::Counters;
 use super::frame::{self, Context, Head, MAX_CONTEXT};
-use super::inbox::{Arrival, Origin, Queued};
+use super::inbox::{Arrival, Origin, Queued, Reply};
 use super::peers::Peers;
 use super::recorder::Recorder;
 use super::timers::{Clock, Timers, draw};

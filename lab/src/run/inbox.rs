@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::clients::Reply;
 use super::frame::Context;
 use crate::{NodeId, Protocol};
 
@@ -22,6 +21,14 @@ pub(super) struct Origin {
     pub(super) from: NodeId,
     pub(super) start: u64,
     pub(super) sequence: u64,
+}
+
+/// What a client is answered, and the context that came with it.
+pub struct Reply<P: Protocol> {
+    /// What the node said.
+    pub msg: P::Msg,
+    /// What travelled along.
+    pub context: Context,
 }
 
 /// One thing for the driver's loop.

@@ -41,14 +41,13 @@ mod recover;
 mod timers;
 pub mod wal;
 
-pub use clients::{Client, Clients, MAX_SERVER, MAX_START, Refused, Reply, server_of};
-pub use config::{Config, Data, Fatal, Observer};
+pub use clients::{Client, Clients, MAX_SERVER, MAX_START, Refused, server_of};
+pub use config::{Config, Data, EventFile, Fatal, Observer};
 pub use counters::Counts;
 pub use driver::Driver;
 pub use external_node::{Deliveries, Delivery, ExternalNode, Place};
 pub use frame::Context;
-pub use inbox::Ended;
+pub use inbox::{Ended, Reply};
 pub use merge::merge;
 pub use peers::is_self_connection;
 pub use pool::{ClientPool, Pooled};
-pub use recorder::EventFile;

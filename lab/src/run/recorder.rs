@@ -10,31 +10,16 @@
 //! Durability: the file is flushed before messages leave, so it survives the process, not the
 //! machine.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::clients::server_of;
+use super::config::EventFile;
 use super::inbox::Origin;
-use crate::event::{Event, Header, Kind, NodeInfo};
+use crate::event::{Event, Header, Kind};
 use crate::{Input, NodeId, Protocol};
-
-/// Where and how a driver records its run.
-#[derive(Clone, Debug)]
-pub struct EventFile {
-    /// The directory; the file is called `NAME.START.jsonl`.
-    pub dir: PathBuf,
-    /// The run, as a reader would name it.
-    pub title: String,
-    /// All nodes, in the order of their columns.
-    pub nodes: BTreeMap<NodeId, NodeInfo>,
-    /// Time 0 of the run, the same for all nodes.
-    pub epoch: SystemTime,
-}
 
 pub(super) struct Recorder {
     seq: u64,
@@ -140,17 +125,6 @@ impl Recorder {
         {
             tracing::error!(%error, "the event log ends here");
             self.file = None;
-        }
-    }
-}
-
-impl EventFile {
-    pub(super) fn name(&self, id: NodeId) -> String {
-        match (self.nodes.get(&id), server_of(id)) {
-            (Some(node), _) => node.name.clone(),
-            // A connection: which one, and at whom.
-            (None, Some(server)) => format!("client-{}@{}", id.0 & 0xfff_ffff, self.name(server)),
-            (None, None) => id.to_string(),
         }
     }
 }

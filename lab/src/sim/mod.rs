@@ -12,15 +12,16 @@
 //!
 //! Bandwidth and queues in the network; two crashes of one host at the same instant.
 
+mod observers;
 mod schedule;
 mod seeds;
 mod shrink;
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use observers::{Asked, Both};
 pub use schedule::{Fault, FaultSchedule, NetworkProfile};
 pub use seeds::{Counterexample, Found, find};
 pub use shrink::{TimedAction, replay, shrink};
@@ -29,7 +30,7 @@ use crate::explore::{Broken, Model};
 use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
 use crate::rng::Rng;
-use crate::world::{Action, Envelope, Event, Ghost, Observer, Transition, Wire, World};
+use crate::world::{Action, Envelope, Ghost, Observer, Transition, Wire, World};
 
 /// What became of a simulated run.
 #[derive(Debug)]
@@ -56,47 +57,6 @@ enum Scheduled<P: Protocol> {
     Fault(Fault),
     /// A restart after a crash of the schedule.
     Restart(NodeId, bool),
-}
-
-/// Collects what a step asked of the simulator.
-struct Asked<P: Protocol> {
-    sent: Vec<Envelope<P::Msg>>,
-    timers: Vec<(NodeId, P::Timer, Option<Range<Duration>>)>,
-}
-
-impl<P: Protocol, G> Observer<P, G> for Asked<P> {
-    fn see(&mut self, at: NodeId, event: &Event<'_, P>, _world: &World<P, G>) {
-        match event {
-            Event::Send(envelope) if envelope.to != envelope.from => {
-                self.sent.push((*envelope).clone());
-            }
-            Event::SetTimer { timer, after } => {
-                self.timers.push((at, (*timer).clone(), Some(after.clone())));
-            }
-            Event::CancelTimer(timer) => self.timers.push((at, (*timer).clone(), None)),
-            _ => {}
-        }
-    }
-}
-
-/// Two observers in one.
-struct Both<'a, A, B>(&'a mut A, &'a mut B);
-
-impl<P, G, A, B> Observer<P, G> for Both<'_, A, B>
-where
-    P: Protocol,
-    A: Observer<P, G>,
-    B: Observer<P, G>,
-{
-    fn see(&mut self, at: NodeId, event: &Event<'_, P>, world: &World<P, G>) {
-        self.0.see(at, event, world);
-        self.1.see(at, event, world);
-    }
-
-    fn after(&mut self, at: NodeId, world: &World<P, G>) {
-        self.0.after(at, world);
-        self.1.after(at, world);
-    }
 }
 
 struct Simulator<'a, P: Protocol, G> {

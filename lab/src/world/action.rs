@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Envelope;
+use super::{Envelope, Ghost, World};
 use crate::node::{NodeId, Protocol};
 
 /// Something that can happen, with or without a crash in the middle of it.
@@ -84,6 +84,36 @@ impl<P: Protocol> Transition<P> {
             Self::Lose(_) | Self::Disconnected { .. } | Self::Crash { .. } | Self::Wipe(_) => true,
             Self::Deliver { keep, .. } => *keep,
             Self::SelfDelivery(_) | Self::Timeout(..) | Self::Flush(_) | Self::Restart(_) => false,
+        }
+    }
+}
+
+impl<P: Protocol, G: Ghost> World<P, G> {
+    /// What is under way: a message that a node sent itself, then the first one on the first link.
+    #[must_use]
+    pub fn next_delivery(&self) -> Option<Transition<P>> {
+        if let Some((id, _)) = self.up().find(|(_, host)| !host.to_self.is_empty()) {
+            return Some(Transition::SelfDelivery(id));
+        }
+        let envelope = Arc::clone(self.network.in_flight().next()?);
+        Some(Transition::Deliver { envelope, keep: false })
+    }
+
+    /// Whether the action can happen in this state.
+    #[must_use]
+    pub fn can(&self, transition: &Transition<P>) -> bool {
+        let up = |id: NodeId| self.node(id).is_some();
+        match transition {
+            Transition::Deliver { envelope, .. } | Transition::Lose(envelope) => {
+                self.network.carries(envelope)
+            }
+            Transition::SelfDelivery(id) => !self.host(*id).to_self.is_empty(),
+            Transition::Timeout(id, timer) => self.host(*id).timers.contains(timer),
+            Transition::Flush(id) => !self.host(*id).queue.is_empty(),
+            Transition::Disconnected { node: id, .. } | Transition::Crash { node: id, .. } => {
+                up(*id)
+            }
+            Transition::Restart(id) | Transition::Wipe(id) => !up(*id),
         }
     }
 }

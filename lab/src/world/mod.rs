@@ -166,34 +166,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         fingerprint(&(prints, self.network.print(), &self.ghost, self.spent))
     }
 
-    /// What is under way: a message that a node sent itself, then the first one on the first link.
-    #[must_use]
-    pub fn next_delivery(&self) -> Option<Transition<P>> {
-        if let Some((id, _)) = self.up().find(|(_, host)| !host.to_self.is_empty()) {
-            return Some(Transition::SelfDelivery(id));
-        }
-        let envelope = Arc::clone(self.network.in_flight().next()?);
-        Some(Transition::Deliver { envelope, keep: false })
-    }
-
-    /// Whether the action can happen in this state.
-    #[must_use]
-    pub fn can(&self, transition: &Transition<P>) -> bool {
-        let up = |id: NodeId| self.node(id).is_some();
-        match transition {
-            Transition::Deliver { envelope, .. } | Transition::Lose(envelope) => {
-                self.network.carries(envelope)
-            }
-            Transition::SelfDelivery(id) => !self.host(*id).to_self.is_empty(),
-            Transition::Timeout(id, timer) => self.host(*id).timers.contains(timer),
-            Transition::Flush(id) => !self.host(*id).queue.is_empty(),
-            Transition::Disconnected { node: id, .. } | Transition::Crash { node: id, .. } => {
-                up(*id)
-            }
-            Transition::Restart(id) | Transition::Wipe(id) => !up(*id),
-        }
-    }
-
     /// Carries one action out. Returns how many of the step's effects could be told apart by a
     /// crash between them: the cuts worth trying are the numbers below it.
     ///

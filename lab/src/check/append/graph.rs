@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Promise;
+use super::anomaly::Promise;
 use super::lists::List;
 use super::read::{Fate, Item, Op, Understood};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Anomaly;
+use super::anomaly::Anomaly;
 use super::read::{Fate, Item, Op, Understood};
 use super::words;
 

@@ -27,30 +27,17 @@
 //! Weaker promises (snapshot isolation, sessions): a checker that says which circles they allow.
 //! Predicates, deletes, and registers, which do not tell the order of their writers.
 
+mod anomaly;
 mod cycle;
 mod graph;
 mod lists;
 mod read;
 mod words;
 
+use self::anomaly::Anomaly;
+pub use self::anomaly::Promise;
 use self::read::{Fate, Transaction, Understood, understand};
 use super::{BadHistory, Entry, History, Verdict};
-
-/// What is promised.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Promise {
-    /// Some order of the transactions explains everything.
-    Serializable,
-    /// And in it no transaction stands behind one that began after it had ended.
-    StrictSerializable,
-}
-
-/// An anomaly, and the transactions that show it.
-struct Anomaly {
-    why: String,
-    /// By number.
-    shown: Vec<usize>,
-}
 
 /// Judges a history of transactions: `f` is `txn`, the value a list of operations.
 ///

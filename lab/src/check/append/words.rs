@@ -1,6 +1,6 @@
 //! Anomalies in words.
 
-use super::Anomaly;
+use super::anomaly::Anomaly;
 use super::cycle::Step;
 use super::graph::Why;
 use super::read::{Item, Understood};
