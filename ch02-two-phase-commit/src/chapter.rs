@@ -1,6 +1,7 @@
 //! The chapter as the guide sees it.
 
 use lab::chapter::{Chapter, Figure, Models};
+use lab::measure::Measure;
 use lab::system::System;
 
 use crate::{book, designs, system};
@@ -41,5 +42,16 @@ impl Chapter for TwoPhaseCommit {
 
     fn system(&self) -> Option<&'static dyn System> {
         Some(system::SYSTEM)
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let (engines, outage) = (
+            Measure::new("engines", "transfers: ours beside two PostgreSQL and one")
+                .needs("engines"),
+            Measure::new("outage", "what a dead coordinator stops, in three designs"),
+        );
+        #[cfg(feature = "engines")]
+        let engines = engines.run_by(system::postgres::compare::measure);
+        vec![engines, outage.run_by(system::outage::measure)]
     }
 }

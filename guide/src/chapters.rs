@@ -7,9 +7,3 @@ use lab::chapter::Chapter;
 pub fn all() -> Vec<&'static dyn Chapter> {
     vec![ch02_two_phase_commit::chapter()]
 }
-
-/// Whether a chapter's system is measured beside engines that do the same job: see [`crate::measure`].
-#[must_use]
-pub fn is_compared(chapter: &str) -> bool {
-    chapter == "ch02"
-}

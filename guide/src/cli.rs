@@ -85,7 +85,7 @@ enum Command {
     Restart(OfSystem),
     /// Many customers at once, with the verdict beside the speed
     Load(OfSystem),
-    /// How fast a chapter's system is, beside what else does the same job; always with the verdict
+    /// How fast a chapter's system is, and what it does in an outage; always with the verdict
     Measure(Measure),
     /// Which engines are on this machine, and how to install the rest
     Doctor,
@@ -113,15 +113,14 @@ struct OfSystem {
 struct Measure {
     /// The chapter, such as ch02
     chapter: String,
+    /// Which of its measurements, such as outage; default: its first. An unknown one lists all
+    name: Option<String>,
     /// About how long it may take in all
     #[arg(long, default_value_t = 180, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
     /// Where the data goes: a folder on the disk that is meant; default: target/measure
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Kill the coordinator under load instead, and show who waits for it
-    #[arg(long)]
-    outage: bool,
     /// Keep the table for the book
     #[arg(long)]
     save: bool,
@@ -326,8 +325,8 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
             Exercise::Solution { id } => commands::exercise::solution(ws, &id, out),
         },
         Command::Measure(m) => {
-            let Measure { chapter, seconds, dir, outage, save } = m;
-            let wanted = commands::measure::Wanted { seconds, dir, outage, save };
+            let Measure { chapter, name, seconds, dir, save } = m;
+            let wanted = commands::measure::Wanted { name, seconds, dir, save };
             commands::measure::measure(ws, &chapter, wanted, out)
         }
         Command::Doctor => commands::doctor::doctor(out),

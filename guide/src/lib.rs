@@ -5,7 +5,6 @@
 //!   and [`book::check`] refuses a book in which any of them is missing, stale or too long.
 //! - [`serve`] shows the built book on this machine and answers its exhibits.
 //! - [`exercise`] hands out starters and judges answers.
-//! - `measure` runs a chapter's system beside the engines that do the same job (feature `engines`).
 //! - [`chapters`] is the only file that knows which chapters there are.
 
 pub mod book;
@@ -14,8 +13,6 @@ pub mod cli;
 pub mod commands;
 pub mod exercise;
 pub mod export;
-#[cfg(feature = "engines")]
-pub mod measure;
 pub mod serve;
 pub mod trouble;
 pub mod workspace;

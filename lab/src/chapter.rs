@@ -55,6 +55,12 @@ pub trait Chapter: Sync {
         None
     }
 
+    /// What is measured here, the first by default: its system by itself, if nothing else is said.
+    #[cfg(feature = "system")]
+    fn measures(&self) -> Vec<crate::measure::Measure> {
+        self.system().map(crate::system::measure_alone).into_iter().collect()
+    }
+
     /// Re-executes the inputs of a recorded real run and says whether every node acted as recorded;
     /// `None` if the chapter has no system of processes.
     #[cfg(feature = "system")]

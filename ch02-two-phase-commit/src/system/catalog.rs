@@ -25,7 +25,7 @@ pub const OPENING: [(&str, &str, u64); 7] = [
 
 /// Beside the named ones, each ledger has this many numbered accounts, `s0000…` and `p0000…`, for
 /// load and for tests.
-const NUMBERED: usize = 1_000;
+pub(super) const NUMBERED: u64 = 1_000;
 /// What is on each of them.
 const ON_NUMBERED: u64 = 1_000;
 
@@ -65,7 +65,7 @@ fn numbered(ledger: &str, account: &str) -> bool {
     let digits = account.strip_prefix(prefix).unwrap_or_default();
     digits.len() == 4
         && digits.bytes().all(|b| b.is_ascii_digit())
-        && digits.parse().is_ok_and(|number: usize| number < NUMBERED)
+        && digits.parse().is_ok_and(|number: u64| number < NUMBERED)
 }
 
 /// The name of a numbered account.
@@ -78,7 +78,7 @@ pub(super) fn number(ledger: &str, number: u64) -> String {
 pub(super) fn accounts(of: &str) -> Vec<(String, u64)> {
     let named = OPENING.iter().filter(|(ledger, ..)| *ledger == of);
     let named = named.map(|(_, account, amount)| ((*account).to_owned(), *amount));
-    let numbered = (0..NUMBERED as u64).map(|n| (number(of, n), ON_NUMBERED));
+    let numbered = (0..NUMBERED).map(|n| (number(of, n), ON_NUMBERED));
     named.chain(numbered).collect()
 }
 

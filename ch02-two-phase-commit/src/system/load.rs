@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use lab::http::Caller;
-use lab::measure::Failed;
+use lab::measure::{Failed, Waits};
 use lab::rng::Rng;
 use lab::system::{BoxFuture, Customer, Error, Words, Workload};
 use serde_json::{Value, json};
@@ -14,11 +14,14 @@ use super::catalog::number;
 
 pub(super) struct Transfers {
     pub(super) shop: SocketAddr,
+    /// So many on each side.
+    pub(super) accounts: u64,
 }
 
 /// Moves one from a numbered account of one ledger to one of the other.
 struct Payer {
     shop: Caller,
+    accounts: u64,
     name: String,
     rng: Rng,
 }
@@ -27,7 +30,7 @@ impl Customer for Payer {
     fn ask(&mut self, n: u64) -> BoxFuture<'_, Result<(), Failed>> {
         Box::pin(async move {
             let mut ends = ["stock", "pay"].map(|ledger| {
-                let account = number(ledger, self.rng.pick(0..1_000));
+                let account = number(ledger, self.rng.pick(0..self.accounts));
                 format!("{ledger}/{account}")
             });
             if n % 2 == 1 {
@@ -49,13 +52,14 @@ impl Workload for Transfers {
         Words {
             unit: "commit",
             done: "committed",
-            waits: (2, 2),
+            waits: Waits { fsyncs: 2, round_trips: 2 },
             because: "an order waits for two fsyncs, one after the other, and two round trips",
         }
     }
 
     fn customer(&self, name: String, seed: u64) -> Box<dyn Customer> {
-        Box::new(Payer { shop: Caller::new(self.shop), name, rng: Rng::new(seed) })
+        let (shop, accounts) = (Caller::new(self.shop), self.accounts);
+        Box::new(Payer { shop, accounts, name, rng: Rng::new(seed) })
     }
 
     /// The total of all accounts there are, all of one moment.

@@ -14,6 +14,7 @@
 //! | `design.rs` | which design they run, and its roles |
 //! | `postgres/` | a participant that keeps its accounts in a database |
 //! | `customer.rs`, `load.rs` | who asks the shop: one by hand, or many |
+//! | `outage/` | what a dead coordinator stops, measured |
 //! | `processes.rs` | all of it as a system |
 //! | `replay.rs` | a recorded run once more |
 //!
@@ -26,6 +27,7 @@ mod customer;
 mod design;
 mod heuristic;
 mod load;
+pub(crate) mod outage;
 #[cfg(feature = "engines")]
 pub mod postgres;
 mod processes;

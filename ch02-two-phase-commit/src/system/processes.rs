@@ -15,6 +15,7 @@ use lab::system::{
 };
 use serde_json::Value;
 
+use super::catalog;
 use super::customer::{self, Client};
 use super::design::{Design, Role};
 use super::heuristic::{self, HeuristicOutcome};
@@ -174,8 +175,11 @@ impl System for Processes {
     }
 
     fn lost(&self, status: &Status) -> String {
-        let open = status.own.get("in_doubt").and_then(Value::as_array).map_or(0, Vec::len);
-        format!("its memory, and with it what it knew of {open} open orders")
+        format!("its memory, and with it what it knew of {} open orders", open(status))
+    }
+
+    fn is_busy(&self, status: &Status) -> bool {
+        open(status) > 0
     }
 
     fn commands(&self) -> Vec<Command> {
@@ -208,8 +212,12 @@ impl System for Processes {
     }
 
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
-        Box::new(Transfers { shop: front })
+        Box::new(Transfers { shop: front, accounts: catalog::NUMBERED })
     }
+}
+
+fn open(status: &Status) -> usize {
+    status.own.get("in_doubt").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 async fn resolve(Resolve { role, tx, end }: Resolve, cluster: &Handle) -> Result<u8, Error> {

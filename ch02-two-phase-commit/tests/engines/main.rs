@@ -9,6 +9,7 @@ mod ledger;
 #[path = "../cluster/workload.rs"]
 mod workload;
 
+mod compare;
 mod coord;
 mod facts;
 mod kills;

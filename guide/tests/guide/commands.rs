@@ -2,6 +2,11 @@
 
 use std::ffi::OsString;
 
+use guide::commands::measure::{Wanted, run};
+use guide::workspace::Workspace;
+use lab::chapter::Chapter;
+use lab::measure::Measure;
+
 use crate::fake;
 
 fn guide(line: &str) -> (i32, String) {
@@ -137,4 +142,50 @@ fn a_started_exercise_is_never_overwritten() {
 #[test]
 fn all_renderers_are_supported() {
     assert_eq!(guide("preprocess supports html").0, 0);
+}
+
+/// Measures beside an engine whose client is in no build.
+struct Lacking;
+
+impl Chapter for Lacking {
+    fn id(&self) -> &'static str {
+        "ch97"
+    }
+
+    fn question(&self) -> &'static str {
+        "How fast?"
+    }
+
+    fn folder(&self) -> &'static str {
+        "ch97-lacking"
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        vec![Measure::new("beside", "ours beside theirs").needs("engines")]
+    }
+}
+
+#[test]
+fn a_build_that_cannot_measure_says_which_one_can() {
+    let dir = tempfile::tempdir().unwrap();
+    let chapters: Vec<&'static dyn Chapter> = vec![&Lacking];
+    let ws = Workspace { root: dir.path().to_owned(), chapters };
+    let wanted = |name: Option<&str>| {
+        let name = name.map(ToOwned::to_owned);
+        Wanted { name, seconds: 1, dir: None, save: false }
+    };
+    let trouble = run(&ws, "ch97", wanted(None), &mut Vec::new()).unwrap_err();
+    assert!(trouble.what.contains("without the feature `engines`"), "{trouble}");
+    let command = "cargo run --release --features engines --bin guide -- measure ch97";
+    assert!(trouble.fix.contains(command), "{trouble}");
+    let trouble = run(&ws, "ch97", wanted(Some("outage")), &mut Vec::new()).unwrap_err();
+    assert!(trouble.what.contains("no measurement `outage`"), "{trouble}");
+    assert!(trouble.fix.contains("beside (ours beside theirs)"), "{trouble}");
+}
+
+#[test]
+fn a_chapter_without_a_system_has_nothing_to_measure() {
+    let (code, said) = guide("measure ch99");
+    assert_eq!(code, 2);
+    assert!(said.contains("ch99 has nothing to measure"), "{said}");
 }

@@ -13,7 +13,7 @@ use lab::chapter::{Chapter, Figure, Models, Plot, Series, StepInfo, Table, Verdi
 use lab::event::Log;
 use lab::explore::{Limits, Model};
 use lab::http::{Caller, answer, refuse};
-use lab::measure::Failed;
+use lab::measure::{Failed, Waits};
 use lab::run::{ClientPool, Driver};
 use lab::script::Play;
 use lab::study::{Check, Design, How, Study};
@@ -271,7 +271,8 @@ impl Customer for Adder {
 
 impl Workload for Adders {
     fn words(&self) -> Words {
-        Words { unit: "add", done: "counted", waits: (1, 2), because: "one fsync, two round trips" }
+        let waits = Waits { fsyncs: 1, round_trips: 2 };
+        Words { unit: "add", done: "counted", waits, because: "one fsync, two round trips" }
     }
 
     fn customer(&self, _: String, _: u64) -> Box<dyn Customer> {

@@ -1,4 +1,4 @@
-//! Clients that ask, wait for the answer, and ask again.
+//! Clients that ask, wait for the answer, and ask again; and requests that come at a fixed rate.
 //!
 //! # Left out
 //!
@@ -49,6 +49,16 @@ impl Measured {
     pub(super) fn add(&mut self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.times.record(nanos).expect("histograms grow");
+    }
+
+    /// Counts one that has ended; gives its client back with the number of its next operation.
+    fn add_done<O>(&mut self, done: (O, u64, Result<Duration, Failed>)) -> (O, u64) {
+        let (client, next, took) = done;
+        match took {
+            Ok(took) => self.add(took),
+            Err(Failed) => self.failed += 1,
+        }
+        (client, next)
     }
 
     pub(super) fn took(mut self, elapsed: Duration) -> Self {
@@ -138,9 +148,51 @@ pub async fn closed_loop<O: Operation>(clients: Vec<O>, until: Until) -> Measure
     all.took(began.elapsed())
 }
 
+/// Lets requests come at a fixed rate, whether or not the earlier ones are answered; a request waits
+/// from the moment it is due. Each takes a client that is idle, and fails if there is none. What is
+/// under way at the end is finished. Needs a tokio runtime around it.
+///
+/// # Panics
+/// If an operation panics, or `per_second` is 0.
+pub async fn open_loop<O: Operation>(clients: Vec<O>, per_second: u32, time: Duration) -> Measured {
+    let mut idle: Vec<(O, u64)> = clients.into_iter().map(|client| (client, 0)).collect();
+    let (mut busy, mut all) = (JoinSet::new(), Measured::empty());
+    let began = Instant::now();
+    let due = |n: u32| Duration::from_secs(1) * n / per_second;
+    for at in (0..).map(due).take_while(|at| *at < time) {
+        tokio::time::sleep_until((began + at).into()).await;
+        while let Some(done) = busy.try_join_next() {
+            idle.push(all.add_done(done.expect("an operation panicked")));
+        }
+        let Some((mut client, n)) = idle.pop() else {
+            all.failed += 1;
+            continue;
+        };
+        busy.spawn(async move {
+            let answered = client.run(n).await;
+            (client, n + 1, answered.map(|()| began.elapsed().saturating_sub(at)))
+        });
+    }
+    while let Some(done) = busy.join_next().await {
+        all.add_done(done.expect("an operation panicked"));
+    }
+    all.took(began.elapsed())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_is_kept_whatever_becomes_of_earlier_requests() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (time, ten) = (Duration::from_millis(20), 500);
+        let clients = vec![EveryThirdFails, EveryThirdFails];
+        let measured = runtime.block_on(open_loop(clients, ten, time));
+        assert_eq!(measured.count() + measured.failed(), 10, "one each 2 ms");
+        let nobody = runtime.block_on(open_loop(Vec::<EveryThirdFails>::new(), ten, time));
+        assert_eq!((nobody.count(), nobody.failed()), (0, 10));
+    }
 
     struct EveryThirdFails;
 

@@ -4,7 +4,7 @@
 //!
 //! Means and standard deviations: times have long tails, and one bad moment moves both.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A quarter, half and three quarters of the values are below these.
 ///
@@ -17,24 +17,50 @@ pub fn quartiles(mut values: Vec<f64>) -> (f64, f64, f64) {
     (at(1), at(2), at(3))
 }
 
-/// Today's date (UTC), after Howard Hinnant's `civil_from_days`.
+/// The median and half of the middle half: `1190 ± 42`.
+///
+/// # Panics
+/// If there is no value.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "a measurement has a date")]
-pub fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    date(since.as_secs() / 86_400)
+pub fn spread(values: Vec<f64>) -> String {
+    let (low, middle, high) = quartiles(values);
+    format!("{middle:.0} ± {:.0}", (high - low) / 2.0)
 }
 
-fn date(days_since_1970: u64) -> String {
-    let days = days_since_1970 + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
+/// The median of `own ÷ reference`, round by round: what the machine does meanwhile hits both. With
+/// `≈` where the middle half of the rounds is on both sides of 1.
+///
+/// # Panics
+/// If there is no round.
+#[must_use]
+pub fn ratio(own: &[f64], reference: &[f64]) -> String {
+    let rounds = own.iter().zip(reference).map(|(own, reference)| own / reference);
+    let (least, ratio, most) = quartiles(rounds.collect());
+    if own == reference {
+        "1".to_owned()
+    } else if least <= 1.0 && most >= 1.0 {
+        format!("≈ {ratio:.2}")
+    } else {
+        format!("{ratio:.2} ({least:.2} to {most:.2})")
+    }
+}
+
+/// `1 turn`, `2 turns`.
+#[must_use]
+pub fn many(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A time in microseconds.
+#[must_use]
+pub fn micros(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1000.0
+}
+
+/// Today's date (UTC): `2027-01-01`.
+#[must_use]
+pub fn today() -> String {
+    jiff::Timestamp::now().strftime("%F").to_string()
 }
 
 #[cfg(test)]
@@ -42,16 +68,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_right_around_leap_days() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(11_016), "2000-02-29");
-        assert_eq!(date(11_017), "2000-03-01");
-        assert_eq!(date(20_819), "2027-01-01");
+    fn a_date_is_year_month_and_day() {
+        let today = today();
+        let parts: Vec<usize> = today.split('-').map(str::len).collect();
+        assert_eq!(parts, [4, 2, 2], "{today}");
     }
 
     #[test]
     fn quartiles_of_one_and_of_five() {
         assert_eq!(quartiles(vec![7.0]), (7.0, 7.0, 7.0));
         assert_eq!(quartiles(vec![5.0, 1.0, 4.0, 2.0, 3.0]), (2.0, 3.0, 4.0));
+        assert_eq!(spread(vec![5.0, 1.0, 4.0, 2.0, 3.0]), "3 ± 1");
+    }
+
+    #[test]
+    fn a_ratio_compares_the_same_round_and_says_when_it_is_no_difference() {
+        let faster_and_faster = [100.0, 200.0, 400.0, 800.0, 1600.0];
+        let twice = faster_and_faster.map(|rate| 2.0 * rate);
+        assert_eq!(ratio(&twice, &faster_and_faster), "2.00 (2.00 to 2.00)");
+        assert_eq!(ratio(&[90.0, 220.0, 360.0, 880.0, 1600.0], &faster_and_faster), "≈ 1.00");
+        assert_eq!(ratio(&faster_and_faster, &faster_and_faster), "1");
     }
 }

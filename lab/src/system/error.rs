@@ -16,6 +16,9 @@ pub enum Error {
     /// A node cannot run.
     #[error(transparent)]
     Node(#[from] Fatal),
+    /// The machine cannot be measured.
+    #[error(transparent)]
+    Measure(#[from] crate::measure::Error),
     /// The operating system said no.
     #[error("cannot {doing}: {source}")]
     Io {

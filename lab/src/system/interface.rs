@@ -84,6 +84,13 @@ pub trait System: Sync {
         "its memory".into()
     }
 
+    /// Whether a role that reports this still works on what clients asked for: whoever counts fsyncs
+    /// waits until it does not.
+    fn is_busy(&self, status: &Status) -> bool {
+        let _ = status;
+        false
+    }
+
     /// Commands of its own. Each is given `--dir`.
     fn commands(&self) -> Vec<Command> {
         Vec::new()

@@ -11,9 +11,7 @@ use super::error::Error;
 use super::handle::report;
 use super::layout::Endpoints;
 use super::service::BoxFuture;
-use crate::measure::{
-    Failed, Forced, Measured, Operation, Until, closed_loop, fsync_floor, round_trip_floor,
-};
+use crate::measure::{Failed, Floors, Measured, Operation, Until, Waits, closed_loop, micros};
 
 /// What `load` does to a system.
 pub trait Workload: Send + Sync {
@@ -37,8 +35,8 @@ pub struct Words {
     pub unit: &'static str,
     /// What became of it: "committed".
     pub done: &'static str,
-    /// How many fsyncs and how many round trips one request waits for, one after the other.
-    pub waits: (u32, u32),
+    /// What one request waits for.
+    pub waits: Waits,
     /// The same as a sentence.
     pub because: &'static str,
 }
@@ -49,7 +47,8 @@ pub trait Customer: Send {
     fn ask(&mut self, n: u64) -> BoxFuture<'_, Result<(), Failed>>;
 }
 
-struct Asking(Box<dyn Customer>);
+/// A customer in a loop of requests.
+pub(super) struct Asking(pub(super) Box<dyn Customer>);
 
 impl Operation for Asking {
     async fn run(&mut self, n: u64) -> Result<(), Failed> {
@@ -71,7 +70,7 @@ pub struct Load {
     /// Whether all is as it has to be, and why.
     pub verdict: (bool, String),
     /// One fsync and one round trip on this machine.
-    pub floors: (Duration, Duration),
+    pub floors: Floors,
     words: Words,
 }
 
@@ -88,9 +87,7 @@ pub async fn load(
     clients: usize,
     time: Duration,
 ) -> Result<Load, Error> {
-    let floor = Error::io("measure the disk");
-    let synced = fsync_floor(dir, Forced::Overwrite, 200).map_err(floor)?.median();
-    let trip = round_trip_floor(1_000).map_err(Error::io("measure loopback"))?.median();
+    let floors = Floors::measure(dir)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let before = counts(system, endpoints).await?;
     let audited = workload.audit().await?;
@@ -101,7 +98,7 @@ pub async fn load(
     let grown = before.iter().zip(&after).map(|(before, after)| after.0 - before.0);
     let syncs = endpoints.iter().map(|(role, _)| role.clone()).zip(grown).collect();
     let messages = after.iter().map(|c| c.1).sum::<u64>() - before.iter().map(|c| c.1).sum::<u64>();
-    let (words, floors) = (workload.words(), (synced, trip));
+    let words = workload.words();
     Ok(Load { clients, measured, syncs, messages, verdict, floors, words })
 }
 
@@ -116,7 +113,6 @@ async fn counts(system: &'static str, endpoints: &Endpoints) -> Result<Vec<(u64,
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
         let (count, Words { unit, done, waits, because }) = (self.measured.count(), self.words);
         let each = |of: u64| of as f64 / count.max(1) as f64;
         writeln!(
@@ -135,13 +131,12 @@ impl fmt::Display for Load {
             write!(f, "{comma}{role} {:.2}", each(*count))?;
         }
         writeln!(f, "); messages per {unit}: {:.2}", each(self.messages))?;
-        let (synced, trip) = self.floors;
         writeln!(
             f,
             "floors here: one fsync {:.0} µs, one round trip {:.0} µs; {because}: {:.0} µs",
-            micros(synced),
-            micros(trip),
-            f64::from(waits.0) * micros(synced) + f64::from(waits.1) * micros(trip),
+            micros(self.floors.fsync),
+            micros(self.floors.round_trip),
+            micros(self.floors.least(waits)),
         )?;
         let (is_ok, why) = &self.verdict;
         write!(f, "verdict: {}, {why}", if *is_ok { "ok" } else { "unsafe" })

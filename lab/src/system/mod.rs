@@ -13,6 +13,7 @@
 //! | `handle.rs`, `load.rs`, `interface.rs` | a running cluster from outside, a load on it, and what a chapter says |
 //! | `role.rs` | one role as a process |
 //! | `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
+//! | `contender.rs`, `outage.rs` | a cluster measured: beside others, and while a role is down |
 //! | `control.rs`, `terminal.rs`, `command_line.rs` | a cluster until Ctrl-C, what it shows, and all commands |
 //!
 //! # Left out
@@ -22,6 +23,7 @@
 
 mod cluster;
 mod command_line;
+mod contender;
 mod control;
 mod error;
 mod handle;
@@ -29,6 +31,7 @@ mod interface;
 mod layout;
 mod load;
 mod manifest;
+mod outage;
 mod recording;
 mod role;
 mod routes;
@@ -37,11 +40,13 @@ mod terminal;
 
 pub use cluster::{Cluster, Config};
 pub use command_line::{run, run_within};
+pub use contender::{ClusterContender, measure_alone};
 pub use control::{Event, run_cluster};
 pub use error::Error;
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
 pub use interface::{System, Texts};
 pub use layout::{Endpoints, Layout, Options, Role};
 pub use load::{Customer, Load, Words, Workload, load};
+pub use outage::{Observed, Outage, Watcher};
 pub use role::role;
 pub use service::{BoxFuture, NodeService, ReadStatus, Recording, RoleConfig, Service, Status};

@@ -6,4 +6,5 @@ mod toy;
 
 mod cluster;
 mod http;
+mod measured;
 mod pair;

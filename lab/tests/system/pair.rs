@@ -8,10 +8,12 @@ use axum::Router;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use lab::NodeId;
 use lab::event::Log;
+use lab::http::Caller;
+use lab::measure::{Failed, Waits};
 use lab::run::{ClientPool, Driver};
 use lab::system::{
-    BoxFuture, Config, Error, Handle, Layout, NodeService, Options, Role, RoleConfig, Service,
-    Status, System, Texts, Workload,
+    BoxFuture, Config, Customer, Error, Handle, Layout, NodeService, Options, Role, RoleConfig,
+    Service, Status, System, Texts, Words, Workload,
 };
 use serde_json::{Map, Value, json};
 
@@ -90,8 +92,40 @@ impl System for Pair {
         Ok(log.clone())
     }
 
-    fn workload(&self, _front: SocketAddr) -> Box<dyn Workload> {
-        unreachable!("nobody loads it")
+    fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
+        Box::new(Reads(front))
+    }
+}
+
+/// Reads the status of the primary.
+struct Reads(SocketAddr);
+struct Reader(Caller);
+
+impl Customer for Reader {
+    fn ask(&mut self, _: u64) -> BoxFuture<'_, Result<(), Failed>> {
+        Box::pin(async move { self.0.get("/status").await.map(drop).map_err(|_| Failed) })
+    }
+}
+
+impl Workload for Reads {
+    fn words(&self) -> Words {
+        let waits = Waits { fsyncs: 0, round_trips: 1 };
+        Words { unit: "read", done: "read", waits, because: "one round trip" }
+    }
+
+    fn customer(&self, _: String, _: u64) -> Box<dyn Customer> {
+        Box::new(Reader(Caller::new(self.0)))
+    }
+
+    fn audit(&self) -> BoxFuture<'_, Result<Value, Error>> {
+        Box::pin(async move {
+            let answered = Caller::new(self.0).get("/status").await;
+            Ok(answered.map_err(|none| Error::no_answer("pair", none))?.body["sum"].clone())
+        })
+    }
+
+    fn verdict(&self, before: &Value, after: &Value) -> (bool, String) {
+        (before == after, format!("the sum was {before} and is {after}"))
     }
 }
 

@@ -25,6 +25,7 @@
 //! | `prepare.rs`, `finish.rs` | the two phases |
 //! | `orphans.rs` | what a dead process left behind |
 //! | `actor.rs`, `participant.rs` | who takes the messages, and the process's side of it |
+//! | `compare/` | our shop measured beside two PostgreSQL, and beside one |
 //!
 //! # Left out
 //!
@@ -34,6 +35,7 @@
 
 mod actor;
 mod bank;
+pub mod compare;
 mod config;
 mod finish;
 mod gid;

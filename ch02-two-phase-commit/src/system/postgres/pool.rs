@@ -3,6 +3,9 @@
 //! has connections of its own: otherwise those who wait for a lock could take the last one from
 //! whoever would free it.
 //!
+//! Not the pool of a crate: in `deadpool` a connection that is dropped goes back, and the next to take
+//! it would be inside whatever transaction a cancelled task left open on it. Here it is hung up.
+//!
 //! # Left out
 //!
 //! TLS. A pool that grows: PostgreSQL is no faster with more than a few per core.

@@ -1,8 +1,6 @@
-//! Edge: makes it survive the real world. The lesson is in `step3_log_first.rs` of chapter 2.
-//!
-//! The plain coordinator's log: one record a decision, and one forced write for all that wait.
-//! Whoever comes while the disk works waits, and the first of them forces for all: no timer, no
-//! thread of its own.
+//! The plain coordinator's log: one record per decision, and one fsync for all that wait. Whoever
+//! comes while the disk works waits, and the first of them syncs for all: no timer, no thread of its
+//! own.
 //!
 //! # Left out
 //!
@@ -12,14 +10,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use lab::measure::Error;
 use lab::run::disk::FileDisk;
 use lab::run::wal::{Identity, Options, Wal};
 use tokio::sync::Mutex as Turn;
 
-use crate::trouble::{Result, Trouble};
-
 /// A log that many write to.
-pub(super) struct ForcedLog {
+pub(super) struct Decisions {
     waiting: Mutex<Waiting>,
     wal: Turn<Wal>,
     /// So many records are durable.
@@ -34,13 +31,13 @@ struct Waiting {
     count: u64,
 }
 
-impl ForcedLog {
-    pub(super) fn open(dir: &Path) -> Result<Self> {
-        let trouble = |e: &dyn std::fmt::Display| Trouble::new(format!("no log: {e}"), "");
-        let disk = FileDisk::open(dir).map_err(|e| trouble(&e))?;
+impl Decisions {
+    pub(super) fn open(dir: &Path) -> Result<Self, Error> {
+        let broken = |e: &dyn std::fmt::Display| Error::contender("the coordinator's log", e);
+        let disk = FileDisk::open(dir).map_err(|e| broken(&e))?;
         let identity = Identity { cluster: 1, node: 1 };
         let recovered = Wal::recover(Box::new(disk), identity, Options::default());
-        let wal = Turn::new(recovered.map_err(|e| trouble(&e))?.wal);
+        let wal = Turn::new(recovered.map_err(|e| broken(&e))?.wal);
         let (durable, syncs) = (AtomicU64::new(0), AtomicU64::new(0));
         Ok(Self { waiting: Mutex::default(), wal, durable, syncs })
     }
@@ -49,7 +46,7 @@ impl ForcedLog {
     ///
     /// # Panics
     /// If the disk fails: what is durable is unknown then.
-    pub(super) async fn force(&self, record: &[u8]) {
+    pub(super) async fn keep(&self, record: &[u8]) {
         let own = {
             let mut waiting = self.waiting.lock().expect("nobody panics with it");
             waiting.records.push(record.to_vec());
@@ -68,13 +65,13 @@ impl ForcedLog {
             for record in &records {
                 wal.append(record).expect("the disk takes a record");
             }
-            wal.sync().expect("the disk forces what it took");
+            wal.sync().expect("the disk syncs what it took");
         });
         self.syncs.store(wal.syncs(), Ordering::Relaxed);
         self.durable.store(count, Ordering::Release);
     }
 
-    /// Forced writes so far.
+    /// Fsyncs so far.
     pub(super) fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
     }

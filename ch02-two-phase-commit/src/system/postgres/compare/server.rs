@@ -1,5 +1,3 @@
-//! Edge: makes it survive the real world. The lesson is in `step4_isolation/` of chapter 2.
-//!
 //! A PostgreSQL with a thousand accounts of a thousand each, and what it says about itself.
 //!
 //! # Left out
@@ -8,12 +6,12 @@
 
 use std::path::Path;
 
+use deadpool::unmanaged::Pool;
 use lab::engines::{POSTGRES, Postgres, postgres::Options};
+use lab::measure::Error;
 use lab::rng::Rng;
-use tokio::runtime::Runtime;
+use tokio::runtime::Handle;
 use tokio_postgres::{Client, NoTls};
-
-use crate::trouble::{Result, Trouble};
 
 const ACCOUNTS: u64 = 1_000;
 const SLOTS: u32 = 200;
@@ -24,9 +22,9 @@ pub(super) struct Server {
 }
 
 /// What a database refused.
-pub(super) fn trouble(error: &tokio_postgres::Error) -> Trouble {
+pub(super) fn refused(error: &tokio_postgres::Error) -> Error {
     let said = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
-    Trouble::new(format!("PostgreSQL: {said}"), "")
+    Error::contender("PostgreSQL", said)
 }
 
 /// The name of one account out of a thousand.
@@ -34,9 +32,16 @@ pub(super) fn account(ledger: char, rng: &mut Rng) -> String {
     format!("{ledger}{:04}", rng.pick(0..ACCOUNTS))
 }
 
+/// Waits until all of a pool are given back, and drops them.
+pub(super) async fn close<T>(pool: &Pool<T>) {
+    for _ in 0..pool.status().size {
+        drop(pool.remove().await);
+    }
+}
+
 impl Server {
     /// Starts one with these ledgers of accounts, such as `s` and `p`.
-    pub(super) fn start(runtime: &Runtime, dir: &Path, ledgers: &[char]) -> Result<Self> {
+    pub(super) fn start(runtime: &Handle, dir: &Path, ledgers: &[char]) -> Result<Self, Error> {
         let room = ("max_connections".to_owned(), SLOTS.to_string());
         let patience = ("lock_timeout".to_owned(), "1s".to_owned());
         let options = Options {
@@ -44,10 +49,13 @@ impl Server {
             settings: vec![room, patience],
             parent: Some(dir.to_owned()),
         };
-        let postgres = Postgres::start(&options).map_err(|e| {
-            let fix = "`cargo guide doctor` says what is installed; if the folder is the trouble, \
-                       choose one that everybody may enter with --dir";
-            Trouble::new(e.to_string(), fix)
+        let postgres = Postgres::start(&options).map_err(|e| Error::Contender {
+            who: "PostgreSQL".into(),
+            why: e.to_string(),
+            fix:
+                "`cargo guide doctor` says what is installed; if the folder is the trouble, choose \
+                  one that everybody may enter with --dir"
+                    .into(),
         })?;
         let server = Self { postgres };
         let mut tables = "CREATE TABLE account (name text PRIMARY KEY, balance bigint NOT NULL \
@@ -60,49 +68,42 @@ impl Server {
                 ACCOUNTS - 1
             );
         }
-        let made = async {
-            let client = server.connect().await?;
-            client.batch_execute(&tables).await
-        };
-        runtime.block_on(made).map_err(|e| trouble(&e))?;
+        let made = async { server.connect().await?.batch_execute(&tables).await };
+        runtime.block_on(made).map_err(|e| refused(&e))?;
         Ok(server)
     }
 
-    pub(super) async fn connect(&self) -> std::result::Result<Client, tokio_postgres::Error> {
+    async fn connect(&self) -> Result<Client, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::connect(&self.postgres.url(), NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
     }
 
     /// So many connections.
-    pub(super) async fn lines(
+    pub(super) async fn connections(
         &self,
         count: usize,
-    ) -> std::result::Result<Vec<Client>, tokio_postgres::Error> {
-        let mut lines = Vec::new();
-        while lines.len() < count {
-            lines.push(self.connect().await?);
+    ) -> Result<Vec<Client>, tokio_postgres::Error> {
+        let mut connections = Vec::new();
+        while connections.len() < count {
+            connections.push(self.connect().await?);
         }
-        Ok(lines)
+        Ok(connections)
     }
 
-    /// Forced writes so far, once everybody else has hung up: a connection says at its end what it
-    /// forced and had not counted yet.
-    pub(super) async fn forced(&self) -> std::result::Result<u64, tokio_postgres::Error> {
+    /// Fsyncs so far, once all other clients have hung up: a connection says at its end what it
+    /// synced and had not counted yet.
+    pub(super) async fn fsyncs(&self) -> Result<u64, tokio_postgres::Error> {
         let client = self.connect().await?;
         let others = "SELECT count(*) FROM pg_stat_activity
                       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-        loop {
-            let row = client.query_one(others, &[]).await?;
-            if row.try_get::<_, i64>(0)? == 0 {
-                break;
-            }
-        }
+        while client.query_one(others, &[]).await?.try_get::<_, i64>(0)? > 0 {}
         let row = client.query_one("SELECT wal_sync FROM pg_stat_wal", &[]).await?;
         Ok(row.try_get::<_, i64>(0)?.unsigned_abs())
     }
 
-    pub(super) async fn total(&self) -> std::result::Result<u64, tokio_postgres::Error> {
+    /// The total of all accounts.
+    pub(super) async fn total(&self) -> Result<u64, tokio_postgres::Error> {
         let client = self.connect().await?;
         let row = client.query_one("SELECT sum(balance)::bigint FROM account", &[]).await?;
         Ok(row.try_get::<_, i64>(0)?.unsigned_abs())

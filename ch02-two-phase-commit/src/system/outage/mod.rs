@@ -1,0 +1,184 @@
+//! What an outage of the coordinator looks like from `pay`. Orders come at a fixed rate, whether or
+//! not the earlier ones are answered. At 5 s `coord` is killed, at 10 s it is back. No order passes a
+//! dead coordinator in any design; what differs is what it leaves behind. So beside the orders come
+//! operations of `pay`'s own, one account each, and each waits until no order has its account locked:
+//! how many are blocked by an order they have nothing to do with, and for how long?
+//!
+//! The designs take turns. Money is counted before and after each turn.
+//!
+//! # Left out
+//!
+//! Sagas: this cluster does not run them. `pay`'s own operations are not done, only waited for, by
+//! reading its locks every few milliseconds; that interval is the least a wait can be.
+
+mod watch;
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lab::measure::{Error, Machine, Outcome, Setup, Table, aligned, many, quartiles, runtime};
+use lab::system::{Observed, Workload};
+use serde_json::{Value, json};
+
+use super::load::Transfers;
+use super::{Design, SYSTEM};
+use watch::{Seen, Snapshot};
+
+type Turn = Observed<Seen>;
+
+const END: Duration = Duration::from_secs(15);
+const OUTAGE: lab::system::Outage = lab::system::Outage {
+    role: "coord",
+    kill: Duration::from_secs(5),
+    back: Duration::from_secs(10),
+    end: END,
+    per_second: 3_000,
+    most: 512,
+    watched: &["stock", "pay"],
+    every: Duration::from_millis(5),
+};
+/// In the middle of the outage's first half.
+const MIDDLE: Duration = Duration::from_secs(7);
+/// Operations of `pay`'s own, a second.
+const OWN: u32 = 200;
+/// So many accounts on each side.
+const ACCOUNTS: u64 = 100;
+const BUCKET: Duration = Duration::from_millis(250);
+
+const DESIGNS: [(Design, &str); 3] = [
+    (Design::TwoPhases, "two-phase commit"),
+    (Design::Termination, "those in doubt ask each other"),
+    (Design::Paxos, "Paxos Commit"),
+];
+const COLUMNS: [&str; 8] = [
+    "design",
+    "verdict",
+    "in doubt at 7 s",
+    "accounts locked at 7 s",
+    "all free after the kill",
+    "pay's own blocked by a lock",
+    "99 % of those within",
+    "99 % of the others within",
+];
+
+fn transfers(shop: SocketAddr) -> Box<dyn Workload> {
+    Box::new(Transfers { shop, accounts: ACCOUNTS })
+}
+
+/// Gives each design its turns, at least one, in about the time of the setup.
+pub(crate) fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
+    let runtime = runtime()?;
+    // Starting, settling and counting take about a second a turn.
+    let round = (END.as_secs() + 1) * DESIGNS.len() as u64;
+    let rounds = usize::try_from(setup.seconds / round).unwrap_or(1).max(1);
+    let mut turns: [Vec<Turn>; 3] = Default::default();
+    for round in 1..=rounds {
+        for ((design, name), turns) in DESIGNS.iter().zip(&mut turns) {
+            let (on, what) = ((runtime.handle(), setup), (SYSTEM, design.options()));
+            let turn = OUTAGE.observe(on, what, transfers, Seen::new());
+            let turn = turn.map_err(|e| Error::contender(*name, e))?;
+            let free = turn.watcher.free_after(turn.killed).as_secs_f64();
+            let line =
+                format!("round {round} of {rounds}, {name}: all free after {free:.2} s, {turn}");
+            writeln!(out, "{line}").map_err(Error::io("print"))?;
+            turns.push(turn);
+        }
+    }
+    let all = || DESIGNS.iter().map(|(_, name)| *name).zip(&turns);
+    let table = Table {
+        columns: COLUMNS.map(Into::into).into(),
+        rows: all().map(|(name, turns)| row(name, turns)).collect(),
+        spread: spread(rounds),
+        machine: Machine::read(&setup.dir),
+        versions: format!("fun-topics {}", env!("CARGO_PKG_VERSION")),
+    };
+    let timeline =
+        all().map(|(name, turns)| json!({ "design": name, "buckets": buckets(&turns[0]) }));
+    let (timeline, mut kept): (Value, _) = (timeline.collect(), table.kept());
+    let text = format!("{}\n{table}", plain(&timeline));
+    kept["timeline"] = timeline;
+    Ok(Outcome { text, kept, is_ok: turns.iter().flatten().all(|turn| turn.verdict.0) })
+}
+
+fn median(turns: &[Turn], value: impl Fn(&Turn) -> Option<f64>) -> Option<f64> {
+    let values: Vec<f64> = turns.iter().filter_map(value).collect();
+    (!values.is_empty()).then(|| quartiles(values).1)
+}
+
+fn millis(time: Option<f64>) -> String {
+    time.map_or_else(|| "–".into(), |time| format!("{time:.0} ms"))
+}
+
+fn row(name: &str, turns: &[Turn]) -> Vec<String> {
+    let middle = |value: fn(&Snapshot) -> usize| {
+        let read = |turn: &Turn| turn.watcher.between(MIDDLE, Duration::MAX).next().map(value);
+        let count = median(turns, |turn| read(turn).map(|count| count as f64));
+        format!("{:.0}", count.unwrap_or_default())
+    };
+    let own = |turn: &Turn, blocked| turn.watcher.own(turn.killed, turn.back, blocked);
+    let blocked = median(turns, |turn| Some(own(turn, true).0 as f64));
+    let free = median(turns, |turn| Some(turn.watcher.free_after(turn.killed).as_secs_f64()));
+    vec![
+        name.to_owned(),
+        if turns.iter().all(|turn| turn.verdict.0) { "ok" } else { "unsafe" }.to_owned(),
+        middle(|read| read.in_doubt),
+        middle(|read| read.locked),
+        format!("{:.2} s", free.unwrap_or_default()),
+        format!("{:.0}", blocked.unwrap_or_default()),
+        millis(median(turns, |turn| own(turn, true).1)),
+        millis(median(turns, |turn| own(turn, false).1)),
+    ]
+}
+
+fn spread(rounds: usize) -> String {
+    format!(
+        "Medians of {} of {} s, the designs in turn: {} orders a second between {ACCOUNTS} \
+         accounts here and {ACCOUNTS} there, coord killed at {} s and back at {} s. In doubt and locked \
+         are stock and pay together. Beside them {OWN} operations a second of pay's own, each for one of \
+         its {ACCOUNTS} accounts; counted are those of the outage. Whether an account is free was read \
+         every {} ms",
+        many(rounds, "turn"),
+        END.as_secs(),
+        OUTAGE.per_second,
+        OUTAGE.kill.as_secs(),
+        OUTAGE.back.as_secs(),
+        OUTAGE.every.as_millis(),
+    )
+}
+
+/// One turn, bucket by bucket: the most that were in doubt and locked, and how long `pay`'s own waited.
+fn buckets(turn: &Turn) -> Vec<Value> {
+    let starts = (0..).map(|i| BUCKET * i).take_while(|from| *from < END);
+    let bucket = |from: Duration| {
+        let (seen, to) = (&turn.watcher, from + BUCKET);
+        json!({
+            "from_ms": from.as_millis() as u64,
+            "in_doubt": seen.between(from, to).map(|read| read.in_doubt).max().unwrap_or_default(),
+            "locked": seen.between(from, to).map(|read| read.locked).max().unwrap_or_default(),
+            "stopped_p99_ms": seen.own(from, to, true).1,
+            "others_p99_ms": seen.own(from, to, false).1,
+        })
+    };
+    starts.map(bucket).collect()
+}
+
+/// The timeline as lines, the designs side by side.
+fn plain(timeline: &Value) -> String {
+    let designs = timeline.as_array().into_iter().flatten();
+    let designs: Vec<&Vec<Value>> = designs.filter_map(|one| one["buckets"].as_array()).collect();
+    let head = ["in doubt", "locked", "blocked", "others"].repeat(designs.len());
+    let head = std::iter::once("from").chain(head).map(ToOwned::to_owned);
+    let mut lines = vec![head.collect::<Vec<_>>()];
+    lines.extend((0..designs[0].len()).map(|i| {
+        let cells = |bucket: &Value| {
+            let time = |field: &str| millis(bucket[field].as_f64());
+            let counts = ["in_doubt", "locked"].map(|field| bucket[field].to_string());
+            [counts, [time("stopped_p99_ms"), time("others_p99_ms")]].concat()
+        };
+        let from = format!("{} ms", designs[0][i]["from_ms"]);
+        [vec![from], designs.iter().flat_map(|buckets| cells(&buckets[i])).collect()].concat()
+    }));
+    let title = "The first turn of each; blocked and others: what 99 % of pay's own stayed within";
+    format!("{title}\n\n{}", aligned(&lines))
+}

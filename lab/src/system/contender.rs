@@ -1,0 +1,180 @@
+//! A cluster as one of several who do the same job, and a cluster measured by itself.
+//!
+//! # Left out
+//!
+//! Asking again: no role is killed here, so every request is answered.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::runtime::Handle;
+
+use super::cluster::{Cluster, Config};
+use super::error::Error;
+use super::handle::report;
+use super::interface::System;
+use super::layout::{Endpoints, Options};
+use super::load::{Asking, Workload};
+use crate::measure::{
+    self, Contender, Measure, Measured, Plan, Setup, Terms, Until, Waits, closed_loop, compare,
+    runtime,
+};
+
+const LOOK: Duration = Duration::from_millis(10);
+/// Systems with heartbeats are never quiet.
+const LOOKS: usize = 100;
+
+/// A folder of its own for the data of one measurement. Dropping it takes the folder away.
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// `name` is used once at a time in a process.
+    pub(super) fn new(parent: &Path, name: &str) -> Result<Self, measure::Error> {
+        let dir = parent.join(format!("{name}-{}", std::process::id()));
+        // A process of the same number may have been killed here.
+        let _ = std::fs::remove_dir_all(&dir);
+        let made = std::fs::create_dir_all(&dir);
+        made.map_err(measure::Error::io(format!("make {}", dir.display())))?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of it is in nobody's way.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A running cluster of a system, loaded as its [`Workload`] says.
+pub struct ClusterContender {
+    name: &'static str,
+    system: &'static dyn System,
+    cluster: Cluster,
+    runtime: Handle,
+    customers: u64,
+    _dir: Scratch,
+}
+
+impl ClusterContender {
+    /// Starts the cluster in a folder of its own.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(
+        name: &'static str,
+        system: &'static dyn System,
+        setup: &Setup,
+        runtime: Handle,
+    ) -> Result<Self, measure::Error> {
+        let dir = Scratch::new(&setup.dir, system.name())?;
+        let cluster = start(system, Options::default(), setup, &dir);
+        let cluster = cluster.map_err(|e| measure::Error::contender(name, e))?;
+        Ok(Self { name, system, cluster, runtime, customers: 0, _dir: dir })
+    }
+
+    fn workload(&self) -> Box<dyn Workload> {
+        self.system.workload(self.cluster.front())
+    }
+
+    fn error(&self, error: impl ToString) -> measure::Error {
+        measure::Error::contender(self.name, error)
+    }
+}
+
+/// Starts a cluster whose roles are played as a measurement is told.
+pub(super) fn start(
+    system: &'static dyn System,
+    options: Options,
+    setup: &Setup,
+    dir: &Scratch,
+) -> Result<Cluster, Error> {
+    let config = Config::new(system, dir.0.join("data"))?;
+    let (program, prefix) = (setup.program.clone(), setup.prefix.clone());
+    Cluster::start(Config { program, prefix, options, ..config })
+}
+
+/// Waits until no role is busy, and nothing is sent or synced any more.
+pub(super) async fn settle(system: &dyn System, endpoints: &Endpoints) -> Result<(), Error> {
+    let (mut last, mut quiet) = (None, 0);
+    loop {
+        let (mut busy, mut counts) = (false, Vec::new());
+        for (role, status) in report(endpoints).await {
+            let down =
+                || Error::NoAnswer { system: system.name(), whom: role, why: "it is down".into() };
+            let status = status.ok_or_else(down)?;
+            busy |= system.is_busy(&status);
+            counts.push((status.syncs, status.messages));
+        }
+        quiet += usize::from(!busy);
+        if !busy && (last.as_ref() == Some(&counts) || quiet > LOOKS) {
+            return Ok(());
+        }
+        last = Some(counts);
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+impl Contender for ClusterContender {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn version(&self) -> String {
+        format!("fun-topics {}", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn waits(&self) -> Waits {
+        self.workload().words().waits
+    }
+
+    fn processes(&mut self) -> Vec<u32> {
+        self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
+    }
+
+    fn load(&mut self, clients: usize, time: Duration) -> Result<Measured, measure::Error> {
+        let workload = self.workload();
+        let customers = (0..clients).map(|_| {
+            self.customers += 1;
+            Asking(workload.customer(format!("customer-{}", self.customers), self.customers))
+        });
+        let customers = customers.collect();
+        Ok(self.runtime.block_on(closed_loop(customers, Until::Time(time))))
+    }
+
+    fn settle(&mut self) -> Result<(), measure::Error> {
+        let endpoints = self.cluster.endpoints();
+        self.runtime.block_on(settle(self.system, &endpoints)).map_err(|e| self.error(e))
+    }
+
+    fn fsyncs(&mut self) -> Result<u64, measure::Error> {
+        let report = self.runtime.block_on(report(&self.cluster.endpoints()));
+        Ok(report.into_iter().filter_map(|(_, status)| status).map(|status| status.syncs).sum())
+    }
+
+    fn audit(&mut self) -> Result<Value, measure::Error> {
+        let workload = self.workload();
+        self.runtime.block_on(workload.audit()).map_err(|e| self.error(e))
+    }
+
+    fn verdict(&self, before: &Value, after: &Value) -> (bool, String) {
+        self.workload().verdict(before, after)
+    }
+}
+
+/// A system by itself, under more and more clients.
+#[must_use]
+pub fn measure_alone(system: &'static dyn System) -> Measure {
+    let alone = Measure::new("load", "its system under 1, 8 and 64 clients");
+    alone.run_by(move |setup, out| {
+        let runtime = runtime()?;
+        let on = runtime.handle().clone();
+        let alone = ClusterContender::start(system.name(), system, setup, on)?;
+        let unit = alone.workload().words().unit;
+        let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(alone)];
+        let plan = Plan::within(&setup.dir, setup.seconds, contenders.len());
+        let compared = compare(&plan, &mut contenders, out)?;
+        Ok(compared.outcome(Terms { unit, reference: None }))
+    })
+}
