@@ -12,27 +12,30 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use lab::measure::{Forced, Machine, fsync_floor, round_trip_floor};
+use lab::measure::{Floors, Machine, file, micros};
 
 use steps::Running;
-use table::{Row, Table};
+use table::{Row, table};
+
+const HOW_TO_READ: &str = "How to read it: a ratio with ≈ is no difference; steps 3 and 4 wait for two \
+    fsyncs, one after the other, and a faster step with a worse verdict is not faster at the same thing.";
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     let listing = std::env::args().any(|arg| arg == "--list");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let floors = floors(target, if quick { 10 } else { 500 });
     if !listing {
+        let Floors { fsync, round_trip } = floors(target);
         println!(
             "One order (an umbrella leaves the shelf, a coin changes hands), by one client, until it is"
         );
         println!(
-            "told how it ended. Three nodes, loopback TCP, a real log each, forced before it is relied on."
+            "told how it ended. Three nodes, loopback TCP, a real log each, synced before it is relied on."
         );
         println!(
-            "Floors here: one forced write {:.0} µs, one round trip {:.0} µs.\n",
-            micros(floors.0),
-            micros(floors.1)
+            "Floors here: one fsync {:.0} µs, one round trip {:.0} µs.\n",
+            micros(fsync),
+            micros(round_trip)
         );
     }
     let mut shops = steps::all(target);
@@ -51,34 +54,34 @@ fn main() {
         return;
     }
     let (rounds, orders) = if quick { (1, 3) } else { (40, 20) };
-    let (rows, forced) = measure(&mut shops, target, rounds, orders);
-    let table = Table { rows, forced, trip: floors.1, machine: Machine::read(target) };
-    println!("{table}");
+    let (rows, floors) = measure(&mut shops, target, rounds, orders);
+    let table = table(&rows, &floors, Machine::read(target));
+    println!("\n{table}\n{HOW_TO_READ}");
     if std::env::var_os("BENCH_SAVE").is_some() && !quick {
-        table.save().expect("book/data/measured can be written");
+        let text = file(table.kept(), "BENCH_SAVE=1 cargo bench --bench ch02_steps");
+        let path = "../book/data/measured/ch02_steps.json";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        std::fs::write(path, text).expect("book/data/measured can be written");
     }
 }
 
-fn floors(dir: &Path, count: u32) -> (Duration, Duration) {
-    let forced = fsync_floor(dir, Forced::Overwrite, count).expect("the disk can be measured");
-    let trip = round_trip_floor(count).expect("loopback can be measured");
-    (forced.median(), trip.median())
+fn floors(dir: &Path) -> Floors {
+    Floors::measure(dir).expect("disk and loopback can be measured")
 }
 
-/// All steps in turn, again and again, and one forced write beside them: what the machine does
-/// meanwhile hits them alike.
+/// All steps in turn, again and again, and the floors beside them: what the machine does meanwhile
+/// hits them alike.
 fn measure(
     shops: &mut [Running],
     target: &Path,
     rounds: usize,
     orders: u32,
-) -> (Vec<Row>, Vec<Duration>) {
-    let mut forced = Vec::new();
+) -> (Vec<Row>, Vec<Floors>) {
+    let mut beside = Vec::new();
     let mut rows: Vec<Row> =
         shops.iter().map(|shop| Row::new(shop.name(), shop.verdict())).collect();
     for _ in 0..rounds {
-        let floor = fsync_floor(target, Forced::Overwrite, orders);
-        forced.push(floor.expect("the disk can be measured").median());
+        beside.push(floors(target));
         for (shop, row) in shops.iter_mut().zip(&mut rows) {
             let (before, cpu) = (shop.counts(), cpu());
             let mut times: Vec<Duration> = (0..orders)
@@ -97,7 +100,7 @@ fn measure(
             row.cpu += busy;
         }
     }
-    (rows, forced)
+    (rows, beside)
 }
 
 /// What all threads of this process have computed so far; zero where the system does not say.
@@ -108,8 +111,4 @@ fn cpu() -> Duration {
         stat.split(' ').next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(nanos.sum())
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_nanos() as f64 / 1000.0
 }
