@@ -114,7 +114,7 @@ struct Counted {
 fn observe(counted: &mut Arc<Counted>, at: NodeId, event: &Event<'_, Shop>) {
     let counted = Arc::make_mut(counted);
     match event {
-        // Nobody waits for this one: it rides with whatever is forced next.
+        // Nobody waits for this one: it rides with the next fsync.
         Event::Persist(Record::Ended { .. }) => {}
         Event::Persist(_) => {
             counted.waiting.insert(at);

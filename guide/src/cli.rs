@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
 use crate::commands::check_history::{Model, Rules};
-use crate::trouble::Result;
+use crate::error::Result;
 use crate::workspace::Workspace;
 
 /// The guide through Fun Topics in Distributed Systems. Without a command: build and serve the book.
@@ -250,8 +250,8 @@ enum Exercise {
     },
 }
 
-/// Runs one command. Returns the exit code: 0 done, 1 a verdict or answer was not as hoped, 2 trouble.
-/// Where 2 is a verdict, trouble is 3.
+/// Runs one command. Returns the exit code: 0 done, 1 a verdict or answer was not as hoped, 2 an error.
+/// Where 2 is a verdict, an error is 3.
 pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
     let judges = args.get(1).is_some_and(|command| command == "check-history");
     let cli = match Cli::try_parse_from(args) {
@@ -264,8 +264,8 @@ pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
     let command = cli.command.unwrap_or(Command::Serve(Serve { port: 3000, open: false }));
     match dispatch(ws, command, out) {
         Ok(code) => code,
-        Err(trouble) => {
-            let _ = writeln!(out, "{trouble}");
+        Err(error) => {
+            let _ = writeln!(out, "{error}");
             2
         }
     }

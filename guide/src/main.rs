@@ -7,8 +7,8 @@ use guide::workspace::Workspace;
 fn main() -> ExitCode {
     let ws = match Workspace::here() {
         Ok(ws) => ws,
-        Err(trouble) => {
-            eprintln!("{trouble}");
+        Err(error) => {
+            eprintln!("{error}");
             return ExitCode::from(2);
         }
     };

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::commands::{next, say};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 const BODY_LIMIT: usize = 64 * 1024;
@@ -44,7 +44,7 @@ pub fn serve(ws: &Workspace, port: u16, open: bool, out: &mut dyn Write) -> Resu
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|e| Trouble::new(format!("cannot start the server: {e}"), ""))?;
+        .map_err(|e| Error::new(format!("cannot start the server: {e}"), ""))?;
     runtime.block_on(async {
         let listener = listen(port).await?;
         let port = listener.local_addr().map_or(port, |a| a.port());
@@ -59,7 +59,7 @@ pub fn serve(ws: &Workspace, port: u16, open: bool, out: &mut dyn Write) -> Resu
                 let _ = tokio::signal::ctrl_c().await;
             })
             .await
-            .map_err(|e| Trouble::new(format!("the server stopped: {e}"), "start it again"))
+            .map_err(|e| Error::new(format!("the server stopped: {e}"), "start it again"))
     })?;
     Ok(true)
 }
@@ -72,7 +72,7 @@ fn greet(ws: &Workspace, url: &str, out: &mut dyn Write) -> Result<()> {
     let commands =
         ["cargo first".into(), format!("cargo guide find {first}"), "cargo guide list".into()];
     next(out, &commands)?;
-    out.flush().map_err(|e| Trouble::new(format!("cannot print: {e}"), ""))
+    out.flush().map_err(|e| Error::new(format!("cannot print: {e}"), ""))
 }
 
 /// The first free port from `port` on.
@@ -87,7 +87,7 @@ pub async fn listen(port: u16) -> Result<TcpListener> {
             Err(e) => last = e.to_string(),
         }
     }
-    Err(Trouble::new(
+    Err(Error::new(
         format!("no free port from {port} to {}: {last}", port.saturating_add(PORTS_TO_TRY)),
         "choose another with `cargo guide serve --port 8080`",
     ))
@@ -121,20 +121,20 @@ async fn call(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
 /// Answers one call of an exhibit; what is wrong with it comes back as `error`.
 #[must_use]
 pub fn answer(ws: &Workspace, body: &[u8]) -> Value {
-    let error = |why: String| json!({ "error": why });
+    let refused = |why: String| json!({ "error": why });
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
-        Err(e) => return error(format!("the request is not JSON: {e}")),
+        Err(e) => return refused(format!("the request is not JSON: {e}")),
     };
     let word = |key: &str| request.get(key).and_then(Value::as_str).unwrap_or("");
     let name = format!("{}/{}", word("chapter"), word("step"));
     let step = match ws.step(&name) {
         Ok(step) => step,
-        Err(trouble) => return error(trouble.to_string()),
+        Err(error) => return refused(error.to_string()),
     };
     match step.models.exhibit(step.info.id, &request) {
         Some(answer) => with_picture(answer),
-        None => error(format!("{name} has no exhibit")),
+        None => refused(format!("{name} has no exhibit")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use lab::chapter::{Chapter, Models, StepInfo};
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// A step, the chapter it is of, and what answers questions about it.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Workspace {
             .find(|dir| dir.join("book/book.toml").is_file() && dir.join("Cargo.toml").is_file());
         match root {
             Some(root) => Ok(Self { root, chapters: crate::chapters::all() }),
-            None => Err(Trouble::new(
+            None => Err(Error::new(
                 "this is not the folder of the book: no book/book.toml here or above",
                 "run the command inside the cloned repository",
             )),
@@ -69,7 +69,7 @@ impl Workspace {
     /// The file is not there or is not text.
     pub fn read(&self, path: &str) -> Result<String> {
         std::fs::read_to_string(self.root.join(path)).map_err(|e| {
-            Trouble::new(
+            Error::new(
                 format!("cannot read {path}: {e}"),
                 "check the path; it counts from the root of the workspace",
             )
@@ -84,7 +84,7 @@ impl Workspace {
         let full = self.root.join(path);
         let made = full.parent().map_or(Ok(()), std::fs::create_dir_all);
         made.and_then(|()| std::fs::write(&full, text)).map_err(|e| {
-            Trouble::new(format!("cannot write {path}: {e}"), "check the folder's permissions")
+            Error::new(format!("cannot write {path}: {e}"), "check the folder's permissions")
         })
     }
 
@@ -95,7 +95,7 @@ impl Workspace {
     pub fn chapter(&self, id: &str) -> Result<&'static dyn Chapter> {
         self.chapters.iter().find(|c| c.id() == id).copied().ok_or_else(|| {
             let known: Vec<&str> = self.chapters.iter().map(|c| c.id()).collect();
-            Trouble::new(
+            Error::new(
                 format!("there is no chapter `{id}`"),
                 format!("one of: {}", known.join(", ")),
             )
@@ -109,7 +109,7 @@ impl Workspace {
     pub fn step(&self, name: &str) -> Result<Step> {
         let unknown = |what: String| {
             let known = self.step_names().join(", ");
-            Trouble::new(what, format!("one of: {known}"))
+            Error::new(what, format!("one of: {known}"))
         };
         let Some((chapter, step)) = name.split_once('/') else {
             return Err(unknown(format!("`{name}` does not name a step")));
@@ -130,7 +130,7 @@ impl Workspace {
     pub fn models(&self, chapter: &str) -> Result<&'static dyn Models> {
         self.chapter(chapter)?.models().ok_or_else(|| {
             let what = format!("chapter {chapter} has no designs that can be explored");
-            Trouble::new(what, "see `cargo guide list`")
+            Error::new(what, "see `cargo guide list`")
         })
     }
 

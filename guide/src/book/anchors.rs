@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use similar::{ChangeTag, TextDiff};
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// The most lines a listing may have.
 pub const MOST_LINES: usize = 40;
@@ -21,7 +21,7 @@ pub fn part(source: &str, file: &str, anchor: &str) -> Result<Vec<String>> {
         ([], []) => {
             let known: Vec<String> = names(source).into_iter().collect();
             let known = if known.is_empty() { "none".into() } else { known.join(", ") };
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("{file} has no anchor `{anchor}`"),
                 format!(
                     "add // ANCHOR: {anchor} … // ANCHOR_END: {anchor}; anchors there: {known}"
@@ -29,13 +29,13 @@ pub fn part(source: &str, file: &str, anchor: &str) -> Result<Vec<String>> {
             ));
         }
         ([_], []) => {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("{file}: anchor `{anchor}` is never closed"),
                 format!("add // ANCHOR_END: {anchor}"),
             ));
         }
         _ => {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("{file}: anchor `{anchor}` does not open once and then close once"),
                 "use a name once in a file",
             ));
@@ -45,7 +45,7 @@ pub fn part(source: &str, file: &str, anchor: &str) -> Result<Vec<String>> {
         source.lines().skip(start).take(end - start - 1).filter(|l| !is_mark(l)).collect();
     let lines = dedent(&lines);
     if lines.iter().all(|l| l.trim().is_empty()) {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("{file}: anchor `{anchor}` is empty"),
             "move the anchor around the lines to show",
         ));

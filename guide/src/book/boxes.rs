@@ -9,8 +9,8 @@ use lab::view::svg::escape;
 use super::context::Context;
 use super::directive::Directive;
 use super::mutant::{self, Change};
+use crate::error::{Error, Result};
 use crate::exercise;
-use crate::trouble::{Result, Trouble};
 
 /// Whether a directive has a body and an end of its own.
 #[must_use]
@@ -47,7 +47,7 @@ fn answers(body: &[&str]) -> Result<Vec<Answer>> {
         } else if let Some(last) = answers.last_mut() {
             last.because.push(line.trim().to_string());
         } else if !line.trim().is_empty() {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("`{}` stands before the first answer", line.trim()),
                 "start answers with `- [ ] ` or `- [x] `, and indent what explains them",
             ));
@@ -59,7 +59,7 @@ fn answers(body: &[&str]) -> Result<Vec<Answer>> {
 fn question(x: &mut Context<'_>, d: &Directive, body: &[&str], name: &str) -> Result<String> {
     d.only(&[])?;
     let asked = d.text.clone().ok_or_else(|| {
-        Trouble::new(
+        Error::new(
             format!("a {name} asks nothing"),
             format!("write {{{{#{name} \"the question?\"}}}}"),
         )
@@ -67,16 +67,16 @@ fn question(x: &mut Context<'_>, d: &Directive, body: &[&str], name: &str) -> Re
     let answers = answers(body)?;
     let wanted = if name == "predict" { 3..=3 } else { 2..=5 };
     if !wanted.contains(&answers.len()) {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("this {name} has {} answers", answers.len()),
             format!("give it {} to {}", wanted.start(), wanted.end()),
         ));
     }
     if answers.iter().filter(|a| a.right).count() == 0 {
-        return Err(Trouble::new("no answer is right", "mark it with [x]"));
+        return Err(Error::new("no answer is right", "mark it with [x]"));
     }
     if let Some(silent) = answers.iter().find(|a| a.because.iter().all(String::is_empty)) {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("nothing explains the answer `{}`", silent.words),
             "indent the explanation below it; wrong answers need one most",
         ));
@@ -129,7 +129,7 @@ fn change(x: &mut Context<'_>, d: &Directive, body: &[&str]) -> Result<String> {
     let source = x.ws.read(&file)?;
     let hits = source.matches(&find).count();
     if hits != 1 {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("`{find}` stands {hits} times in {file}, it must stand there once"),
             "name more of the line",
         ));

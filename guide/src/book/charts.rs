@@ -6,7 +6,7 @@ use lab::view::svg::escape;
 use super::context::Context;
 use super::directive::Directive;
 use super::numbers::parse;
-use crate::trouble::Result;
+use crate::error::Result;
 
 /// Where a plot is kept: `ch01/load` is `book/data/plots/ch01/load.json`.
 #[must_use]

@@ -7,16 +7,16 @@ use std::path::Path;
 use super::context::{Context, UsedAnchors};
 use super::page::{self, Kind, MAIN_PATH, Meta, Page};
 use super::{anchors, links, refresh};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What a check found.
 #[derive(Debug, Default)]
 pub struct Report {
     /// What must be mended.
-    pub errors: Vec<Trouble>,
+    pub errors: Vec<Error>,
     /// What may be an oversight.
-    pub warnings: Vec<Trouble>,
+    pub warnings: Vec<Error>,
     /// Words and minutes, a page a line.
     pub table: String,
 }
@@ -32,7 +32,7 @@ pub fn check(ws: &Workspace, site: &Path, command: refresh::Command) -> Result<R
     for page in &pages {
         match Meta::parse(&page.text) {
             Ok(meta) => metas.push((page, meta)),
-            Err(trouble) => report.errors.push(trouble.or_at(page.place(1))),
+            Err(error) => report.errors.push(error.or_at(page.place(1))),
         }
         report.errors.extend(fences(page));
     }
@@ -42,26 +42,26 @@ pub fn check(ws: &Workspace, site: &Path, command: refresh::Command) -> Result<R
         let _ = super::expand::page(&mut context, page);
         shown.insert(page.path.clone(), context.shown);
     }
-    report.errors.append(&mut context.troubles);
+    report.errors.append(&mut context.errors);
     budgets(&metas, &shown, &mut report);
     required(ws, &metas, &mut report.errors);
     sources(ws, &context.used_anchors, &mut report)?;
     for term in context.glossary.unused() {
         let place = format!("book/src/{}", context.glossary.page.as_deref().unwrap_or(""));
-        report.warnings.push(Trouble::at(place, format!("no page uses the term `{term}`"), ""));
+        report.warnings.push(Error::at(place, format!("no page uses the term `{term}`"), ""));
     }
     generated(ws, &context.used_files, command, &mut report)?;
     if report.errors.is_empty() {
         match super::build(ws, site) {
             Ok(()) => report.errors.extend(links::dead(site)),
-            Err(trouble) => report.errors.push(trouble),
+            Err(error) => report.errors.push(error),
         }
     }
     Ok(report)
 }
 
 /// Rust on a page is an include, so that it was compiled and tested.
-fn fences(page: &Page) -> Vec<Trouble> {
+fn fences(page: &Page) -> Vec<Error> {
     let mut bad = Vec::new();
     let mut fence = page::Fence::default();
     let mut inside = false;
@@ -69,7 +69,7 @@ fn fences(page: &Page) -> Vec<Trouble> {
         let covered = fence.covers(line);
         let word = line.trim_start().trim_start_matches(['`', '~']);
         if covered && !inside && word.starts_with("rust") {
-            bad.push(Trouble::at(
+            bad.push(Error::at(
                 page.place(i + 1),
                 "Rust written into a page: nothing compiles it",
                 "move it into a source file between anchors and show it with {{#listing …}}",
@@ -92,7 +92,7 @@ fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, re
         let _ =
             writeln!(report.table, "{words:>6} {of:>6} {minutes:>4} {figures:>4}  {}", page.path);
         if let Some(most) = budget.filter(|most| words > *most) {
-            report.errors.push(Trouble::at(
+            report.errors.push(Error::at(
                 page.place(1),
                 format!("{words} words, the budget of this kind of page is {most}"),
                 "cut what the picture already tells, or move it to a Going deeper page",
@@ -110,7 +110,7 @@ fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, re
             "{words:>6} {MAIN_PATH:>6} {minutes:>4}       {chapter}: its main path"
         );
         if words > MAIN_PATH {
-            report.errors.push(Trouble::new(
+            report.errors.push(Error::new(
                 format!("the main path of {chapter} has {words} words, the budget is {MAIN_PATH}"),
                 "move a part to a Going deeper page",
             ));
@@ -118,7 +118,7 @@ fn budgets(metas: &[(&Page, Meta)], shown: &BTreeMap<String, (usize, usize)>, re
     }
 }
 
-fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) {
+fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Error>) {
     let has = |kind: Kind, chapter: Option<&str>, step: Option<&str>| {
         metas.iter().any(|(_, m)| {
             m.kind == kind
@@ -129,7 +129,7 @@ fn required(ws: &Workspace, metas: &[(&Page, Meta)], errors: &mut Vec<Trouble>) 
     let mut need = |there: bool, what: String| {
         if !there {
             let fix = "write it and name it in book/src/SUMMARY.md";
-            errors.push(Trouble::new(format!("the book has no page {what}"), fix));
+            errors.push(Error::new(format!("the book has no page {what}"), fix));
         }
     };
     need(has(Kind::Start, None, None), "kind=start".into());
@@ -159,15 +159,11 @@ fn sources(ws: &Workspace, used: &UsedAnchors, report: &mut Report) -> Result<()
     for file in files {
         let Ok(text) = ws.read(&file) else { continue };
         for (line, what) in anchors::unpaired(&text) {
-            report.errors.push(Trouble::at(
-                format!("{file}:{line}"),
-                what,
-                "open once, close once",
-            ));
+            report.errors.push(Error::at(format!("{file}:{line}"), what, "open once, close once"));
         }
         let none = BTreeSet::new();
         for name in anchors::names(&text).difference(used.get(&file).unwrap_or(&none)) {
-            report.warnings.push(Trouble::at(
+            report.warnings.push(Error::at(
                 &file,
                 format!("no page shows the anchor `{name}`"),
                 "",
@@ -189,7 +185,7 @@ fn generated(
         shown.iter().any(|folder| path.starts_with(folder)) && !used.contains(*path)
     };
     for path in files.keys().filter(unused) {
-        report.warnings.push(Trouble::at(path, "no page shows this", ""));
+        report.warnings.push(Error::at(path, "no page shows this", ""));
     }
     files.append(&mut refresh::outputs(ws, command)?);
     report.errors.extend(refresh::stale(ws, &files));

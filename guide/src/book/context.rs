@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::glossary::Glossary;
 use super::numbers;
 use super::page::{Meta, Page};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What the pages used: by file, the anchors.
@@ -23,7 +23,7 @@ pub struct Context<'a> {
     /// Generated files that some page shows, from the root.
     pub used_files: BTreeSet<String>,
     /// What is wrong so far.
-    pub troubles: Vec<Trouble>,
+    pub errors: Vec<Error>,
     /// Listings and figures on the page just expanded.
     pub shown: (usize, usize),
     counters: BTreeMap<(String, &'static str), usize>,
@@ -35,14 +35,14 @@ impl<'a> Context<'a> {
     /// For a book with these pages; the glossary page is among them.
     #[must_use]
     pub fn new(ws: &'a Workspace, pages: &[Page]) -> Self {
-        let mut troubles = Vec::new();
-        let glossary = Glossary::of(pages, &mut troubles);
+        let mut errors = Vec::new();
+        let glossary = Glossary::of(pages, &mut errors);
         Self {
             ws,
             glossary,
             used_anchors: BTreeMap::new(),
             used_files: BTreeSet::new(),
-            troubles,
+            errors,
             shown: (0, 0),
             counters: BTreeMap::new(),
             chapter: None,
@@ -106,7 +106,7 @@ impl<'a> Context<'a> {
     pub fn generated(&mut self, path: &str) -> Result<String> {
         self.used_files.insert(path.to_string());
         self.ws.read(path).map_err(|_| {
-            Trouble::new(
+            Error::new(
                 format!("{path} does not exist"),
                 "add it to its chapter's figures, numbers or outputs, then run `cargo guide book refresh`",
             )

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// One parsed directive.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +24,7 @@ impl Directive {
         let inside = line.trim().strip_prefix("{{#")?;
         let Some(inside) = inside.strip_suffix("}}") else {
             return (!inside.contains("}}")).then(|| {
-                Err(Trouble::new(
+                Err(Error::new(
                     "a directive that does not end",
                     "close it with }} on the same line",
                 ))
@@ -63,7 +63,7 @@ impl Directive {
                 continue;
             }
             let Some((key, after)) = rest.split_once('=') else {
-                return Err(Trouble::new(
+                return Err(Error::new(
                     format!("cannot read `{rest}` in a {name} directive"),
                     "write key=value, key=\"a value with spaces\" or \"a text\"",
                 ));
@@ -91,7 +91,7 @@ impl Directive {
     /// It is not.
     pub fn need(&self, key: &str) -> Result<&str> {
         self.get(key).ok_or_else(|| {
-            Trouble::new(format!("a {} directive needs `{key}`", self.name), format!("add {key}=…"))
+            Error::new(format!("a {} directive needs `{key}`", self.name), format!("add {key}=…"))
         })
     }
 
@@ -102,7 +102,7 @@ impl Directive {
     pub fn only(&self, known: &[&str]) -> Result<()> {
         match self.args.keys().find(|k| !known.contains(&k.as_str())) {
             None => Ok(()),
-            Some(key) => Err(Trouble::new(
+            Some(key) => Err(Error::new(
                 format!("a {} directive has no key `{key}`", self.name),
                 format!("one of: {}", known.join(", ")),
             )),
@@ -120,7 +120,7 @@ fn quoted(from: &str) -> Result<(String, &str)> {
             c => value.push(c),
         }
     }
-    Err(Trouble::new("a quotation mark that is not closed", "close it with \""))
+    Err(Error::new("a quotation mark that is not closed", "close it with \""))
 }
 
 #[cfg(test)]

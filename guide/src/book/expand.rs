@@ -4,9 +4,9 @@ use super::context::Context;
 use super::directive::Directive;
 use super::page::{Fence, Page};
 use super::{boxes, charts, figure, listing, tables};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
-/// The page with every directive replaced. What cannot be replaced is noted in `troubles`.
+/// The page with every directive replaced. What cannot be replaced is noted in `errors`.
 pub fn page(x: &mut Context<'_>, page: &Page) -> String {
     x.begin(page);
     let lines: Vec<&str> = page.text.lines().collect();
@@ -28,11 +28,11 @@ pub fn page(x: &mut Context<'_>, page: &Page) -> String {
                 let rest = &lines[i..];
                 let (html, used) = match directive.and_then(|d| expanded(x, &d, rest)) {
                     Ok((html, used)) => (Ok(html), used),
-                    Err(trouble) => (Err(trouble), 0),
+                    Err(error) => (Err(error), 0),
                 };
                 i += used;
-                if let Err(trouble) = html {
-                    x.troubles.push(trouble.or_at(page.place(number)));
+                if let Err(error) = html {
+                    x.errors.push(error.or_at(page.place(number)));
                     continue;
                 }
                 html
@@ -40,7 +40,7 @@ pub fn page(x: &mut Context<'_>, page: &Page) -> String {
         };
         match replaced {
             Ok(text) => out.push_str(&text),
-            Err(trouble) => x.troubles.push(trouble.or_at(page.place(i))),
+            Err(error) => x.errors.push(error.or_at(page.place(i))),
         }
     }
     out
@@ -54,10 +54,7 @@ fn expanded(x: &mut Context<'_>, d: &Directive, rest: &[&str]) -> Result<(String
     if boxes::is_block(&d.name) {
         let close = format!("{{{{/{}}}}}", d.name);
         let used = rest.iter().position(|l| l.trim() == close).ok_or_else(|| {
-            Trouble::new(
-                format!("this {} is never closed", d.name),
-                format!("close it with {close}"),
-            )
+            Error::new(format!("this {} is never closed", d.name), format!("close it with {close}"))
         })?;
         return Ok((boxes::block(x, d, &rest[..used])?, used + 1));
     }
@@ -74,7 +71,7 @@ fn expanded(x: &mut Context<'_>, d: &Directive, rest: &[&str]) -> Result<(String
         "measured" => tables::measured(x, d)?,
         "exercise" => boxes::exercise(x, d)?,
         name => {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("there is no directive `{name}`"),
                 "one of: listing, diff, figure, plot, dial, table, breakit, output, matrix, measured, num, \
                  exercise, why, predict, change",

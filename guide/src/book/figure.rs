@@ -5,7 +5,7 @@ use lab::view::{svg, text};
 
 use super::context::Context;
 use super::directive::Directive;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// The most happenings a figure may hold; the end of an arrow is none of its own.
 pub const MOST_EVENTS: usize = 25;
@@ -54,7 +54,7 @@ pub fn break_it(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     let numbers: std::result::Result<Vec<u32>, _> =
         path.split(',').filter(|p| !p.trim().is_empty()).map(|p| p.trim().parse()).collect();
     let numbers = numbers.map_err(|_| {
-        Trouble::new(
+        Error::new(
             format!("`{path}` is not a path"),
             "write the choices' numbers, such as path=0,3,1",
         )
@@ -78,18 +78,18 @@ fn load(x: &mut Context<'_>, run: &str, part: Option<&str>) -> Result<Log> {
     let file = run_file(run);
     let log = x.generated(&file)?;
     let mut log = Log::from_json_lines(&log)
-        .map_err(|e| Trouble::new(format!("{file}: {e}"), "run `cargo guide book refresh`"))?;
+        .map_err(|e| Error::new(format!("{file}: {e}"), "run `cargo guide book refresh`"))?;
     if let Some(part) = part {
         let ends = part.split_once('-').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
         let (first, last): (u64, u64) = ends.ok_or_else(|| {
-            Trouble::new(
+            Error::new(
                 format!("`{part}` is no part of a run"),
                 "write the first and last event: events=1-30",
             )
         })?;
         log.events.retain(|e| (first..=last).contains(&e.seq));
         if log.events.is_empty() {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("the run {run} has no events {part}"),
                 "see its text form",
             ));
@@ -97,7 +97,7 @@ fn load(x: &mut Context<'_>, run: &str, part: Option<&str>) -> Result<Log> {
     }
     let shown = happenings(&log);
     if shown > MOST_EVENTS || log.header.nodes.len() > MOST_COLUMNS {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!(
                 "the run {run} shows {shown} happenings and {} nodes; a figure may have {MOST_EVENTS} and {MOST_COLUMNS}",
                 log.header.nodes.len()

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::page::{Fence, Kind, Meta, Page};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// The terms of the book and which of them pages use.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Glossary {
 }
 
 impl Glossary {
-    pub(super) fn of(pages: &[Page], troubles: &mut Vec<Trouble>) -> Self {
+    pub(super) fn of(pages: &[Page], errors: &mut Vec<Error>) -> Self {
         let mut glossary = Self::default();
         let is_glossary = |p: &&Page| Meta::parse(&p.text).is_ok_and(|m| m.kind == Kind::Glossary);
         let Some(page) = pages.iter().find(is_glossary) else { return glossary };
@@ -31,7 +31,7 @@ impl Glossary {
             }
             let term = line.trim().to_string();
             if glossary.terms.insert(key(&term), slug(&term)).is_some() {
-                troubles.push(Trouble::at(
+                errors.push(Error::at(
                     page.place(i + 1),
                     format!("`{term}` is defined twice"),
                     "keep one",
@@ -68,7 +68,7 @@ impl Glossary {
             }
         }
         let page = self.page.as_deref().unwrap_or("the glossary page");
-        Err(Trouble::new(
+        Err(Error::new(
             format!("the term `{term}` is not in the glossary"),
             format!("define it in book/src/{page}, or write [[words|term]]"),
         ))

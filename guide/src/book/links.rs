@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::trouble::Trouble;
+use crate::error::Error;
 
 struct Html {
     ids: BTreeSet<String>,
@@ -12,7 +12,7 @@ struct Html {
 
 /// Every dead link, and every reference to another origin that a browser would load by itself.
 #[must_use]
-pub fn dead(site: &Path) -> Vec<Trouble> {
+pub fn dead(site: &Path) -> Vec<Error> {
     let mut pages = BTreeMap::new();
     collect(site, &mut pages);
     let mut bad = Vec::new();
@@ -24,7 +24,7 @@ pub fn dead(site: &Path) -> Vec<Trouble> {
         }
         for link in &html.links {
             if let Some(why) = wrong(site, file, link, &pages) {
-                bad.push(Trouble::at(name.clone(), why, "correct the link, or write the page"));
+                bad.push(Error::at(name.clone(), why, "correct the link, or write the page"));
             }
         }
     }

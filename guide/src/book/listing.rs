@@ -9,7 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use super::anchors::{self, MOST_LINES};
 use super::context::Context;
 use super::directive::Directive;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// `{{#listing file=… anchor=… caption="…" since=…}}`: one function, with what is new in it marked.
 ///
@@ -54,7 +54,7 @@ fn part(x: &mut Context<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {
     x.used_anchors.entry(file.to_string()).or_default().insert(anchor.to_string());
     let lines = anchors::part(&source, file, anchor)?;
     if lines.len() > MOST_LINES {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!(
                 "{file}: `{anchor}` has {} lines, a listing may have {MOST_LINES}",
                 lines.len()
@@ -86,7 +86,7 @@ pub fn diff(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         let info = x.ws.step(&format!("{chapter}/{step}"))?.info;
         let has = |f: &&&str| x.ws.read(f).is_ok_and(|t| anchors::names(&t).contains(anchor));
         let file = *info.files.iter().find(has).or(info.files.first()).ok_or_else(|| {
-            Trouble::new(
+            Error::new(
                 format!("{chapter}/{step} names no source file"),
                 "add it to the step's files",
             )
@@ -113,13 +113,13 @@ pub fn diff(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         changes += usize::from(change.tag() != ChangeTag::Equal);
     }
     if changes == 0 {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("`{anchor}` is the same in {from} and {to}"),
             "show another anchor, or a listing",
         ));
     }
     if count > MOST_LINES {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("the diff of `{anchor}` has {count} lines, it may have {MOST_LINES}"),
             "move the anchors closer to the change",
         ));

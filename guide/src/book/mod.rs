@@ -54,7 +54,7 @@ use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 
 use self::context::Context;
 use self::page::Page;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// Our preprocessor, as `book.toml` names it.
@@ -80,10 +80,10 @@ impl Preprocessor for Guide {
                 chapter.content = expand::page(&mut context, &page);
             }
         });
-        match context.troubles.as_slice() {
+        match context.errors.as_slice() {
             [] => Ok(book),
-            troubles => {
-                let all: Vec<String> = troubles.iter().map(ToString::to_string).collect();
+            errors => {
+                let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Err(mdbook_preprocessor::errors::Error::msg(all.join("\n")))
             }
         }
@@ -108,7 +108,7 @@ fn pages_of(book: &Book) -> Vec<Page> {
 
 fn load(ws: &Workspace) -> Result<MDBook> {
     MDBook::load(ws.root.join("book")).map_err(|e| {
-        Trouble::new(format!("the book cannot be loaded: {e:#}"), "check book.toml and SUMMARY.md")
+        Error::new(format!("the book cannot be loaded: {e:#}"), "check book.toml and SUMMARY.md")
     })
 }
 
@@ -128,7 +128,7 @@ pub fn build(ws: &Workspace, into: &Path) -> Result<()> {
     let mut book = load(ws)?;
     book.config.build.build_dir = into.to_path_buf();
     book.with_preprocessor(Guide { ws: ws.clone() });
-    book.build().map_err(|e| Trouble::new(format!("the book cannot be built:\n{e:#}"), ""))
+    book.build().map_err(|e| Error::new(format!("the book cannot be built:\n{e:#}"), ""))
 }
 
 /// Answers `mdbook`'s questions on stdin and stdout, so that stock mdBook builds the same pages.
@@ -140,10 +140,10 @@ pub fn preprocess(
     input: &mut dyn std::io::Read,
     output: &mut dyn std::io::Write,
 ) -> Result<()> {
-    let wrong = |e: mdbook_preprocessor::errors::Error| Trouble::new(format!("{e:#}"), "");
+    let wrong = |e: mdbook_preprocessor::errors::Error| Error::new(format!("{e:#}"), "");
     let (context, book) = mdbook_preprocessor::parse_input(input).map_err(wrong)?;
     let book = Guide { ws: ws.clone() }.run(&context, book).map_err(wrong)?;
     serde_json::to_writer(output, &book).map_err(|e| {
-        Trouble::new(format!("cannot answer mdbook: {e}"), "run it through `mdbook build book`")
+        Error::new(format!("cannot answer mdbook: {e}"), "run it through `mdbook build book`")
     })
 }

@@ -3,7 +3,7 @@
 
 use lab_mutate::Mutant;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What a box shows.
@@ -27,7 +27,7 @@ pub struct Change {
 /// There is no such mutant, or it changes more than one place.
 pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
     let fix = "name a file of the chapter's mutants, such as ch02/abort-while-voting";
-    let unknown = || Trouble::new(format!("`{name}` names no mutant"), fix);
+    let unknown = || Error::new(format!("`{name}` names no mutant"), fix);
     let (chapter, name) = name.split_once('/').ok_or_else(unknown)?;
     let chapter = ws.chapter(chapter)?;
     let path = format!("{}/mutants/{name}.toml", chapter.folder());
@@ -35,11 +35,11 @@ pub fn change(ws: &Workspace, name: &str) -> Result<Change> {
         return Err(unknown());
     }
     let mutant = Mutant::read(&ws.root.join(&path)).map_err(|e| {
-        Trouble::at(&path, e.to_string(), "write `key = \"value\"`, as in the files beside it")
+        Error::at(&path, e.to_string(), "write `key = \"value\"`, as in the files beside it")
     })?;
     let [change] = mutant.changes.as_slice() else {
         let what = "changes several places, and a box shows one";
-        return Err(Trouble::at(path, what, "show another mutant, or tell this one in words"));
+        return Err(Error::at(path, what, "show another mutant, or tell this one in words"));
     };
     let steps = Workspace::steps(chapter);
     let step = steps.iter().find(|step| step.files.contains(&mutant.file.as_str()));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// The file with all counted numbers.
@@ -20,14 +20,14 @@ pub fn in_line(ws: &Workspace, line: &str) -> Result<String> {
     while let Some((before, after)) = rest.split_once("{{#num ") {
         let (key, after) = after
             .split_once("}}")
-            .ok_or_else(|| Trouble::new("a number that is not closed", "close it with }}"))?;
+            .ok_or_else(|| Error::new("a number that is not closed", "close it with }}"))?;
         out.push_str(before);
         out.push_str(&number(ws, key.trim())?);
         rest = after;
     }
     if let Some((_, bad)) = rest.split_once("{{#") {
         let name = bad.split_whitespace().next().unwrap_or("");
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("`{{{{#{name}` inside a line"),
             "only num may stand inside a line; put the others on lines of their own",
         ));
@@ -42,7 +42,7 @@ fn number(ws: &Workspace, key: &str) -> Result<String> {
         let chapter = key.split('.').next().unwrap_or("");
         let near: Vec<&str> =
             all.keys().filter(|k| k.starts_with(chapter)).map(String::as_str).collect();
-        Trouble::new(format!("there is no number `{key}`"), format!("one of: {}", near.join(", ")))
+        Error::new(format!("there is no number `{key}`"), format!("one of: {}", near.join(", ")))
     })
 }
 
@@ -52,6 +52,6 @@ fn number(ws: &Workspace, key: &str) -> Result<String> {
 /// It is damaged.
 pub(super) fn parse<T: for<'a> Deserialize<'a>>(file: &str, text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|e| {
-        Trouble::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`")
+        Error::new(format!("{file} cannot be read: {e}"), "run `cargo guide book refresh`")
     })
 }

@@ -3,7 +3,7 @@
 //! The first line of every page says what it is: `<!-- page: kind=step chapter=ch02 step=step2 -->`.
 
 use super::directive::Directive;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// What a page is for; decides its budget of words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,15 +78,15 @@ impl Meta {
         let inside = first
             .strip_prefix("<!-- page:")
             .and_then(|l| l.strip_suffix("-->"))
-            .ok_or_else(|| Trouble::new("the page does not say what it is", example))?;
+            .ok_or_else(|| Error::new("the page does not say what it is", example))?;
         let line = format!("{{{{#page {}}}}}", inside.trim());
         let args = Directive::parse(&line)
-            .ok_or_else(|| Trouble::new("the page comment cannot be read", example))??;
+            .ok_or_else(|| Error::new("the page comment cannot be read", example))??;
         args.only(&["kind", "chapter", "step"])?;
         let kind = args.need("kind")?;
         let known: Vec<&str> = Kind::ALL.iter().map(|(word, _)| *word).collect();
         let (_, kind) = *Kind::ALL.iter().find(|(word, _)| *word == kind).ok_or_else(|| {
-            Trouble::new(format!("no page kind `{kind}`"), format!("one of: {}", known.join(", ")))
+            Error::new(format!("no page kind `{kind}`"), format!("one of: {}", known.join(", ")))
         })?;
         let own = |key: &str| args.get(key).map(str::to_string);
         Ok(Self { kind, chapter: own("chapter"), step: own("step") })

@@ -13,7 +13,7 @@ use super::charts::{dial_file, plot_file};
 use super::figure::run_file;
 use super::numbers::NUMBERS;
 use super::tables::{KeptMatrix, matrix_file, output_file, table_file};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// A generated file: its path from the root, and what it should hold.
@@ -33,7 +33,7 @@ pub fn from_chapters(ws: &Workspace) -> Result<Generated> {
         let id = chapter.id();
         let mut keep = |file: String, text: String| match files.insert(file.clone(), text) {
             None => Ok(()),
-            Some(_) => Err(Trouble::new(format!("{id} makes {file} twice"), "rename one")),
+            Some(_) => Err(Error::new(format!("{id} makes {file} twice"), "rename one")),
         };
         for (name, figure) in chapter.figures() {
             let name = format!("{id}/{name}");
@@ -54,7 +54,7 @@ pub fn from_chapters(ws: &Workspace) -> Result<Generated> {
         for (name, value) in chapter.numbers() {
             if numbers.insert(format!("{id}.{name}"), value).is_some() {
                 let what = format!("{id} has two numbers named {name}");
-                return Err(Trouble::new(what, "rename one"));
+                return Err(Error::new(what, "rename one"));
             }
         }
     }
@@ -93,7 +93,7 @@ pub fn outputs_of_programs(ws: &Workspace) -> Result<Generated> {
             continue;
         }
         let Some(args) = command.strip_prefix("cargo ") else {
-            return Err(Trouble::at(
+            return Err(Error::at(
                 file,
                 format!("`{command}` is not a cargo command"),
                 "wrap it in one",
@@ -105,7 +105,7 @@ pub fn outputs_of_programs(ws: &Workspace) -> Result<Generated> {
             .env("CARGO_TERM_QUIET", "true")
             .output()
             .map_err(|e| {
-                Trouble::at(&file, format!("cannot run `{command}`: {e}"), "is cargo on the PATH?")
+                Error::at(&file, format!("cannot run `{command}`: {e}"), "is cargo on the PATH?")
             })?;
         let printed = String::from_utf8_lossy(&done.stdout);
         files.insert(file, format!("$ {command}\n{}", normal(ws, &printed)));
@@ -124,7 +124,7 @@ fn commands(ws: &Workspace) -> Result<Vec<(String, String)>> {
         let first = text.lines().next().unwrap_or("");
         match first.strip_prefix("$ ") {
             Some(command) => Ok((file, command.trim().to_string())),
-            None => Err(Trouble::at(
+            None => Err(Error::at(
                 file,
                 "the first line is not a command",
                 "start it with `$ cargo guide …`",
@@ -163,14 +163,14 @@ fn normal(ws: &Workspace, text: &str) -> String {
 
 /// Files in which memory and disk differ: stale, missing, or left over.
 #[must_use]
-pub fn stale(ws: &Workspace, files: &Generated) -> Vec<Trouble> {
+pub fn stale(ws: &Workspace, files: &Generated) -> Vec<Error> {
     let fix = "run `cargo guide book refresh` and look at what changed";
     let mut bad = Vec::new();
     for (path, want) in files {
         match ws.read(path) {
             Ok(have) if have == *want => {}
-            Ok(_) => bad.push(Trouble::at(path, "stale: the code no longer says this", fix)),
-            Err(_) => bad.push(Trouble::at(path, "was never generated", fix)),
+            Ok(_) => bad.push(Error::at(path, "stale: the code no longer says this", fix)),
+            Err(_) => bad.push(Error::at(path, "was never generated", fix)),
         }
     }
     bad

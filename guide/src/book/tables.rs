@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::context::Context;
 use super::directive::Directive;
 use super::numbers::parse;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// Where a captured output is kept.
 #[must_use]
@@ -33,13 +33,13 @@ pub fn output(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     let text = x.generated(&file)?;
     let (command, printed) = text.split_once('\n').unwrap_or((&text, ""));
     let Some(command) = command.strip_prefix("$ ") else {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("the first line of {file} is not a command"),
             "start the file with `$ cargo guide …`, then run `cargo guide book refresh`",
         ));
     };
     if printed.trim().is_empty() {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("{file} holds no output yet"),
             "run `cargo guide book refresh`",
         ));
@@ -125,7 +125,7 @@ pub fn matrix(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         Some("deeper") => false,
         Some(other) => {
             let why = format!("the matrix has no part `{other}`");
-            return Err(Trouble::new(why, "the only other part is part=deeper"));
+            return Err(Error::new(why, "the only other part is part=deeper"));
         }
     };
     let file = matrix_file(d.need("chapter")?);
@@ -221,7 +221,7 @@ fn html(file: &str, table: &Table) -> Result<String> {
     out.push_str("</tr></thead><tbody>");
     for row in &table.rows {
         if row.len() != table.columns.len() {
-            return Err(Trouble::new(
+            return Err(Error::new(
                 format!("{file}: a row has {} cells", row.len()),
                 "one a column",
             ));

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::{next, say};
 use crate::book::{self, refresh};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// Builds the book into `target/book`.
@@ -50,7 +50,7 @@ pub fn refresh(ws: &Workspace, run: refresh::Command, out: &mut dyn Write) -> Re
     changed += write(ws, &refresh::outputs_of_programs(ws)?, out)?;
     for orphan in orphans(ws)? {
         std::fs::remove_file(ws.root.join(&orphan)).map_err(|e| {
-            Trouble::at(&orphan, format!("cannot be removed: {e}"), "remove it by hand")
+            Error::at(&orphan, format!("cannot be removed: {e}"), "remove it by hand")
         })?;
         say(out, &format!("removed  {orphan}"))?;
         changed += 1;

@@ -9,7 +9,7 @@ use lab::check::append::Promise;
 use lab::check::{BadHistory, History, Verdict, append, bank, linear};
 
 use super::{next, say};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 
 /// No history may be larger.
 pub const MOST_BYTES: usize = 64 << 20;
@@ -53,10 +53,10 @@ pub fn check(file: &Path, rules: &Rules, out: &mut dyn Write) -> Result<i32> {
     let judged = read(file).and_then(|bytes| judge(&bytes, rules));
     let judgement = match judged {
         Ok(judgement) => judgement,
-        Err(trouble) => {
-            let line = &trouble.place;
+        Err(error) => {
+            let line = &error.place;
             let place = if line.is_empty() { place } else { format!("{place}:{line}") };
-            say(out, &Trouble { place, ..trouble }.to_string())?;
+            say(out, &Error { place, ..error }.to_string())?;
             return Ok(3);
         }
     };
@@ -105,7 +105,7 @@ fn promise(rules: &Rules) -> &'static str {
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
-    let cannot = |e: std::io::Error| Trouble::new(format!("cannot be read: {e}"), "check the path");
+    let cannot = |e: std::io::Error| Error::new(format!("cannot be read: {e}"), "check the path");
     let mut bytes = Vec::new();
     let mut file = File::open(file).map_err(cannot)?.take(MOST_BYTES as u64 + 1);
     file.read_to_end(&mut bytes).map_err(cannot)?;
@@ -119,27 +119,23 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 pub fn judge(bytes: &[u8], rules: &Rules) -> Result<Verdict> {
     if bytes.len() > MOST_BYTES {
         let what = format!("larger than {} MiB", MOST_BYTES >> 20);
-        return Err(Trouble::new(what, "judge a shorter run; keys can be judged one by one"));
+        return Err(Error::new(what, "judge a shorter run; keys can be judged one by one"));
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let line = bytes[..e.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-        Trouble::at(line.to_string(), "not text", "a history is JSON lines in UTF-8")
+        Error::at(line.to_string(), "not text", "a history is JSON lines in UTF-8")
     })?;
     if text.lines().count() > MOST_LINES {
         let what = format!("more than {MOST_LINES} lines");
-        return Err(Trouble::new(what, "judge a shorter run; keys can be judged one by one"));
+        return Err(Error::new(what, "judge a shorter run; keys can be judged one by one"));
     }
-    let bad = |BadHistory { line, why }| Trouble::at(line.to_string(), why, fix(rules.model));
+    let bad = |BadHistory { line, why }| Error::at(line.to_string(), why, fix(rules.model));
     let history = History::from_json_lines(text).map_err(bad)?;
     let times = history.entries.windows(2).map(|pair| (pair[0].time, pair[1].time));
     if let Some(at) = times.clone().position(|(before, now)| now < before) {
         let line = history.line(at + 1).to_string();
         let what = "this happened before the line above, by its time";
-        return Err(Trouble::at(
-            line,
-            what,
-            "sort the lines by `time`: verdicts rest on the order",
-        ));
+        return Err(Error::at(line, what, "sort the lines by `time`: verdicts rest on the order"));
     }
     match rules.model {
         Model::Register => linear::check(&history, linear::Model::Register, rules.states),

@@ -6,7 +6,7 @@ use lab::chapter::StepInfo;
 use similar::{ChangeTag, TextDiff};
 
 use super::{next, say};
-use crate::trouble::Result;
+use crate::error::Result;
 use crate::workspace::{Step, Workspace};
 
 /// A line diff of two steps' files, with line numbers of the new one.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lab::engines::{self, Program};
 
 use super::{next, say};
-use crate::trouble::Result;
+use crate::error::Result;
 
 /// What a program is used for, in the order of the chapters.
 const USES: &[(Program, &str)] = &[

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use super::{next, say};
+use crate::error::{Error, Result};
 use crate::exercise::judge::{self, Answer};
 use crate::exercise::{self, Exercise};
-use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
 
 /// All exercises, with what was started.
@@ -31,7 +31,7 @@ pub fn start(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
     let e = exercise::find(ws, id)?;
     let copy = e.copy();
     if ws.root.join(&copy).exists() {
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("you have started {id} already: {copy}"),
             format!(
                 "go on there, or remove the file to start over; `cargo guide exercise check {id}` judges it"
@@ -58,10 +58,7 @@ pub fn start(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
 pub fn check(ws: &Workspace, id: &str, out: &mut dyn Write) -> Result<bool> {
     let e = exercise::find(ws, id)?;
     let source = ws.read(&e.copy()).map_err(|_| {
-        Trouble::new(
-            format!("you have not started {id}"),
-            format!("cargo guide exercise start {id}"),
-        )
+        Error::new(format!("you have not started {id}"), format!("cargo guide exercise start {id}"))
     })?;
     let answer = Answer { name: id.into(), chapter: chapter_of(&e).into(), source };
     let verdicts = judge::judge(ws, &[answer])?;

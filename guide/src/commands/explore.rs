@@ -7,7 +7,7 @@ use lab::view::text;
 
 use super::{cannot, next, say, unknown_fault};
 use crate::book::tables;
-use crate::trouble::Result;
+use crate::error::Result;
 use crate::workspace::Workspace;
 
 /// Every order of events within the bounds. True when the verdict is the expected one.

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::{next, say};
-use crate::trouble::Result;
+use crate::error::Result;
 use crate::workspace::Workspace;
 
 /// The chapters and their steps, each with its verdict.

@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use lab::measure::{Error, Measure, Setup, file};
+use lab::measure::{self, Measure, Setup, file};
 
 use super::{next, say, system};
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// What was asked for.
@@ -30,7 +30,7 @@ pub fn measure(ws: &Workspace, chapter: &str, wanted: Wanted, out: &mut dyn Writ
     if cfg!(debug_assertions) {
         let (_, command) = find(ws, chapter, wanted.name.as_deref())?;
         let what = "this build checks itself at every step: its times mean nothing";
-        return Err(Trouble::new(what, format!("run `{command}`")));
+        return Err(Error::new(what, format!("run `{command}`")));
     }
     run(ws, chapter, wanted, out)
 }
@@ -43,18 +43,18 @@ pub fn run(ws: &Workspace, chapter: &str, wanted: Wanted, out: &mut dyn Write) -
     let id = ws.chapter(chapter)?.id();
     let (one, command) = find(ws, chapter, wanted.name.as_deref())?;
     let program = std::env::current_exe()
-        .map_err(|e| Trouble::new(format!("cannot find this program: {e}"), ""))?;
+        .map_err(|e| Error::new(format!("cannot find this program: {e}"), ""))?;
     let dir = wanted.dir.unwrap_or_else(|| ws.root.join("target/measure"));
     std::fs::create_dir_all(&dir).map_err(|e| {
-        Trouble::new(format!("cannot make {}: {e}", dir.display()), "choose another --dir")
+        Error::new(format!("cannot make {}: {e}", dir.display()), "choose another --dir")
     })?;
     let setup = Setup { program, prefix: system::prefix(id), dir, seconds: wanted.seconds };
     let outcome = one.run(&setup, out).map_err(|error| {
         let fix = match &error {
-            Error::Feature(_) => format!("run `{command}`"),
+            measure::Error::Feature(_) => format!("run `{command}`"),
             other => other.fix().to_owned(),
         };
-        Trouble::new(error.to_string(), fix)
+        Error::new(error.to_string(), fix)
     })?;
     say(out, &format!("\n{}", outcome.text))?;
     let folder = if wanted.save { "book/data/measured" } else { "target/measure" };
@@ -80,7 +80,7 @@ fn find(ws: &Workspace, chapter: &str, name: Option<&str>) -> Result<(Measure, S
             true => "see `cargo guide list`".to_owned(),
             false => format!("one of: {}", known.join(", ")),
         };
-        return Err(Trouble::new(what, fix));
+        return Err(Error::new(what, fix));
     };
     let feature = one.feature.map(|name| format!(" --features {name}")).unwrap_or_default();
     let name = name.map(|name| format!(" {name}")).unwrap_or_default();

@@ -13,12 +13,12 @@ pub mod system;
 
 use std::io::Write;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Step;
 
 /// Prints a line, or says that nobody reads it any more.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
-    writeln!(out, "{text}").map_err(|e| Trouble::new(format!("cannot print: {e}"), ""))
+    writeln!(out, "{text}").map_err(|e| Error::new(format!("cannot print: {e}"), ""))
 }
 
 /// Prints what to try next.
@@ -31,14 +31,14 @@ pub(crate) fn next(out: &mut dyn Write, commands: &[String]) -> Result<()> {
 }
 
 /// A step that a command has no use for.
-fn cannot(name: &str, what: &str) -> Trouble {
-    Trouble::new(format!("{name} cannot {what}"), "see `cargo guide list`")
+fn cannot(name: &str, what: &str) -> Error {
+    Error::new(format!("{name} cannot {what}"), "see `cargo guide list`")
 }
 
 /// A word that is no column of the chapter's matrix.
-fn unknown_fault(step: &Step, fault: &str) -> Trouble {
+fn unknown_fault(step: &Step, fault: &str) -> Error {
     let known = step.models.faults().join(", ");
-    Trouble::new(
+    Error::new(
         format!("{} knows no fault `{fault}`", step.chapter.id()),
         format!("one of: {known}"),
     )

@@ -7,8 +7,8 @@ use lab::event::Log;
 use lab::view::text;
 
 use super::{cannot, next, say, unknown_fault};
+use crate::error::{Error, Result};
 use crate::export;
-use crate::trouble::{Result, Trouble};
 use crate::workspace::Workspace;
 
 /// One simulated run.
@@ -46,12 +46,12 @@ pub fn script(ws: &Workspace, name: &str, file: &Path, out: &mut dyn Write) -> R
     let step = ws.step(name)?;
     let name = &step.name();
     let source = std::fs::read_to_string(file).map_err(|e| {
-        Trouble::new(format!("cannot read {}: {e}", file.display()), "check the path")
+        Error::new(format!("cannot read {}: {e}", file.display()), "check the path")
     })?;
     let played = step.models.script(step.info.id, &source);
     let played = played.ok_or_else(|| cannot(name, "play scripts"))?;
     let printed = played.map_err(|why| {
-        Trouble::at(file.display().to_string(), why, "see the scenarios of the chapter")
+        Error::at(file.display().to_string(), why, "see the scenarios of the chapter")
     })?;
     say(out, printed.trim_end())?;
     next(out, &[format!("cargo guide explore {name}")])?;
@@ -119,14 +119,14 @@ pub fn replay(
 ) -> Result<bool> {
     let place = file.display().to_string();
     let source = std::fs::read_to_string(file)
-        .map_err(|e| Trouble::new(format!("cannot read {place}: {e}"), "check the path"))?;
+        .map_err(|e| Error::new(format!("cannot read {place}: {e}"), "check the path"))?;
     let log = Log::from_json_lines(&source).map_err(|e| {
-        Trouble::at(&place, e.to_string(), "the book's appendix documents the format")
+        Error::at(&place, e.to_string(), "the book's appendix documents the format")
     })?;
     let id = log.header.title.split(['/', ' ']).next().unwrap_or("");
     let chapter = ws.chapter(id).map_err(|t| t.or_at(&place))?;
     let replayed = chapter.replay(&log).ok_or_else(|| {
-        Trouble::at(&place, format!("{id} records no runs"), "see `cargo guide list`")
+        Error::at(&place, format!("{id} records no runs"), "see `cargo guide list`")
     })?;
     match replayed {
         Ok(log) => {
@@ -148,7 +148,7 @@ pub fn replay(
 fn page(log: &Log, html: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     let Some(file) = html else { return Ok(()) };
     std::fs::write(file, export::page(log)).map_err(|e| {
-        Trouble::new(format!("cannot write {}: {e}", file.display()), "choose another place")
+        Error::new(format!("cannot write {}: {e}", file.display()), "choose another place")
     })?;
     say(out, &format!("\npicture: {}", file.display()))
 }

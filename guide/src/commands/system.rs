@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use lab::system::System;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// The system of a chapter.
@@ -17,7 +17,7 @@ pub fn of(ws: &Workspace, chapter: &str) -> Result<&'static dyn System> {
         let with = ws.chapters.iter().filter(|c| c.system().is_some()).map(|c| c.id());
         let with: Vec<&str> = with.collect();
         let what = format!("{} has no system of processes", chapter.id());
-        Trouble::new(what, format!("one of: {}", with.join(", ")))
+        Error::new(what, format!("one of: {}", with.join(", ")))
     })
 }
 
@@ -43,5 +43,5 @@ pub fn operate(ws: &Workspace, chapter: &str, command: &str, args: Vec<OsString>
 /// There is no such system, or the role does not start.
 pub fn role(ws: &Workspace, chapter: &str, args: Vec<OsString>) -> Result<bool> {
     let played = lab::system::role(of(ws, chapter)?, args);
-    played.map(|()| true).map_err(|e| Trouble::new(e.to_string(), ""))
+    played.map(|()| true).map_err(|e| Error::new(e.to_string(), ""))
 }

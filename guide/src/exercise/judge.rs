@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Exercise;
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// One file to judge.
@@ -47,12 +47,12 @@ pub fn judge(ws: &Workspace, answers: &[Answer]) -> Result<Vec<Verdict>> {
         .env("CARGO_TARGET_DIR", folder.join("build"))
         .env_remove("CARGO_BUILD_TARGET_DIR")
         .output()
-        .map_err(|e| Trouble::new(format!("cannot run cargo: {e}"), "is it on the PATH?"))?;
+        .map_err(|e| Error::new(format!("cannot run cargo: {e}"), "is it on the PATH?"))?;
     let printed = String::from_utf8_lossy(&built.stdout);
     let verdicts: Vec<Verdict> = printed.lines().filter_map(verdict).collect();
     if verdicts.len() != answers.len() {
         let words = String::from_utf8_lossy(&built.stderr);
-        return Err(Trouble::new(
+        return Err(Error::new(
             format!("it does not compile:\n\n{}", words.trim()),
             "the compiler's first message is the one to read",
         ));
@@ -115,7 +115,7 @@ pub fn variants(ws: &Workspace, exercise: &Exercise) -> Result<Vec<(Answer, Expe
 
 fn write(ws: &Workspace, folder: &Path, answers: &[Answer]) -> Result<()> {
     let disk = |e: std::io::Error| {
-        Trouble::new(
+        Error::new(
             format!("cannot write {}: {e}", folder.display()),
             "check the folder's permissions",
         )

@@ -22,7 +22,7 @@ pub mod judge;
 
 use lab_mutate::Mutant;
 
-use crate::trouble::{Result, Trouble};
+use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 /// An exercise as its file tells it.
@@ -46,7 +46,7 @@ pub struct Exercise {
 
 impl Exercise {
     fn parse(id: &str, file: &str, source: &str) -> Result<Self> {
-        let wrong = |what: &str, fix: &str| Trouble::at(file, what, fix);
+        let wrong = |what: &str, fix: &str| Error::at(file, what, fix);
         let mut exercise = Self {
             id: id.into(),
             file: file.into(),
@@ -148,12 +148,12 @@ impl Exercise {
         let folder = self.file.rsplit_once('/').map_or("", |(f, _)| f);
         let folder = format!("{folder}/wrong/{}", self.name());
         let fix = "`find` names text of the exercise, its `// SOLUTION-` lines included";
-        let error = |e: lab_mutate::Error| Trouble::at(&folder, e.to_string(), fix);
+        let error = |e: lab_mutate::Error| Error::at(&folder, e.to_string(), fix);
         let mut all = Vec::new();
         for mutant in Mutant::read_all(&ws.root.join(&folder)).map_err(error)? {
             if mutant.file != self.file {
                 let what = format!("{} changes {}", mutant.name, mutant.file);
-                return Err(Trouble::at(&folder, what, format!("say `file = \"{}\"`", self.file)));
+                return Err(Error::at(&folder, what, format!("say `file = \"{}\"`", self.file)));
             }
             let changed = mutant.apply(&self.source).map_err(error)?;
             all.push((mutant, without_marks(&changed)));
@@ -195,10 +195,7 @@ pub fn find(ws: &Workspace, id: &str) -> Result<Exercise> {
     let all = all(ws)?;
     let known: Vec<String> = all.iter().map(|e| e.id.clone()).collect();
     all.into_iter().find(|e| e.id == id).ok_or_else(|| {
-        Trouble::new(
-            format!("there is no exercise `{id}`"),
-            format!("one of: {}", known.join(", ")),
-        )
+        Error::new(format!("there is no exercise `{id}`"), format!("one of: {}", known.join(", ")))
     })
 }
 

@@ -174,13 +174,13 @@ fn a_build_that_cannot_measure_says_which_one_can() {
         let name = name.map(ToOwned::to_owned);
         Wanted { name, seconds: 1, dir: None, save: false }
     };
-    let trouble = run(&ws, "ch97", wanted(None), &mut Vec::new()).unwrap_err();
-    assert!(trouble.what.contains("without the feature `engines`"), "{trouble}");
+    let error = run(&ws, "ch97", wanted(None), &mut Vec::new()).unwrap_err();
+    assert!(error.what.contains("without the feature `engines`"), "{error}");
     let command = "cargo run --release --features engines --bin guide -- measure ch97";
-    assert!(trouble.fix.contains(command), "{trouble}");
-    let trouble = run(&ws, "ch97", wanted(Some("outage")), &mut Vec::new()).unwrap_err();
-    assert!(trouble.what.contains("no measurement `outage`"), "{trouble}");
-    assert!(trouble.fix.contains("beside (ours beside theirs)"), "{trouble}");
+    assert!(error.fix.contains(command), "{error}");
+    let error = run(&ws, "ch97", wanted(Some("outage")), &mut Vec::new()).unwrap_err();
+    assert!(error.what.contains("no measurement `outage`"), "{error}");
+    assert!(error.fix.contains("beside (ours beside theirs)"), "{error}");
 }
 
 #[test]

@@ -131,8 +131,8 @@ fn a_history_that_is_missing_too_long_or_no_text_exits_3() {
     let args = ["guide", "check-history", "nowhere.jsonl", "--model", "bank"];
     assert_eq!(guide::cli::run(&ws, args.map(Into::into).to_vec(), &mut out), 3);
     assert!(String::from_utf8(out).unwrap().contains("nowhere.jsonl: cannot be read"));
-    let trouble = judge(&b"\n".repeat(MOST_LINES + 1), &RULES).unwrap_err();
-    assert_eq!(trouble.what, "more than 1000000 lines");
+    let error = judge(&b"\n".repeat(MOST_LINES + 1), &RULES).unwrap_err();
+    assert_eq!(error.what, "more than 1000000 lines");
     assert_eq!(judge(&[b'\n', 0xff], &RULES).unwrap_err().place, "2");
 }
 

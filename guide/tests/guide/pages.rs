@@ -68,7 +68,7 @@ fn with_mutant(toml: &str) -> Result<String, String> {
     ws.write(page, &text.replace(CHANGE, "{{#change mutant=ch99/keep-all}}")).unwrap();
     ws.write("ch99-fake/mutants/keep-all.toml", toml).unwrap();
     let site = dir.path().join("site");
-    book::build(&ws, &site).map_err(|trouble| trouble.to_string())?;
+    book::build(&ws, &site).map_err(|error| error.to_string())?;
     Ok(std::fs::read_to_string(site.join("ch99/step1.html")).unwrap())
 }
 

@@ -145,8 +145,8 @@ impl Cluster {
         command.args(words.split(' ')).arg("--dir").arg(self.dir.path());
         let done = command.output().expect("this program starts");
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
-        let troubles = String::from_utf8_lossy(&done.stderr);
-        assert_eq!(done.status.code(), Some(wanted), "{words}: {said}{troubles}");
+        let errors = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(wanted), "{words}: {said}{errors}");
         said
     }
 }
@@ -171,7 +171,7 @@ fn a_cluster_is_measured() {
     let mut out = Vec::new();
     let ok = guide::commands::measure::run(&ws, "ch98", wanted, &mut out);
     let said = String::from_utf8(out).expect("words");
-    assert!(ok.unwrap_or_else(|trouble| panic!("{trouble}\n{said}")), "{said}");
+    assert!(ok.unwrap_or_else(|error| panic!("{error}\n{said}")), "{said}");
     assert!(said.contains("round 1 of 1: 64 × ch98: "), "{said}");
     assert!(said.contains("; ok, it counted from "), "{said}");
     assert!(said.contains("adds/s ± spread"), "{said}");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Error, Forced, Measured, cpu, family_cpu, fsync_floor, round_trip_floor};
+use super::{Error, Measured, WriteKind, cpu, family_cpu, fsync_floor, round_trip_floor};
 
 const WARM_UP: Duration = Duration::from_millis(200);
 
@@ -39,7 +39,8 @@ impl Floors {
     /// # Errors
     /// What the operating system says.
     pub fn measure(dir: &Path) -> Result<Self, Error> {
-        let fsync = fsync_floor(dir, Forced::Overwrite, 200).map_err(Error::io("use the disk"))?;
+        let fsync =
+            fsync_floor(dir, WriteKind::Overwrite, 200).map_err(Error::io("use the disk"))?;
         let trip = round_trip_floor(1_000).map_err(Error::io("use loopback"))?;
         Ok(Self { fsync: fsync.median(), round_trip: trip.median() })
     }

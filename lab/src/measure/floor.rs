@@ -1,5 +1,5 @@
-//! What one forced write and one round trip cost on this machine, with nothing around them. A
-//! request that needs two forced writes in sequence cannot be faster than two of these.
+//! What one fsync and one round trip cost on this machine, with nothing around them. A
+//! request that waits for two fsyncs in sequence cannot be faster than two of these.
 //!
 //! # Left out
 //!
@@ -17,29 +17,29 @@ use super::Measured;
 
 const BLOCK: [u8; 512] = [0xa5; 512];
 
-/// Which bytes a forced write goes to.
+/// Which bytes are written before the fsync.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Forced {
-    /// New ones at the end of a file: its length has to be forced as well.
+pub enum WriteKind {
+    /// New ones at the end of a file: its length has to reach the disk as well.
     Append,
     /// Ones that the file has already, as in a log that is filled with zeros up front.
     Overwrite,
 }
 
-/// Writes 512 bytes and forces them, again and again, in a file of its own in this directory.
+/// Writes 512 bytes and fsyncs them, again and again, in a file of its own in this directory.
 ///
 /// # Errors
 /// What the operating system says.
-pub fn fsync_floor(dir: &Path, how: Forced, count: u32) -> io::Result<Measured> {
+pub fn fsync_floor(dir: &Path, how: WriteKind, count: u32) -> io::Result<Measured> {
     let path = dir.join(format!("fsync-floor-{}", std::process::id()));
-    let measured = force(&path, how, count);
+    let measured = write_and_sync(&path, how, count);
     fs::remove_file(&path)?;
     measured
 }
 
-fn force(path: &Path, how: Forced, count: u32) -> io::Result<Measured> {
+fn write_and_sync(path: &Path, how: WriteKind, count: u32) -> io::Result<Measured> {
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).open(path)?;
-    if how == Forced::Overwrite {
+    if how == WriteKind::Overwrite {
         file.write_all(&vec![0; BLOCK.len() * count as usize])?;
         file.sync_all()?;
         file.seek(SeekFrom::Start(0))?;
@@ -93,7 +93,7 @@ mod tests {
     #[test]
     fn floors_count_what_they_did_and_leave_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
-        for how in [Forced::Append, Forced::Overwrite] {
+        for how in [WriteKind::Append, WriteKind::Overwrite] {
             assert_eq!(fsync_floor(dir.path(), how, 3).unwrap().count(), 3);
         }
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

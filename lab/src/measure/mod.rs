@@ -35,7 +35,7 @@ pub use compare::{Comparison, Row, Terms, compare};
 pub use contender::{Contender, Floors, Turn, Waits};
 pub use cpu::{cpu, family_cpu};
 pub use error::Error;
-pub use floor::{Forced, fsync_floor, round_trip_floor};
+pub use floor::{WriteKind, fsync_floor, round_trip_floor};
 pub use load::{Failed, Measured, Operation, Until, closed_loop, open_loop};
 pub use machine::Machine;
 pub use offer::{Measure, Outcome, Setup, runtime};

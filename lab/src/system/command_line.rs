@@ -215,7 +215,7 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
     println!("killed {role} (SIGKILL), pid {}", killed.pid);
     println!("lost:  {}", system.lost(&status));
     if killed.power_cut {
-        println!("       and whatever it had written and not forced: as in a power cut");
+        println!("       and whatever it had written and not synced: as in a power cut");
     } else {
         println!("kept:  its log. kill -9 does not take what the operating system already holds,");
         println!("       so it says nothing about fsyncs; cluster --power-cut does");

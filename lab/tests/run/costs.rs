@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lab::NodeId;
 use lab::measure::{
-    Failed, Forced, Machine, Operation, Until, closed_loop, fsync_floor, round_trip_floor,
+    Failed, Machine, Operation, Until, WriteKind, closed_loop, fsync_floor, round_trip_floor,
 };
 use lab::run::{Client, Config, Data, Driver};
 
@@ -45,7 +45,7 @@ fn costs() {
     });
     for round in 0..3 {
         println!("round {round}");
-        for how in [Forced::Append, Forced::Overwrite] {
+        for how in [WriteKind::Append, WriteKind::Overwrite] {
             println!("  floor: {how:?} {}", fsync_floor(dir.path(), how, 2000).unwrap());
         }
         println!("  floor: round trip {}", round_trip_floor(5000).unwrap());

@@ -164,7 +164,7 @@ async fn open_accounts(work: &Transaction<'_>, me: NodeId) -> Result<(), Error> 
 }
 
 /// What PostgreSQL has forced and written since it counts, all its databases together.
-pub(super) async fn forced(client: &Client) -> Result<(u64, u64), Error> {
+pub(super) async fn wal_counts(client: &Client) -> Result<(u64, u64), Error> {
     let row = client.query_one("SELECT wal_sync, wal_bytes::bigint FROM pg_stat_wal", &[]).await?;
     let (syncs, bytes): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     Ok((syncs.unsigned_abs(), bytes.unsigned_abs()))

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::actor::{Actor, Says, Wanted};
-use super::bank::{Bank, forced};
+use super::bank::{Bank, wal_counts};
 use super::config::Config;
 use super::unfit::Unfit;
 use crate::system::status::RoleStatus;
@@ -45,7 +45,7 @@ impl Participant {
         let handle = runtime.handle().clone();
         let opened = async {
             let bank = Bank::open(config).await?;
-            let before = forced(&*bank.keeper().await?).await.unwrap_or_default();
+            let before = wal_counts(&*bank.keeper().await?).await.unwrap_or_default();
             Ok((Arc::new(bank), before))
         };
         let (bank, before) =
@@ -73,7 +73,7 @@ impl Participant {
         let Says { in_doubt, orphans, locked } = says.await.ok()?;
         let locked = locked.iter().map(ToString::to_string);
         let orphans = orphans.iter().map(|tx| format!("whatever {tx} touches"));
-        let now = async { forced(&*self.bank.keeper().await.ok()?).await.ok() };
+        let now = async { wal_counts(&*self.bank.keeper().await.ok()?).await.ok() };
         let (syncs, log_bytes) = now.await.unwrap_or(self.before);
         let own = RoleStatus {
             in_doubt: in_doubt.iter().map(ToString::to_string).collect(),

@@ -53,7 +53,7 @@ impl Server {
             who: "PostgreSQL".into(),
             why: e.to_string(),
             fix:
-                "`cargo guide doctor` says what is installed; if the folder is the trouble, choose \
+                "`cargo guide doctor` says what is installed; if the folder is the reason, choose \
                   one that everybody may enter with --dir"
                     .into(),
         })?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One thing that stops us, in words a reader can act on.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Trouble {
+pub struct Error {
     /// `book/src/ch02/step1.md:12`; empty where no file is to blame.
     pub place: String,
     /// What is wrong.
@@ -13,21 +13,21 @@ pub struct Trouble {
     pub fix: String,
 }
 
-/// Work that stops at the first trouble.
-pub type Result<T> = std::result::Result<T, Trouble>;
+/// Work that stops at the first error.
+pub type Result<T> = std::result::Result<T, Error>;
 
-impl Trouble {
-    /// A trouble that no file is to blame for.
+impl Error {
+    /// An error that no file is to blame for.
     pub fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { place: String::new(), what: what.into(), fix: fix.into() }
     }
 
-    /// A trouble at a place.
+    /// An error at a place.
     pub fn at(place: impl Into<String>, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { place: place.into(), what: what.into(), fix: fix.into() }
     }
 
-    /// The same trouble, blamed on `place` unless it has a place already.
+    /// The same error, blamed on `place` unless it has a place already.
     #[must_use]
     pub fn or_at(mut self, place: impl Into<String>) -> Self {
         if self.place.is_empty() {
@@ -37,7 +37,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.place.is_empty() {
             write!(f, "{}: ", self.place)?;
@@ -50,4 +50,4 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for Error {}
