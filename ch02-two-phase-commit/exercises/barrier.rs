@@ -2,8 +2,8 @@
 //! stars: 2
 //! Write the two handlers of a saga's participant. Any message may come twice, late, or in the wrong
 //! order: an *undo* may even come before its *apply*. Use `rows`, and write down before you answer.
-//! hint 1: For each attempt there are three cases: never heard of, done, taken back.
-//! hint 2: An undo for an attempt that you never heard of must leave something behind.
+//! hint 1: For each attempt there are three cases: not known, done, taken back.
+//! hint 2: An undo for an attempt that you do not know must leave something behind.
 //! hint 3: `self.rows.insert(tx, None)` is what it leaves; an apply that finds it does nothing.
 
 use std::collections::BTreeMap;

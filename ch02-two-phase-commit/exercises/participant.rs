@@ -59,14 +59,14 @@ impl Participant {
         // SOLUTION-END
     }
 
-    /// Let go.
+    /// Release it.
     fn on_abort(&mut self, tx: TxId, cx: &mut Cx) {
         // SOLUTION-BEGIN
         if self.prepared.contains_key(&tx) {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Aborted { tx });
             cx.note(Note::LetGo(tx));
-            self.let_go(tx);
+            self.release(tx);
         }
         // SOLUTION-END
     }
@@ -77,7 +77,7 @@ impl Participant {
         match record {
             Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
-            Record::Aborted { tx } => self.let_go(tx),
+            Record::Aborted { tx } => self.release(tx),
             other => panic!("not a participant's record: {other}"),
         }
         // SOLUTION-END
@@ -103,7 +103,7 @@ impl Participant {
         self.ended.insert(tx, true);
     }
 
-    fn let_go(&mut self, tx: TxId) {
+    fn release(&mut self, tx: TxId) {
         self.prepared.remove(&tx);
         self.accounts.release(tx);
         self.ended.insert(tx, false);

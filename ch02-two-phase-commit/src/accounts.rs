@@ -11,8 +11,8 @@ pub const MOST: u64 = 1_000_000_000_000;
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Accounts {
     balances: Balances,
-    /// What each prepared transaction will add if it commits. Its debits are spoken for: nobody else
-    /// can spend them. Its credits cannot be spent before they are there.
+    /// What each prepared transaction will add if it commits. Its debits are reserved: no other
+    /// transaction can spend them. Its credits cannot be spent before they are there.
     set_aside: BTreeMap<TxId, Vec<Change>>,
 }
 
@@ -64,7 +64,7 @@ impl Accounts {
     /// Makes the changes. They were checked before, by this or an earlier run of the process.
     ///
     /// # Panics
-    /// If a balance would leave its range: then somebody was promised what is not there.
+    /// If a balance would leave its range: then a transaction was promised what is not there.
     pub fn apply(&mut self, branch: &[Change]) {
         for change in branch {
             let balance = self.balances.get_mut(&change.account).expect("a checked account exists");

@@ -57,10 +57,11 @@ const fn cost(messages: usize, for_forgetting: usize, fsyncs: usize) -> Cost {
 
 /// The table, for N = 2 participants (1 with `one-phase`) and F = 1.
 ///
-/// Two-phase commit with presumed abort: 4N messages of which N acknowledge, 2N + 1 fsyncs
-/// (Mohan, Lindsay and Obermarck 1986). Paxos Commit with the leader on one acceptor's machine: the
-/// paper's (N + 1)(F + 3) − 4, plus one because here nobody who takes part begins the order; N + F + 1
-/// fsyncs before the answer, N for committing, and one for the key, which the paper has not.
+/// Two-phase commit with presumed abort: 4N messages of which N acknowledge, 2N + 1 fsyncs (Mohan,
+/// Lindsay and Obermarck 1986). Paxos Commit with the leader on one acceptor's machine: the paper's
+/// (N + 1)(F + 3) − 4, plus one because here no participant begins the order, the coordinator does;
+/// N + F + 1 fsyncs before the answer, N for committing, and one for the key, which the paper has
+/// not.
 pub const LINES: [Line; 9] = [
     Line { step: "step3", case: "commit", theory: cost(8, 2, 5) },
     Line { step: "step3", case: "abort", theory: cost(6, 0, 2) },
@@ -114,7 +115,7 @@ struct Counted {
 fn observe(counted: &mut Arc<Counted>, at: NodeId, event: &Event<'_, Shop>) {
     let counted = Arc::make_mut(counted);
     match event {
-        // Nobody waits for this one: it rides with the next fsync.
+        // No message waits for this one: it rides with the next fsync.
         Event::Persist(Record::Ended { .. }) => {}
         Event::Persist(_) => {
             counted.waiting.insert(at);

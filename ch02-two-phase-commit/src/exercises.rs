@@ -25,12 +25,12 @@ const BUSY: u64 = 12_000;
 /// What broke, with the shortest schedule found.
 pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
     let mut stock = participant(Accounts::new(&[("umbrella", 1)]));
-    let answered = hear(&mut stock, Msg::Commit { tx: TX });
+    let answered = receive(&mut stock, Msg::Commit { tx: TX });
     if !answered.is_empty() {
         return Err(format!("it answered a commit that it never prepared: {answered:?}"));
     }
     let states = survives(&Nodes::STEP3.with_participants(participant), ATOMIC)?;
-    Ok(format!("safe in {states} states, and never stuck once everybody is back"))
+    Ok(format!("safe in {states} states, and never stuck once every process is back"))
 }
 
 /// A participant that does each branch once and takes it back once: with step 5's coordinator.
@@ -40,14 +40,14 @@ pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, Strin
 pub fn barrier(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
     let branch = umbrella(2).0[&STOCK].clone();
     let mut stock = participant(Accounts::new(&[("umbrella", 1)]));
-    let undone = hear(&mut stock, Msg::Undo { tx: TX });
+    let undone = receive(&mut stock, Msg::Undo { tx: TX });
     if !undone.contains(&Msg::Undone { tx: TX }) {
         return Err("an undo without an apply was not answered: `coord` asks for ever".into());
     }
-    hear(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), branch: branch.clone() });
+    receive(&mut stock, Msg::Apply { tx: TX, key: Key::new("order-1"), branch: branch.clone() });
     let left = stock.summary().balances.unwrap_or_default();
     if left.values().any(|left| *left != 1) {
-        return Err("an apply that came after its undo was done, and nobody takes it back".into());
+        return Err("an apply that came after its undo was done, and nothing takes it back".into());
     }
     let states =
         survives(&Nodes::new(|| AnyNode::new(step5::Coordinator::default()), participant), SAGA)?;
@@ -57,7 +57,7 @@ pub fn barrier(participant: fn(Accounts) -> AnyNode) -> Result<String, String> {
 const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
 
 /// One message from the coordinator; what it sends back.
-fn hear(participant: &mut AnyNode, msg: Msg) -> Vec<Msg> {
+fn receive(participant: &mut AnyNode, msg: Msg) -> Vec<Msg> {
     let input = Input::Message { from: COORD, msg };
     let effects = react(participant, STOCK, Duration::ZERO, input);
     let sent = effects.into_iter().filter_map(|effect| match effect {

@@ -1,22 +1,22 @@
 //! What has to be true, whatever happens.
 //!
 //! The names are those of Bernstein, Hadzilacos and Goodman, *Concurrency Control and Recovery in
-//! Database Systems* (1987), section 7.3. Their five conditions speak of participants only; the rest
-//! ask the client, because a commit bug that no participant can see is still a bug.
+//! Database Systems* (1987), section 7.3. Their five conditions are about participants only; the
+//! rest ask the client, because a commit bug that no participant can see is still a bug.
 //!
 //! | name | says |
 //! |---|---|
 //! | AC1 | no two participants decide differently |
 //! | AC2 | a decision is never reversed |
-//! | AC3 | commit only if everyone voted yes |
-//! | AC4 | without failures, all yes means commit (a test of its own, it speaks of whole runs) |
-//! | AC5 | once failures are repaired, everybody decides (the goal: see [`settled`]) |
+//! | AC3 | commit only if every participant voted yes |
+//! | AC4 | without failures, all yes means commit (a test of its own, it is about whole runs) |
+//! | AC5 | once failures are repaired, every participant decides (the goal: see [`settled`]) |
 //! | ACK | what was answered "done" is never dropped |
 //! | NACK | what was answered "declined" is never done |
 //! | ONCE | one key is done at most once by each participant |
-//! | HALF | nobody sees an umbrella gone that is not paid for, or the other way round |
-//! | FORGET | the coordinator forgets only what everyone has done |
-//! | MONEY | when everybody is at rest, shelf and till together hold what they held at first |
+//! | HALF | no reader sees an umbrella gone that is not paid for, or the other way round |
+//! | FORGET | the coordinator forgets only what every participant has done |
+//! | MONEY | when every process is at rest, shelf and till together hold what they held at first |
 //!
 //! An umbrella costs one coin in these worlds, so the umbrella on the shelf and the coin in the till
 //! are two names for the same worth: HALF asks what a reader sees, MONEY what is there.
@@ -42,8 +42,8 @@ pub struct Ledger {
     yes: BTreeSet<(TxId, NodeId)>,
     /// Who did its branch (durably) how often, and has not taken it back.
     done: BTreeMap<(TxId, NodeId), u32>,
-    /// Who voted yes and then let go.
-    let_go: BTreeSet<(TxId, NodeId)>,
+    /// Who voted yes and then released what it had set aside.
+    released: BTreeSet<(TxId, NodeId)>,
     /// What clients were told.
     told: BTreeMap<Key, Outcome>,
     /// What the coordinator has forgotten.
@@ -88,7 +88,7 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
             }
         }
         Event::Note(Note::LetGo(tx)) => {
-            own(ledger).let_go.insert((*tx, at));
+            own(ledger).released.insert((*tx, at));
         }
         Event::Note(Note::Saw(seen)) => own(ledger).seen.push(seen.clone()),
         _ => {}
@@ -124,7 +124,7 @@ pub fn ac1(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
         if let Some((_, other)) =
-            ledger.let_go.iter().find(|(let_go, at)| let_go == tx && at != doer)
+            ledger.released.iter().find(|(released, at)| released == tx && at != doer)
         {
             let (doer, other) = (name(world, *doer), name(world, *other));
             return Err(format!("{doer} committed {tx}, {other} aborted it"));
@@ -136,13 +136,13 @@ pub fn ac1(world: &ShopWorld) -> Result<(), String> {
 /// AC2: a decision is never reversed.
 pub fn ac2(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
-    match ledger.done.keys().find(|done| ledger.let_go.contains(done)) {
+    match ledger.done.keys().find(|done| ledger.released.contains(done)) {
         Some((tx, id)) => Err(format!("{} committed {tx} and aborted it", name(world, *id))),
         None => Ok(()),
     }
 }
 
-/// AC3: commit only if everyone voted yes.
+/// AC3: commit only if every participant voted yes.
 pub fn ac3(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (tx, doer) in ledger.done.keys() {
@@ -159,7 +159,7 @@ pub fn ack(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for (key, _) in ledger.told.iter().filter(|(_, told)| **told == Outcome::done()) {
         for id in participants(world) {
-            let dropped = |tx: &TxId| ledger.let_go.contains(&(*tx, id));
+            let dropped = |tx: &TxId| ledger.released.contains(&(*tx, id));
             let mut attempts = ledger.attempts(key).peekable();
             if attempts.peek().is_some() && attempts.all(|tx| dropped(&tx)) {
                 return Err(format!("{key} was answered done, and {} dropped it", name(world, id)));
@@ -197,8 +197,8 @@ pub fn once(world: &ShopWorld) -> Result<(), String> {
     Ok(())
 }
 
-/// HALF: nobody sees an umbrella gone that is not paid for. Every umbrella costs one coin in these
-/// worlds, so shelf and till together always hold the same.
+/// HALF: no reader sees an umbrella gone that is not paid for. Every umbrella costs one coin in
+/// these worlds, so shelf and till together always hold the same.
 pub fn half(world: &ShopWorld) -> Result<(), String> {
     for seen in &world.ghost().seen {
         if worth(seen.values()) != opening(world) {
@@ -209,7 +209,7 @@ pub fn half(world: &ShopWorld) -> Result<(), String> {
     Ok(())
 }
 
-/// MONEY: when everybody is up and at rest, nothing has appeared or vanished.
+/// MONEY: when every process is up and at rest, nothing has appeared or vanished.
 pub fn money(world: &ShopWorld) -> Result<(), String> {
     let all_up = world.topology().roles.iter().all(|role| world.is_up(role.id));
     if !all_up || world.summaries().any(|(_, summary)| !summary.in_doubt.is_empty()) {
@@ -236,7 +236,7 @@ fn opening(world: &ShopWorld) -> u64 {
     worth(balances.iter())
 }
 
-/// FORGET: the coordinator forgets only what everyone has done.
+/// FORGET: the coordinator forgets only what every participant has done.
 pub fn forget(world: &ShopWorld) -> Result<(), String> {
     let ledger = world.ghost();
     for tx in &ledger.forgotten {
@@ -247,7 +247,7 @@ pub fn forget(world: &ShopWorld) -> Result<(), String> {
     Ok(())
 }
 
-/// The goal: nobody who is up waits for an outcome or keeps anything from others. No order is
+/// The goal: no process that is up waits for an outcome or keeps an account locked. No order is
 /// half done among them. If the coordinator is up too, every client has its answer; if all are up,
 /// what it was told is what was done.
 pub fn settled(world: &ShopWorld) -> bool {
@@ -275,7 +275,7 @@ fn whole(world: &ShopWorld) -> bool {
     })
 }
 
-/// Whether every order that was answered "done" is done by everyone.
+/// Whether every order that was answered "done" is done by all its participants.
 fn told_is_done(world: &ShopWorld) -> bool {
     let ledger = world.ghost();
     let done = |key| {

@@ -1,17 +1,17 @@
 //! Balances that tell what is in them: the shop's histories as transactions on lists.
 //!
-//! Whoever wants to know whether transactions look as if they were done one after the other has them
-//! append to lists and read lists ([`lab::check::append`]): a list says who was there before. The
-//! shop only adds. So let every order add a power of two of its own to each account that it touches.
-//! Then no two sets of orders leave the same balance, and a balance says which orders are in it,
-//! whatever went wrong. In which order they were done, the participant's own log says: there stands
-//! one *committed* after the other.
+//! To check whether transactions look as if they were done one after the other, a test has them
+//! append to lists and read lists ([`lab::check::append`]): a list shows which transactions came
+//! before. The shop only adds. So let every order add a power of two of its own to each account
+//! that it touches. Then no two sets of orders leave the same balance, and a balance shows which
+//! orders are in it, whatever went wrong. The participant's own log shows in which order they were
+//! done: it has one *committed* after the other.
 //!
-//! This turns a read into reads of lists, and an order into appends of its key. It accuses nobody
-//! wrongly. What a read has seen is decoded from the balance alone; the log only sorts it. If the shop
-//! did something that its log does not say, then a list that is read is no beginning of the log's, and
-//! that is a violation of its own. The log decides alone only where two orders were never seen apart;
-//! as sums nobody could tell which came first, as lists somebody could.
+//! This turns a read into reads of lists, and an order into appends of its key. It reports no
+//! violation where there is none. What a read has seen is decoded from the balance alone; the log
+//! only sorts it. If the shop did something that its log does not say, then a list that is read is
+//! no beginning of the log's, and that is a violation of its own. The log decides alone only where
+//! two orders were never seen apart; two sums do not show which came first, two lists might have.
 //!
 //! # Left out
 //!
@@ -40,15 +40,15 @@ pub struct Lists {
 
 /// One thing that happened at a client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Heard {
+pub enum ClientEvent {
     /// It asked for an order, or for a read with this order.
     Asked(Order),
     /// The order is done; a read is answered with balances.
     Done(BTreeMap<NodeId, Balances>),
     /// It is not done, and never will be.
     Declined,
-    /// Nobody knows.
-    Nothing,
+    /// The client does not know.
+    Unknown,
 }
 
 impl Lists {
@@ -66,7 +66,7 @@ impl Lists {
         self.opening.extend(places);
     }
 
-    /// An order that somebody will ask for.
+    /// An order that a client will ask for.
     ///
     /// # Panics
     /// If it adds what is no power of two, or one that another order adds to the same account.
@@ -86,28 +86,28 @@ impl Lists {
         self.logs.entry(keeper).or_default().push(key.clone());
     }
 
-    /// What clients heard, as a history of transactions on lists, in the order it is given.
+    /// What clients were told, as a history of transactions on lists, in the order it is given.
     ///
     /// # Errors
     /// A balance that no orders add up to.
     ///
     /// # Panics
-    /// If somebody asked for an order that is not known here.
+    /// If a client asked for an order that is not known here.
     pub fn history<'a>(
         &self,
-        heard: impl IntoIterator<Item = (u64, u64, &'a Heard)>,
+        events: impl IntoIterator<Item = (u64, u64, &'a ClientEvent)>,
     ) -> Result<History, String> {
         let mut asked: BTreeMap<u64, Order> = BTreeMap::new();
         let mut entries = Vec::new();
-        for (time, process, what) in heard {
+        for (time, process, what) in events {
             let (kind, value) = match what {
-                Heard::Asked(order) => {
+                ClientEvent::Asked(order) => {
                     asked.insert(process, order.clone());
                     (Type::Invoke, self.question(order))
                 }
-                Heard::Done(seen) => (Type::Ok, self.answer(&asked[&process], seen)?),
-                Heard::Declined => (Type::Fail, Value::Null),
-                Heard::Nothing => (Type::Info, Value::Null),
+                ClientEvent::Done(seen) => (Type::Ok, self.answer(&asked[&process], seen)?),
+                ClientEvent::Declined => (Type::Fail, Value::Null),
+                ClientEvent::Unknown => (Type::Info, Value::Null),
             };
             entries.push(Entry { process, kind, f: "txn".into(), key: Value::Null, value, time });
         }

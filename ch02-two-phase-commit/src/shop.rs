@@ -37,7 +37,7 @@ pub struct Summary {
     pub in_doubt: Vec<TxId>,
     /// The balances of a participant; `None` at others.
     pub balances: Option<Balances>,
-    /// Accounts that nobody else may touch now.
+    /// Accounts that no other transaction may touch now.
     pub locked: Vec<Account>,
     /// The rest of its line.
     pub line: String,

@@ -4,8 +4,9 @@
 //! that is done it tells the client. Every process does what it is told, and writes down what it did
 //! before it says so. Nothing here is wrong, line by line.
 //!
-//! What breaks: `pay` refuses, and the umbrella is gone (half an order). A reply is lost, the client
-//! asks again, and everything is done twice. `coord` dies in between, and nobody knows.
+//! What breaks: `pay` refuses, and the umbrella is gone (half an order). A reply is lost, the
+//! client asks again, and everything is done twice. `coord` dies in between, and no process knows
+//! what was done.
 
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Step 2: ask first, then do.
 //!
-//! `coord` asks everyone whether they can (*prepare*), and each answers with a vote. Only if all say
-//! yes does anybody do anything (*commit*); one no, or one vote that does not come, and it is off
+//! `coord` asks every participant whether it can (*prepare*), and each answers with a vote. Only if
+//! all vote yes do they do it (*commit*); one no, or one vote that does not come, and it is off
 //! (*abort*). A yes is a promise: what it needs stays set aside until the decision comes.
 //!
 //! What breaks: promises and decision are kept in memory. A process that dies and comes back has

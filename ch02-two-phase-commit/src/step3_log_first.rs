@@ -1,10 +1,10 @@
 //! Step 3: write it down before you say it.
 //!
-//! A participant writes *prepared* before it votes yes, so a yes survives a restart. The coordinator
-//! writes *decided* before it tells anybody, so a decision does. Of an attempt with no record the
-//! coordinator says *abort*, and may: had it decided otherwise, there would be a record. This is
-//! *presumed abort* (Mohan, Lindsay and Obermarck, 1986): aborts of participants need no waiting on
-//! disks and no acknowledgement.
+//! A participant writes *prepared* before it votes yes, so a yes survives a restart. The
+//! coordinator writes *decided* before it tells any other process, so a decision does. About an
+//! attempt with no record the coordinator answers *abort*, and may: had it decided otherwise, there
+//! would be a record. This is *presumed abort* (Mohan, Lindsay and Obermarck, 1986): aborts of
+//! participants need no waiting on disks and no acknowledgement.
 //!
 //! What breaks: nothing is ever half done. But a participant that voted yes has to wait for the
 //! coordinator, however long it is gone. And a reader that comes between the two commits sees an
@@ -38,7 +38,7 @@ struct Decided {
     outcome: Outcome,
 }
 
-/// Collects votes and decides. Its decisions are on disk before anybody hears of them.
+/// Collects votes and decides. Its decisions are on disk before any other process is told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
@@ -195,7 +195,8 @@ impl Node for Coordinator {
     }
 }
 
-/// Votes, sets aside, and does as decided. Its promises are on disk before anybody hears of them.
+/// Votes, sets aside, and does as decided. Its promises are on disk before any other process is
+/// told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
@@ -246,7 +247,7 @@ impl Participant {
             cx.cancel_timer(Timer::Ask(tx));
             cx.persist(Record::Aborted { tx });
             cx.note(Note::LetGo(tx));
-            self.let_go(tx);
+            self.release(tx);
         }
     }
 
@@ -262,7 +263,7 @@ impl Participant {
         self.ended.insert(tx, true);
     }
 
-    fn let_go(&mut self, tx: TxId) {
+    fn release(&mut self, tx: TxId) {
         self.prepared.remove(&tx);
         self.accounts.release(tx);
         self.ended.insert(tx, false);
@@ -272,7 +273,7 @@ impl Participant {
         match record {
             Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
-            Record::Aborted { tx } => self.let_go(tx),
+            Record::Aborted { tx } => self.release(tx),
             other => shop::foreign_record(&other),
         }
     }

@@ -1,9 +1,9 @@
 //! Step 5: the other promise. Do it, and be ready to take it back.
 //!
 //! A *saga* (Garcia-Molina and Salem, 1987) commits every branch at once, one participant after the
-//! other, and holds nothing. If a later participant refuses, the earlier branches are compensated: a
-//! second change that makes up for the first. In the end an order is done or made up for; in between
-//! everybody can see the hole.
+//! other, and holds nothing. If a later participant refuses, the earlier branches are compensated:
+//! a second change that makes up for the first. In the end an order is done or made up for; in
+//! between every reader can see half of it.
 //!
 //! Three things have to hold for that. The coordinator writes down how far it is, in the same log
 //! that releases its messages (an *outbox*), so a restart goes on where it was. A participant does
@@ -70,7 +70,7 @@ impl Coordinator {
         self.go_on(tx, cx);
     }
 
-    /// Tells whoever is next; when nobody is left, the saga has ended.
+    /// Tells the next participant; when none is left, the saga has ended.
     fn go_on(&mut self, tx: TxId, cx: &mut Cx) {
         let saga = &self.running[&tx];
         let missing = saga.order.0.iter().find(|(id, _)| !saga.answered.contains(id));
@@ -169,8 +169,8 @@ impl Coordinator {
 }
 
 impl Saga {
-    /// From now on everybody takes back: those who did their branch, and those who did not, so that
-    /// they never will.
+    /// From now on every participant takes back: those that did their branch, and those that did
+    /// not, so that they never will.
     fn turn_back(&mut self, why: Refusal) {
         self.answered.clear();
         self.turned_back = Some(why);
@@ -234,7 +234,8 @@ impl Participant {
         if let Some(Some(branch)) = self.rows.get(&tx)
             && self.accounts.check(&inverse(branch)).is_err()
         {
-            // Somebody has spent it. Nothing to say: the coordinator asks again, and it may be back.
+            // Another order has spent it. No answer: the coordinator asks again, and it may be
+            // back.
             return;
         }
         if self.rows.get(&tx) != Some(&None) {

@@ -79,7 +79,7 @@ impl Running {
         assert_eq!(answer, Some(Msg::Answer { key, outcome: Outcome::done() }));
     }
 
-    /// Messages between nodes and fsyncs so far, once nobody does anything any more.
+    /// Messages between nodes and fsyncs so far, once no node does anything any more.
     pub(crate) fn counts(&self) -> (u64, u64) {
         let read = || {
             let all = self.nodes.each_ref().map(Driver::counts);

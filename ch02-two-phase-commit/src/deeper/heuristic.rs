@@ -1,15 +1,16 @@
-//! Deeper: somebody decides by hand.
+//! Deeper: an operator decides by hand.
 //!
-//! A participant is in doubt, its accounts are locked, and whoever could decide will not be back
-//! today. An operator looks at the clock and says: commit. That is a *heuristic decision* (X/Open XA,
-//! 1991): a *heuristic commit* or a *heuristic abort*, heuristic as in guessed. It gives the locks
-//! back. It also breaks the promise that the *yes* was, so it is unsafe, by design.
+//! A participant is in doubt, its accounts are locked, and the coordinator, which could decide,
+//! will not be back today. An operator looks at the clock and enters: commit. That is a *heuristic
+//! decision* (X/Open XA, 1991): a *heuristic commit* or a *heuristic abort*, heuristic as in
+//! guessed. It gives the locks back. It also breaks the promise that the *yes* was, so it is
+//! unsafe, by design.
 //!
-//! What is left is to find out. The guess is written down before it is followed, the participant goes
-//! on asking, and when the truth comes the two are compared. If they agree, nothing was lost. If not,
-//! one side committed and the other aborted: *heuristic mixed*, or *heuristic damage*. Nobody here can
-//! repair that. The coordinator gets its acknowledgement, so that it can forget, and the damage stays
-//! in the report until people have made up for it.
+//! What is left is to find out. The guess is written down before it is followed, the participant
+//! goes on asking, and when the truth comes the two are compared. If they agree, nothing was lost.
+//! If not, one side committed and the other aborted: *heuristic mixed*, or *heuristic damage*. No
+//! process here can repair that. The coordinator gets its acknowledgement, so that it can forget,
+//! and the damage stays in the report until people have made up for it.
 //!
 //! Left out: a participant that guesses by itself after a while, as some databases can be told to; and
 //! a word to the coordinator, which could tell the customer.
@@ -42,7 +43,7 @@ impl Participant {
     }
 
     // ANCHOR: on_resolve
-    /// Only what is in doubt can be guessed: nothing else waits for anybody.
+    /// Only what is in doubt can be guessed: nothing else waits for a decision.
     fn on_resolve(&mut self, operator: NodeId, tx: TxId, commit: bool, cx: &mut Cx) {
         let done = self.inner.summary().in_doubt.contains(&tx);
         if done {
@@ -53,7 +54,8 @@ impl Participant {
         cx.send(operator, Msg::Deeper(Deeper::Resolved { tx, done }));
     }
 
-    /// The participant inside takes it for the coordinator's word. Its thanks go to nobody.
+    /// The participant inside treats it as the coordinator's decision. Its acknowledgement is not
+    /// sent.
     fn follow(&mut self, tx: TxId, commit: bool, cx: &mut Cx) {
         let msg = if commit { Msg::Commit { tx } } else { Msg::Abort { tx } };
         for effect in cx.capture(|cx| self.inner.step(Input::Message { from: COORD, msg }, cx)) {
@@ -65,8 +67,8 @@ impl Participant {
         Self::ask(tx, cx);
     }
 
-    /// The truth is written down before it is acknowledged: the coordinator forgets, and whoever asks
-    /// it again hears *abort*.
+    /// The truth is written down before it is acknowledged: the coordinator forgets, and a
+    /// participant that asks it again is answered *abort*.
     fn on_truth(&mut self, from: NodeId, tx: TxId, commit: bool, cx: &mut Cx) {
         let guess = self.guesses.get_mut(&tx).expect("it was guessed");
         if guess.truth.is_none() {
@@ -117,13 +119,13 @@ impl Participant {
             Msg::Abort { tx } if self.guesses.contains_key(&tx) => {
                 self.on_truth(from, tx, false, cx);
             }
-            // A guess is nobody's knowledge: peers that ask must not take it for the outcome.
+            // A guess is not the outcome, and peers that ask must not take it for that.
             Msg::Deeper(Deeper::StateQuery { tx }) if self.guesses.contains_key(&tx) => {}
             other => self.pass(Input::Message { from, msg: other }, cx),
         }
     }
 
-    /// Gives the participant inside an input, and adds the guesses to what it says about itself.
+    /// Gives the participant inside an input, and adds the guesses to the status that it reports.
     fn pass(&mut self, input: Input, cx: &mut Cx) {
         for effect in cx.capture(|cx| self.inner.step(input, cx)) {
             match effect {
@@ -131,15 +133,15 @@ impl Participant {
                     if !self.guesses.is_empty() =>
                 {
                     let (guessed, damage) = (self.guessed(), self.damage());
-                    let says = Deeper::StatusIs { in_doubt, locked, guessed, damage };
-                    cx.send(to, Msg::Deeper(says));
+                    let status = Deeper::StatusIs { in_doubt, locked, guessed, damage };
+                    cx.send(to, Msg::Deeper(status));
                 }
                 other => cx.push(other),
             }
         }
     }
 
-    /// What was guessed, and nobody has heard the truth. `true` is commit.
+    /// What was guessed, while the truth is not known here. `true` is commit.
     fn guessed(&self) -> Vec<(TxId, bool)> {
         self.those(|guess| guess.truth.is_none())
     }

@@ -7,10 +7,10 @@
 //! | [`in_doubt`] | how often can they? |
 //! | [`three_phase_commit`] | does one more round make waiting unnecessary? |
 //! | [`paxos_commit`] | what if the decision is not on one machine? |
-//! | [`fencing`] | what if the coordinator that was replaced is still alive? |
+//! | [`fencing`] | what if the coordinator that was replaced still runs? |
 //! | [`one_phase`] | what does an order of a single participant need? |
 //! | [`read_only`] | may a participant that only read leave early? |
-//! | [`heuristic`] | what if somebody decides by hand? |
+//! | [`heuristic`] | what if an operator decides by hand? |
 //!
 //! Most of them wrap the node of a step: its inputs go in, its effects come out, and the wrapper
 //! changes the few it is about (see [`lab::AnyNode`]). So each file is the difference, and the step

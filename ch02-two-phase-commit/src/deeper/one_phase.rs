@@ -154,8 +154,8 @@ impl Participant {
     }
     // ANCHOR_END: on_apply
 
-    /// Vote and commit in one breath. What the participant inside wants written and said about it is
-    /// dropped: one record and one message say it all.
+    /// Vote and commit in one step. What the participant inside writes and sends about it is
+    /// dropped: one record and one message hold it all.
     fn do_it(
         &mut self,
         from: NodeId,

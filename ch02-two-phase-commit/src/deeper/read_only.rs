@@ -1,12 +1,14 @@
 //! Deeper: may a participant that only read leave early?
 //!
-//! A participant that changes nothing has nothing to commit. It can say what it saw, let go of its
-//! locks at once, write nothing and hear no more of it: the *read-only vote* of Mohan, Lindsay and
-//! Obermarck (1986). It saves an fsync and a message, and it is in the textbooks.
+//! A participant that changes nothing has nothing to commit. It can answer what it saw, release its
+//! locks at once, write nothing and receive no further message about it: the *read-only vote* of
+//! Mohan, Lindsay and Obermarck (1986). It saves an fsync and a message, and it is in the
+//! textbooks.
 //!
-//! It is also where isolation gets lost. Letting go is harmless once *every* participant has all the
-//! locks it needs. Here a participant takes its locks when it is asked, so one may let go while
-//! another has not begun: between the two somebody sells an umbrella, and the read sees half of it.
+//! It is also where isolation gets lost. Releasing is harmless once *every* participant has all the
+//! locks it needs. Here a participant takes its locks when it is asked, so one may release them
+//! while another has not begun: between the two another order sells an umbrella, and the read sees
+//! half of that order.
 //!
 //! Left out: the cure, a round of *work* before the round of *votes*. Most databases have it.
 
@@ -15,7 +17,8 @@ use lab::Node;
 use crate::shop::{AnyNode, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Note, Outcome, Record, TxId};
 
-/// The coordinator of a step, which tells nobody to let go who has already.
+/// The coordinator of a step, which does not send *abort* to a participant that has released its
+/// locks already.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Coordinator(AnyNode);
 
@@ -75,7 +78,7 @@ impl Participant {
         read.into_iter().for_each(|tx| self.leave(tx, cx));
     }
 
-    /// Lets go of its locks. It promised nothing, so nothing is written down.
+    /// Releases its locks. It promised nothing, so nothing is written down.
     fn leave(&mut self, tx: TxId, cx: &mut Cx) {
         let off = Input::Message { from: COORD, msg: Msg::Abort { tx } };
         for effect in cx.capture(|cx| self.0.step(off, cx)) {

@@ -1,12 +1,13 @@
-//! Deeper: those who wait ask each other.
+//! Deeper: participants in doubt ask each other.
 //!
-//! A participant that voted yes and hears nothing asks the others who were asked. Whoever knows the
-//! outcome says it. Whoever has not voted yet may still say no, so it does, writes that down, and the
-//! outcome is *abort*. That is *cooperative termination* (Bernstein, Hadzilacos and Goodman 1987,
-//! section 7.4).
+//! A participant that voted yes and receives no decision asks the other participants. One that
+//! knows the outcome answers it. One that has not voted yet may still vote no, so it does, writes
+//! that down, and the outcome is *abort*. That is *cooperative termination* (Bernstein, Hadzilacos
+//! and Goodman 1987, section 7.4).
 //!
-//! What it buys: whoever can reach one that knows need not wait for the coordinator. What it leaves:
-//! if all who can be reached have voted yes and know no more, they have to wait as before.
+//! What it buys: a participant that can reach one that knows need not wait for the coordinator.
+//! What it leaves: if all that can be reached have voted yes and know no more, they have to wait as
+//! before.
 //!
 //! Left out: a peer on whose disk nothing is left. It must not answer at all; here it would take the
 //! transaction for one it has not voted on.
@@ -19,7 +20,7 @@ use super::{Msg as Deeper, Peers, Phase, Record as Kept};
 use crate::shop::{self, AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Record, TxId, Vote};
 
-/// The coordinator of a step, which also says who else is asked.
+/// The coordinator of a step, which also tells who else is asked.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Coordinator(AnyNode);
 
@@ -114,7 +115,7 @@ impl Participant {
         }
     }
 
-    /// It has not voted, so it may still say no; and it must not change its mind after a restart.
+    /// It has not voted, so it may still vote no; and it must not change its mind after a restart.
     fn refuse(&mut self, tx: TxId, cx: &mut Cx) {
         cx.persist(Record::Aborted { tx });
         self.end(tx, Phase::Aborted);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::{self, Account, Branch, Key, TxId};
 use crate::words::branch;
 
-/// Everybody who takes part in one transaction, in order.
+/// All participants of one transaction, in order.
 pub type Peers = Arc<[NodeId]>;
 
 /// How far a participant is with a transaction.
@@ -33,7 +33,7 @@ pub type Ballot = u64;
 /// Each participant's vote, as an acceptor has it: `true` is yes.
 pub type Votes = BTreeMap<NodeId, bool>;
 
-/// Messages. The comment says who sends it to whom, and what receiving it entitles you to.
+/// Messages. The comment tells who sends it to whom, and what receiving it entitles you to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Msg {
     /// Coordinator → participant: *prepare*, and these are asked too.
@@ -44,7 +44,7 @@ pub enum Msg {
         key: Key,
         /// This participant's branch.
         branch: Branch,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
     },
     /// Participant → participant: "you were asked too. How far are you?"
@@ -59,13 +59,13 @@ pub enum Msg {
         /// How far.
         phase: Phase,
     },
-    /// Coordinator → participant: all voted yes (three-phase commit). From now on nobody who is up
-    /// can have aborted.
+    /// Coordinator → participant: all voted yes (three-phase commit). From now on no participant
+    /// that is up can have aborted.
     PreCommit {
         /// The attempt.
         tx: TxId,
     },
-    /// Participant → whoever sent *pre-commit*: it is written down.
+    /// Participant → the process that sent *pre-commit*: it is written down.
     PreAck {
         /// The attempt.
         tx: TxId,
@@ -75,7 +75,7 @@ pub enum Msg {
     Propose {
         /// The attempt.
         tx: TxId,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
         /// Which try.
         ballot: Ballot,
@@ -96,7 +96,7 @@ pub enum Msg {
     Lead {
         /// The attempt.
         tx: TxId,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
         /// Which try.
         ballot: Ballot,
@@ -111,12 +111,12 @@ pub enum Msg {
         /// What it accepted in the highest older ballot.
         accepted: Option<(Ballot, Votes)>,
     },
-    /// Coordinator → anyone, or participant → coordinator: said by, or in answer to, the coordinator
-    /// of this epoch.
+    /// Coordinator → any process, or participant → coordinator: sent by, or in answer to, the
+    /// coordinator of this epoch.
     Fenced {
         /// Counts takeovers.
         epoch: u64,
-        /// What is said.
+        /// What is sent.
         msg: Box<types::Msg>,
     },
     /// Participant → coordinator: this key stands for another order (one phase).
@@ -124,7 +124,8 @@ pub enum Msg {
         /// The attempt.
         tx: TxId,
     },
-    /// Coordinator → store: "I take over" with a new epoch. Store → coordinator: somebody else did.
+    /// Coordinator → store: "I take over" with a new epoch. Store → coordinator: another
+    /// coordinator did.
     TakeOver {
         /// The new epoch.
         epoch: u64,
@@ -168,7 +169,7 @@ pub enum Msg {
     StatusIs {
         /// Attempts whose outcome this node waits for.
         in_doubt: Vec<TxId>,
-        /// Accounts that nobody else may touch meanwhile.
+        /// Accounts that no other transaction may touch meanwhile.
         locked: Vec<Account>,
         /// Ended by an operator; the truth is not known.
         guessed: Vec<(TxId, bool)>,
@@ -188,7 +189,7 @@ pub enum Record {
         key: Key,
         /// What is ready to be done.
         branch: Branch,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
     },
     /// Participant: all voted yes (three-phase commit).
@@ -200,7 +201,7 @@ pub enum Record {
     Promised {
         /// The attempt.
         tx: TxId,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
         /// Which try.
         ballot: Ballot,
@@ -209,18 +210,18 @@ pub enum Record {
     Accepted {
         /// The attempt.
         tx: TxId,
-        /// Everybody who takes part.
+        /// All participants of the transaction.
         peers: Peers,
         /// Which try.
         ballot: Ballot,
         /// The votes.
         votes: Votes,
     },
-    /// Store: the log belongs to this epoch now. Participant: the newest epoch it has heard of.
+    /// Store: the log belongs to this epoch now. Participant: the newest epoch it knows of.
     Epoch(u64),
     /// Store: a coordinator's record.
     Kept(Box<types::Record>),
-    /// Participant: said no to this key, for good (one phase).
+    /// Participant: voted no on this key, for good (one phase).
     Refused {
         /// The request.
         key: Key,
@@ -229,7 +230,7 @@ pub enum Record {
         /// Why.
         why: types::Refusal,
     },
-    /// Participant: an operator said how to end this one (heuristic decisions).
+    /// Participant: an operator decided how to end this one (heuristic decisions).
     Heuristic {
         /// The attempt.
         tx: TxId,

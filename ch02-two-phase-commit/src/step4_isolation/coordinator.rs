@@ -26,7 +26,7 @@ struct Decided {
     outcome: Outcome,
 }
 
-/// Collects votes and decides. Its decisions are on disk before anybody hears of them.
+/// Collects votes and decides. Its decisions are on disk before any other process is told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
@@ -64,7 +64,7 @@ impl Coordinator {
     }
 
     fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx) {
-        // A question promises nothing: it need not wait for what is said of earlier orders.
+        // A question promises nothing: it need not wait for what is sent about earlier orders.
         for (&id, branch) in voting.order.0.iter() {
             cx.send_ahead(id, Msg::Prepare { tx, key: voting.key.clone(), branch: branch.clone() });
         }
@@ -86,8 +86,8 @@ impl Coordinator {
     }
 
     // ANCHOR: seen
-    /// Everybody has it locked, so this is one moment. Nothing was changed: there is nothing to
-    /// commit, and no record means *abort*, which lets go of the locks.
+    /// All participants have it locked, so this is one moment. Nothing was changed: there is
+    /// nothing to commit, and no record means *abort*, which releases the locks.
     fn seen(&mut self, tx: TxId, cx: &mut Cx) {
         let Voting { client, key, order, yes } = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));

@@ -1,20 +1,21 @@
 //! Step 4: lock it until it has ended.
 //!
-//! Between the first commit and the last one an order is half visible. So a participant locks what a
-//! prepared branch touches, exclusively for a change and shared for a read, and lets go only when it
-//! has committed or aborted (*strict two-phase locking*). A read is an order that changes nothing: it
-//! takes its locks everywhere, is answered, and lets go. Whoever reads, reads one moment.
+//! Between the first commit and the last one an order is half visible. So a participant locks what
+//! a prepared branch touches, exclusively for a change and shared for a read, and releases it only
+//! when it has committed or aborted (*strict two-phase locking*). A read is an order that changes
+//! nothing: it takes its locks at every participant, is answered, and releases them. So a reader
+//! sees one moment.
 //!
 //! Waiting for locks can go round in a circle, and no participant sees the circle. Here an older
 //! transaction never waits for a younger one that may still be given up: the participant where they
 //! meet asks the coordinator to give the younger one up, which then tries again and keeps its age
-//! (*wound-wait*, Rosenkrantz, Stearns and Lewis, 1978). The oldest always gets through, so everybody
-//! does in the end.
+//! (*wound-wait*, Rosenkrantz, Stearns and Lewis, 1978). The oldest always gets through, so every
+//! transaction does in the end.
 //!
-//! What breaks: nothing, as long as the coordinator comes back. While it is gone, everyone who voted
-//! yes sits on locks, and nobody may move.
+//! What breaks: nothing, as long as the coordinator comes back. While it is gone, every participant
+//! that voted yes holds its locks, and none may release them.
 //!
-//! Left out: forgetting (as in step 3), a vote that says "I only read" and saves a disk write, and
+//! Left out: forgetting (as in step 3), a vote that means "I only read" and saves a disk write, and
 //! deadlock detection.
 
 mod coordinator;

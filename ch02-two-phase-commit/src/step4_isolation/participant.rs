@@ -1,4 +1,4 @@
-//! A participant: locks, votes, and lets go when it is over.
+//! A participant: locks, votes, and releases its locks when it is over.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::accounts::Accounts;
 use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{Balances, Branch, COORD, Key, Msg, Note, Record, Timer, TxId, Vote, wait};
 
-/// Votes, locks, and does as decided. Its promises are on disk before anybody hears of them.
+/// Votes, locks, and does as decided. Its promises are on disk before any other process is told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     accounts: Accounts,
     locks: Locks,
-    /// Not voted yet: somebody else holds what they need. Oldest first.
+    /// Not voted yet: another transaction holds what they need. Oldest first.
     waiting: ByTx<(Key, Branch)>,
     prepared: ByTx<Branch>,
     /// What it ended, and whether by commit: it must not begin any of these again.
@@ -95,11 +95,11 @@ impl Participant {
             cx.note(Note::LetGo(tx));
         }
         cx.cancel_timer(Timer::Ask(tx));
-        self.let_go(tx);
+        self.release(tx);
         self.wake(cx);
     }
 
-    /// Locks were let go: whoever waits may try, the oldest first.
+    /// Locks were released: those that wait may try, the oldest first.
     fn wake(&mut self, cx: &mut Cx) {
         let waiting: Vec<TxId> = self.waiting.keys().copied().collect();
         waiting.into_iter().for_each(|tx| self.try_to_vote(tx, cx));
@@ -117,8 +117,8 @@ impl Participant {
         self.ended.insert(tx, true);
     }
 
-    /// Also for what it never heard of: an abort may overtake its prepare.
-    fn let_go(&mut self, tx: TxId) {
+    /// Also for what it does not know: an abort may overtake its prepare.
+    fn release(&mut self, tx: TxId) {
         self.waiting.remove(&tx);
         if let Some(branch) = self.prepared.remove(&tx) {
             self.locks.release(tx, &branch);
@@ -130,12 +130,12 @@ impl Participant {
         match record {
             Record::Prepared { tx, branch, .. } => self.prepare(tx, branch),
             Record::Committed { tx } => self.commit(tx),
-            Record::Aborted { tx } => self.let_go(tx),
+            Record::Aborted { tx } => self.release(tx),
             other => shop::foreign_record(&other),
         }
     }
 
-    /// A new attempt says that the earlier ones at the same order are off.
+    /// A new attempt means that the earlier ones at the same order are off.
     fn earlier_attempts(&self, tx: TxId) -> Vec<TxId> {
         let earlier = TxId { attempt: 0, ..tx }..tx;
         let waiting = self.waiting.range(earlier.clone()).map(|(tx, _)| *tx);

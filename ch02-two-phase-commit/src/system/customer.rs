@@ -117,7 +117,7 @@ fn doubt_lines(roles: impl IntoIterator<Item = (String, Value)>) -> String {
     roles.into_iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-#[expect(clippy::disallowed_methods, reason = "a key that nobody has used before")]
+#[expect(clippy::disallowed_methods, reason = "a key that no client has used before")]
 fn fresh() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("k{:x}{:x}", now.as_nanos(), std::process::id())

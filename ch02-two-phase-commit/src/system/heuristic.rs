@@ -31,9 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HeuristicOutcome {
-    /// As if the coordinator had said commit.
+    /// As if the coordinator had sent *commit*.
     Commit,
-    /// As if it had said abort.
+    /// As if it had sent *abort*.
     Abort,
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn resolve(
     let answer = answer.map_err(|none| cluster.no_answer(none))?;
     match answer.status {
         200 => Ok(()),
-        404 => Err(Error::Refused("nobody can decide for this role by hand".into())),
+        404 => Err(Error::Refused("no operator can decide for this role by hand".into())),
         _ => Err(Error::Refused(answer.field("error").to_owned())),
     }
 }

@@ -225,7 +225,7 @@ async fn resolve(Resolve { role, tx, end }: Resolve, cluster: &Handle) -> Result
     let found = roles.iter().find(|one| one.role == role.name());
     let found = found.ok_or_else(|| Error::Refused(SYSTEM.absent(role.name())))?;
     heuristic::resolve(cluster, found.http, tx, end).await?;
-    println!("{} has ended {tx} as you say, and let go of its accounts", role.name());
+    println!("{} has ended {tx} as you ask, and released its accounts", role.name());
     let flag = cluster.flag();
     println!("if that was wrong, nothing here can repair it: see cargo {NAME} status{flag}");
     Ok(0)

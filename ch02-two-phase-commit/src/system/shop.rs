@@ -1,5 +1,6 @@
 //! The shop's HTTP, on `coord`: an order in, its outcome out. The one rule: an outcome that is not
-//! known is never an error. Whoever reads "error" pays again; whoever reads "pending" asks again.
+//! known is never an error. A client that reads "error" pays again; one that reads "pending" asks
+//! again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -102,7 +103,8 @@ async fn ask(mut client: Pooled<Shop>, Request { key, order }: &Request) -> Repl
         }
         match tokio::time::timeout(wait::RETRY.start, client.recv()).await {
             Ok(Some(Msg::Answer { key: of, outcome })) if of == *key => {
-                // A second answer may be under way otherwise, to whoever would have the client next.
+                // A second answer may be under way otherwise, to the request that would have the
+                // client next.
                 if is_first {
                     client.answered();
                 }

@@ -15,9 +15,9 @@ use crate::types::{Msg, TxId};
 pub struct RoleStatus {
     /// Attempts whose outcome it waits for.
     pub in_doubt: Vec<String>,
-    /// Accounts that nobody else may touch meanwhile.
+    /// Accounts that no other transaction may touch meanwhile.
     pub locked: Vec<String>,
-    /// What an operator ended here, and nobody knows how it really ended.
+    /// What an operator ended here, while it is not known how it really ended.
     #[serde(default)]
     pub guessed: Vec<String>,
     /// What an operator ended here one way, and all others the other way.

@@ -1,7 +1,8 @@
-//! The nouns of the chapter: what the shop's processes say to each other, write down, and wait for.
+//! The nouns of the chapter: what the shop's processes send to each other, write down, and wait
+//! for.
 //!
-//! Every step uses these words; what changes from step to step is who says them, when, and what was
-//! written down before. Read [`Msg`] as the protocol's table of contents.
+//! Every step uses these words; what changes from step to step is who sends them, when, and what
+//! was written down before. Read [`Msg`] as the protocol's table of contents.
 
 mod record;
 pub mod wait;
@@ -68,10 +69,11 @@ pub enum Refusal {
     Unknown(Account),
     /// The balance would fall below zero or rise above [`crate::accounts::MOST`].
     OutOfRange(Account),
-    /// Somebody's vote did not come in time. The coordinator says this, not a participant.
+    /// A participant's vote did not come in time. The coordinator gives this reason, a participant
+    /// does not.
     NoVote,
-    /// It could, but not now, and says why. Only a participant with a database of its own says this:
-    /// ours waits for a lock, and has room.
+    /// It could, but not now, and gives the reason. Only a participant with a database of its own
+    /// answers this: ours waits for a lock, and has room.
     NotNow(Arc<str>),
 }
 
@@ -100,7 +102,7 @@ pub enum Vote {
     No(Refusal),
 }
 
-/// All messages. The comment says who sends it to whom, and what receiving it entitles you to.
+/// All messages. The comment tells who sends it to whom, and what receiving it entitles you to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Msg {
     /// Client → coordinator: "do this once". Sent again, with the same key, until answered.
@@ -126,7 +128,7 @@ pub enum Msg {
         balances: Balances,
     },
 
-    /// Coordinator → participant: "do it now" (step 1). Sagas say it too (step 5).
+    /// Coordinator → participant: "do it now" (step 1). Sagas send it too (step 5).
     Apply {
         /// The attempt.
         tx: TxId,
@@ -168,25 +170,26 @@ pub enum Msg {
         /// This participant's branch.
         branch: Branch,
     },
-    /// Participant → coordinator. Yes from everyone entitles the coordinator to decide *commit*.
+    /// Participant → coordinator. Yes from every participant entitles the coordinator to decide
+    /// *commit*.
     Vote {
         /// The attempt.
         tx: TxId,
         /// Yes or no.
         vote: Vote,
     },
-    /// Coordinator → participant: everyone voted yes and the decision is made. Entitles to apply.
+    /// Coordinator → participant: all voted yes and the decision is made. Entitles to apply.
     Commit {
         /// The attempt.
         tx: TxId,
     },
-    /// Coordinator → participant: it is off. Entitles to let go of everything held.
+    /// Coordinator → participant: it is off. Entitles to release everything held.
     Abort {
         /// The attempt.
         tx: TxId,
     },
-    /// Participant → coordinator: committed, and it will never ask about this one again. From
-    /// everyone it entitles the coordinator to forget.
+    /// Participant → coordinator: committed, and it will never ask about this one again. From every
+    /// participant it entitles the coordinator to forget.
     Ack {
         /// The attempt.
         tx: TxId,
@@ -203,30 +206,30 @@ pub enum Msg {
         tx: TxId,
     },
 
-    /// Operator → anyone: "what are you waiting for?" (the runnable system).
+    /// Operator → any process: "what are you waiting for?" (the runnable system).
     Status,
     /// The answer to *status*.
     StatusIs {
         /// Attempts whose outcome this node waits for.
         in_doubt: Vec<TxId>,
-        /// Accounts that nobody else may touch meanwhile.
+        /// Accounts that no other transaction may touch meanwhile.
         locked: Vec<Account>,
     },
 
-    /// What only the designs off the main path say.
+    /// What only the designs off the main path send.
     Deeper(crate::deeper::Msg),
 }
 
 /// What nodes wait for.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Timer {
-    /// Client: no answer yet; say it again.
+    /// Client: no answer yet; send it again.
     Retry,
     /// Coordinator: not all have voted; give up. Allowed: nothing is decided yet.
     Votes(TxId),
-    /// Coordinator: not all have acknowledged; say it again.
+    /// Coordinator: not all have acknowledged; send it again.
     Resend(TxId),
-    /// Participant: voted yes and heard nothing; ask. Never: decide.
+    /// Participant: voted yes and received no decision; ask. Never: decide.
     Ask(TxId),
 }
 

@@ -35,8 +35,8 @@ pub enum Record {
         /// The attempt.
         tx: TxId,
     },
-    /// Participant: the prepared branch is dropped (from step 3 on). Nothing waits for this record: if
-    /// it is lost, the participant asks again and hears the same.
+    /// Participant: the prepared branch is dropped (from step 3 on). Nothing waits for this record:
+    /// if it is lost, the participant asks again and is answered the same.
     Aborted {
         /// The attempt.
         tx: TxId,
@@ -58,7 +58,7 @@ pub enum Record {
         why: Refusal,
     },
     /// Coordinator: how the request ended (from step 3 on). This record *is* the decision: written
-    /// before anybody is told.
+    /// before any other process is told.
     Decided {
         /// The attempt that decided it.
         tx: TxId,
@@ -69,7 +69,7 @@ pub enum Record {
         /// How it ended.
         outcome: Outcome,
     },
-    /// Coordinator: every participant has acknowledged; nobody will ask again.
+    /// Coordinator: every participant has acknowledged; none will ask again.
     Ended {
         /// The attempt.
         tx: TxId,

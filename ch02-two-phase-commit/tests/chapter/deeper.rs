@@ -22,7 +22,7 @@ fn every_design_costs_what_theory_says() {
     }
 }
 
-/// States; whether all promises hold; whether some state is stuck as long as nobody comes back.
+/// States; whether all promises hold; whether some state is stuck as long as no process comes back.
 fn searched(id: &str, limits: &Limits) -> (usize, Option<&'static str>, bool) {
     let report = explore(&row(id).model(Scope::ONE_ORDER), limits);
     assert!(!report.gave_up, "{id}: more than {} states", limits.states);
@@ -41,7 +41,7 @@ fn asking_the_peers_helps_about_a_third_of_those_in_doubt() {
 }
 
 #[test]
-fn three_phases_are_safe_and_never_stuck_while_the_silent_are_dead() {
+fn three_phases_are_safe_and_never_stuck_while_only_failed_processes_are_silent() {
     assert_eq!(searched("3pc", &for_good(1)), (1_033, None, false));
     assert_eq!(searched("3pc", &for_good(2)), (3_112, None, false));
     assert_eq!(searched("3pc", &Limits::progress(1, 0, 0)), (19_556, None, false));
@@ -73,7 +73,8 @@ fn a_coordinator_that_was_replaced_changes_nothing() {
     assert_eq!((states, broken), (55_905, None));
 }
 
-/// With step 3 the others wait where both are in doubt, and where one has not heard yet.
+/// With step 3 the others wait where both are in doubt, and where one has not received its message
+/// yet.
 #[test]
 fn every_crash_point_of_every_design_ends_as_counted() {
     let counted = |id: &str| crash_points(study(), id);
@@ -96,7 +97,7 @@ fn every_crash_point_of_every_design_ends_as_counted() {
 }
 
 #[test]
-fn whoever_is_asked_hears_who_else_is_whether_or_not_the_question_waits_for_the_disk() {
+fn each_participant_is_told_the_others_whether_or_not_the_question_waits_for_the_disk() {
     let mut coordinator = termination::Coordinator::new(step4::Coordinator::default());
     let (me, client) = (COORD, NodeId(10));
     react(&mut coordinator, me, Duration::ZERO, Input::Boot { start: 1 });
@@ -109,7 +110,7 @@ fn whoever_is_asked_hears_who_else_is_whether_or_not_the_question_waits_for_the_
     });
     let peers = peers.map(|msg| match msg {
         Msg::Deeper(Deeper::Prepare { peers, .. }) => peers.to_vec(),
-        other => panic!("{other} names nobody"),
+        other => panic!("{other} names no participants"),
     });
     assert_eq!(peers.collect::<Vec<_>>(), [[STOCK, PAY], [STOCK, PAY]]);
 }

@@ -87,7 +87,7 @@ fn step5_is_done_or_made_up_for_after_two_crashes() {
     assert_eq!(states, 72);
 }
 
-/// AC4: nothing fails, everybody votes yes, no timer runs out: every path ends in *done*.
+/// AC4: nothing fails, every participant votes yes, no timer runs out: every path ends in *done*.
 #[test]
 fn without_failures_all_yes_means_commit() {
     let limits = Limits { timeouts: Some(0), ..Limits::progress(0, 0, 0) };
@@ -110,7 +110,11 @@ fn without_failures_all_yes_means_commit() {
 fn not_declined(world: &ShopWorld) -> Result<(), String> {
     let mut clients = world.nodes().filter_map(|(_, node)| node.downcast_ref::<Client>());
     let declined = clients.any(|client| client.answers.values().any(|a| *a != Outcome::done()));
-    if declined { Err("an order that everybody can do was declined".into()) } else { Ok(()) }
+    if declined {
+        Err("an order that every participant can do was declined".into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Carrying a step out at once and cutting it anywhere is a short cut for a disk that takes its time.

@@ -39,7 +39,7 @@ impl Node for Careless {
     }
 }
 
-/// A participant that listens to everybody.
+/// A participant that accepts messages of every epoch.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Trusting(step3::Participant);
 
@@ -77,8 +77,8 @@ const FENCED: Nodes = Nodes {
     )
 };
 
-/// The length of a shortest schedule that breaks AC1 when nobody crashes: with three timers a client
-/// asks the other one, that one takes over, and a participant asks both.
+/// The length of a shortest schedule that breaks AC1 when no process crashes: with three timers a
+/// client asks the other coordinator, that one takes over, and a participant asks both.
 fn shortest(design: &Nodes) -> Option<usize> {
     let limits = Limits { timeouts: Some(3), states: 400_000, ..Limits::safety(0) };
     let report = explore(&design.model(Scope::ONE_ORDER, &["AC1"]), &limits);

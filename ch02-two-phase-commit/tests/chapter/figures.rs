@@ -45,7 +45,7 @@ fn the_unbroken_ones_break_nothing() {
 }
 
 #[test]
-fn nobody_may_move_while_the_coordinator_is_gone() {
+fn no_participant_may_release_its_locks_while_the_coordinator_is_gone() {
     let log = figure("nobody-may-move");
     assert!(last_state(&log, "stock").contains("locked: umbrella"));
     assert!(last_state(&log, "pay").contains("locked: alice, till"));

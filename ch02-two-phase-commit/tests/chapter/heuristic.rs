@@ -64,7 +64,7 @@ fn searched(
 }
 
 #[test]
-fn whoever_decides_by_hand_breaks_atomicity() {
+fn a_decision_by_hand_can_break_atomicity() {
     let limits = Limits::safety(0);
     let shortest = |commit, promised| searched(commit, &[promised], &limits).0;
     assert_eq!(shortest(true, "AC3"), Some(("AC3", 4)), "the other has not even voted");
@@ -74,13 +74,13 @@ fn whoever_decides_by_hand_breaks_atomicity() {
 
 /// All vote yes, and only one patience ends: the operator's, who is lucky, or the coordinator's.
 #[test]
-fn whoever_guesses_right_breaks_nothing() {
+fn an_operator_who_guesses_right_breaks_nothing() {
     let limits = Limits { timeouts: Some(1), ..Limits::safety(0) };
     let promised = ["AC1", "AC2", "ACK", "NACK", "ONCE", "MONEY"];
     assert_eq!(searched(true, &promised, &limits), (None, 226));
 }
 
-/// `pay` votes yes and is told by hand to abort, while `coord` hears both and commits.
+/// `pay` votes yes and is told by hand to abort, while `coord` receives both votes and commits.
 const ABORT: &str = "deliver web-1 coord
 deliver coord stock
 deliver coord pay
@@ -102,7 +102,7 @@ fn the_truth_comes_and_the_damage_stays() {
     assert_eq!(pay, "alice 1, till 0; guessed: tx 1.1");
     let (pay, coord) = lines(&format!("{ABORT}run\n"));
     assert_eq!(pay, "alice 1, till 0; damage: tx 1.1");
-    assert_eq!(coord, "", "everybody has acknowledged, and it has forgotten");
+    assert_eq!(coord, "", "every participant has acknowledged, and it has forgotten");
     let (pay, _) = lines(&format!("{ABORT}run\ncrash pay\nrestart pay\nrun\n"));
     assert_eq!(pay, "alice 1, till 0; damage: tx 1.1");
 }

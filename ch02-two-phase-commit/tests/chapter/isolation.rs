@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::client::{Client, Reader};
 use ch02_two_phase_commit::designs::study;
-use ch02_two_phase_commit::lists::{Heard, Lists};
+use ch02_two_phase_commit::lists::{ClientEvent, Lists};
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::shop::Shop;
 use ch02_two_phase_commit::step4_isolation as step4;
@@ -32,10 +32,10 @@ const PURSES: [&str; 2] = ["alice", "bob"];
 const ORDERS: u32 = 16;
 const OPENING: u64 = 1 << ORDERS;
 
-/// What the clients heard and what the logs say.
+/// What the clients were told and what the logs say.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Tape {
-    heard: Vec<(NodeId, Heard)>,
+    events: Vec<(NodeId, ClientEvent)>,
     waits_for: BTreeMap<NodeId, Key>,
     key_of: BTreeMap<TxId, Key>,
     committed: Vec<(NodeId, Key)>,
@@ -45,7 +45,7 @@ fn observe(tape: &mut Arc<Tape>, at: NodeId, event: &Event<'_, Shop>) {
     let tape = Arc::make_mut(tape);
     let mut asks = |key: &Key, order: &Order| {
         if tape.waits_for.insert(at, key.clone()).as_ref() != Some(key) {
-            tape.heard.push((at, Heard::Asked(order.clone())));
+            tape.events.push((at, ClientEvent::Asked(order.clone())));
         }
     };
     match event {
@@ -56,16 +56,16 @@ fn observe(tape: &mut Arc<Tape>, at: NodeId, event: &Event<'_, Shop>) {
         },
         Event::Receive(envelope) => {
             let Msg::Answer { key, outcome } = &envelope.msg else { return };
-            let heard = match outcome {
+            let event = match outcome {
                 _ if tape.waits_for.get(&at) != Some(key) => return,
-                Outcome::Done(seen) => Heard::Done(seen.clone()),
-                Outcome::Declined(_) => Heard::Declined,
+                Outcome::Done(seen) => ClientEvent::Done(seen.clone()),
+                Outcome::Declined(_) => ClientEvent::Declined,
                 Outcome::KeyReused | Outcome::Busy => panic!("{key}: {outcome}"),
             };
             tape.waits_for.remove(&at);
-            tape.heard.push((at, heard));
+            tape.events.push((at, event));
         }
-        Event::Note(Note::Saw(seen)) => tape.heard.push((at, Heard::Done(seen.clone()))),
+        Event::Note(Note::Saw(seen)) => tape.events.push((at, ClientEvent::Done(seen.clone()))),
         Event::Persist(Record::Prepared { tx, key, .. }) => {
             tape.key_of.insert(*tx, key.clone());
         }
@@ -88,7 +88,7 @@ fn read() -> Order {
 struct Day {
     /// How many clients share the orders.
     clients: usize,
-    /// Who reads: nobody, readers at each participant, or the clients between their orders.
+    /// Who reads: no process, readers at each participant, or the clients between their orders.
     read: Read,
 }
 
@@ -157,10 +157,10 @@ fn play(design: &Nodes, seed: u64, schedule: &FaultSchedule, day: Day) -> Histor
         lists.committed(*keeper, key);
     }
     let auditor = NodeId(99);
-    tape.heard.extend([(auditor, Heard::Asked(read())), (auditor, Heard::Done(end))]);
-    let heard = tape.heard.iter().enumerate();
-    let heard = heard.map(|(time, (client, what))| (time as u64, client.0, what));
-    lists.history(heard).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
+    tape.events.extend([(auditor, ClientEvent::Asked(read())), (auditor, ClientEvent::Done(end))]);
+    let events = tape.events.iter().enumerate();
+    let events = events.map(|(time, (client, what))| (time as u64, client.0, what));
+    lists.history(events).unwrap_or_else(|why| panic!("seed {seed}: {why}"))
 }
 
 /// Messages take their time, so that much is on its way at once.
@@ -184,7 +184,7 @@ fn verdicts(schedule: &FaultSchedule, day: Day) -> BTreeMap<String, u64> {
     found
 }
 
-/// What readers ask `pay` first is lost, so they hear of `stock` earlier.
+/// What readers ask `pay` first is lost, so `stock` answers them earlier.
 fn readers_cut_off_from_pay() -> FaultSchedule {
     let cut =
         |(reader, _)| Fault::Cut { from: reader, to: PAY, both: false, at: 0, lasts: 100_000 };

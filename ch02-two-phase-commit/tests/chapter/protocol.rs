@@ -18,7 +18,7 @@ fn take(node: &mut impl Node<Protocol = Shop>, input: Input) -> Vec<Effect> {
     react(node, COORD, Duration::ZERO, input)
 }
 
-fn hear(node: &mut impl Node<Protocol = Shop>, from: lab::NodeId, msg: Msg) -> Vec<Effect> {
+fn receive(node: &mut impl Node<Protocol = Shop>, from: lab::NodeId, msg: Msg) -> Vec<Effect> {
     take(node, Input::Message { from, msg })
 }
 
@@ -29,7 +29,7 @@ fn submit(order: Order) -> Msg {
 fn coordinator_in_voting() -> Coordinator {
     let mut coordinator = Coordinator::default();
     take(&mut coordinator, Input::Boot { start: 1 });
-    hear(&mut coordinator, CLIENT, submit(umbrella(2)));
+    receive(&mut coordinator, CLIENT, submit(umbrella(2)));
     coordinator
 }
 
@@ -53,7 +53,7 @@ fn position(effects: &[Effect], wanted: impl Fn(&Effect) -> bool) -> usize {
 /// Mohan, Lindsay and Obermarck 1986, section 2: "force-writes a prepare record … before voting".
 #[test]
 fn a_participant_writes_prepared_before_it_votes_yes() {
-    let effects = hear(&mut stock_with(1), COORD, prepare());
+    let effects = receive(&mut stock_with(1), COORD, prepare());
     let written = position(&effects, |e| matches!(e, Effect::Persist(Record::Prepared { .. })));
     let voted = position(&effects, |e| matches!(e, Effect::Send { msg: Msg::Vote { .. }, .. }));
     assert!(written < voted);
@@ -61,17 +61,17 @@ fn a_participant_writes_prepared_before_it_votes_yes() {
 
 #[test]
 fn a_no_needs_no_record() {
-    let effects = hear(&mut stock_with(0), COORD, prepare());
+    let effects = receive(&mut stock_with(0), COORD, prepare());
     let refusal = Refusal::OutOfRange(ch02_two_phase_commit::types::Account::new("umbrella"));
     let no = Msg::Vote { tx: TX, vote: Vote::No(refusal) };
     assert_eq!(effects, vec![Effect::Send { to: COORD, msg: no }]);
 }
 
 #[test]
-fn the_coordinator_writes_its_decision_before_anybody_hears_of_it() {
+fn the_coordinator_writes_its_decision_before_it_sends_it() {
     let mut coordinator = coordinator_in_voting();
-    hear(&mut coordinator, STOCK, yes());
-    let effects = hear(&mut coordinator, PAY, yes());
+    receive(&mut coordinator, STOCK, yes());
+    let effects = receive(&mut coordinator, PAY, yes());
     let written = position(&effects, |e| matches!(e, Effect::Persist(Record::Decided { .. })));
     let first_word = position(&effects, |e| matches!(e, Effect::Send { .. }));
     assert!(written < first_word);
@@ -81,14 +81,14 @@ fn the_coordinator_writes_its_decision_before_anybody_hears_of_it() {
 fn one_vote_is_not_enough_however_often_it_comes() {
     let mut coordinator = coordinator_in_voting();
     for _ in 0..3 {
-        assert_eq!(hear(&mut coordinator, STOCK, yes()), Vec::new());
+        assert_eq!(receive(&mut coordinator, STOCK, yes()), Vec::new());
     }
 }
 
 #[test]
 fn an_inquiry_during_the_vote_gets_no_answer() {
     let mut coordinator = coordinator_in_voting();
-    assert_eq!(hear(&mut coordinator, STOCK, Msg::Inquire { tx: TX }), Vec::new());
+    assert_eq!(receive(&mut coordinator, STOCK, Msg::Inquire { tx: TX }), Vec::new());
 }
 
 /// Presumed abort: no information means abort.
@@ -96,22 +96,22 @@ fn an_inquiry_during_the_vote_gets_no_answer() {
 fn an_inquiry_about_an_unknown_attempt_is_answered_abort() {
     let mut coordinator = Coordinator::default();
     take(&mut coordinator, Input::Boot { start: 2 });
-    let effects = hear(&mut coordinator, STOCK, Msg::Inquire { tx: TX });
+    let effects = receive(&mut coordinator, STOCK, Msg::Inquire { tx: TX });
     assert_eq!(effects, vec![Effect::Send { to: STOCK, msg: Msg::Abort { tx: TX } }]);
 }
 
 #[test]
 fn a_commit_for_an_attempt_it_never_prepared_gets_no_ack() {
-    assert_eq!(hear(&mut stock_with(1), COORD, Msg::Commit { tx: TX }), Vec::new());
+    assert_eq!(receive(&mut stock_with(1), COORD, Msg::Commit { tx: TX }), Vec::new());
 }
 
 #[test]
 fn a_second_commit_is_acknowledged_again_and_changes_nothing() {
     let mut stock = stock_with(1);
-    hear(&mut stock, COORD, prepare());
-    hear(&mut stock, COORD, Msg::Commit { tx: TX });
+    receive(&mut stock, COORD, prepare());
+    receive(&mut stock, COORD, Msg::Commit { tx: TX });
     let before = stock.clone();
-    let effects = hear(&mut stock, COORD, Msg::Commit { tx: TX });
+    let effects = receive(&mut stock, COORD, Msg::Commit { tx: TX });
     assert_eq!(effects, vec![Effect::Send { to: COORD, msg: Msg::Ack { tx: TX } }]);
     assert_eq!(stock, before);
 }
@@ -130,13 +130,13 @@ fn a_restarted_participant_asks_about_what_it_had_prepared() {
 #[test]
 fn the_same_key_with_another_order_is_refused_and_the_first_stands() {
     let mut coordinator = coordinator_in_voting();
-    hear(&mut coordinator, STOCK, yes());
-    hear(&mut coordinator, PAY, yes());
+    receive(&mut coordinator, STOCK, yes());
+    receive(&mut coordinator, PAY, yes());
     let other = submit(Order::new(&[(STOCK, "umbrella", -2)]));
-    let effects = hear(&mut coordinator, CLIENT, other);
+    let effects = receive(&mut coordinator, CLIENT, other);
     let answer = Msg::Answer { key: Key::new("order-1"), outcome: Outcome::KeyReused };
     assert_eq!(effects, vec![Effect::Send { to: CLIENT, msg: answer }]);
-    let effects = hear(&mut coordinator, CLIENT, submit(umbrella(2)));
+    let effects = receive(&mut coordinator, CLIENT, submit(umbrella(2)));
     let answer = Msg::Answer { key: Key::new("order-1"), outcome: Outcome::done() };
     assert_eq!(effects, vec![Effect::Send { to: CLIENT, msg: answer }]);
 }
@@ -144,9 +144,9 @@ fn the_same_key_with_another_order_is_refused_and_the_first_stands() {
 #[test]
 fn a_timeout_before_all_votes_are_in_is_an_abort() {
     let mut coordinator = coordinator_in_voting();
-    hear(&mut coordinator, STOCK, yes());
+    receive(&mut coordinator, STOCK, yes());
     let effects = take(&mut coordinator, Input::Timeout(Timer::Votes(TX)));
     position(&effects, |e| *e == Effect::Send { to: STOCK, msg: Msg::Abort { tx: TX } });
-    let late = hear(&mut coordinator, PAY, yes());
+    let late = receive(&mut coordinator, PAY, yes());
     assert_eq!(late, Vec::new(), "a vote that comes too late changes nothing");
 }

@@ -20,7 +20,8 @@ fn send(test: &TestCluster, method: Method, path: &str, body: Vec<u8>, kind: &st
 /// Bytes on a bare connection, and the first line of what comes back.
 ///
 /// `then_hang_up`: a request that may be cut short needs an end, or the server waits for the rest.
-/// A whole request must not have it, because a server may drop whoever hung up before its answer.
+/// A whole request must not have it, because a server may drop a client that hung up before its
+/// answer.
 fn raw(test: &TestCluster, bytes: &[u8], then_hang_up: bool) -> String {
     let mut stream = TcpStream::connect(test.cluster.front()).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();

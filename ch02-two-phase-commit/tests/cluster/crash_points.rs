@@ -1,4 +1,4 @@
-//! Every point a role can die at, one after the other, until it gets through alive.
+//! Every point a role can die at, one after the other, until it gets through without dying.
 
 use std::collections::BTreeMap;
 
@@ -58,8 +58,8 @@ fn insist(
     }
 }
 
-/// What it still does after the last answer may kill it as well. Whether it lives.
-fn quiet_or_dead(test: &mut TestCluster, role: Role) -> bool {
+/// What it still does after the last answer may kill it as well. Whether it is up.
+fn quiet_or_down(test: &mut TestCluster, role: Role) -> bool {
     loop {
         let report = test.runtime.block_on(report(&test.cluster.endpoints()));
         if !test.cluster.is_up(role) {
@@ -76,7 +76,7 @@ fn dies_everywhere(role: Role) {
     let mut told = BTreeMap::new();
     for effect in 1.. {
         assert!(effect < 200, "the workload has no end");
-        // What an earlier life left open makes it act, and die, before it is even ready.
+        // What an earlier start left open makes it act, and die, before it is even ready.
         let mut died = test.cluster.restart(role, Some(effect)).is_err();
         if died {
             test.cluster.restart(role, None).unwrap();
@@ -84,11 +84,11 @@ fn dies_everywhere(role: Role) {
         for (path, request) in requests(effect) {
             died |= insist(&mut test, role, path, &request, &mut told);
         }
-        if !died && quiet_or_dead(&mut test, role) {
+        if !died && quiet_or_down(&mut test, role) {
             break;
         }
         test.cluster.restart(role, None).unwrap();
-        // So that the next life has nothing to do but its own three orders.
+        // So that the next start has nothing to do but its own three orders.
         test.settled();
     }
     test.cluster.restart(role, None).unwrap();

@@ -14,11 +14,11 @@ fn in_doubt(decided: bool) -> (TestCluster, String) {
     let asked =
         test.runtime.block_on(Caller::new(test.cluster.front()).post("/checkout", &request));
     assert!(asked.is_err(), "coord dies before it answers");
-    let tx = test.until("pay is in doubt", || says(&test, Role::Pay).in_doubt.first().cloned());
+    let tx = test.until("pay is in doubt", || status(&test, Role::Pay).in_doubt.first().cloned());
     (test, tx)
 }
 
-fn says(test: &TestCluster, role: Role) -> RoleStatus {
+fn status(test: &TestCluster, role: Role) -> RoleStatus {
     test.runtime.block_on(report(&test.cluster.endpoints())).remove(&role).flatten().unwrap()
 }
 
@@ -32,18 +32,18 @@ fn resolve(test: &TestCluster, role: Role, tx: &str, end: &str) -> u16 {
 fn a_wrong_decision_by_hand_is_damage_and_stays_in_the_report() {
     let (mut test, tx) = in_doubt(true);
     assert_eq!(resolve(&test, Role::Pay, &tx, "abort"), 200);
-    let pay = says(&test, Role::Pay);
+    let pay = status(&test, Role::Pay);
     assert_eq!((&pay.in_doubt, &pay.locked), (&vec![], &vec![]), "it is free at once");
     assert_eq!((pay.guessed.len(), pay.damage.len()), (1, 0));
     test.cluster.restart(Role::Pay, None).unwrap();
     test.cluster.restart(Role::Coord, None).unwrap();
-    let damage = test.until("the truth comes", || says(&test, Role::Pay).damage.first().cloned());
+    let damage = test.until("the truth comes", || status(&test, Role::Pay).damage.first().cloned());
     assert!(damage.contains("aborted here by hand, all others did the opposite"), "{damage}");
     test.settled();
-    assert!(says(&test, Role::Coord).in_doubt.is_empty(), "coord can forget");
+    assert!(status(&test, Role::Coord).in_doubt.is_empty(), "coord can forget");
     test.cluster.restart(Role::Pay, None).unwrap();
     test.settled();
-    assert_eq!(says(&test, Role::Pay).damage.len(), 1, "people have to make up for it");
+    assert_eq!(status(&test, Role::Pay).damage.len(), 1, "people have to make up for it");
     let now = test.balances();
     assert_eq!((&now["stock"]["umbrella"], &now["pay"]["alice"]), (&json!(299), &json!(500)));
 }
@@ -54,9 +54,9 @@ fn a_lucky_decision_by_hand_does_no_harm() {
         let (mut test, tx) = in_doubt(decided);
         assert_eq!(resolve(&test, Role::Pay, &tx, end), 200);
         test.cluster.restart(Role::Coord, None).unwrap();
-        test.until("the truth comes", || says(&test, Role::Pay).guessed.is_empty().then_some(()));
+        test.until("the truth comes", || status(&test, Role::Pay).guessed.is_empty().then_some(()));
         test.settled();
-        assert_eq!(says(&test, Role::Pay).damage, Vec::<String>::new());
+        assert_eq!(status(&test, Role::Pay).damage, Vec::<String>::new());
         assert_eq!(test.balances()["pay"]["alice"], json!(left));
     }
 }

@@ -57,7 +57,7 @@ impl TestCluster {
         self.post("/checkout", &request)
     }
 
-    /// All balances of one moment, once nobody holds locks for long.
+    /// All balances of one moment, once no transaction holds locks for long.
     pub(crate) fn balances(&self) -> Value {
         let answer = self.until("balances", || {
             Some(self.get("/balances?of=all")).filter(|answer| answer.status == 200)
@@ -65,7 +65,7 @@ impl TestCluster {
         answer.body
     }
 
-    /// Waits until nobody waits for anybody.
+    /// Waits until no role waits for another.
     pub(crate) fn settled(&self) {
         self.until("nothing is in doubt", || {
             let report = self.runtime.block_on(report(&self.cluster.endpoints()));
@@ -76,7 +76,7 @@ impl TestCluster {
         });
     }
 
-    /// Whether a role says that it waits for nothing and locks nothing.
+    /// Whether a role reports that it waits for nothing and locks nothing.
     pub(crate) fn is_free(&self, role: Role) -> bool {
         let endpoint = vec![(role.name().to_owned(), self.cluster.endpoint(role))];
         let report = self.runtime.block_on(report(&endpoint));

@@ -12,7 +12,7 @@ use lab::run::disk::FileDisk;
 use lab::run::wal::{Identity, Options, Wal};
 use serde_json::Value;
 
-/// What somebody was told about a key.
+/// What a client was told about a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Told {
     Done,
@@ -76,7 +76,7 @@ fn decided(data: &Path) -> Decided {
     decided
 }
 
-/// What a participant that keeps no log of ours says it committed.
+/// What a participant that keeps no log of ours reports as committed.
 pub(crate) type Elsewhere = BTreeMap<Role, BTreeSet<TxId>>;
 
 /// Holds the logs of a cluster that has ended against each other and against the answers.
@@ -94,7 +94,7 @@ pub(crate) fn check(data: &Path, told: &BTreeMap<String, Told>, elsewhere: &Else
 
 fn foreign(decided: &Decided, committed: BTreeSet<TxId>) -> Side {
     let keys: BTreeMap<TxId, &Key> = decided.iter().map(|(key, (tx, ..))| (*tx, key)).collect();
-    let unknown = |tx: &TxId| Key::new(&format!("nobody decided {tx}"));
+    let unknown = |tx: &TxId| Key::new(&format!("no decision on {tx}"));
     let key = |tx: &TxId| (*tx, keys.get(tx).map_or_else(|| unknown(tx), |key| (*key).clone()));
     Side { key_of: committed.iter().map(key).collect(), committed, open: BTreeSet::new() }
 }

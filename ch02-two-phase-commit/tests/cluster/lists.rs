@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ch02_two_phase_commit::lists::{Heard, Lists};
+use ch02_two_phase_commit::lists::{ClientEvent, Lists};
 use ch02_two_phase_commit::system::{Design, Role};
 use ch02_two_phase_commit::types::{Account, Balances, Key, Order, PAY, Record, STOCK};
 use lab::NodeId;
@@ -98,7 +98,7 @@ fn shuffle<T>(rng: &mut Rng, items: &mut [T]) {
 struct Bench {
     began: Instant,
     shop: Mutex<SocketAddr>,
-    heard: Mutex<Vec<(u64, u64, Heard)>>,
+    events: Mutex<Vec<(u64, u64, ClientEvent)>>,
     processes: AtomicU64,
     open: Mutex<VecDeque<Transfer>>,
     told: Mutex<BTreeMap<String, Told>>,
@@ -107,10 +107,10 @@ struct Bench {
 }
 
 impl Bench {
-    fn hear(&self, process: u64, what: Heard) {
-        let mut heard = self.heard.lock().unwrap();
+    fn record(&self, process: u64, what: ClientEvent) {
+        let mut events = self.events.lock().unwrap();
         let time = u64::try_from(self.began.elapsed().as_nanos()).unwrap();
-        heard.push((time, process, what));
+        events.push((time, process, what));
     }
 
     fn process(&self) -> u64 {
@@ -129,12 +129,14 @@ impl Bench {
     async fn read(&self, process: u64, caller: &mut Caller, places: &[Place]) -> bool {
         let lines: Vec<(NodeId, &str, i64)> =
             places.iter().map(|(keeper, account)| (*keeper, account.as_str(), 0)).collect();
-        self.hear(process, Heard::Asked(Order::new(&lines)));
+        self.record(process, ClientEvent::Asked(Order::new(&lines)));
         let paths: Vec<String> = places.iter().map(path).collect();
         let answer = caller.get(&format!("/balances?of={}", paths.join(","))).await;
         let seen = answer.ok().filter(|answer| answer.status == 200);
-        let heard = seen.as_ref().map_or(Heard::Declined, |seen| Heard::Done(balances(&seen.body)));
-        self.hear(process, heard);
+        let event = seen
+            .as_ref()
+            .map_or(ClientEvent::Declined, |seen| ClientEvent::Done(balances(&seen.body)));
+        self.record(process, event);
         seen.is_some()
     }
 }
@@ -154,26 +156,26 @@ async fn customer(bench: Arc<Bench>, mut rng: Rng) {
     let mut caller = None;
     while let Some(transfer) = bench.next() {
         let (key, insists) = (transfer.key.clone(), rng.chance(800_000));
-        bench.hear(process, Heard::Asked(transfer.order()));
+        bench.record(process, ClientEvent::Asked(transfer.order()));
         loop {
             let mut line = bench.caller(caller.take());
             let answer = line.post("/transfer", &transfer.request()).await;
             bench.done.send_modify(|done| *done += 1);
-            let (told, heard) = match answer.map(|answer| answer.status) {
-                Ok(200) => (Told::Done, Heard::Done(BTreeMap::new())),
-                Ok(409) => (Told::Declined, Heard::Declined),
+            let (told, event) = match answer.map(|answer| answer.status) {
+                Ok(200) => (Told::Done, ClientEvent::Done(BTreeMap::new())),
+                Ok(409) => (Told::Declined, ClientEvent::Declined),
                 Ok(202 | 503) | Err(_) if insists => {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                     continue;
                 }
                 Ok(202 | 503) | Err(_) => {
-                    bench.hear(process, Heard::Nothing);
+                    bench.record(process, ClientEvent::Unknown);
                     process = bench.process();
                     break;
                 }
                 Ok(status) => panic!("{key}: {status}"),
             };
-            bench.hear(process, heard);
+            bench.record(process, event);
             bench.told.lock().unwrap().insert(key, told);
             caller = Some(line);
             break;
@@ -204,7 +206,7 @@ fn kill_and_restart(test: &mut TestCluster, bench: &Bench, rng: &mut Rng) {
         let mut done = bench.done.subscribe();
         let reached = done.wait_for(|done| *done >= target);
         let wait = async { tokio::time::timeout(DEADLINE, reached).await.is_ok() };
-        assert!(test.runtime.block_on(wait), "nobody gets any further");
+        assert!(test.runtime.block_on(wait), "no client gets any further");
         let role = Design::TwoPhases.roles()[rng.pick(0..3) as usize];
         test.cluster.kill(role).unwrap();
         test.cluster.restart(role, None).unwrap();
@@ -212,7 +214,7 @@ fn kill_and_restart(test: &mut TestCluster, bench: &Bench, rng: &mut Rng) {
     }
 }
 
-/// What was heard, as lists in the order of the logs.
+/// What clients were told, as lists in the order of the logs.
 fn history(data: &Path, bench: &Bench, orders: &[(Key, Order)]) -> History {
     let mut lists = Lists::default();
     let everywhere = (0..GROUPS).flat_map(group);
@@ -232,8 +234,8 @@ fn history(data: &Path, bench: &Bench, orders: &[(Key, Order)]) -> History {
             }
         }
     }
-    let heard = bench.heard.lock().unwrap();
-    lists.history(heard.iter().map(|(time, process, what)| (*time, *process, what))).unwrap()
+    let events = bench.events.lock().unwrap();
+    lists.history(events.iter().map(|(time, process, what)| (*time, *process, what))).unwrap()
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn orders_look_as_if_done_one_after_the_other_in_time_while_roles_are_killed() {
     let bench = Arc::new(Bench {
         began: Instant::now(),
         shop: Mutex::new(test.cluster.front()),
-        heard: Mutex::default(),
+        events: Mutex::default(),
         processes: AtomicU64::new(0),
         open: Mutex::new(transfers),
         told: Mutex::default(),

@@ -1,4 +1,4 @@
-//! One order after the other, nobody dies.
+//! One order after the other, no process dies.
 
 use ch02_two_phase_commit::system::SYSTEM;
 use lab::system::{Cluster, Config};
@@ -42,7 +42,7 @@ fn orders_are_done_once_declined_whole_and_never_replaced() {
 }
 
 #[test]
-fn many_who_ask_with_one_key_at_once_all_hear_the_same_and_pay_once() {
+fn many_clients_with_one_key_at_once_all_get_the_same_answer_and_pay_once() {
     let test = TestCluster::new();
     let shop = test.cluster.front();
     let ask = || async move {

@@ -31,7 +31,7 @@ fn orders_are_done_once_declined_whole_and_never_replaced() {
 }
 
 /// Kills `coord` right after this effect of an order. Says what it came to once `coord` was back,
-/// and `None` if it got through alive.
+/// and `None` if it got through without a crash.
 fn dies_after(test: &mut TestCluster, effect: u64) -> Option<Told> {
     if test.cluster.restart(Role::Coord, Some(effect)).is_err() {
         test.cluster.restart(Role::Coord, None).unwrap();
@@ -43,14 +43,14 @@ fn dies_after(test: &mut TestCluster, effect: u64) -> Option<Told> {
     let shop = test.cluster.front();
     let asked = test.runtime.block_on(Caller::new(shop).post("/checkout", &request));
     let coord = vec![(Role::Coord.name().to_owned(), shop)];
-    let lives = asked.is_ok()
-        && test.until("it is done, or dead", || {
+    let is_up = asked.is_ok()
+        && test.until("it is done, or down", || {
             match test.runtime.block_on(report(&coord)).remove(&Role::Coord).flatten() {
-                Some(says) => says.in_doubt.is_empty().then_some(true),
+                Some(status) => status.in_doubt.is_empty().then_some(true),
                 None => Some(false),
             }
         });
-    if lives {
+    if is_up {
         return None;
     }
     // Dying takes a moment.
@@ -94,7 +94,7 @@ fn a_look_does_not_keep_its_locks_while_coord_is_away() {
         let shop = test.cluster.front();
         assert!(test.runtime.block_on(Caller::new(shop).get("/balances")).is_err(), "{effect}");
         for role in [Role::Stock, Role::Pay] {
-            test.until("it lets go", || test.is_free(role).then_some(()));
+            test.until("it releases its accounts", || test.is_free(role).then_some(()));
         }
         test.cluster.restart(Role::Coord, None).unwrap();
         test.settled();

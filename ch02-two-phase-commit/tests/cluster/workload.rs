@@ -37,7 +37,7 @@ struct Bench {
     history: Mutex<History>,
     processes: AtomicU64,
     told: Mutex<BTreeMap<String, Told>>,
-    /// Asked, and nobody knows.
+    /// Asked, and the outcome is not known.
     open: Mutex<BTreeMap<String, Value>>,
     done: watch::Sender<u64>,
     over: AtomicBool,
@@ -63,7 +63,7 @@ impl Bench {
         self.done.send_modify(|done| *done += 1);
     }
 
-    /// Asks once, and writes down what was heard. Whether the caller still has a line.
+    /// Asks once, and writes down what was answered. Whether the caller still has a line.
     async fn transfer(&self, process: u64, caller: &mut Caller, request: &Value) -> Option<Told> {
         let key = request["key"].as_str().unwrap().to_owned();
         self.write(process, Type::Invoke, "transfer", json!(key), request.clone());
@@ -193,7 +193,7 @@ impl Workload {
         let reached = done.wait_for(|done| *done >= target);
         let reached =
             test.runtime.block_on(async { tokio::time::timeout(DEADLINE, reached).await.is_ok() });
-        assert!(reached, "nobody gets any further");
+        assert!(reached, "no client gets any further");
     }
 
     /// The shop may be elsewhere.
@@ -201,7 +201,7 @@ impl Workload {
         *self.bench.shop.lock().unwrap() = test.cluster.front();
     }
 
-    /// Sends everybody home, and judges what they saw. Gives what they were told.
+    /// Stops all clients, and judges what they saw. Gives what they were told.
     pub(crate) fn end(self, test: &TestCluster, what: &str) -> BTreeMap<String, Told> {
         let Self { bench, running } = self;
         bench.over.store(true, Ordering::Relaxed);
@@ -209,7 +209,8 @@ impl Workload {
             test.runtime.block_on(one).unwrap();
         }
         test.settled();
-        // Of those that nobody knows, every second one is asked for again; the logs judge the rest.
+        // Of those with an unknown outcome, every second one is asked for again; the logs judge the
+        // rest.
         let open: Vec<Value> = bench.open.lock().unwrap().values().step_by(2).cloned().collect();
         for request in open {
             let mut caller = Caller::new(test.cluster.front());

@@ -8,7 +8,7 @@ use lab::measure::{Plan, Setup};
 #[test]
 fn every_contender_moves_money_and_loses_none() {
     let data = tempfile::tempdir().unwrap();
-    // PostgreSQL runs as somebody else if we are root.
+    // PostgreSQL runs as another user if we are root.
     #[cfg(unix)]
     std::fs::set_permissions(data.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();

@@ -1,4 +1,4 @@
-//! The test as the coordinator of one participant: it says whatever it wants, whenever it wants.
+//! The test as the coordinator of one participant: it sends whatever it wants, whenever it wants.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,8 +30,8 @@ pub(crate) struct Coord {
     pub(crate) participant: Participant,
     post: ExternalNode<Msg>,
     deliveries: Deliveries<Msg>,
-    /// Heard, and not asked for yet.
-    heard: VecDeque<Msg>,
+    /// Received, and not asked for yet.
+    received: VecDeque<Msg>,
 }
 
 impl Coord {
@@ -51,42 +51,43 @@ impl Coord {
             tokio::time::timeout(DEADLINE, post.linked_to(&[PAY])).await.unwrap();
             tokio::time::timeout(DEADLINE, participant.linked_to(&[COORD])).await.unwrap();
         });
-        Self { runtime, participant, post, deliveries, heard: VecDeque::new() }
+        Self { runtime, participant, post, deliveries, received: VecDeque::new() }
     }
 
-    pub(crate) fn say(&self, msg: &Msg) {
+    pub(crate) fn send(&self, msg: &Msg) {
         self.post.send(PAY, msg, &Context::default());
     }
 
     pub(crate) fn prepare(&self, tx: TxId, branch: &[(&str, i64)]) {
         let change = |(name, by): &(&str, i64)| Change { account: Account::new(name), by: *by };
         let (key, branch) = (Key::new("any"), branch.iter().map(change).collect());
-        self.say(&Msg::Prepare { tx, key, branch });
+        self.send(&Msg::Prepare { tx, key, branch });
     }
 
-    /// The next thing it says that this is about; what else it says is kept.
-    pub(crate) fn hear<T>(&mut self, what: &str, wanted: impl Fn(&Msg) -> Option<T>) -> T {
-        let known = self.heard.iter().position(|msg| wanted(msg).is_some());
-        if let Some(msg) = known.and_then(|at| self.heard.remove(at)) {
+    /// The next message that this is about; what else comes is kept.
+    pub(crate) fn receive<T>(&mut self, what: &str, wanted: impl Fn(&Msg) -> Option<T>) -> T {
+        let known = self.received.iter().position(|msg| wanted(msg).is_some());
+        if let Some(msg) = known.and_then(|at| self.received.remove(at)) {
             return wanted(&msg).expect("just seen");
         }
-        let heard = self.runtime.block_on(async {
+        let received = self.runtime.block_on(async {
             tokio::time::timeout(DEADLINE, async {
                 loop {
                     let delivery = self.deliveries.recv().await.expect("it listens");
                     if let Some(found) = wanted(&delivery.msg) {
                         return found;
                     }
-                    self.heard.push_back(delivery.msg);
+                    self.received.push_back(delivery.msg);
                 }
             })
             .await
         });
-        heard.unwrap_or_else(|_| panic!("not in {DEADLINE:?}: {what}; heard {:?}", self.heard))
+        received
+            .unwrap_or_else(|_| panic!("not in {DEADLINE:?}: {what}; received {:?}", self.received))
     }
 
     pub(crate) fn vote(&mut self, wanted: TxId) -> Vote {
-        self.hear(&format!("a vote on {wanted}"), |msg| match msg {
+        self.receive(&format!("a vote on {wanted}"), |msg| match msg {
             Msg::Vote { tx, vote } if *tx == wanted => Some(vote.clone()),
             _ => None,
         })
@@ -107,31 +108,31 @@ impl Coord {
         }
     }
 
-    /// Says *commit*, again and again as a coordinator does, until it is acknowledged.
+    /// Sends *commit*, again and again as a coordinator does, until it is acknowledged.
     pub(crate) fn commit(&mut self, wanted: TxId) {
         let deadline = tokio::time::Instant::now() + DEADLINE;
         let ack = Msg::Ack { tx: wanted };
         while tokio::time::Instant::now() < deadline {
-            self.say(&Msg::Commit { tx: wanted });
+            self.send(&Msg::Commit { tx: wanted });
             let again = tokio::time::Instant::now() + wait::RESEND.start;
             loop {
-                if let Some(at) = self.heard.iter().position(|msg| *msg == ack) {
-                    self.heard.remove(at);
+                if let Some(at) = self.received.iter().position(|msg| *msg == ack) {
+                    self.received.remove(at);
                     return;
                 }
                 let delivery = self.deliveries.recv();
                 let delivery = async { tokio::time::timeout_at(again, delivery).await };
                 match self.runtime.block_on(delivery) {
-                    Ok(delivery) => self.heard.push_back(delivery.expect("it listens").msg),
+                    Ok(delivery) => self.received.push_back(delivery.expect("it listens").msg),
                     Err(_) => break,
                 }
             }
         }
-        panic!("not in {DEADLINE:?}: an ack of {wanted}; heard {:?}", self.heard);
+        panic!("not in {DEADLINE:?}: an ack of {wanted}; received {:?}", self.received);
     }
 
     pub(crate) fn inquiry(&mut self, wanted: TxId) {
-        self.hear(&format!("an inquiry about {wanted}"), |msg| {
+        self.receive(&format!("an inquiry about {wanted}"), |msg| {
             (*msg == Msg::Inquire { tx: wanted }).then_some(())
         });
     }
@@ -143,12 +144,12 @@ impl Coord {
         self.commit(tx);
     }
 
-    /// Everything heard so far that nobody asked for.
+    /// Everything received so far that the test has not asked for.
     pub(crate) fn rest(&mut self) -> Vec<Msg> {
         while let Ok(delivery) = self.deliveries.try_recv() {
-            self.heard.push_back(delivery.msg);
+            self.received.push_back(delivery.msg);
         }
-        self.heard.drain(..).collect()
+        self.received.drain(..).collect()
     }
 
     /// Waits until the participant is busy with nothing, and the database neither.

@@ -27,7 +27,7 @@ fn in_databases(roles: &[Role], postgres: &Postgres) -> Options {
     })
 }
 
-/// What `pay` says it committed.
+/// What `pay` reports as committed.
 fn committed(test: &TestCluster, postgres: &Postgres) -> BTreeSet<TxId> {
     let memory = std::fs::read_to_string(test.cluster.dir().join("cluster.json")).unwrap();
     let memory: serde_json::Value = serde_json::from_str(&memory).unwrap();
@@ -52,14 +52,14 @@ fn an_order_survives_a_kill_after_each_of_its_effects() {
         let key = format!("order-{effect}");
         test.transfer(&key, "pay/alice", "stock/umbrella", 1);
         if effect <= 5 {
-            test.until("pay has died", || (!is_alive(&test)).then_some(()));
+            test.until("pay has died", || (!is_up(&test)).then_some(()));
         }
         test.cluster.restart(Role::Pay, None).unwrap();
         let told = test.until("an answer", || {
             let answer = test.transfer(&key, "pay/alice", "stock/umbrella", 1);
             (answer.status != 202).then_some(answer.status)
         });
-        // Died before the yes was heard: the coordinator has given it up.
+        // Died before the coordinator received the yes, and gave it up.
         assert!(told == 200 || (told == 409 && effect <= 3), "effect {effect}: {told}");
         test.settled();
         assert_eq!(total(&test.balances()), before, "effect {effect}");
@@ -70,7 +70,7 @@ fn an_order_survives_a_kill_after_each_of_its_effects() {
     ledger::check(&data, &BTreeMap::new(), &[(Role::Pay, pay)].into());
 }
 
-fn is_alive(test: &TestCluster) -> bool {
+fn is_up(test: &TestCluster) -> bool {
     let pay = vec![(Role::Pay.name().to_owned(), test.cluster.endpoint(Role::Pay))];
     let report = test.runtime.block_on(ch02_two_phase_commit::system::report(&pay));
     report[&Role::Pay].is_some()

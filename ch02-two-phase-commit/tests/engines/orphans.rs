@@ -1,4 +1,4 @@
-//! What a life of the participant, or of PostgreSQL, leaves to the next one.
+//! What one start of the participant, or of PostgreSQL, leaves to the next one.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::coord::{Coord, tx};
 use crate::sql::{Sql, postgres};
 
 #[test]
-fn what_an_earlier_life_promised_is_found_and_asked_about_and_nothing_else() {
+fn what_an_earlier_start_promised_is_found_and_asked_about_and_nothing_else() {
     let postgres = postgres(8);
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
     for (count, account) in [(1, "alice"), (2, "bob")] {
@@ -20,7 +20,7 @@ fn what_an_earlier_life_promised_is_found_and_asked_about_and_nothing_else() {
     drop(coord);
     // Another cluster's, another participant's, another program's.
     for name in ["ch02/8/3/1.1.1", "ch02/7/2/1.1.1", "ch02/7/3/1.1", "mine"] {
-        sql.say(&format!("BEGIN; SELECT 1; PREPARE TRANSACTION '{name}'")).unwrap();
+        sql.run(&format!("BEGIN; SELECT 1; PREPARE TRANSACTION '{name}'")).unwrap();
     }
     let mut coord = Coord::of(&postgres);
     coord.inquiry(tx(1));
@@ -29,7 +29,7 @@ fn what_an_earlier_life_promised_is_found_and_asked_about_and_nothing_else() {
     assert_eq!(status.own["in_doubt"], json!(["tx 1.1", "tx 1.2"]));
     assert_eq!(status.start, 2);
     coord.commit(tx(1));
-    coord.say(&Msg::Abort { tx: tx(2) });
+    coord.send(&Msg::Abort { tx: tx(2) });
     coord.until("both are resolved", || (sql.prepared().len() == 4).then_some(()));
     assert_eq!((sql.balance("alice"), sql.balance("bob")), ("499".into(), "500".into()));
     let asked = coord.rest().into_iter().all(|msg| match msg {
@@ -40,7 +40,7 @@ fn what_an_earlier_life_promised_is_found_and_asked_about_and_nothing_else() {
 }
 
 #[test]
-fn a_prepare_that_the_earlier_life_answered_is_answered_again() {
+fn a_prepare_that_the_earlier_start_answered_is_answered_again() {
     let postgres = postgres(8);
     let mut coord = Coord::of(&postgres);
     coord.prepare(tx(1), &[("alice", -1), ("bob", 0)]);
@@ -58,17 +58,18 @@ fn a_prepare_that_the_earlier_life_answered_is_answered_again() {
 fn one_that_is_prepared_after_its_abort_is_taken_back_unasked() {
     let postgres = postgres(8);
     let (sql, coord) = (Sql::to(&postgres), Coord::of(&postgres));
-    coord.say(&Msg::Abort { tx: tx(1) });
+    coord.send(&Msg::Abort { tx: tx(1) });
     let rows = "SELECT 1 FROM ch02_pay.dtx_outcome WHERE outcome = 'aborted'";
     coord.until("the row", || (sql.ask(rows).len() == 1).then_some(()));
     // As if a backend had still been busy with it.
-    sql.say("BEGIN; SELECT 1; PREPARE TRANSACTION 'ch02/7/3/1.1.1'").unwrap();
+    sql.run("BEGIN; SELECT 1; PREPARE TRANSACTION 'ch02/7/3/1.1.1'").unwrap();
     coord.until("it is gone", || sql.prepared().is_empty().then_some(()));
 }
 
-/// The coordinator has forgotten what everybody acknowledged, and would say *abort* about it.
+/// The coordinator has forgotten what every participant acknowledged, and would answer *abort*
+/// about it.
 #[test]
-fn nothing_live_is_ever_taken_for_an_orphan() {
+fn nothing_in_progress_is_ever_taken_for_an_orphan() {
     const EACH: u64 = 40;
     let postgres = postgres(40);
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
@@ -81,7 +82,7 @@ fn nothing_live_is_ever_taken_for_an_orphan() {
         }
         for tx in &wave {
             coord.yes(*tx);
-            coord.say(&Msg::Commit { tx: *tx });
+            coord.send(&Msg::Commit { tx: *tx });
         }
         for tx in wave {
             coord.commit(tx);
@@ -108,7 +109,7 @@ fn while_postgres_is_away_nothing_is_promised_and_nothing_is_forgotten() {
     postgres.crash();
     coord.prepare(tx(2), &[("bob", -1)]);
     assert!(matches!(coord.no(tx(2)), Refusal::NotNow(_)));
-    coord.say(&Msg::Commit { tx: tx(1) });
+    coord.send(&Msg::Commit { tx: tx(1) });
     coord.inquiry(tx(1));
     assert_eq!(coord.rest().iter().filter(|m| matches!(m, Msg::Ack { .. })).count(), 0);
     postgres.restart_after_crash().unwrap();

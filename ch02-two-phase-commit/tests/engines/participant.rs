@@ -12,7 +12,7 @@ fn not_now(refusal: &Refusal, why: &str) {
 }
 
 #[test]
-fn whatever_is_said_twice_is_done_once() {
+fn what_is_sent_twice_is_done_once() {
     let postgres = postgres(8);
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
     coord.prepare(tx(1), &[("alice", -12), ("till", 12)]);
@@ -26,7 +26,7 @@ fn whatever_is_said_twice_is_done_once() {
     }
     // Late ones: the prepare of what is committed, the abort of what is committed.
     coord.prepare(tx(1), &[("alice", -12), ("till", 12)]);
-    coord.say(&Msg::Abort { tx: tx(1) });
+    coord.send(&Msg::Abort { tx: tx(1) });
     coord.done(tx(2), &[("bob", -1), ("till", 1)]);
     coord.commit(tx(1));
     assert_eq!((sql.balance("alice"), sql.balance("till")), ("488".into(), "113".into()));
@@ -39,14 +39,14 @@ fn an_abort_takes_back_and_a_prepare_that_comes_after_it_is_not_begun() {
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
     coord.prepare(tx(1), &[("alice", -1)]);
     coord.yes(tx(1));
-    coord.say(&Msg::Abort { tx: tx(1) });
-    coord.say(&Msg::Abort { tx: tx(2) });
+    coord.send(&Msg::Abort { tx: tx(1) });
+    coord.send(&Msg::Abort { tx: tx(2) });
     let rows = "SELECT gtrid FROM ch02_pay.dtx_outcome WHERE outcome = 'aborted' ORDER BY gtrid";
     coord.until("two rows", || (sql.ask(rows).len() == 2).then_some(()));
     for late in [tx(1), tx(2)] {
         coord.prepare(late, &[("alice", -1)]);
         // Never promised here, so never to be acknowledged: "not found" is not "committed".
-        coord.say(&Msg::Commit { tx: late });
+        coord.send(&Msg::Commit { tx: late });
     }
     coord.done(tx(3), &[("bob", -1), ("till", 1)]);
     coord.done(tx(4), &[("bob", -1), ("till", 1)]);
@@ -87,8 +87,8 @@ fn what_cannot_be_done_is_refused_for_the_same_reasons_as_ours() {
     coord.done(tx(5), &[("alice", -501), ("alice", 501)]);
     coord.prepare(tx(6), &[("alice", 0), ("bob", -1)]);
     assert_eq!(coord.yes(tx(6)), Balances::from([(account("alice"), 500)]));
-    coord.say(&Msg::Abort { tx: tx(6) });
-    let check = sql.say("UPDATE ch02_pay.account SET balance = -1 WHERE name = 'carol'");
+    coord.send(&Msg::Abort { tx: tx(6) });
+    let check = sql.run("UPDATE ch02_pay.account SET balance = -1 WHERE name = 'carol'");
     assert_eq!(check, Err(tokio_postgres::error::SqlState::CHECK_VIOLATION));
 }
 
@@ -103,7 +103,7 @@ fn looks_share_an_account_and_a_change_has_to_wait_and_is_refused() {
     coord.prepare(tx(3), &[("alice", -1)]);
     not_now(&coord.no(tx(3)), "lock_timeout");
     for read in [tx(1), tx(2)] {
-        coord.say(&Msg::Abort { tx: read });
+        coord.send(&Msg::Abort { tx: read });
     }
     coord.until("the reads are over", || sql.prepared().is_empty().then_some(()));
     coord.done(tx(4), &[("alice", -1)]);
@@ -111,13 +111,13 @@ fn looks_share_an_account_and_a_change_has_to_wait_and_is_refused() {
 }
 
 #[test]
-fn somebody_elses_lock_is_waited_for_and_then_refused_with_its_reason() {
+fn a_lock_of_another_transaction_is_waited_for_and_then_refused_with_its_reason() {
     let postgres = postgres(8);
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
-    sql.say("BEGIN; UPDATE ch02_pay.account SET balance = 7 WHERE name = 'alice'").unwrap();
+    sql.run("BEGIN; UPDATE ch02_pay.account SET balance = 7 WHERE name = 'alice'").unwrap();
     coord.prepare(tx(1), &[("alice", -1)]);
     not_now(&coord.no(tx(1)), "lock_timeout");
-    sql.say("ROLLBACK").unwrap();
+    sql.run("ROLLBACK").unwrap();
     coord.done(tx(2), &[("alice", -1)]);
 }
 
@@ -128,7 +128,7 @@ fn a_promise_that_failed_behind_an_ok_is_a_no() {
     let (sql, mut coord) = (Sql::to(&postgres), Coord::of(&postgres));
     let rule = "ALTER TABLE ch02_pay.account ADD CONSTRAINT house_rule
                 CHECK (name <> 'alice' OR balance >= 500)";
-    sql.say(rule).unwrap();
+    sql.run(rule).unwrap();
     coord.prepare(tx(1), &[("alice", -1), ("till", 1)]);
     not_now(&coord.no(tx(1)), "house_rule");
     assert_eq!(sql.prepared(), Vec::<String>::new());

@@ -10,7 +10,7 @@ pub(crate) fn postgres(slots: u32) -> Postgres {
     Postgres::start(&postgres::Options::with_slots(slots)).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// A connection, and the runtime it lives on.
+/// A connection, and the runtime it runs on.
 pub(crate) struct Sql {
     pub(crate) runtime: Runtime,
     pub(crate) client: Client,
@@ -29,8 +29,8 @@ impl Sql {
         Self { runtime, client }
     }
 
-    /// Says something; the code of the error, if it is one.
-    pub(crate) fn say(&self, text: &str) -> Result<(), SqlState> {
+    /// Runs statements; the code of the error, if it is one.
+    pub(crate) fn run(&self, text: &str) -> Result<(), SqlState> {
         let said = self.runtime.block_on(self.client.batch_execute(text));
         said.map_err(|error| error.code().cloned().unwrap_or_else(|| panic!("{text}: {error}")))
     }

@@ -39,7 +39,7 @@ fn accounts_belong_to_one_cluster_and_one_process() {
 }
 
 #[test]
-fn nobody_there_and_no_address_are_two_mistakes() {
+fn no_server_there_and_no_address_are_two_mistakes() {
     let address = |url: &str| refusal(&Config::new(CLUSTER, PAY, url));
     let said = address("postgres://nobody@127.0.0.1:1/nothing");
     assert!(said.contains("does it run there"), "{said}");

@@ -95,7 +95,7 @@ impl Directive {
         })
     }
 
-    /// Refuses keys that nobody reads: a typo must not pass in silence.
+    /// Refuses keys that no directive reads: a typo must not pass in silence.
     ///
     /// # Errors
     /// The first unknown key.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_nobody_reads_is_refused() {
+    fn a_key_that_no_directive_reads_is_refused() {
         let d = Directive::parse("{{#figure rum=x}}").unwrap().unwrap();
         assert!(d.only(&["run"]).unwrap_err().what.contains("rum"));
     }

@@ -47,7 +47,7 @@ pub struct Rules {
 /// Judges a file. Returns the exit code: 0 ok, 1 violation, 2 undecided, 3 not readable.
 ///
 /// # Errors
-/// Nobody reads what is printed.
+/// The output cannot be written.
 pub fn check(file: &Path, rules: &Rules, out: &mut dyn Write) -> Result<i32> {
     let place = file.display().to_string();
     let judged = read(file).and_then(|bytes| judge(&bytes, rules));

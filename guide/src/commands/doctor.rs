@@ -29,7 +29,7 @@ struct Engine {
 /// Prints what was found. Nothing here is needed to read the book or run the chapters.
 ///
 /// # Errors
-/// Nobody reads the output.
+/// The output cannot be written.
 pub fn doctor(out: &mut dyn Write) -> Result<bool> {
     say(
         out,

@@ -9,7 +9,7 @@ use crate::workspace::Workspace;
 /// The chapters and their steps, each with its verdict.
 ///
 /// # Errors
-/// Nobody reads the output.
+/// The output cannot be written.
 pub fn list(ws: &Workspace, out: &mut dyn Write) -> Result<bool> {
     for chapter in &ws.chapters {
         say(out, &format!("{}  {}", chapter.id(), chapter.question()))?;

@@ -16,7 +16,7 @@ use std::io::Write;
 use crate::error::{Error, Result};
 use crate::workspace::Step;
 
-/// Prints a line, or says that nobody reads it any more.
+/// Prints a line, or returns an error if the output is closed.
 pub(crate) fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     writeln!(out, "{text}").map_err(|e| Error::new(format!("cannot print: {e}"), ""))
 }

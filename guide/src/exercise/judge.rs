@@ -1,7 +1,7 @@
 //! Judges an answer: compiles the learner's file into a small program and runs its `check`.
 //!
 //! The program is generated under `target/exercises`, in a workspace of its own, so that an answer
-//! that does not compile cannot break anybody's build.
+//! that does not compile cannot break the build of the workspace.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -29,7 +29,7 @@ pub struct Verdict {
     pub name: String,
     /// Whether its check held.
     pub passed: bool,
-    /// What the check said.
+    /// What the check reported.
     pub said: String,
 }
 

@@ -107,7 +107,7 @@ fn a_missing_page_of_a_step_is_an_error() {
 }
 
 #[test]
-fn a_directive_nobody_knows_a_missing_number_and_an_open_box_are_errors() {
+fn an_unknown_directive_a_missing_number_and_an_open_box_are_errors() {
     assert!(
         first_error(STEP1, "{{#output", "{{#ouptut").contains("there is no directive `ouptut`")
     );

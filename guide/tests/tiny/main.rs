@@ -111,7 +111,7 @@ fn commands_pages_and_exhibits() {
 struct Cluster {
     child: Child,
     dir: tempfile::TempDir,
-    /// What it says later is read by nobody, but the pipe has to stay open.
+    /// What it prints later is not read, but the pipe has to stay open.
     lines: Lines<BufReader<ChildStdout>>,
 }
 
@@ -140,7 +140,7 @@ impl Cluster {
         cluster
     }
 
-    fn says(&self, words: &str, wanted: i32) -> String {
+    fn output(&self, words: &str, wanted: i32) -> String {
         let mut command = this_program();
         command.args(words.split(' ')).arg("--dir").arg(self.dir.path());
         let done = command.output().expect("this program starts");
@@ -153,13 +153,13 @@ impl Cluster {
 
 fn a_cluster_is_started_killed_restarted_and_loaded() {
     let cluster = Cluster::start();
-    assert!(cluster.says("status ch98", 0).contains("count: 0"));
-    let loaded = cluster.says("load ch98 --clients 2 --seconds 1", 0);
+    assert!(cluster.output("status ch98", 0).contains("count: 0"));
+    let loaded = cluster.output("load ch98 --clients 2 --seconds 1", 0);
     assert!(loaded.contains("verdict: ok, it counted from 1 to"), "{loaded}");
-    assert!(cluster.says("kill ch98 keeper", 0).contains("killed keeper"));
-    assert!(cluster.says("status ch98", 0).contains("down"));
-    assert!(cluster.says("restart ch98 keeper", 0).contains("keeper is back"));
-    let status = cluster.says("status ch98", 0);
+    assert!(cluster.output("kill ch98 keeper", 0).contains("killed keeper"));
+    assert!(cluster.output("status ch98", 0).contains("down"));
+    assert!(cluster.output("restart ch98 keeper", 0).contains("keeper is back"));
+    let status = cluster.output("status ch98", 0);
     let keeper = status.lines().find(|line| line.starts_with("keeper")).expect("a line");
     assert!(!keeper.contains("down") && !keeper.ends_with("count: 0"), "its log kept it: {keeper}");
     std::io::stdout().flush().expect("a terminal");

@@ -1,4 +1,4 @@
-//! A coordinator whose log is elsewhere, and may belong to somebody else by now.
+//! A coordinator whose log is elsewhere, and may belong to another coordinator by now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +26,10 @@ struct Pending {
 struct Server {
     /// The epoch in which it takes over.
     epoch: u64,
-    /// Whether the store has said that the log is its.
+    /// Whether the store has answered that the log is its.
     leads: bool,
-    /// Somebody else took over since. It stays out until it is started again: an old *yours* that
-    /// is still on its way must not bring it back with an old log.
+    /// Another coordinator took over since then. It stays out until it is started again: an old
+    /// *yours* that is still on its way must not bring it back with an old log.
     is_out: bool,
     count: u64,
     /// Orders that came before the store's answer.
@@ -53,7 +53,7 @@ enum Kind {
 pub struct Coordinator(Kind);
 
 impl Server {
-    fn say(&self, to: NodeId, msg: Msg, cx: &mut Cx) {
+    fn send(&self, to: NodeId, msg: Msg, cx: &mut Cx) {
         let (epoch, msg) = (self.epoch, Box::new(msg));
         cx.send(to, Msg::Deeper(Deeper::Fenced { epoch, msg }));
     }
@@ -76,7 +76,7 @@ impl Server {
         }
     }
 
-    /// The store says that somebody else has taken over.
+    /// The store answers that another coordinator has taken over.
     fn on_fenced_off(&mut self, epoch: u64, cx: &mut Cx) {
         if epoch > self.epoch {
             self.leads = false;
@@ -107,7 +107,7 @@ impl Server {
 
     fn on_submit(&mut self, client: NodeId, key: Key, order: Order, cx: &mut Cx) {
         if !self.leads {
-            // It may be the one that takes over; if it is out, somebody else answers.
+            // It may be about to take over; if it is out, the coordinator that took over answers.
             if !self.is_out {
                 self.early.insert(key, (client, order));
             }
@@ -125,7 +125,7 @@ impl Server {
         self.count += 1;
         let tx = TxId { start: self.epoch, count: self.count, attempt: 1 };
         for (&id, branch) in order.0.iter() {
-            self.say(id, Msg::Prepare { tx, key: key.clone(), branch: branch.clone() }, cx);
+            self.send(id, Msg::Prepare { tx, key: key.clone(), branch: branch.clone() }, cx);
         }
         cx.set_timer(Timer::Votes(tx), wait::VOTES);
         self.open.insert(tx, Pending { client, key, order, yes: BTreeSet::new(), writing: None });
@@ -148,12 +148,12 @@ impl Server {
 
     fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
         for id in self.open[&tx].order.participants() {
-            self.say(id, Msg::Abort { tx }, cx);
+            self.send(id, Msg::Abort { tx }, cx);
         }
         self.decide(tx, Outcome::Declined(why), cx);
     }
 
-    /// Nobody hears of it before the store has it.
+    /// It is sent to no process before the store has it.
     fn decide(&mut self, tx: TxId, outcome: Outcome, cx: &mut Cx) {
         cx.cancel_timer(Timer::Votes(tx));
         let open = self.open.get_mut(&tx).expect("still open");
@@ -181,7 +181,7 @@ impl Server {
     }
 
     fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
-        self.committed[&tx].iter().for_each(|&id| self.say(id, Msg::Commit { tx }, cx));
+        self.committed[&tx].iter().for_each(|&id| self.send(id, Msg::Commit { tx }, cx));
         cx.set_timer(Timer::Resend(tx), wait::RESEND);
     }
 
@@ -196,9 +196,9 @@ impl Server {
 
     fn on_inquire(&self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
-            self.say(from, Msg::Commit { tx }, cx);
+            self.send(from, Msg::Commit { tx }, cx);
         } else if self.leads && !self.open.contains_key(&tx) {
-            self.say(from, Msg::Abort { tx }, cx);
+            self.send(from, Msg::Abort { tx }, cx);
         }
     }
 

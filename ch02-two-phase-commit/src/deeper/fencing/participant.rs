@@ -11,7 +11,7 @@ use crate::types::{COORD, Msg, Record};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     inner: AnyNode,
-    /// The newest it has heard of.
+    /// The newest it knows of.
     epoch: u64,
 }
 
@@ -23,9 +23,9 @@ impl Participant {
     }
 
     // ANCHOR: hear
-    /// Whether this epoch may still say anything here. A newer one is written down before it is
+    /// Whether messages of this epoch still count here. A newer one is written down before it is
     /// obeyed: after a restart the older one must stay fenced off.
-    fn hear(&mut self, epoch: u64, cx: &mut Cx) -> bool {
+    fn admits(&mut self, epoch: u64, cx: &mut Cx) -> bool {
         if epoch > self.epoch {
             self.epoch = epoch;
             cx.persist(Record::Deeper(Kept::Epoch(epoch)));
@@ -54,7 +54,7 @@ impl Node for Participant {
         match input {
             Input::Replay(Record::Deeper(Kept::Epoch(epoch))) => self.epoch = epoch,
             Input::Message { from, msg: Msg::Deeper(Deeper::Fenced { epoch, msg }) } => {
-                if self.hear(epoch, cx) {
+                if self.admits(epoch, cx) {
                     self.pass(Input::Message { from, msg: *msg }, cx);
                 }
             }

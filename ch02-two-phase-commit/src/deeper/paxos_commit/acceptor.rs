@@ -5,26 +5,26 @@ use crate::deeper::{Ballot, Peers, Votes};
 /// The memory of one acceptor, about all votes of one transaction.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Acceptor {
-    /// Everybody who takes part.
+    /// All participants of the transaction.
     pub(super) peers: Peers,
     /// It takes nothing older than this.
     promised: Ballot,
     /// What it accepted last.
     accepted: Option<(Ballot, Votes)>,
-    /// Votes it heard from the participants themselves. It accepts them together.
-    heard: Votes,
+    /// Votes it received from the participants themselves. It accepts them together.
+    votes: Votes,
 }
 
 impl Acceptor {
     pub(super) fn new(peers: Peers) -> Self {
-        Self { peers, promised: 0, accepted: None, heard: Votes::new() }
+        Self { peers, promised: 0, accepted: None, votes: Votes::new() }
     }
 
     /// A participant's own vote. Once all are there: the votes to accept in ballot 0.
-    pub(super) fn hear(&mut self, votes: Votes) -> Option<Votes> {
-        self.heard.extend(votes);
-        let complete = self.peers.iter().all(|peer| self.heard.contains_key(peer));
-        (complete && self.promised == 0).then(|| self.heard.clone())
+    pub(super) fn receive(&mut self, votes: Votes) -> Option<Votes> {
+        self.votes.extend(votes);
+        let complete = self.peers.iter().all(|peer| self.votes.contains_key(peer));
+        (complete && self.promised == 0).then(|| self.votes.clone())
     }
 
     /// Phase 1b: whether it now takes nothing older than `ballot`.

@@ -1,4 +1,4 @@
-//! A participant: the one of a step, unchanged. Only who hears its *yes* is different.
+//! A participant: the one of a step, unchanged. Only who receives its *yes* is different.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +30,8 @@ impl Participant {
     }
 
     // ANCHOR: pass
-    /// Gives the participant inside an input. Its *yes* goes to as many coordinators as have to keep
-    /// it; when it asks what became of a yes, it says it again, to all of them.
+    /// Gives the participant inside an input. Its *yes* goes to as many coordinators as have to
+    /// keep it; when it asks what became of a yes, it sends it again, to all of them.
     fn pass(&mut self, input: Input, cx: &mut Cx) {
         let mut unanswered = Vec::new();
         for effect in cx.capture(|cx| self.inner.step(input, cx)) {
@@ -56,7 +56,8 @@ impl Participant {
                 other => cx.push(other),
             }
         }
-        // A read has promised nothing. Whoever asked for it will ask whether it is still held.
+        // A read has promised nothing. The coordinator that began it will ask whether it is still
+        // held.
         for tx in unanswered {
             self.pass(Input::Message { from: COORD, msg: Msg::Abort { tx } }, cx);
         }

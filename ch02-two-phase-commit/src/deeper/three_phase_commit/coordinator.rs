@@ -1,4 +1,4 @@
-//! The coordinator: collects votes, says that all voted yes, then decides.
+//! The coordinator: collects votes, tells the participants that all voted yes, then decides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,11 +15,11 @@ struct Voting {
     key: Key,
     order: Order,
     yes: BTreeSet<NodeId>,
-    /// Who has acknowledged *pre-commit*; `None` before it is said.
+    /// Who has acknowledged *pre-commit*; `None` before it is sent.
     knows: Option<BTreeSet<NodeId>>,
 }
 
-/// Collects votes, says that all voted yes, then decides.
+/// Collects votes, tells the participants that all voted yes, then decides.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Coordinator {
     start: u64,
@@ -92,7 +92,7 @@ impl Coordinator {
 
     fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(voting) = self.voting.get(&tx) else { return };
-        // Whoever has not acknowledged is taken for dead; the others all know.
+        // A participant that has not acknowledged is considered failed; the others all know.
         let outcome = match voting.knows {
             Some(_) => Outcome::done(),
             None => Outcome::Declined(Refusal::NoVote),

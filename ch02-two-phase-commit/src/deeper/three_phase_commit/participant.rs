@@ -14,7 +14,7 @@ struct Known {
     peers: Peers,
     /// `None`: it has not voted.
     phase: Option<Phase>,
-    /// How far the others said they are, since it began to ask; `None`: it does not ask.
+    /// How far the others answered that they are, since it began to ask; `None`: it does not ask.
     round: Option<BTreeMap<NodeId, Phase>>,
     /// Whether it has told those who answered that all voted yes.
     told: bool,
@@ -74,11 +74,11 @@ impl Participant {
 
     fn on_state_query(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.phase(tx).is_none() {
-            // It has not voted, so it may still say no, and stays with that.
+            // It has not voted, so it may still vote no, and stays with that.
             cx.persist(Record::Aborted { tx });
             self.entry(tx, &Peers::from([])).phase = Some(Phase::Aborted);
         }
-        let phase = self.phase(tx).expect("it has said so just now");
+        let phase = self.phase(tx).expect("it has answered so just now");
         cx.send(from, Msg::Deeper(Deeper::StateReply { tx, phase }));
     }
 
@@ -112,12 +112,12 @@ impl Participant {
         };
         let own = known.phase.expect("only who has voted waits");
         if known.told {
-            // Whoever was told and has not acknowledged is gone now.
+            // A peer that was told and has not acknowledged is gone now.
             round.retain(|_, phase| *phase == Phase::PreCommitted);
         } else if own == Phase::Prepared && round.values().all(|phase| *phase == own) {
             return self.conclude(tx, Phase::Aborted, cx);
         }
-        // Before anybody commits, all who are left have to know that all voted yes.
+        // Before any of them commits, all that are left have to know that all voted yes.
         known.told = true;
         for (&peer, _) in round.iter().filter(|(_, phase)| **phase == Phase::Prepared) {
             cx.send(peer, Msg::Deeper(Deeper::PreCommit { tx }));

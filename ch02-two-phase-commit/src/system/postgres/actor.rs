@@ -1,10 +1,10 @@
-//! Who takes the messages: one loop that remembers what is open, and tasks that talk to the database
-//! and report back. So one slow transaction holds nobody up, and about one attempt the database is
-//! asked one thing at a time.
+//! Who takes the messages: one loop that remembers what is open, and tasks that talk to the
+//! database and report back. So one slow transaction holds no other up, and about one attempt the
+//! database is asked one thing at a time.
 //!
 //! # Left out
 //!
-//! Order between attempts. Whoever gets the row first is first.
+//! Order between attempts. The one that gets the row first is first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,18 +29,18 @@ const TICK: Duration = Duration::from_millis(50);
 /// How often it looks for orphans.
 const SEARCH: Duration = Duration::from_secs(1);
 
-/// What it says about itself.
+/// What the loop reports about itself.
 #[derive(Debug, Default)]
-pub(super) struct Says {
+pub(super) struct ActorStatus {
     pub(super) in_doubt: Vec<TxId>,
     /// In doubt, and what they touch is not known any more.
     pub(super) orphans: Vec<TxId>,
     pub(super) locked: BTreeSet<Account>,
 }
 
-/// What somebody in this process wants of the loop.
+/// What another task of this process asks of the loop.
 pub(super) enum Wanted {
-    Says(oneshot::Sender<Says>),
+    Status(oneshot::Sender<ActorStatus>),
     Stop,
 }
 
@@ -75,7 +75,7 @@ impl Actor {
         Self { bank, post, transactions, tell, reports, searching: false, blind: false, searched }
     }
 
-    /// Runs until asked to stop, or until the database belongs to somebody else.
+    /// Runs until asked to stop, or until the database belongs to another process.
     pub(super) async fn run(
         mut self,
         mut deliveries: Deliveries<Msg>,
@@ -88,7 +88,7 @@ impl Actor {
                 Some(report) = self.reports.recv() => self.on_report(report)?,
                 Some(delivery) = deliveries.recv() => self.on_delivery(delivery),
                 Some(wanted) = wanted.recv() => match wanted {
-                    Wanted::Says(answer) => drop(answer.send(self.says())),
+                    Wanted::Status(answer) => drop(answer.send(self.status())),
                     Wanted::Stop => return Ok(()),
                 },
                 _ = tick.tick() => self.on_tick(),
@@ -113,7 +113,7 @@ impl Actor {
         if self.transactions.range(later).next().is_some() {
             return;
         }
-        // A new attempt says that the earlier ones at the same order are off.
+        // A new attempt means that the earlier ones at the same order are off.
         let earlier = self.transactions.range(TxId { attempt: 0, ..tx }..tx);
         let earlier: Vec<TxId> = earlier.map(|(tx, _)| *tx).collect();
         for tx in earlier {
@@ -139,13 +139,13 @@ impl Actor {
             Some(Stage::Preparing { then }) => {
                 then.get_or_insert(verdict);
             }
-            // Said twice while it is done once.
+            // Sent twice while it is done once.
             Some(Stage::Ending { .. }) => {}
             Some(stage @ Stage::Prepared { .. }) => {
                 *stage = Stage::Ending { promised: true };
                 self.finish(tx, verdict);
             }
-            // Of an earlier life, ended long ago, or never known: the database knows.
+            // Of an earlier start, ended long ago, or never known: the database knows.
             None => {
                 let stage = Stage::Ending { promised: false };
                 self.transactions.insert(tx, Transaction { stage, branch: None, context });
@@ -166,7 +166,7 @@ impl Actor {
     ) {
         let (bank, tell) = (Arc::clone(&self.bank), self.tell.clone());
         tokio::spawn(async move {
-            // Nobody receives it any more: then nobody waits for it.
+            // If the loop has ended, no task receives it, and none waits for it.
             let _ = tell.send(work(bank).await);
         });
     }
@@ -195,7 +195,7 @@ impl Actor {
             unreachable!("one task at a time")
         };
         if let Some(verdict) = then {
-            // Whatever came of it is overtaken by what was said meanwhile.
+            // Whatever came of it is overtaken by what was received meanwhile.
             transaction.stage = Stage::Ending { promised: matches!(voted, Voted::Yes(_)) };
             return self.finish(tx, verdict);
         }
@@ -214,10 +214,10 @@ impl Actor {
     }
 
     fn vote(&self, tx: TxId, vote: Vote, context: &Context) {
-        self.say(&Msg::Vote { tx, vote }, context);
+        self.send(&Msg::Vote { tx, vote }, context);
     }
 
-    fn say(&self, msg: &Msg, context: &Context) {
+    fn send(&self, msg: &Msg, context: &Context) {
         self.post.send(COORD, msg, context);
         self.bank.effects.done();
     }
@@ -226,7 +226,7 @@ impl Actor {
         let transaction = self.transactions.remove(&tx).expect("it stays until its task is done");
         match finished {
             Finished::Done if verdict == Verdict::Commit => {
-                self.say(&Msg::Ack { tx }, &transaction.context);
+                self.send(&Msg::Ack { tx }, &transaction.context);
             }
             Finished::Done => {}
             Finished::Missing => {
@@ -258,7 +258,7 @@ impl Actor {
             }
         }
         for (tx, context) in asking {
-            self.say(&Msg::Inquire { tx }, &context);
+            self.send(&Msg::Inquire { tx }, &context);
         }
         if self.searched.elapsed() >= SEARCH {
             self.search();
@@ -299,7 +299,7 @@ impl Actor {
             if !self.transactions.contains_key(&tx) {
                 let stage = Stage::Ending { promised: true };
                 self.found(tx, Transaction { stage, branch: None, context: Context::default() });
-                self.say(&Msg::Inquire { tx }, &Context::default());
+                self.send(&Msg::Inquire { tx }, &Context::default());
             }
         }
         for tx in orphans.aborted {
@@ -309,17 +309,17 @@ impl Actor {
         }
     }
 
-    fn says(&self) -> Says {
-        let mut says = Says::default();
+    fn status(&self) -> ActorStatus {
+        let mut status = ActorStatus::default();
         for (tx, transaction) in
             self.transactions.iter().filter(|(_, transaction)| transaction.is_in_doubt())
         {
-            says.in_doubt.push(*tx);
-            says.locked.extend(transaction.locked());
+            status.in_doubt.push(*tx);
+            status.locked.extend(transaction.locked());
             if transaction.branch.is_none() {
-                says.orphans.push(*tx);
+                status.orphans.push(*tx);
             }
         }
-        says
+        status
     }
 }

@@ -101,7 +101,7 @@ async fn fit(keeper: &Client) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// Takes the lock, and waits for it as long as a dead predecessor may still hold it.
+/// Takes the lock, and waits for it as long as a predecessor that died may still hold it.
 async fn take(keeper: &Client, me: NodeId, patience: Duration) -> Result<(), Unfit> {
     let until = Instant::now() + patience;
     let own = i32::try_from(me.0).expect("a participant's number is small");
@@ -147,7 +147,7 @@ async fn prepare_tables(keeper: &mut Client, schema: &str, config: &Config) -> R
         return Err(Unfit::NotOurs { theirs, ours });
     }
     let starts: i64 = row.try_get(1).map_err(Unfit::Refuses)?;
-    // Later it would wait for whoever has an account prepared, and that may be for ever.
+    // Later it would wait for a transaction that has an account prepared, and that may be for ever.
     if starts == 1 {
         open_accounts(&work, config.me).await.map_err(Unfit::Refuses)?;
     }

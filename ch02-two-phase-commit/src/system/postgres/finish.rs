@@ -1,4 +1,5 @@
-//! The second phase: what was promised is done or taken back, once, however often it is said.
+//! The second phase: what was promised is done or taken back, once, however often the coordinator
+//! asks for it.
 //!
 //! # Left out
 //!
@@ -15,7 +16,7 @@ use super::pool::{LIMIT, Lane};
 use super::unfit::words;
 use crate::types::TxId;
 
-/// What the coordinator said.
+/// What the coordinator sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
     Commit,
@@ -27,9 +28,9 @@ pub(super) enum Verdict {
 pub(super) enum Finished {
     /// It is so, and durable.
     Done,
-    /// To be committed, and neither promised nor committed here: somebody has lost something.
+    /// To be committed, and neither promised nor committed here: a promise was lost.
     Missing,
-    /// Not known. It will be said again.
+    /// Not known. The coordinator will send it again.
     Unsure(String),
 }
 
@@ -71,7 +72,7 @@ async fn commit(client: &Client, gid: &str) -> Finished {
     }
 }
 
-/// Takes it back if it is there, and leaves a row for a prepare that comes late. Nobody waits for
+/// Takes it back if it is there, and leaves a row for a prepare that comes late. Nothing waits for
 /// that row to be durable: if it is lost, the late one is prepared, asked about, and taken back.
 async fn abort(client: &Client, gid: &str) -> Finished {
     let rollback = format!("ROLLBACK PREPARED '{gid}'");

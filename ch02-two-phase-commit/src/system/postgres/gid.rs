@@ -1,6 +1,6 @@
 //! The names under which PostgreSQL keeps prepared transactions: `ch02/CLUSTER/PARTICIPANT/1.7.2`.
-//! Whoever comes after a crash has nothing but this name, so all it takes to ask about the
-//! transaction stands in it. A process id would say nothing any more.
+//! The process that starts after a crash has nothing but this name, so all it takes to ask about
+//! the transaction is in it. A process id would mean nothing any more.
 //!
 //! # Left out
 //!
@@ -41,7 +41,7 @@ impl Names {
         let count = numbers.next()?.parse().ok()?;
         let attempt = numbers.next()?.parse().ok()?;
         let tx = TxId { start, count, attempt };
-        // Exactly as we write it: `01.2.3` is somebody else's.
+        // Exactly as we write it: `01.2.3` is another program's.
         (self.name(tx) == name).then_some(tx)
     }
 }
@@ -54,7 +54,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_name_says_which_attempt_it_is_and_to_nobody_else(
+        fn a_name_tells_its_owner_alone_which_attempt_it_is(
             numbers in any::<(u64, u64, u64, u64)>(), attempt in any::<u32>()
         ) {
             let (cluster, me, start, count) = numbers;

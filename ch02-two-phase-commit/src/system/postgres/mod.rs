@@ -1,8 +1,8 @@
 //! Edge: makes it survive the real world. The lesson is in `step4_isolation/`.
 //!
 //! A participant that keeps its accounts in PostgreSQL: `PREPARE TRANSACTION` is its yes, `COMMIT
-//! PREPARED` and `ROLLBACK PREPARED` are what it does when it is told. It speaks the same words as
-//! our participant, so the coordinator cannot tell them apart. Four things make it safe:
+//! PREPARED` and `ROLLBACK PREPARED` are what it does when it is told. It sends the same messages
+//! as our participant, so the coordinator cannot tell them apart. Four things make it safe:
 //!
 //! - **A yes is looked up, not believed.** PostgreSQL answers `PREPARE TRANSACTION` in a failed
 //!   transaction by rolling back, and the client library says Ok. So [`prepare`] asks
@@ -13,8 +13,8 @@
 //!   row of the same name, and a prepare that comes late runs into it.
 //! - **A name says whose it is.** Cluster, participant and attempt, never a process; other people's
 //!   prepared transactions are left alone.
-//! - **What a dead process left behind is found again** ([`orphans`]), and asked about. Nobody here
-//!   ever decides alone.
+//! - **What a process that died left behind is found again** ([`orphans`]), and asked about. No
+//!   process here ever decides alone.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -23,7 +23,7 @@
 //! | `pool.rs` | connections, and how long anything may wait |
 //! | `bank.rs` | the tables, and what makes a database unfit |
 //! | `prepare.rs`, `finish.rs` | the two phases |
-//! | `orphans.rs` | what a dead process left behind |
+//! | `orphans.rs` | what a process that died left behind |
 //! | `actor.rs`, `participant.rs` | who takes the messages, and the process's side of it |
 //! | `compare/` | our shop measured beside two PostgreSQL, and beside one |
 //!

@@ -1,13 +1,15 @@
-//! What a dead process left behind: promised, and nobody here remembers. Found in Citus' order:
+//! What a process that died left behind: promised, and not known to the process that runs now.
+//! Found in Citus' order:
 //!
 //! 1. list what is prepared;
 //! 2. list what this process is busy with;
 //! 3. read the outcome rows, and list what is prepared once more.
 //!
-//! Only what stands in both lists, and not among the busy ones, is an orphan. With the first two the
-//! other way round, one that was begun in between would look like one; without the third, one that
-//! was just finished would. To ask about either would be a mistake: the coordinator answers *abort*
-//! about everything it has forgotten, and it forgets what everybody has acknowledged.
+//! Only what stands in both lists, and not among the busy ones, is an orphan. With the first two
+//! the other way round, one that was begun in between would look like one; without the third, one
+//! that was just finished would. To ask about either would be a mistake: the coordinator answers
+//! *abort* about everything it has forgotten, and it forgets what every participant has
+//! acknowledged.
 //!
 //! # Left out
 //!
@@ -39,13 +41,13 @@ async fn list(bank: &Bank, client: &Client) -> Result<BTreeSet<TxId>, Error> {
 /// What was found.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Orphans {
-    /// Nobody knows what became of these.
+    /// What became of these is not known.
     pub(super) unknown: BTreeSet<TxId>,
     /// An abort was here before them.
     pub(super) aborted: BTreeSet<TxId>,
 }
 
-/// Of those that were prepared and that nobody is busy with: which still are.
+/// Of those that were prepared and that no task is busy with: which still are.
 pub(super) async fn still(bank: &Bank, idle: BTreeSet<TxId>) -> Result<Orphans, Unfit> {
     let keeper = bank.keeper().await?;
     let names: Vec<String> = idle.iter().map(|tx| bank.names.name(*tx)).collect();

@@ -15,7 +15,7 @@ use lab::system::{BoxFuture, Error, Service, Status};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::actor::{Actor, Says, Wanted};
+use super::actor::{Actor, ActorStatus, Wanted};
 use super::bank::{Bank, wal_counts};
 use super::config::Config;
 use super::unfit::Unfit;
@@ -68,9 +68,9 @@ impl Participant {
     }
 
     async fn report(&self) -> Option<Status> {
-        let (answer, says) = oneshot::channel();
-        self.wanted.send(Wanted::Says(answer)).await.ok()?;
-        let Says { in_doubt, orphans, locked } = says.await.ok()?;
+        let (answer, status) = oneshot::channel();
+        self.wanted.send(Wanted::Status(answer)).await.ok()?;
+        let ActorStatus { in_doubt, orphans, locked } = status.await.ok()?;
         let locked = locked.iter().map(ToString::to_string);
         let orphans = orphans.iter().map(|tx| format!("whatever {tx} touches"));
         let now = async { wal_counts(&*self.bank.keeper().await.ok()?).await.ok() };

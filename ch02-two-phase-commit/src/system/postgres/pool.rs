@@ -1,7 +1,7 @@
-//! A few connections, and a bound on every wait. A transaction has its connection to itself until it
-//! is prepared; then it belongs to nobody, and any connection may end it. Whoever ends transactions
-//! has connections of its own: otherwise those who wait for a lock could take the last one from
-//! whoever would free it.
+//! A few connections, and a bound on every wait. A transaction has its connection to itself until
+//! it is prepared; then it belongs to no connection, and any connection may end it. Tasks that end
+//! transactions have connections of their own: otherwise tasks that wait for a lock could take the
+//! last one from the task that would release it.
 //!
 //! Not the pool of a crate: in `deadpool` a connection that is dropped goes back, and the next to take
 //! it would be inside whatever transaction a cancelled task left open on it. Here it is hung up.
@@ -22,13 +22,13 @@ use super::unfit::words;
 
 const BEGINNING: usize = 12;
 const ENDING: usize = 4;
-/// For a new connection, and for whoever begins on one to give it back.
+/// For a new connection, and for a task that begins on one to give it back.
 const PATIENCE: Duration = Duration::from_millis(400);
 /// For anything that is asked of the database. Longer than it lets a statement run itself.
 pub(super) const LIMIT: Duration = Duration::from_secs(5);
 
-/// The settings of every connection. A vote is awaited for less than a second, so nobody waits for a
-/// lock for longer than half of that.
+/// The settings of every connection. A vote is awaited for less than a second, so no transaction
+/// waits for a lock for longer than half of that.
 const SETTINGS: [(&str, &str); 4] = [
     ("lock_timeout", "400ms"),
     ("statement_timeout", "3s"),
@@ -101,7 +101,7 @@ impl Pool {
 
     /// A connection, or why there is none.
     pub(super) async fn line(&self, lane: Lane) -> Result<Line<'_>, String> {
-        // Who begins may be refused. Who ends has nobody to refuse.
+        // A task that begins may be refused. One that ends must not be.
         let (places, patience) = match lane {
             Lane::Begin => (&self.beginning, PATIENCE),
             Lane::End => (&self.ending, LIMIT),

@@ -158,7 +158,8 @@ async fn is_prepared(client: &Client, gid: &str) -> Result<bool, Error> {
     Ok(client.query_typed_opt(question, &[(&gid, Type::TEXT)]).await?.is_some())
 }
 
-/// Somebody of the same name was here before: an earlier life of this process, or an abort.
+/// A transaction of the same name was here before: from an earlier start of this process, or an
+/// abort.
 async fn met(client: &Client, gid: &str, branch: &Branch, error: &Error) -> Voted {
     let (prepared, outcome) =
         join!(biased; is_prepared(client, gid), super::finish::outcome(client, gid));

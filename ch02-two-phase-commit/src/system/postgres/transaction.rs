@@ -16,15 +16,15 @@ pub(super) struct Transaction {
     pub(super) stage: Stage,
     /// What it touches; unknown for an orphan.
     pub(super) branch: Option<Branch>,
-    /// What travels along with everything that is said about it.
+    /// What travels along with every message about it.
     pub(super) context: Context,
 }
 
 /// How far it is.
 pub(super) enum Stage {
-    /// The database works on it. What was said meanwhile is done afterwards.
+    /// The database works on it. What was received meanwhile is done afterwards.
     Preparing { then: Option<Verdict> },
-    /// Promised: said yes, or found. Asked about when that is too long ago.
+    /// Promised: voted yes, or found. Asked about when that is too long ago.
     Prepared { seen: Balances, asked: Instant },
     /// The database does as decided. Whether to try again if that fails.
     Ending { promised: bool },
@@ -36,7 +36,7 @@ impl Transaction {
         matches!(self.stage, Stage::Prepared { .. } | Stage::Ending { promised: true })
     }
 
-    /// The accounts that nobody else may touch meanwhile.
+    /// The accounts that no other transaction may touch meanwhile.
     pub(super) fn locked(&self) -> Vec<Account> {
         let branch = self.branch.iter().filter(|_| self.is_in_doubt());
         branch.flat_map(|branch| branch.iter().map(|change| change.account.clone())).collect()

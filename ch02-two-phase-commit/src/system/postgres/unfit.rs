@@ -16,7 +16,7 @@ pub enum Unfit {
         "not an address of PostgreSQL ({}); write postgres://USER@HOST:PORT/DATABASE", words(.0)
     )]
     Address(#[source] Error),
-    /// Nobody answers there, or not to us.
+    /// No server answers there, or not to us.
     #[error("PostgreSQL does not let us in: {}; does it run there?", words(.0))]
     Unreachable(#[source] Error),
     /// It cannot prepare anything: `max_prepared_transactions` is 0, as PostgreSQL ships.
@@ -66,7 +66,7 @@ pub(super) fn words(error: &Error) -> String {
 pub(super) fn reason(error: &Error) -> String {
     match error.code() {
         Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            "somebody else holds an account of it (lock_timeout)".into()
+            "another transaction holds an account of it (lock_timeout)".into()
         }
         Some(&SqlState::T_R_DEADLOCK_DETECTED) => {
             "two transactions waited for each other (deadlock)".into()

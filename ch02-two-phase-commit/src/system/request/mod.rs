@@ -53,7 +53,7 @@ fn sold() -> String {
     catalog::PRICES.map(|(name, _)| name).join(", ")
 }
 
-/// What somebody sent, short enough to be said back.
+/// What a client sent, short enough to be sent back.
 fn quote(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
     format!("{short:?}")

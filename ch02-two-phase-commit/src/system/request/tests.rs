@@ -73,7 +73,7 @@ fn a_key_is_short_and_visible() {
 }
 
 #[test]
-fn nobody_pays_itself_and_nobody_unknown_pays() {
+fn no_account_pays_itself_and_no_unknown_account_pays() {
     let transfer = |from: &str, to: &str| {
         let body = json!({"key":"k","from":from,"to":to,"amount":1});
         Request::transfer(body.to_string().as_bytes())

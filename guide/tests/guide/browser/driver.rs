@@ -138,7 +138,7 @@ impl Browser {
         }
     }
 
-    /// Ends the test: no error on the console, and no request to anybody but `origin`.
+    /// Ends the test: no error on the console, and no request to any server but `origin`.
     pub(crate) async fn close_without_complaints(self, origin: &str) {
         let console = self.log("browser").await;
         let severe: Vec<&Value> = console

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use self::driver::{Browser, Options};
 use crate::fake;
 
-/// A served book, for as long as the value lives.
+/// A served book, until the value is dropped.
 struct Site {
     url: String,
     _folder: tempfile::TempDir,

@@ -47,7 +47,7 @@ impl Coordinator {
             cx.send(from, if commit { Msg::Commit { tx } } else { Msg::Abort { tx } });
             return;
         }
-        if let Some(all) = self.acceptor(tx, &peers, cx).hear(votes) {
+        if let Some(all) = self.acceptor(tx, &peers, cx).receive(votes) {
             self.accept(COORD, tx, &peers, 0, all, cx);
         }
     }
@@ -96,7 +96,7 @@ impl Coordinator {
         }
     }
 
-    /// Phase 1a: a newer ballot of its own. Nobody who promises it will take anything older.
+    /// Phase 1a: a newer ballot of its own. No acceptor that promises it will take anything older.
     pub(super) fn take_over(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(peers) = self.peers(tx) else { return };
         let me = ALL.iter().position(|id| *id == cx.me()).expect("a coordinator") as Ballot;

@@ -1,5 +1,5 @@
-//! A coordinator as its clients and participants see it: it begins orders and says how they ended.
-//! How the votes are kept and counted is in `ballots.rs`.
+//! A coordinator as its clients and participants see it: it begins orders and answers how they
+//! ended. How the votes are kept and counted is in `ballots.rs`.
 
 mod ballots;
 mod reads;
@@ -42,7 +42,7 @@ pub struct Coordinator {
     committed: ByTx<BTreeSet<NodeId>>,
     acceptors: ByTx<Acceptor>,
     leading: ByTx<Leading>,
-    /// Those it heard of in this life. Who is in doubt about any other asks again.
+    /// Those it was told of since this start. A participant in doubt about any other asks again.
     watched: BTreeSet<TxId>,
     /// How each attempt ended: `true` is commit.
     ended: ByTx<bool>,
@@ -117,7 +117,7 @@ impl Coordinator {
                 let next = TxId { attempt: tx.attempt + 1, ..tx };
                 self.begin(next, Begun { again: false, ..begun }, cx);
             }
-            // Nobody waits for this record: the votes say the same, and it only saves asking.
+            // No message waits for this record: the votes hold the same, and it only saves asking.
             Some(Begun { key, order, .. }) => {
                 self.decided.insert(key.clone(), (order.clone(), outcome.clone()));
                 cx.persist(Record::Decided { tx, key, order, outcome });
@@ -157,7 +157,8 @@ fn answer(client: Option<NodeId>, key: Key, outcome: Outcome, cx: &mut Cx) {
     }
 }
 
-/// Whoever has heard votes need not take over any more: the second, as long as the first leads.
+/// A coordinator that received votes need not take over any more: the second, as long as the first
+/// leads.
 fn tell_ended(tx: TxId, commit: bool, cx: &mut Cx) {
     let phase = if commit { Phase::Committed } else { Phase::Aborted };
     let me = cx.me();

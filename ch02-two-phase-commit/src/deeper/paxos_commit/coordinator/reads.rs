@@ -1,9 +1,9 @@
 //! Reads: orders that change nothing, and need no decision.
 //!
-//! What was seen is one moment only if all had it locked at once. A participant lets go of a read when
-//! nobody answers for it: it has promised nothing, and its locks must not wait for `coord`. So once all
-//! are in, the coordinator asks each whether it still holds it. If all do, they all did when the last
-//! one said yes.
+//! What was seen is one moment only if all had it locked at once. A participant releases the locks
+//! of a read when no coordinator answers for it: it has promised nothing, and its locks must not
+//! wait for `coord`. So once all are in, the coordinator asks each whether it still holds them. If
+//! all do, they all did when the last one voted yes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(super) struct ReadState {
 }
 
 impl Coordinator {
-    /// A participant's own *no* needs no count: it will never say yes to this attempt. And a read
+    /// A participant's own *no* needs no count: it will never vote yes on this attempt. And a read
     /// needs no decision.
     pub(super) fn on_vote(&mut self, from: NodeId, tx: TxId, vote: Vote, cx: &mut Cx) {
         let Some(begun) = self.begun.get_mut(&tx) else { return };

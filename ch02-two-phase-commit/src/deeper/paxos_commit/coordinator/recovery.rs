@@ -11,7 +11,7 @@ use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{COORD, Msg, Outcome, Record, Refusal, Timer, TxId, wait};
 
 impl Coordinator {
-    /// A participant says that of a read; a coordinator, of what is over.
+    /// A participant sends that about a read; a coordinator, about what is over.
     fn on_state_reply(&mut self, from: NodeId, tx: TxId, phase: Phase, cx: &mut Cx) {
         if phase == Phase::Prepared {
             self.on_held(from, tx, cx);
@@ -27,7 +27,7 @@ impl Coordinator {
             Some(true) => cx.send(from, Msg::Commit { tx }),
             Some(false) => cx.send(from, Msg::Abort { tx }),
             None if self.peers(tx).is_none() && cx.me() == COORD => {
-                // Only a read leaves nothing behind: nobody will ever decide it.
+                // Only a read leaves nothing behind: no coordinator will ever decide it.
                 cx.send(from, Msg::Abort { tx });
             }
             None => {}
@@ -103,7 +103,7 @@ impl Coordinator {
     fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
         self.committed.keys().for_each(|&tx| self.tell_commit(tx, cx));
-        // Of what others began it hears again if anybody is in doubt.
+        // What others began it is asked about again, if a participant is in doubt.
         self.begun.keys().for_each(|&tx| cx.set_timer(Timer::Votes(tx), wait::VOTES));
     }
 

@@ -1,6 +1,6 @@
-//! The plain coordinator's log: one record per decision, and one fsync for all that wait. Whoever
-//! comes while the disk works waits, and the first of them syncs for all: no timer, no thread of its
-//! own.
+//! The plain coordinator's log: one record per decision, and one fsync for all that wait. A
+//! transaction that comes while the disk works waits, and the first of them syncs for all: no
+//! timer, no thread of its own.
 //!
 //! # Left out
 //!

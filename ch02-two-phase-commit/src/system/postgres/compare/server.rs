@@ -54,7 +54,7 @@ impl Server {
             why: e.to_string(),
             fix:
                 "`cargo guide doctor` says what is installed; if the folder is the reason, choose \
-                  one that everybody may enter with --dir"
+                  one that every user may enter with --dir"
                     .into(),
         })?;
         let server = Self { postgres };
