@@ -202,7 +202,7 @@ pub struct PointRow {
     pub what: String,
     /// What the others can do meanwhile: `go on` or `wait`.
     pub meanwhile: &'static str,
-    /// How it ended, once everybody is back.
+    /// How it ended, once every process is back.
     pub outcome: String,
     /// *ok*, *unsafe*, or *stuck* where it never ends.
     pub verdict: Verdict,

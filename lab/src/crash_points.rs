@@ -110,8 +110,8 @@ impl<'a, P: Protocol, G: Ghost> Walk<'a, P, G> {
         self.apply(&Action::new(Transition::Restart(node)));
     }
 
-    /// Lets everything happen that is under way, then timers, until the goal is reached. `each` sees
-    /// the run before every action. Says whether the goal was reached.
+    /// Lets everything happen that is under way, then timers, until the goal is reached. `each`
+    /// sees the run before every action. Returns whether the goal was reached.
     fn finish(&mut self, mut each: impl FnMut(&Self, &Transition<P>)) -> bool {
         let mut rounds = 0;
         for _ in 0..MOST_ACTIONS {

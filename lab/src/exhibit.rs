@@ -25,10 +25,10 @@ use crate::node::Protocol;
 use crate::record::Recorder;
 use crate::world::{Action, Ghost, Transition, World};
 
-/// A longer path than this is no path that anybody clicked.
+/// A longer path than this is no path that a reader clicked.
 const MOST_MOVES: usize = 200;
 
-/// A small world behind a page, with its whole graph once somebody asks for a hint.
+/// A small world behind a page, with its whole graph once the reader asks for a hint.
 #[derive(Debug)]
 pub struct Exhibit<P: Protocol, G> {
     model: Model<P, G>,

@@ -140,7 +140,7 @@ async fn connect(server: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String>
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     // A free port that dials itself can become its own server.
     if is_self_connection(stream.local_addr(), stream.peer_addr()) {
-        return Err("nobody listens there".into());
+        return Err("no server listens there".into());
     }
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     tokio::spawn(connection);

@@ -1,9 +1,9 @@
 //! A history as JSON lines, the form that test benches share:
 //! `{"process":3,"type":"invoke","f":"read","key":"k7","value":{…},"time":1200}`.
 //!
-//! A process asks one thing at a time. `invoke` asks; `ok` is an answer; `fail` says for certain that
-//! nothing was done; `info` says that nobody knows. Such an operation stays open for ever, because it
-//! may still be done at any later moment, and its process asks nothing more.
+//! A process asks one thing at a time. `invoke` asks; `ok` is an answer; `fail` says for certain
+//! that nothing was done; `info` says that the outcome is unknown. Such an operation stays open for
+//! ever, because it may still be done at any later moment, and its process asks nothing more.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +21,7 @@ pub enum Type {
     Ok,
     /// It was not done.
     Fail,
-    /// Nobody knows.
+    /// The outcome is unknown.
     Info,
 }
 
@@ -61,7 +61,7 @@ pub struct Operation {
     pub invoked: usize,
     /// The question.
     pub question: Entry,
-    /// How it ended; `None` while nobody knows.
+    /// How it ended; `None` while that is unknown.
     pub end: Option<End>,
 }
 
@@ -142,7 +142,7 @@ impl History {
     /// An answer without a question, or a process that asks before it was answered.
     pub fn operations(&self) -> Result<Vec<Operation>, BadHistory> {
         let mut operations: Vec<Operation> = Vec::new();
-        // What each process waits for; `None` once it asked something nobody knows the end of.
+        // What each process waits for; `None` once it asked something whose end is unknown.
         let mut waiting: BTreeMap<u64, Option<usize>> = BTreeMap::new();
         for (at, entry) in self.entries.iter().enumerate() {
             let process = entry.process;
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_nobody_knows_the_end_of_stays_open() {
+    fn an_operation_whose_end_is_unknown_stays_open() {
         let text = r#"{"process":1,"type":"invoke","f":"write","key":"x","value":3,"time":1}
 {"process":2,"type":"invoke","f":"read","key":"x","time":2}
 {"process":1,"type":"info","f":"write","time":3}

@@ -58,7 +58,7 @@ impl EngineError {
         |source| Self::Io { doing, source }
     }
 
-    /// Whether somebody took the port between our look and the program's.
+    /// Whether another process took the port between our look and the program's.
     pub(super) fn port_was_taken(&self) -> bool {
         matches!(self, Self::Ended { said, .. } if said.contains("ddress already in use"))
     }

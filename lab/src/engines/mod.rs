@@ -1,6 +1,6 @@
 //! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
-//! The programs that do for a living what our nodes do for learning. Each one is found, started on
+//! The programs that do in production what our nodes do for learning. Each one is found, started on
 //! a free port of loopback in a directory of its own, awaited until it answers, and gone with its
 //! directory when the value is dropped. Nothing that the machine runs already is touched.
 //!

@@ -1,4 +1,4 @@
-//! "Are you there?", in each engine's own words. A port that is open is not yet a server that
+//! "Are you there?", in each engine's own protocol. A port that is open is not yet a server that
 //! answers: PostgreSQL listens while it still recovers.
 //!
 //! # Left out
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// PostgreSQL's protocol, version 3.0.
 const VERSION: u32 = 3 << 16;
 
-/// PostgreSQL lets somebody in.
+/// PostgreSQL accepts a connection.
 pub(super) fn postgres(addr: SocketAddr) -> bool {
     let mut hello = vec![0; 4];
     hello.extend(VERSION.to_be_bytes());
@@ -26,7 +26,7 @@ pub(super) fn postgres(addr: SocketAddr) -> bool {
     answer(addr, &hello).first() == Some(&b'R')
 }
 
-/// Redis says PONG.
+/// Redis answers PONG.
 pub(super) fn redis(addr: SocketAddr) -> bool {
     answer(addr, b"PING\r\n").starts_with(b"+PONG")
 }
@@ -37,12 +37,12 @@ pub(super) fn etcd(addr: SocketAddr) -> bool {
     String::from_utf8_lossy(&said).contains(r#""health":"true""#)
 }
 
-/// Somebody speaks HTTP, whatever the answer.
+/// A server answers in HTTP, whatever it answers.
 pub(super) fn http(addr: SocketAddr) -> bool {
     answer(addr, b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n").starts_with(b"HTTP/1.")
 }
 
-/// What comes back first; nothing if nobody is there.
+/// What comes back first; nothing if no server is there.
 fn answer(addr: SocketAddr, question: &[u8]) -> Vec<u8> {
     let ask = || -> std::io::Result<Vec<u8>> {
         let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;

@@ -6,7 +6,7 @@
 //!
 //! # Left out
 //!
-//! Passwords (only loopback can knock, and everybody is let in), replication, a power cut: what
+//! Passwords (only loopback can connect, and every user is let in), replication, a power cut: what
 //! PostgreSQL wrote and did not force survives a crash of it, because the operating system has it.
 
 use std::fs;

@@ -69,7 +69,7 @@ impl Process {
         let name = self.name;
         let began = Instant::now();
         while began.elapsed() < DEADLINE {
-            // First this: an answer may come from somebody else who has our port.
+            // First this: an answer may come from another process that has our port.
             if let Some(status) = self.child.try_wait().map_err(EngineError::io("wait"))? {
                 return Err(EngineError::Ended { name, status, said: self.last_words() });
             }
@@ -95,9 +95,10 @@ impl Process {
         Pid::from_child(&self.child)
     }
 
-    /// Asks it to end, if it knows how to be asked; kills what is left of its group.
+    /// Asks it to end, if there is a way to ask it; kills what is left of its group.
     pub(super) fn end(&mut self) {
-        // The guard first: it must not outlive what it guards, and kill whoever has its number then.
+        // The guard first: it must not outlive what it guards, and kill the process that has its
+        // number then.
         let _ = self.guard.kill();
         let _ = self.guard.wait();
         if let Some(signal) = self.polite

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program that somebody else wrote.
+/// A program of another project, which this workspace only starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Program {
     /// The name of its binary.

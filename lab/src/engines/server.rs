@@ -2,8 +2,8 @@
 //!
 //! # Left out
 //!
-//! Holding the port until the program has it: no system call hands one over. We look, let go, start,
-//! and try another one if somebody was faster.
+//! Holding the port until the program has it: no system call hands one over. We look for a free
+//! one, close it, start the program, and try another one if another process was faster.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ pub(super) fn fresh(parent: Option<&PathBuf>) -> Result<TempDir, EngineError> {
     dir.map_err(EngineError::io("make a directory"))
 }
 
-/// A port that nobody has at this moment.
+/// A port that no process has at this moment.
 pub(super) fn free_port() -> Result<SocketAddr, EngineError> {
     let listener = TcpListener::bind(("127.0.0.1", 0));
     listener.and_then(|listener| listener.local_addr()).map_err(EngineError::io("find a free port"))

@@ -3,7 +3,7 @@
 //!
 //! # Left out
 //!
-//! Raw devices and kernel bypass: nobody runs a shop on them.
+//! Raw devices and kernel bypass: shops do not run on them.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 

@@ -26,7 +26,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// As the book keeps it. The command that measures it again comes from whoever ran it.
+    /// As the book keeps it. The command that measures it again comes from the caller.
     #[must_use]
     pub fn kept(&self) -> Value {
         json!({

@@ -1,5 +1,5 @@
 //! Clients are nodes. Whatever an edge speaks with them (HTTP, RESP, a function call), to the node
-//! each connection is a [`NodeId`] that says things, is answered, and is gone one day.
+//! each connection is a [`NodeId`] that sends messages, is answered, and is gone one day.
 //!
 //! An id is `1 · node (8 bits) · start (16 bits) · counter (28 bits)`: never used again, because the
 //! start count is durable; and at most 53 bits, so that every JSON reader keeps it exact.
@@ -88,7 +88,7 @@ impl<P: Protocol> Clients<P> {
         Self { inbox, shared: Arc::new(shared) }
     }
 
-    /// Lets one client in, under an id nobody had before.
+    /// Lets one client in, under an id that no client had before.
     ///
     /// # Errors
     /// There are too many, or the driver has ended.
@@ -128,7 +128,7 @@ impl<P: Protocol> Client<P> {
         self.id
     }
 
-    /// Says something to the node; waits while its queue is full.
+    /// Sends a message to the node; waits while its queue is full.
     ///
     /// # Errors
     /// The driver has ended.
@@ -144,8 +144,8 @@ impl<P: Protocol> Client<P> {
         self.clients.inbox.push(Arrival::Client { id: self.id, context, msg }).await
     }
 
-    /// The next thing the node says. `None` once the connection is over: the driver has ended, or
-    /// this client did not listen for so long that its queue was full.
+    /// The next message of the node. `None` once the connection is over: the driver has ended, or
+    /// this client did not receive for so long that its queue was full.
     pub async fn recv(&mut self) -> Option<P::Msg> {
         self.incoming.recv().await.map(|reply| reply.msg)
     }
@@ -155,7 +155,7 @@ impl<P: Protocol> Client<P> {
         self.incoming.recv().await
     }
 
-    /// Forgets what came in and nobody fetched. Whether the connection still stands.
+    /// Forgets what came in and was not fetched. Whether the connection still stands.
     pub(super) fn forget_replies(&mut self) -> bool {
         loop {
             match self.incoming.try_recv() {
@@ -170,7 +170,7 @@ impl<P: Protocol> Client<P> {
 impl<P: Protocol> Drop for Client<P> {
     fn drop(&mut self) {
         self.clients.shared.connected.fetch_sub(1, Ordering::Relaxed);
-        // If the driver has ended there is nobody left to tell.
+        // If the driver has ended there is no loop left to tell.
         let _ = self.clients.inbox.push_unbounded(Arrival::Disconnected(self.id));
     }
 }
@@ -201,7 +201,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn ids_that_are_used_up_end_nobodys_connection() {
+    fn ids_that_are_used_up_end_no_connection() {
         let (clients, mut arrivals) = node(2);
         let first = clients.connect().unwrap();
         assert!(

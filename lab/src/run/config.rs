@@ -83,7 +83,7 @@ pub struct Config {
     pub log: Options,
     /// How long a record that nothing waits for may wait for an fsync that others need.
     pub max_sync_delay: Duration,
-    /// How many inputs may wait; beyond that, nobody reads sockets.
+    /// How many inputs may wait; beyond that, the driver reads no sockets.
     pub inbox: usize,
     /// How many clients may be connected.
     pub clients: usize,
@@ -95,12 +95,13 @@ pub struct Config {
     pub crash_after_effect: Option<u64>,
     /// Records the run.
     pub events: Option<EventFile>,
-    /// Ends the process when the disk fails. Only a test that fails disks on purpose says no.
+    /// Ends the process when the disk fails. Only a test that fails disks on purpose sets it to
+    /// false.
     pub exit_on_fatal: bool,
 }
 
 impl Config {
-    /// A node on loopback, on a free port, that knows nobody yet.
+    /// A node on loopback, on a free port, that knows no other node yet.
     #[must_use]
     pub fn new(cluster: u64, me: NodeId, data: Data) -> Self {
         Self {

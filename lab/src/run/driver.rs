@@ -1,5 +1,5 @@
-//! One node as a real process: recovery, then turns (see `event_loop.rs`) on a thread of its own, until
-//! somebody asks for an orderly end, or the disk fails and the process ends at once.
+//! One node as a real process: recovery, then turns (see `event_loop.rs`) on a thread of its own,
+//! until its owner asks for an orderly end, or the disk fails and the process ends at once.
 //!
 //! # Left out
 //!
@@ -41,6 +41,11 @@ pub struct Driver<P: Protocol> {
 impl<P: Protocol> Driver<P> {
     /// Recovers the node from its log and runs it. `node` is what it is before any record.
     ///
+    /// Every start takes some milliseconds of disk time, however short the log is: the log makes a
+    /// segment of its own for this start and waits for it. That is a file of zeros, written and
+    /// forced piece by piece, then renamed, and an fsync of its directory; two frames, each with an
+    /// fsync, follow. A caller that starts many nodes waits for each of them.
+    ///
     /// # Errors
     /// The log refuses, the port is taken, or the configuration is wrong.
     pub fn start(
@@ -76,7 +81,7 @@ impl<P: Protocol> Driver<P> {
         let start = event_loop.start;
         let clients = Clients::new(inbox.clone(), server, start, limit, queue);
         let (for_peers, for_peers_counters) = (inbox.clone(), Arc::clone(&counters));
-        let life = async move {
+        let work = async move {
             let listener = TcpListener::from_std(listener)
                 .map_err(|e| Fatal::Io("listen on the address given", e))?;
             tokio::spawn(peers::listen(listener, cluster, server, for_peers, for_peers_counters));
@@ -85,8 +90,8 @@ impl<P: Protocol> Driver<P> {
         let thread = std::thread::Builder::new()
             .name(format!("node {server}"))
             .spawn(move || {
-                // A node that broke an assertion has no next step, and its process no reason to live.
-                let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(life)))
+                // A node that broke an assertion has no next step, and its process nothing to run.
+                let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
                     .unwrap_or(Err(Fatal::Panicked));
                 if let Err(fatal) = &result
                     && exit
@@ -144,9 +149,9 @@ impl<P: Protocol> Driver<P> {
         self.runtime.clone()
     }
 
-    /// Replaces the address book: dials whoever is new or has moved.
+    /// Replaces the address book: dials the nodes that are new or have moved.
     pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
-        // A driver that has ended dials nobody.
+        // A driver that has ended dials no node.
         let _ = self.inbox.push_unbounded(Arrival::Peers(book));
     }
 
@@ -170,7 +175,7 @@ impl<P: Protocol> Driver<P> {
     /// Waits for the end and tells how it was. Blocks: not for async code, see [`Driver::ended`].
     ///
     /// # Errors
-    /// What ended the driver, if nobody asked for it.
+    /// What ended the driver, if its owner did not ask for it.
     ///
     /// # Panics
     /// On the node's own thread, which cannot wait for itself.

@@ -1,7 +1,7 @@
 //! The loop around one node, in turns: take everything that has arrived, step the node once for
-//! each, sync the log once, release everything that waited for it. While the disk works nobody
-//! else is served; what arrives meanwhile shares the next fsync. That is group commit without
-//! a timer, a second thread or a queue between the two.
+//! each, sync the log once, release everything that waited for it. While the disk works no input is
+//! served; what arrives meanwhile shares the next fsync. That is group commit without a timer, a
+//! second thread or a queue between the two.
 //!
 //! A record that nothing waits for is written with the next fsync, or with one of its own if none
 //! comes for a while. Until then a crash forgets it, as it forgets any record that no
@@ -14,7 +14,7 @@
 //! one client its two hand-overs made the median 590 µs in place of 417 µs, and with 128 clients it
 //! was still no faster. On a disk with slow fsyncs and many cores the answer may differ.
 
-#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
+#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ use crate::node::{Mark, take};
 use crate::rng::Rng;
 use crate::{AnyNode, Cx, Effect, Input, MAX_RECORD, NodeId, Protocol};
 
-/// How many inputs one turn takes at most, so that nobody waits for a log of unbounded length.
+/// How many inputs one turn takes at most, so that no input waits for a log of unbounded length.
 const TURN: usize = 1024;
 /// A yield asks the sockets, or runs about 60 tasks: so many run the readers of all possible peers.
 const READERS_TURNS: usize = 8;
@@ -310,7 +310,7 @@ impl<P: Protocol> EventLoop<P> {
         });
         let (start, from) = (self.start, self.me);
         if to == self.me {
-            // Behind the inputs already waiting, also those that nobody has looked at yet.
+            // Behind the inputs already waiting, also those that no turn has taken yet.
             self.listen();
             let origin = Origin { from, start, sequence };
             self.waiting.push_back((None, Arrival::Message { origin, to, context, msg }));

@@ -28,7 +28,7 @@ use super::inbox::Ended;
 use super::peers::{self, FrameHandler, Incoming, Peers};
 use crate::NodeId;
 
-/// So many deliveries may wait; beyond that, nobody reads sockets.
+/// So many deliveries may wait; beyond that, no socket is read.
 const WAITING: usize = 4096;
 
 /// Which external node, and where.
@@ -49,7 +49,7 @@ pub struct Place {
 pub struct Delivery<M> {
     /// Who sent it.
     pub from: NodeId,
-    /// What it says.
+    /// The message.
     pub msg: M,
     /// What travelled along.
     pub context: Context,
@@ -85,7 +85,7 @@ impl<M: DeserializeOwned + Send + 'static> FrameHandler for Mailbox<M> {
     type Msg = M;
 
     async fn handle(&self, incoming: Incoming<M>) -> Result<(), Ended> {
-        // Nobody's client is connected here.
+        // No client is connected here.
         if incoming.to != self.me {
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
     /// # Errors
     /// The port is taken, or the id is too large.
     pub fn start(mut place: Place, runtime: Handle) -> Result<(Self, Deliveries<M>), Fatal> {
-        // Nobody would let it in.
+        // No node would let it in.
         if place.me > MAX_SERVER {
             let why = format!(
                 "external node id {} is too large; choose one up to {MAX_SERVER}",
@@ -137,7 +137,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
         self.place.listen
     }
 
-    /// Replaces the address book: dials whoever is new or has moved.
+    /// Replaces the address book: dials the nodes that are new or have moved.
     pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
         let _inside = self.runtime.enter();
         self.peers().set(self.place.me, book);
@@ -149,7 +149,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
         let _ = linked.wait_for(|up| peers.iter().all(|id| up.contains(id))).await;
     }
 
-    /// Says something at once. It may be lost, as on any network.
+    /// Sends a message at once. It may be lost, as on any network.
     ///
     /// # Panics
     /// The message is longer than [`crate::MAX_MESSAGE`], or does not become bytes.
@@ -172,7 +172,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
     }
 
     fn peers(&self) -> std::sync::MutexGuard<'_, Peers> {
-        self.peers.lock().expect("nobody panics with this lock held")
+        self.peers.lock().expect("no thread panics with this lock held")
     }
 }
 

@@ -1,6 +1,6 @@
-//! The one way in: everything a node may receive stands in one bounded queue. When it is full, nobody
-//! reads sockets any more, and TCP tells the senders. Only what costs one place per connection (its
-//! end) and what the owner of the driver asks for may go past the bound.
+//! The one way in: everything a node may receive stands in one bounded queue. When it is full, the
+//! driver stops reading sockets, and TCP tells the senders. Only what costs one place per
+//! connection (its end) and what the owner of the driver asks for may go past the bound.
 //!
 //! # Left out
 //!
@@ -25,7 +25,7 @@ pub(super) struct Origin {
 
 /// What a client is answered, and the context that came with it.
 pub struct Reply<P: Protocol> {
-    /// What the node said.
+    /// What the node sent.
     pub msg: P::Msg,
     /// What travelled along.
     pub context: Context,
@@ -37,13 +37,13 @@ pub(super) enum Arrival<P: Protocol> {
     Message { origin: Origin, to: NodeId, context: Context, msg: P::Msg },
     /// A client connects.
     Connected { id: NodeId, replies: mpsc::Sender<Reply<P>> },
-    /// A connected client speaks.
+    /// A message of a connected client.
     Client { id: NodeId, context: Context, msg: P::Msg },
     /// A client's connection ended.
     Disconnected(NodeId),
     /// The addresses of the other nodes.
     Peers(BTreeMap<NodeId, SocketAddr>),
-    /// The owner wants an orderly end.
+    /// The owner asks for an orderly end.
     Stop,
 }
 

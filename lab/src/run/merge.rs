@@ -20,7 +20,7 @@ pub fn merge(logs: Vec<(u64, Log)>) -> Log {
     let mut queues: Vec<(u64, VecDeque<Event>)> =
         logs.into_iter().map(|(start, log)| (start, log.events.into())).collect();
     let mut names: BTreeMap<Name, u64> = BTreeMap::new();
-    // Sends that are still to come, so that nobody waits for one whose file was lost.
+    // Sends that are still to come, so that no receive waits for one whose file was lost.
     let mut ahead: BTreeSet<Name> = BTreeSet::new();
     for (start, queue) in &queues {
         ahead.extend(queue.iter().map(|e| (e.node.clone(), *start, e.seq)));

@@ -26,14 +26,14 @@ impl<P: Protocol> Clone for ClientPool<P> {
 }
 
 impl<P: Protocol> ClientPool<P> {
-    /// A pool without anybody in it yet.
+    /// A pool without a client in it yet.
     #[must_use]
     pub fn new(clients: Clients<P>) -> Self {
         Self { clients, idle: Arc::default() }
     }
 
     /// A client for one request. It goes back when that is [`Pooled::answered`]; otherwise its
-    /// connection ends, and a late answer with it: nobody is told what somebody else asked.
+    /// connection ends, and a late answer with it: no request is given the answer to another one.
     ///
     /// # Errors
     /// There are too many, or the driver has ended.
@@ -82,7 +82,7 @@ impl<P: Protocol> DerefMut for Pooled<P> {
 }
 
 fn lock<P: Protocol>(idle: &Idle<P>) -> MutexGuard<'_, Vec<Client<P>>> {
-    idle.lock().expect("nobody panics with it")
+    idle.lock().expect("no thread panics with this lock held")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A real run as an event log: one file per node and start, JSON lines as in [`crate::event`], every
-//! input in full. Whoever replays the inputs into the same node gets the same effects.
+//! A real run as an event log: one file per node and start, JSON lines as in [`crate::event`],
+//! every input in full. Replaying the inputs into the same node gives the same effects.
 //!
 //! An input is one of `{"replay":RECORD}`, `{"boot":START}`, `{"from":ID,"message":MSG,
 //! "sent":[START,SEQ]}` (`sent` names the event in the sender's file; clients have none),
@@ -43,7 +43,8 @@ impl Recorder {
         Ok(Self { seq: 0, file: Some((out, config)), me, name })
     }
 
-    /// Counts an event, and writes it if anybody wants it. `fill` adds what is special about it.
+    /// Counts an event, and writes it if an event file is kept. `fill` adds what is special about
+    /// it.
     pub(super) fn event(
         &mut self,
         kind: Kind,
@@ -113,7 +114,7 @@ impl Recorder {
         })
     }
 
-    /// A record in words, if anybody reads them.
+    /// A record in words, if an event file is kept.
     pub(super) fn words(&self, record: &impl ToString) -> String {
         if self.file.is_some() { record.to_string() } else { String::new() }
     }

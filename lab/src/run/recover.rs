@@ -5,7 +5,7 @@
 //!
 //! Starting anyway: a log that refuses is a decision for a person.
 
-#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
+#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::rng::Rng;
 
-/// A clock that never goes back while the process lives, and goes on about where it was after a
+/// A clock that never goes back while the process runs, and goes on about where it was after a
 /// restart.
 pub(super) struct Clock {
     pub(super) began: Instant,

@@ -17,7 +17,7 @@ const MOST_READ: usize = 500;
 struct Found {
     /// Unsafe; or stuck even if every process comes back; or ok.
     verdict: Verdict,
-    /// Whether somebody is stuck as long as a process stays down.
+    /// Whether a process is stuck as long as another one stays down.
     stuck_for_good: bool,
 }
 

@@ -105,8 +105,8 @@ pub fn verdict<P: Protocol, G: Ghost>(model: &Model<P, G>, limits: &Limits) -> V
     judge(model, limits, "").verdict
 }
 
-/// Whether a world keeps every promise and is never stuck once all processes are back: within each of
-/// these limits, and in a hundred storms. Says in how many states.
+/// Whether a world keeps every promise and is never stuck once all processes are back: within each
+/// of these limits, and in a hundred storms. Returns in how many states.
 ///
 /// # Errors
 /// What broke, with a short schedule that shows it.

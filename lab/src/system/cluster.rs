@@ -60,7 +60,7 @@ impl Config {
 struct Member {
     child: Child,
     http: SocketAddr,
-    /// Whether nobody knows yet that it has ended.
+    /// Whether it runs, or has ended and this has not been noticed yet.
     is_up: bool,
 }
 
@@ -182,7 +182,7 @@ impl Cluster {
         let mut all_up = true;
         for member in self.members.values_mut() {
             while member.child.line(Duration::ZERO).is_some() {}
-            // Whoever is down is told when it is back.
+            // A role that is down is told when it is back.
             let up = member.child.status().is_none() && member.child.tell(&line).is_ok();
             all_up &= up;
         }
@@ -191,7 +191,7 @@ impl Cluster {
         }
     }
 
-    /// Until each reaches those it sends to, or one of them ends: then nobody has to.
+    /// Until each reaches those it sends to, or one of them ends: then none has to.
     fn wait_for_links(&mut self) {
         let mut missing: Vec<String> = self.members.keys().cloned().collect();
         for _ in 0..DEADLINE.as_millis() / LOOK.as_millis() {

@@ -34,7 +34,7 @@ pub fn run_within(
     let done = match command(system).try_get_matches_from(args) {
         Ok(matches) => act(system, prefix, &matches),
         Err(error) => {
-            // Nobody is left to be told that the terminal is gone.
+            // If the terminal is gone, there is no place to report that.
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
@@ -229,7 +229,7 @@ async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, 
     let restarted = handle.restart(role, crash).await?;
     println!("{role} is back, pid {}, with everything its log kept", restarted.pid);
     if let Some(effect) = restarted.crash_after_effect {
-        println!("it will die by itself right after effect {effect} of this life");
+        println!("it will die by itself right after effect {effect} of this start");
     }
     Ok(0)
 }

@@ -42,7 +42,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What is left of it is in nobody's way.
+        // What is left of it does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -24,7 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long requests that are under way have to end, once the cluster has to.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What happens to a cluster, for whoever shows it.
+/// What happens to a cluster, for the program that shows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
     /// A role is up.
@@ -41,9 +41,9 @@ pub enum Event {
         /// Where.
         front: SocketAddr,
     },
-    /// Somebody killed a role.
+    /// An operator killed a role.
     Killed(Killed),
-    /// Somebody restarted a role.
+    /// An operator restarted a role.
     Restarted(Restarted),
     /// A role ended by itself.
     Died {
@@ -116,7 +116,7 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
         serving.abort();
     }
     blocking(move || {
-        let cluster = control.cluster.lock().expect("nobody panics with it").take();
+        let cluster = control.cluster.lock().expect("no thread panics with this lock held").take();
         cluster.map_or(Ok(()), Cluster::stop)
     })
     .await
@@ -152,7 +152,7 @@ async fn blocking<T: Send + 'static>(
 
 impl Control {
     fn look(&self) {
-        // Somebody starts or kills a role right now: the next look will do.
+        // A request starts or kills a role right now: the next look will do.
         let Ok(mut cluster) = self.cluster.try_lock() else { return };
         for (role, how) in cluster.as_mut().map(Cluster::died).unwrap_or_default() {
             (self.observer)(&Event::Died { role, how: how.to_string() });
@@ -164,9 +164,11 @@ impl Control {
         work: impl FnOnce(&mut Cluster) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let cluster = Arc::clone(&self.cluster);
-        blocking(move || match &mut *cluster.lock().expect("nobody panics with it") {
-            Some(cluster) => work(cluster),
-            None => Err(Error::Refused("the cluster is ending".into())),
+        blocking(move || {
+            match &mut *cluster.lock().expect("no thread panics with this lock held") {
+                Some(cluster) => work(cluster),
+                None => Err(Error::Refused("the cluster is ending".into())),
+            }
         })
         .await
     }

@@ -96,7 +96,7 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// `default` is the directory that nobody has to name.
+    /// `default` is the directory that need not be named.
     pub(super) fn new(system: &'static str, dir: PathBuf, default: &Path) -> Self {
         let is_default = dir == default;
         Self { system, dir, is_default }

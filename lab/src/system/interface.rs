@@ -1,5 +1,5 @@
 //! What a chapter says about its system. Everything here is plain data or behind a trait object, so
-//! that whoever holds all chapters can hold their systems as well.
+//! that a program that holds all chapters can hold their systems as well.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -84,8 +84,8 @@ pub trait System: Sync {
         "its memory".into()
     }
 
-    /// Whether a role that reports this still works on what clients asked for: whoever counts fsyncs
-    /// waits until it does not.
+    /// Whether a role that reports this still works on what clients asked for: a program that
+    /// counts fsyncs waits until it does not.
     fn is_busy(&self, status: &Status) -> bool {
         let _ = status;
         false

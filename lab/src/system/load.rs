@@ -78,7 +78,7 @@ pub struct Load {
 ///
 /// # Errors
 /// A role does not answer.
-#[expect(clippy::disallowed_methods, reason = "a name that nobody has used before")]
+#[expect(clippy::disallowed_methods, reason = "a name that no client has used before")]
 pub async fn load(
     system: &'static str,
     workload: &dyn Workload,

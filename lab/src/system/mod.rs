@@ -3,8 +3,8 @@
 //! Several processes as one system on one machine: each role is a process with a log of its own and
 //! a page for operators, and a parent starts, kills and restarts them. A chapter says in [`System`]
 //! which roles there are and what runs in them; [`run`] is its whole command line, and [`Cluster`]
-//! is the same for tests and for whoever measures. Nothing here is generic over a system or a node:
-//! it is compiled once.
+//! is the same for tests and for measurements. Nothing here is generic over a system or a node: it
+//! is compiled once.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -18,8 +18,8 @@
 //!
 //! # Left out
 //!
-//! Anything beyond loopback: TLS, sign-in, rate limits. A process that restarts what died by itself:
-//! here somebody always wants to see it dead.
+//! Anything beyond loopback: TLS, sign-in, rate limits. A supervisor that restarts what died by
+//! itself: here the reader, or a test, always wants to see it down.
 
 mod cluster;
 mod command_line;

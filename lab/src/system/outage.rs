@@ -1,5 +1,5 @@
 //! An outage of one role under load: requests come at a fixed rate, whether or not the earlier ones
-//! are answered; the role is killed, and brought back; meanwhile somebody reads what the others
+//! are answered; the role is killed, and brought back; meanwhile a watcher reads what the others
 //! report. What has to stay the same is read before and after.
 //!
 //! # Left out
@@ -58,7 +58,7 @@ pub trait Watcher: Send + 'static {
 pub struct Observed<W> {
     /// What was read.
     pub watcher: W,
-    /// When the role was dead.
+    /// When the role was down.
     pub killed: Duration,
     /// When it was back.
     pub back: Duration,

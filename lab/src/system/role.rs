@@ -84,7 +84,7 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
 pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Error> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    // Somebody else may have installed one: then that one is wanted.
+    // Other code of this program may have installed one: then that one is wanted.
     let _ =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
     let config = config(system, matches)?;
@@ -125,7 +125,7 @@ fn introduce(
 ) {
     match serde_json::from_str::<Addresses>(line) {
         Ok(addresses) => {
-            *endpoints.lock().expect("nobody panics with it") = addresses.endpoints;
+            *endpoints.lock().expect("no thread panics with this lock held") = addresses.endpoints;
             service.set_peers(addresses.nodes);
             let (linking, peers) = (Arc::clone(service), peers.to_vec());
             service.runtime().spawn(async move {

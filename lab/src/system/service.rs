@@ -22,7 +22,7 @@ use crate::{NodeId, Protocol};
 /// A future behind a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A role that cannot say how it is within this time is not well.
+/// A role that does not report its state within this time is not well.
 const STATUS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// What a role reports about itself.
@@ -112,7 +112,7 @@ pub trait Service: Send + Sync {
     /// Where its HTTP may run.
     fn runtime(&self) -> Handle;
 
-    /// The parent says who is where.
+    /// The parent sends who is where.
     fn set_peers(&self, addresses: BTreeMap<NodeId, SocketAddr>);
 
     /// Waits until messages to all of these can leave.

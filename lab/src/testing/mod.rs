@@ -18,7 +18,7 @@ use crate::world::Ghost;
 pub use mutants::Mutant;
 
 /// Plays every script of `folder/<module>/` against the design of that module and compares what it
-/// prints; `UPDATE_GOLDENFILES=1` records anew. Says how many there are.
+/// prints; `UPDATE_GOLDENFILES=1` records anew. Returns how many there are.
 ///
 /// # Panics
 /// If a script prints something else, cannot be played, or belongs to no design.

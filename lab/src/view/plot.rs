@@ -1,7 +1,7 @@
 //! Curves: points over an axis, drawn as one self-contained `<svg>`.
 //!
 //! Each curve has a dash pattern and a name at its end, so nothing is told by colour alone, and
-//! every point is in [`Plot::rows`] for whoever reads a table instead.
+//! every point is in [`Plot::rows`] for a reader who prefers a table.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Ends that nobody ordered: of the engine, and of the program that started it.
+//! Ends that were not asked for: of the engine, and of the program that started it.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;

@@ -44,7 +44,7 @@ fn a_child_that_ends_has_ended_even_if_its_own_child_has_its_output() {
 }
 
 #[test]
-fn a_child_that_never_says_it_is_ready_is_late_whatever_else_it_does() {
+fn a_child_that_never_prints_that_it_is_ready_is_late_whatever_else_it_does() {
     for script in ["exec >/dev/null; cat", "while :; do echo not yet; done"] {
         let error = shell(script, SHORT).expect_err("late");
         assert!(matches!(error, ChildError::Late { .. }), "{script}: {error}");

@@ -31,7 +31,7 @@ pub(crate) fn start(config: Config) -> Driver<Words> {
     Driver::start(config, node, ()).unwrap()
 }
 
-/// Tells the two where the other one is, and waits until they can speak.
+/// Tells the two where the other one is, and waits until they are connected.
 pub(crate) async fn introduce(primary: &Driver<Words>, backup: &Driver<Words>) {
     let book = BTreeMap::from([(PRIMARY, primary.addr()), (BACKUP, backup.addr())]);
     primary.set_peers(book.clone());
@@ -125,7 +125,7 @@ fn a_peer_that_was_away_gets_the_message_again_from_the_node_and_not_from_the_dr
         let primary = start(config(PRIMARY, dir.path()));
         let mut client = primary.clients().connect().unwrap();
         client.send(Msg::Add(5)).await.unwrap();
-        // Nobody listens: the frame is dropped and counted.
+        // No node listens: the frame is dropped and counted.
         while primary.counts().dropped == 0 {
             tokio::task::yield_now().await;
         }
@@ -183,22 +183,22 @@ fn a_context_travels_with_messages_records_and_answers() {
         client.send_with(Msg::Add(9), context.clone()).await.unwrap();
         assert_eq!(client.recv_with().await.unwrap().context, context);
         drop(backup);
-        // A second life hears it from the log.
+        // A second start reads it from the log.
         let watch = Watch(seen);
         drop(Driver::start(config(BACKUP, dir.path()), Ledger::new(PRIMARY), watch).unwrap());
     });
     let copy = Msg::Copy { at: 0, number: 9 }.to_string();
     let entry = Record { at: 0, number: 9 }.to_string();
-    let heard: Vec<_> = at_backup.iter().collect();
+    let received: Vec<_> = at_backup.iter().collect();
     for words in [copy, entry] {
-        assert!(heard.contains(&(words, b"trace 1".to_vec())), "{heard:?}");
+        assert!(received.contains(&(words, b"trace 1".to_vec())), "{received:?}");
     }
 }
 
 #[test]
-fn a_dropped_client_is_gone_after_everything_it_said() {
+fn a_dropped_client_is_gone_after_everything_it_sent() {
     let dir = tempfile::tempdir().unwrap();
-    let (seen, heard) = mpsc::channel();
+    let (seen, inputs) = mpsc::channel();
     run(async {
         let node = Ledger::new(BACKUP);
         let driver = Driver::start(config(PRIMARY, dir.path()), node, Watch(seen)).unwrap();
@@ -209,31 +209,31 @@ fn a_dropped_client_is_gone_after_everything_it_said() {
         let left = Note::Left(client.id()).to_string();
         drop(client);
         driver.join_after_stop();
-        let heard: Vec<_> = heard.iter().map(|(words, _)| words).collect();
-        assert_eq!(heard, ["Ask", "Ask", "Ask", left.as_str()]);
+        let received: Vec<_> = inputs.iter().map(|(words, _)| words).collect();
+        assert_eq!(received, ["Ask", "Ask", "Ask", left.as_str()]);
     });
 }
 
 #[test]
-fn a_client_that_does_not_listen_loses_its_connection_and_nobody_else_does() {
+fn a_client_that_does_not_receive_loses_its_connection_and_no_other_does() {
     let dir = tempfile::tempdir().unwrap();
     run(async {
         let driver = start(Config { client_queue: 2, clients: 2, ..config(PRIMARY, dir.path()) });
         let clients = driver.clients();
-        let mut deaf = clients.connect().unwrap();
+        let mut slow = clients.connect().unwrap();
         let mut other = clients.connect().unwrap();
         assert!(matches!(clients.connect(), Err(Refused::Full { limit: 2 })));
         for _ in 0..3 {
-            deaf.send(Msg::Ask).await.unwrap();
+            slow.send(Msg::Ask).await.unwrap();
         }
         let sum = Msg::Sum { entries: 0, sum: 0 };
         assert_eq!(ask(&mut other, Msg::Ask).await, sum);
         let mut answers = 0;
-        while deaf.recv().await.is_some() {
+        while slow.recv().await.is_some() {
             answers += 1;
         }
         assert_eq!(answers, 2);
-        drop(deaf);
+        drop(slow);
         assert!(clients.connect().is_ok());
     });
 }

@@ -20,17 +20,17 @@ struct Big {
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 enum Msg {
-    /// A client wants so many bytes to be sent, and the other node to answer.
+    /// A client asks for so many bytes to be sent, and the other node to answer.
     Send(usize),
     /// So many bytes for this client.
     Blob(NodeId, Bytes),
-    /// A client wants so many bytes to be kept.
+    /// A client asks for so many bytes to be kept.
     Keep(usize),
     /// So many bytes came, or are kept.
     Len(usize),
 }
 
-/// Shown by its length: nobody reads a mebibyte.
+/// Shown by its length: a mebibyte is too long to read.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Bytes(Vec<u8>);
 
@@ -83,7 +83,7 @@ impl Node for Big {
                 }
                 cx.send(from, Msg::Len(self.kept));
             }
-            Input::Message { msg: Msg::Len(_), .. } => unreachable!("only clients hear this"),
+            Input::Message { msg: Msg::Len(_), .. } => unreachable!("only clients receive this"),
             Input::Boot { .. } | Input::Timeout(_) | Input::Disconnected(_) => {}
         }
     }

@@ -1,4 +1,4 @@
-//! What has come is heard before a timer says that it has not.
+//! What has come is handled before a timer that would report it missing.
 
 use std::fmt::{self, Display};
 use std::io::{Read, Write};
@@ -71,21 +71,21 @@ impl Node for Alarm {
     }
 }
 
-/// Tells what the node is about to hear, `None` for its timer, and holds it where it should.
+/// Tells what the node is about to receive, `None` for its timer, and holds it where it should.
 struct Gate {
-    heard: mpsc::Sender<Option<Msg>>,
+    received: mpsc::Sender<Option<Msg>>,
     go_on: mpsc::Receiver<()>,
 }
 
 impl Observer<Alarms> for Gate {
     fn input(&mut self, input: &Input<Alarms>, context: Context) -> Context {
-        let heard = match input {
+        let received = match input {
             Input::Message { msg, .. } => Some(*msg),
             Input::Timeout(Due) => None,
             Input::Replay(_) | Input::Boot { .. } | Input::Disconnected(_) => return context,
         };
-        self.heard.send(heard).unwrap();
-        if heard == Some(Msg::Hold) {
+        self.received.send(received).unwrap();
+        if received == Some(Msg::Hold) {
             self.go_on.recv().unwrap();
         }
         context
@@ -114,14 +114,14 @@ fn settle() {
 }
 
 #[test]
-fn a_peer_that_spoke_in_time_is_heard_before_the_timer() {
-    let (heard, hears) = mpsc::channel();
+fn a_peer_that_sent_in_time_is_handled_before_the_timer() {
+    let (received, inputs) = mpsc::channel();
     let (tell, go_on) = mpsc::channel();
     let config = Config::new(7, ME, Data::Disk(Box::new(MemDisk::new())));
-    let driver = Driver::start(config, Alarm, Gate { heard, go_on }).unwrap();
+    let driver = Driver::start(config, Alarm, Gate { received, go_on }).unwrap();
     let mut peer = TcpStream::connect(driver.addr()).unwrap();
     peer.write_all(&frame(&())).unwrap();
-    let next = || hears.recv_timeout(Duration::from_secs(30)).unwrap();
+    let next = || inputs.recv_timeout(Duration::from_secs(30)).unwrap();
     run(async {
         let client = driver.clients().connect().unwrap();
         for _ in 0..20 {
@@ -134,7 +134,8 @@ fn a_peer_that_spoke_in_time_is_heard_before_the_timer() {
             client.send(Msg::Hold).await.unwrap();
             tell.send(()).unwrap();
             assert_eq!((next(), next()), (Some(Msg::Arm), Some(Msg::Hold)));
-            // The timer is due. The peer speaks, and so does somebody else, who is heard at once.
+            // The timer is due. The peer sends, and so does a client, whose message arrives at
+            // once.
             peer.write_all(&frame(&Msg::FromPeer)).unwrap();
             settle();
             client.send(Msg::Other).await.unwrap();

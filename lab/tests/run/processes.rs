@@ -129,7 +129,7 @@ fn what_was_acknowledged_survives_kill_nine_even_when_the_power_goes_with_it() {
 fn a_crash_after_any_effect_of_the_backup_keeps_the_promise() {
     let dir = tempfile::tempdir().unwrap();
     let mut primary = start(PRIMARY, dir.path());
-    // Its effects in each life: 1 keep the entry, 2 say so.
+    // Its effects in each start: 1 keep the entry, 2 acknowledge it.
     for (round, crash) in [1, 2].into_iter().enumerate() {
         let mut command = command(BACKUP, dir.path());
         command.env("LEDGER_CRASH", crash.to_string());
@@ -148,14 +148,14 @@ fn a_crash_after_any_effect_of_the_backup_keeps_the_promise() {
 }
 
 #[test]
-fn a_child_ends_in_order_when_its_parent_lets_go_of_it() {
+fn a_child_ends_in_order_when_its_parent_stops_it() {
     let dir = tempfile::tempdir().unwrap();
     let child = start(PRIMARY, dir.path());
     assert!(child.stop().unwrap().success());
 }
 
 #[test]
-fn a_child_that_ends_early_or_never_says_it_is_ready_is_an_error() {
+fn a_child_that_ends_early_or_is_never_ready_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let mut unnamed = command(PRIMARY, dir.path());
     unnamed.env_remove("LEDGER_NODE");

@@ -50,7 +50,7 @@ fn a_record_waits_for_another_fsync_only_for_a_while() {
     });
 }
 
-/// Hears notes only.
+/// Observes notes only.
 struct Notes(mpsc::Sender<Note>);
 
 impl Observer<Words> for Notes {
@@ -60,7 +60,7 @@ impl Observer<Words> for Notes {
 }
 
 #[test]
-fn an_observer_hears_a_note_when_the_records_before_it_are_durable() {
+fn an_observer_gets_a_note_when_the_records_before_it_are_durable() {
     let dir = tempfile::tempdir().unwrap();
     let (notes, noted) = mpsc::channel();
     run(async {

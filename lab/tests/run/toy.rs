@@ -34,7 +34,7 @@ impl Ledger {
 pub(crate) enum Msg {
     /// A client adds a number.
     Add(u64),
-    /// A client has a number kept, and wants no answer.
+    /// A client has a number kept, and needs no answer.
     Jot(u64),
     /// To the backup: entry `at` is this number.
     Copy { at: usize, number: u64 },
@@ -98,7 +98,7 @@ impl Node for Ledger {
     fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
         match input {
             Input::Replay(Record { at, number }) => self.keep(at, number),
-            // Nobody waits: what a crash left uncopied is copied when its client asks again.
+            // No input waits: what a crash left uncopied is copied when its client asks again.
             Input::Boot { .. } => {}
             Input::Timeout(Retry) => {
                 for &at in self.open.keys() {
@@ -152,7 +152,7 @@ impl Ledger {
             Msg::Ask => cx.send_ahead(from, self.sum()),
             Msg::AskBackup => cx.send_ahead(self.backup, Msg::AskFor { client: from }),
             Msg::AskFor { client } => cx.send_ahead(client, self.sum()),
-            Msg::Added { .. } | Msg::Sum { .. } => unreachable!("only clients hear this"),
+            Msg::Added { .. } | Msg::Sum { .. } => unreachable!("only clients receive this"),
         }
     }
 

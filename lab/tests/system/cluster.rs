@@ -37,7 +37,7 @@ fn roles_are_killed_and_come_back_with_their_port_and_their_log() {
     let killed = cluster.kill("primary").unwrap();
     assert_eq!((killed.pid, killed.power_cut), (pid, false));
     assert!(!cluster.is_up("primary") && cluster.is_up("backup"));
-    assert!(cluster.died().is_empty(), "whoever killed it knows");
+    assert!(cluster.died().is_empty(), "the caller killed it and knows");
     assert_eq!(wait(report(&cluster.endpoints()))[0].1, None);
     let restarted = cluster.restart("primary", None).unwrap();
     assert_eq!((restarted.http, cluster.front()), (front, front));

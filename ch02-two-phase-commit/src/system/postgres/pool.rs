@@ -70,7 +70,7 @@ impl Line<'_> {
     /// Gives it back. Only for one on which no transaction is open.
     pub(super) fn give_back(self) {
         if !self.client.is_closed() {
-            self.pool.idle.lock().expect("nobody panics with it").push(self.client);
+            self.pool.idle.lock().expect("no thread panics with this lock held").push(self.client);
         }
     }
 }
@@ -121,7 +121,7 @@ impl Pool {
     }
 
     fn idle(&self) -> Option<Client> {
-        let mut idle = self.idle.lock().expect("nobody panics with it");
+        let mut idle = self.idle.lock().expect("no thread panics with this lock held");
         while let Some(client) = idle.pop() {
             if !client.is_closed() {
                 return Some(client);

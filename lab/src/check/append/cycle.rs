@@ -22,8 +22,8 @@ pub(super) struct Step {
     pub(super) edge: Edge,
 }
 
-/// The same circle without those who only pass on what concerns one list: behind whom somebody wrote,
-/// there somebody else saw, or missed, the first's writes too.
+/// The same circle without transactions that only pass on what concerns one list: where one
+/// transaction wrote behind another, a third one saw, or missed, the first's writes too.
 pub(super) fn without_go_betweens(all: &Understood, mut cycle: Vec<Step>) -> Vec<Step> {
     let mut kept = 0;
     while cycle.len() > 2 && kept < cycle.len() {

@@ -1,4 +1,4 @@
-//! Who has to stand before whom.
+//! Which transaction has to stand before which.
 //!
 //! Beside the transactions the graph has *junctions*: points that stand for nothing but "all of these
 //! before all of those". A time line of them says in two edges a transaction that it began after
@@ -80,8 +80,9 @@ impl Graph {
         self.add_missed(all, readers, unread);
     }
 
-    /// Everybody who read a whole list stands before everybody who appended to it unread, and nobody
-    /// before itself: so there is a row of junctions for the readers up to each, and one from each.
+    /// Every transaction that read a whole list stands before all that appended to it unread, and
+    /// none before itself: so there is a row of junctions for the readers up to each, and one from
+    /// each.
     fn add_missed(&mut self, all: &Understood, mut readers: Vec<usize>, unread: &[Item]) {
         readers.sort_unstable();
         readers.dedup();
@@ -113,7 +114,8 @@ impl Graph {
         }
     }
 
-    /// A junction for each end, one after the other; whoever begins stands behind the last.
+    /// A junction for each end, one after the other; a transaction that begins stands behind the
+    /// last.
     fn add_time(&mut self, all: &Understood, counts: &[bool]) {
         let counted = all.transactions.iter().enumerate().filter(|(i, _)| counts[*i]);
         let begun = counted.clone().map(|(i, one)| (one.invoked, i, false));

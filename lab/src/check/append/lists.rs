@@ -92,7 +92,7 @@ fn one_read(
             return Err(say("duplicate", *value, "twice, and it was appended once", None));
         }
         let Some(writer) = all.writers.get(&Item { key, value: *value }) else {
-            return Err(say("unwritten", *value, "which nobody appended", None));
+            return Err(say("unwritten", *value, "which no transaction appended", None));
         };
         if all.transactions[writer.transaction].fate == Fate::NotDone {
             let what = "of a transaction that was not done";

@@ -2,9 +2,9 @@
 //!
 //! Every transaction appends values of its own to lists, or reads whole lists:
 //! `[["append", "x", 3], ["r", "y", [1, 2]]]`. A list that is read tells in which order its writers
-//! went, which is more than a balance could. So each answer says who went before whom, and if that
-//! goes round in a circle, no order of the transactions explains what was seen. The idea and the names
-//! are Elle's (Kingsbury and Alvaro, 2020) and Adya's (1999).
+//! went, which is more than a balance could. So each answer shows which transaction went before which, and if that
+//! goes round in a circle, no order of the transactions explains what was seen. The idea and the
+//! names are Elle's (Kingsbury and Alvaro, 2020) and Adya's (1999).
 //!
 //! | name | says |
 //! |---|---|
@@ -16,11 +16,11 @@
 //! | G2-item | each missed what the other wrote: *write skew* |
 //! | …-realtime | the same, if a transaction that ended before another began went first: only a violation of *strict* serializability |
 //! | internal | a transaction did not see its own writes |
-//! | duplicate, unwritten, incompatible order | a list holds a value twice, holds what nobody wrote, or contradicts another read of it |
+//! | duplicate, unwritten, incompatible order | a list holds a value twice, holds what no transaction wrote, or contradicts another read of it |
 //!
-//! A transaction that nobody knows the end of counts as done if any of its values was read. A value
-//! that was written and never read stands behind all that were read, in no order of its own. With
-//! that, no circle means that an order exists: every order of the graph is one.
+//! A transaction whose end is unknown counts as done if any of its values was read. A value that
+//! was written and never read stands behind all that were read, in no order of its own. With that,
+//! no circle means that an order exists: every order of the graph is one.
 //!
 //! # Left out
 //!

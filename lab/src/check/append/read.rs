@@ -24,7 +24,7 @@ pub(super) struct Item {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Op {
     Append(Item),
-    /// What was read; `None` if nobody knows.
+    /// What was read; `None` if that is unknown.
     Read(u32, Option<Vec<u32>>),
 }
 

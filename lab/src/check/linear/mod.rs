@@ -1,18 +1,19 @@
 //! Linearizability: every operation looks as if it was done in one instant between its question and
 //! its answer.
 //!
-//! Somebody is told that the new value is written. Then somebody else asks, and is told the old one.
-//! No instant explains both answers, so this is no *linearizable* register (Herlihy and Wing, 1990),
-//! whatever it does inside. The checker looks for an order of the operations that explains every
-//! answer, one key at a time: a history is linearizable if and only if each key's part of it is.
+//! One client is told that the new value is written. Then another client asks, and is told the old
+//! one. No instant explains both answers, so this is no *linearizable* register (Herlihy and Wing,
+//! 1990), whatever it does inside. The checker looks for an order of the operations that explains
+//! every answer, one key at a time: a history is linearizable if and only if each key's part of it
+//! is.
 //!
 //! | model | asks |
 //! |---|---|
 //! | `register` | `read`; `write` with a value; `cas` with `[from, to]`, which answers `fail` if it was not `from` |
 //! | `kv` | `get`; `put` with a value; `delete` |
 //!
-//! A key that was never written reads as `null`. An operation that nobody knows the end of may be done
-//! at any later moment, or never.
+//! A key that was never written reads as `null`. An operation whose end is unknown may be done at
+//! any later moment, or never.
 //!
 //! # Left out
 //!
@@ -147,7 +148,7 @@ fn told(history: &History, key: &str, end: usize, what: &str) -> String {
     format!("{about}{what} the answer `{f}{value}` to process {process}")
 }
 
-/// Whether a call has found a value that nobody had begun to write.
+/// Whether a call has found a value that no other call had begun to write.
 fn never_written(call: &Call, calls: &[Call]) -> bool {
     let (Op::Read(found) | Op::Cas(found, _)) = call.op else { return false };
     let wrote = |other: &Call| match other.op {

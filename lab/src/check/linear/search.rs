@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use crate::fingerprint::fingerprint;
 
-/// So many states are searched for each key unless somebody says otherwise.
+/// So many states are searched for each key unless the caller sets another limit.
 pub const MOST_STATES: usize = 2_000_000;
 
 /// The value of a key that was never written.
@@ -45,8 +45,8 @@ pub(super) enum Found {
 }
 
 impl Op {
-    /// The value afterwards, if the operation is possible now. `None` is a value that nobody has
-    /// looked at yet: it may be any.
+    /// The value afterwards, if the operation is possible now. `None` is a value that no operation
+    /// has read yet: it may be any.
     fn apply(self, value: Option<u32>) -> Option<Option<u32>> {
         let might_be = |wanted| value.is_none_or(|value| value == wanted);
         match self {

@@ -147,7 +147,7 @@ fn comparison(rows: Vec<Row>) -> Comparison {
 
 #[test]
 fn the_table_has_medians_and_ratios_of_the_same_round() {
-    // Everybody is twice as fast in round 2: that is the machine. Times have three digits.
+    // Every contender is twice as fast in round 2: that is the machine. Times have three digits.
     let rows = vec![row("ours", 1, [1000, 2000, 1000]), row("theirs, local", 1, [500, 1000, 500])];
     let compared = comparison(rows);
     let terms = Terms { unit: "commit", reference: Some("theirs, local") };

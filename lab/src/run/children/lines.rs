@@ -1,10 +1,10 @@
-//! The lines of a stream, read to its end on a thread of its own, so that whoever writes is never
-//! blocked by a full pipe. Any bytes are taken; what nobody fetches is dropped, the oldest first, and
-//! a line in its place says so.
+//! The lines of a stream, read to its end on a thread of its own, so that the writer is never
+//! blocked by a full pipe. Any bytes are taken; what the caller does not fetch is dropped, the
+//! oldest first, and a line in its place says so.
 //!
 //! # Left out
 //!
-//! Writing it all to a file: whoever wants to keep the lines fetches them.
+//! Writing it all to a file: a caller that wants to keep the lines fetches them.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -60,7 +60,7 @@ impl Lines {
         loop {
             if queue.dropped > 0 {
                 let dropped = std::mem::take(&mut queue.dropped);
-                return Ok(format!("({dropped} lines were dropped here: nobody fetched them)"));
+                return Ok(format!("({dropped} lines were dropped here: they were not fetched)"));
             }
             if let Some(line) = queue.lines.pop_front() {
                 return Ok(line);
@@ -72,14 +72,14 @@ impl Lines {
                 return Err(RecvTimeoutError::Timeout);
             };
             let woken = self.0.changed.wait_timeout(queue, left);
-            queue = woken.expect("nobody panics with this lock held").0;
+            queue = woken.expect("no thread panics with this lock held").0;
         }
     }
 }
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().expect("nobody panics with this lock held")
+        self.queue.lock().expect("no thread panics with this lock held")
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     fn of_too_many_lines_the_oldest_are_dropped_and_a_line_says_so() {
         let text: String = (1..=MAX_LINES + 5).map(|n| format!("{n}\n")).collect();
         let lines = all(text.into_bytes());
-        assert_eq!(lines[0], "(5 lines were dropped here: nobody fetched them)");
+        assert_eq!(lines[0], "(5 lines were dropped here: they were not fetched)");
         assert_eq!(lines[1..], (6..=MAX_LINES + 5).map(|n| n.to_string()).collect::<Vec<_>>());
     }
 

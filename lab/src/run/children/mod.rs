@@ -1,14 +1,14 @@
 //! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
 //! Roles as child processes: started, awaited, killed the hard way, started again, and never left
-//! behind. A child says `ready ADDRESS` in a line of its standard output, and ends when its standard
-//! input does: so it cannot outlive its parent, however the parent ends.
+//! behind. A child prints `ready ADDRESS` in a line of its standard output, and ends when its
+//! standard input does: so it cannot outlive its parent, however the parent ends.
 //!
 //! # Left out
 //!
-//! Restarting what dies by itself: here somebody always wants to see it dead.
+//! Restarting what dies by itself: here the reader, or a test, always wants to see it down.
 
-#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock lives")]
+#![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 
 mod lines;
 
@@ -44,7 +44,7 @@ pub enum ChildError {
         /// How it ended.
         status: ExitStatus,
     },
-    /// It did not say that it is ready in time; it was killed.
+    /// It did not print that it is ready in time; it was killed.
     #[error("{name} was not ready within {deadline:?} and was killed; is the machine busy?")]
     Late {
         /// Which child.
@@ -86,7 +86,7 @@ impl Child {
         Ok(Self { name, command, deadline, process, stdin: Some(stdin), lines, addr })
     }
 
-    /// The address it said it is ready at.
+    /// The address it printed, at which it is ready.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
@@ -110,8 +110,8 @@ impl Child {
         said.map_err(|source| ChildError::Io { name: self.name.clone(), source })
     }
 
-    /// The next line it writes, if one comes in time. Of lines that nobody fetches the oldest are
-    /// dropped, and a line says so.
+    /// The next line it writes, if one comes in time. Of lines that the caller does not fetch the
+    /// oldest are dropped, and a line says so.
     pub fn line(&mut self, within: Duration) -> Option<String> {
         self.lines.next(Instant::now() + within).ok()
     }
@@ -148,7 +148,7 @@ impl Child {
         self.process.try_wait().ok().flatten()
     }
 
-    /// Waits until it ends by itself. Lines that nobody fetched are gone then.
+    /// Waits until it ends by itself. Lines that were not fetched are gone then.
     ///
     /// # Errors
     /// It does not end in time.
@@ -227,14 +227,14 @@ fn ended(
     }
 }
 
-/// In a child: says that it is ready, and where.
+/// In a child: prints that it is ready, and where.
 pub fn say_ready(addr: SocketAddr) {
     println!("{READY}{addr}");
     let _ = io::stdout().flush();
 }
 
 /// In a child: hands every line of standard input to `line`, and calls `end` when there are no
-/// more, which is when the parent wants an end or has met its own.
+/// more, which is when the parent asks it to end, or has ended itself.
 pub fn watch_stdin(
     mut line: impl FnMut(String) + Send + 'static,
     end: impl FnOnce() + Send + 'static,

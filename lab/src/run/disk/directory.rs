@@ -38,7 +38,7 @@ pub(crate) fn make_durable_directory(dir: &Path) -> io::Result<()> {
     for Level { dir, parent, exists } in unsure_levels(dir, Path::is_dir) {
         if !exists {
             match fs::create_dir(dir) {
-                // Somebody else just did.
+                // Another process just did.
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
                 made => made?,
             }

@@ -132,7 +132,7 @@ impl MemDisk {
         inner.durable_names.insert(file.to_owned(), id);
     }
 
-    /// Changes a durable file behind everybody's back.
+    /// Changes a durable file without the log's knowledge.
     ///
     /// # Panics
     /// If there is no such file.

@@ -50,7 +50,7 @@ pub trait Disk: Send {
     /// Makes the content of a file durable.
     ///
     /// # Errors
-    /// What the operating system says. After an error nobody knows what is durable, and asking
+    /// What the operating system says. After an error it is unknown what is durable, and asking
     /// again may be answered with a false yes: the only safe reaction is to stop.
     fn sync(&mut self, file: &str) -> io::Result<()>;
     /// Cuts a file down to a length.
@@ -73,9 +73,9 @@ pub trait Disk: Send {
     /// # Errors
     /// As for [`Disk::sync`].
     fn sync_dir(&mut self) -> io::Result<()>;
-    /// Makes a durable file that begins with `head` and has zeros behind it up to `len`, in place of
-    /// any of that name. It may be made behind the caller's back, and it is there once
-    /// [`Disk::prepared`] has returned; until then nobody else may touch that name.
+    /// Makes a durable file that begins with `head` and has zeros behind it up to `len`, in place
+    /// of any of that name. It may be made on another thread, and it is there once
+    /// [`Disk::prepared`] has returned; until then no other call may touch that name.
     ///
     /// # Errors
     /// What the operating system says, now or in [`Disk::prepared`].
@@ -104,7 +104,7 @@ pub(super) const UNFINISHED: &str = ".tmp";
 
 const LOCK: &str = "lock";
 /// So much is forced at once of a file that is prepared: a disk that is busy with one large write
-/// lets everybody else's small ones wait.
+/// makes all small ones wait.
 const PIECE: usize = 256 << 10;
 
 /// A directory of the operating system, locked for one process at a time.
@@ -114,7 +114,7 @@ pub struct FileDisk {
     // The log writes one file at a time: one open handle is enough.
     open: Option<(String, File)>,
     preparing: Option<JoinHandle<io::Result<()>>>,
-    // Held, never read: the operating system lets go of it when the process ends, however it ends.
+    // Held, never read: the operating system releases it when the process ends, however it ends.
     lock: File,
 }
 
@@ -159,7 +159,7 @@ impl FileDisk {
 
 impl Drop for FileDisk {
     fn drop(&mut self) {
-        // Nobody else may have the directory while something is still made in it.
+        // No other process may have the directory while something is still made in it.
         let _ = self.prepared();
         // Closing is not enough while a child that is just being started still has a copy of the
         // handle. If it fails, closing is what is left.
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prepared_file_is_whole_when_it_is_waited_for_or_the_disk_is_let_go() {
+    fn a_prepared_file_is_whole_when_it_is_waited_for_or_the_disk_is_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let len = 2 * PIECE + 5;
         let whole = [b"head".as_slice(), &vec![0; len - 4]].concat();

@@ -1,6 +1,6 @@
 //! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
-//! What two nodes' drivers say to each other: frames with a length and a checksum. TCP delivers
+//! What two nodes' drivers send to each other: frames with a length and a checksum. TCP delivers
 //! bytes in order; it does not say where a message ends, which program is at the other side, or
 //! that a proxy or a bug in memory left the bytes alone.
 //!
@@ -9,7 +9,7 @@
 //! body     version 1 · head (postcard: see [`Head`]) · payload (postcard: the node's own message)
 //! ```
 //!
-//! The first frame of a connection has no payload: it is a *hello* and says who is going to speak.
+//! The first frame of a connection has no payload: it is a *hello* and names the sender.
 //!
 //! # Left out
 //!
@@ -25,7 +25,7 @@ use crate::{MAX_MESSAGE, NodeId};
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u8 = 2;
-/// The longest body that is sent or believed: the longest message has room in it.
+/// The longest body that is sent or accepted: the longest message has room in it.
 pub const MAX_FRAME: usize = MAX_HEAD + MAX_MESSAGE;
 /// The longest context.
 pub const MAX_CONTEXT: usize = 64;
@@ -79,7 +79,7 @@ pub struct ContextTooLong(pub usize);
 /// What a driver needs to know about a message.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Head {
-    /// Which cluster: after a restart a port may belong to somebody else.
+    /// Which cluster: after a restart a port may belong to another process.
     pub cluster: u64,
     /// Who sends it.
     pub from: NodeId,
@@ -159,7 +159,8 @@ pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Resu
     Ok(())
 }
 
-/// What the first frame of a connection says: who speaks, and whom it takes the other side for.
+/// What the first frame of a connection says: who sends, and which node it expects at the other
+/// side.
 pub(super) fn hello(cluster: u64, from: NodeId, to: NodeId) -> Vec<u8> {
     let context = Context::default();
     let head = Head { cluster, from, to, start: 0, sequence: 0, cause: 0, context };

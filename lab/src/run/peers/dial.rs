@@ -21,9 +21,9 @@ use crate::NodeId;
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Whether a connection ends where it begins, by its two addresses. The system draws the own port of
-/// a connection from the range in which it also gives out free ports: dialling a port there that
-/// nobody listens on may draw that very port, and TCP then opens from both ends at once.
+/// Whether a connection ends where it begins, by its two addresses. The system draws the own port
+/// of a connection from the range in which it also gives out free ports: dialling a port there that
+/// no process listens on may draw that very port, and TCP then opens from both ends at once.
 #[must_use]
 pub fn is_self_connection(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
     matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
@@ -35,11 +35,11 @@ async fn connect(addr: SocketAddr, hello: &[u8]) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Refuses a stream on which nobody else is. Kept open, it would look like a link that is up, and
-/// take the port away from the one who should listen there.
+/// Refuses a stream that is connected to itself. Kept open, it would look like a link that is up,
+/// and take the port away from the node that should listen there.
 fn checked(stream: TcpStream) -> io::Result<TcpStream> {
     if is_self_connection(stream.local_addr(), stream.peer_addr()) {
-        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody listens there"));
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "no process listens there"));
     }
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_to_oneself_is_refused_and_one_to_somebody_else_is_not() {
+    fn a_connection_to_itself_is_refused_and_one_to_a_listener_is_not() {
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         run(async {
             let socket = TcpSocket::new_v4().unwrap();

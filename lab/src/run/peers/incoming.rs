@@ -1,8 +1,8 @@
-//! The listening side. Every connection begins with a hello. Until it has come, a connection is
-//! nobody's: such connections share a few places, have a few seconds, and one too many of them
-//! closes the oldest. Afterwards it belongs to its sender, and each sender has one place of its own,
-//! which a newer connection takes over. So however many unknown connections there are, and whatever a peer
-//! left behind when it died, a peer always gets in.
+//! The listening side. Every connection begins with a hello. Until it has come, a connection has no
+//! known sender: such connections share a few places, have a few seconds, and one too many of them
+//! closes the oldest. Afterwards it belongs to its sender, and each sender has one place of its
+//! own, which a newer connection takes over. So however many unknown connections there are, and
+//! whatever a peer left behind when it died, a peer always gets in.
 //!
 //! # Left out
 //!
@@ -27,9 +27,9 @@ use crate::run::frame::{Context, Decoder, FrameError, MAX_HELLO};
 use crate::run::inbox::{Arrival, Ended, Inbox, Origin};
 use crate::{NodeId, Protocol};
 
-/// How many connections may be nobody's.
+/// How many connections may have no known sender.
 pub(super) const MAX_NAMELESS: usize = 32;
-/// How long a connection may be nobody's. A peer says hello with its first bytes.
+/// How long a connection may have no known sender. A peer sends its hello with its first bytes.
 const HELLO_WITHIN: Duration = Duration::from_secs(3);
 
 /// A message as it came out of a frame.
@@ -40,7 +40,7 @@ pub(in crate::run) struct Incoming<M> {
     pub(in crate::run) msg: M,
 }
 
-/// Whoever takes what comes in. While it waits, nobody reads the connection.
+/// Takes what comes in. While it waits, the connection is not read.
 pub(in crate::run) trait FrameHandler: Clone + Send + Sync + 'static {
     type Msg: DeserializeOwned + Send;
 
@@ -66,7 +66,7 @@ enum Refused {
     Late,
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// It says hello as somebody else, or to somebody else.
+    /// Its hello is from another node than expected, or to another one.
     #[error(
         "a hello from {from} to {to} in cluster {cluster} reached the wrong node; give every node the \
          right addresses"
@@ -95,7 +95,7 @@ pub(super) struct Door<E> {
     pub(super) counters: Arc<Counters>,
 }
 
-/// A connection that has said hello, and what came behind that.
+/// A connection whose hello has come, and what came behind that.
 struct Named {
     from: NodeId,
     addr: SocketAddr,
@@ -103,7 +103,7 @@ struct Named {
     decoder: Decoder,
 }
 
-/// The connections that have not said hello.
+/// The connections whose hello has not come.
 #[derive(Default)]
 struct Nameless {
     tasks: JoinSet<Option<Named>>,
@@ -117,8 +117,8 @@ impl Nameless {
             if self.oldest.len() < MAX_NAMELESS {
                 return;
             }
-            // In a burst, a hello may be there that nobody has looked at yet: the first time around
-            // the runtime sees which sockets have something, the second time it is read.
+            // In a burst, a hello may be there that no task has read yet: the first time around the
+            // runtime sees which sockets have something, the second time it is read.
             tokio::task::yield_now().await;
         }
         if let Some(task) = self.oldest.pop_front() {
@@ -170,7 +170,7 @@ impl<E: FrameHandler> Door<E> {
         }
     }
 
-    /// The sender's name; `None` if the connection ended before it said one.
+    /// The sender's name; `None` if the connection ended before it sent one.
     async fn hello(
         &self,
         mut stream: TcpStream,
@@ -179,7 +179,7 @@ impl<E: FrameHandler> Door<E> {
         let mut decoder = Decoder::default();
         let mut bytes = [0; MAX_HELLO];
         let mut came = 0;
-        // No more than a hello has: who is nobody yet must not fill our memory.
+        // No more than a hello has: an unknown sender must not fill our memory.
         while let Some(room @ [_, ..]) = bytes.get_mut(came..) {
             let Ok(n @ 1..) = stream.read(room).await else { return Ok(None) };
             decoder.feed(&room[..n]);

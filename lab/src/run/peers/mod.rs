@@ -1,9 +1,10 @@
 //! Edge: makes it survive the real world. The lesson is in `node/`.
 //!
-//! Frames between drivers over TCP. Each node listens, and dials everyone it wants to speak to: a
-//! connection carries frames one way, and its first one is a hello: who speaks, and to whom. What is released for a peer in one go leaves in one write,
-//! straight from the thread that runs the node. A frame for a peer that is down, or that does not
-//! read, is dropped: networks lose messages, and only the node knows which ones to send again.
+//! Frames between drivers over TCP. Each node listens, and dials every node it sends to: a
+//! connection carries frames one way, and its first one is a hello: who sends, and to whom. What is
+//! released for a peer in one go leaves in one write, straight from the thread that runs the node.
+//! A frame for a peer that is down, or that does not read, is dropped: networks lose messages, and
+//! only the node knows which ones to send again.
 //!
 //! # Left out
 //!
@@ -79,7 +80,8 @@ impl Peers {
         Self { cluster, links: BTreeMap::new(), up: Arc::new(up), counters }
     }
 
-    /// Takes a new address book: dials whoever is new or has moved, lets go of whoever left.
+    /// Takes a new address book: dials the nodes that are new or have moved, and drops the links to
+    /// those that left.
     pub(super) fn set(&mut self, me: NodeId, book: BTreeMap<NodeId, SocketAddr>) {
         self.links.retain(|id, link| book.get(id) == Some(&link.addr));
         self.up.send_modify(|up| up.retain(|id| self.links.contains_key(id)));
@@ -139,7 +141,7 @@ impl Peers {
 
 impl Shared {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with this lock held")
+        self.state.lock().expect("no thread panics with this lock held")
     }
 
     /// Whether the bytes are on their way. All or none: half a frame would end the connection.
@@ -190,7 +192,7 @@ impl Shared {
         loop {
             tokio::select! {
                 readable = stream.readable() => match readable.and_then(|()| stream.try_read(&mut nothing)) {
-                    // The other side has nothing to say here: an end is all there is to read.
+                    // The other side has nothing to send here: an end is all there is to read.
                     Ok(0) => return,
                     Ok(_) => {}
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}

@@ -58,7 +58,7 @@ fn frame(from: NodeId, number: u64) -> Vec<u8> {
     bytes
 }
 
-async fn say(addr: SocketAddr, bytes: &[u8]) -> TcpStream {
+async fn connect_and_send(addr: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(addr).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     stream
@@ -77,7 +77,7 @@ fn silent_connections_never_keep_a_peer_out() {
             silent.push(TcpStream::connect(opened.addr).await.unwrap());
         }
         let bytes = [hello(CLUSTER, PEER, ME), frame(PEER, 5)].concat();
-        let _peer = say(opened.addr, &bytes).await;
+        let _peer = connect_and_send(opened.addr, &bytes).await;
         assert_eq!(opened.received.recv().await, Some((PEER, 5)));
         assert!(is_closed(&mut silent[0]).await, "the oldest makes room");
     });
@@ -87,7 +87,8 @@ fn silent_connections_never_keep_a_peer_out() {
 fn a_peer_in_a_burst_of_silent_connections_gets_in() {
     run(async {
         let mut opened = open(LONG).await;
-        // Nobody accepts before this task waits: the peer is the first of many in the queue.
+        // No connection is accepted before this task waits: the peer is the first of many in the
+        // queue.
         let std_stream = |bytes: &[u8]| {
             use std::io::Write;
             let mut stream = std::net::TcpStream::connect(opened.addr).unwrap();
@@ -101,11 +102,11 @@ fn a_peer_in_a_burst_of_silent_connections_gets_in() {
 }
 
 #[test]
-fn a_connection_that_says_no_hello_in_time_is_closed() {
+fn a_connection_that_sends_no_hello_in_time_is_closed() {
     run(async {
         let opened = open(Duration::from_millis(1)).await;
         assert!(is_closed(&mut TcpStream::connect(opened.addr).await.unwrap()).await);
-        let mut half = say(opened.addr, &hello(CLUSTER, PEER, ME)[..9]).await;
+        let mut half = connect_and_send(opened.addr, &hello(CLUSTER, PEER, ME)[..9]).await;
         assert!(is_closed(&mut half).await);
     });
 }
@@ -114,10 +115,10 @@ fn a_connection_that_says_no_hello_in_time_is_closed() {
 fn a_newer_connection_of_a_sender_takes_the_place_of_the_older() {
     run(async {
         let mut opened = open(LONG).await;
-        let mut older = say(opened.addr, &hello(CLUSTER, PEER, ME)).await;
+        let mut older = connect_and_send(opened.addr, &hello(CLUSTER, PEER, ME)).await;
         older.write_all(&frame(PEER, 1)).await.unwrap();
         assert_eq!(opened.received.recv().await, Some((PEER, 1)));
-        let mut newer = say(opened.addr, &hello(CLUSTER, PEER, ME)).await;
+        let mut newer = connect_and_send(opened.addr, &hello(CLUSTER, PEER, ME)).await;
         assert!(is_closed(&mut older).await);
         newer.write_all(&frame(PEER, 2)).await.unwrap();
         assert_eq!(opened.received.recv().await, Some((PEER, 2)));
@@ -141,7 +142,7 @@ fn who_is_wrong_here_is_closed_and_not_read() {
     run(async {
         let mut opened = open(LONG).await;
         for bytes in wrong {
-            assert!(is_closed(&mut say(opened.addr, &bytes).await).await, "{bytes:?}");
+            assert!(is_closed(&mut connect_and_send(opened.addr, &bytes).await).await, "{bytes:?}");
         }
         assert!(opened.received.try_recv().is_err());
     });
@@ -155,7 +156,7 @@ fn the_end_of_the_listening_side_closes_its_connections() {
         let (handler, mut received) = mpsc::unbounded_channel();
         let task = tokio::spawn(listen(listener, CLUSTER, ME, Listener(handler), Arc::default()));
         let bytes = [hello(CLUSTER, PEER, ME), frame(PEER, 5)].concat();
-        let mut peer = say(addr, &bytes).await;
+        let mut peer = connect_and_send(addr, &bytes).await;
         assert_eq!(received.recv().await, Some((PEER, 5)));
         task.abort();
         assert!(is_closed(&mut peer).await);

@@ -7,7 +7,7 @@ use super::format::{Identity, MAX_ENTRY, VERSION};
 /// Why a log cannot be read or written. None of these may be retried in the same process.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The operating system refused. After a failed write or sync nobody knows what is durable.
+    /// The operating system refused. After a failed write or sync it is unknown what is durable.
     #[error(
         "cannot {doing} {file}: {source}; what is durable is unknown now, so this process ends: check \
          the disk, then start it again"

@@ -47,7 +47,7 @@ pub(super) struct Header {
     pub(super) identity: Identity,
     /// Segments are numbered without gaps.
     pub(super) number: u64,
-    /// The length the file was made with: shorter means that somebody cut it.
+    /// The length the file was made with: shorter means that another program cut it.
     pub(super) size: u64,
 }
 

@@ -16,28 +16,28 @@
 //!
 //! # What an append costs
 //!
-//! One write and one fsync, whatever the log has behind it. Forcing bytes that overwrite
-//! others costs no second trip for the file's length (25–40 % less), so a segment is made of zeros.
-//! When half of a segment is used, the disk makes the next one on a thread of its own; its name is
-//! durable before anybody needs it, and going over to it is an ordinary frame. The price: each byte
-//! of the log is written twice, once as a zero; some thirty fsyncs beside that thread take up
-//! to 0.6 ms in place of 0.1 ms (for each 4 MiB; made inline, a segment of 1 MiB stopped the log for
+//! One write and one fsync, whatever the log has behind it. Forcing bytes that overwrite others
+//! costs no second trip for the file's length (25–40 % less), so a segment is made of zeros. When
+//! half of a segment is used, the disk makes the next one on a thread of its own; its name is
+//! durable before the log needs it, and going over to it is an ordinary frame. The price: each byte
+//! of the log is written twice, once as a zero; some thirty fsyncs beside that thread take up to
+//! 0.6 ms in place of 0.1 ms (for each 4 MiB; made inline, a segment of 1 MiB stopped the log for
 //! 3.5 ms each time); up to one and a half segments of room are not used yet; and dropped records
 //! keep their room until the rest of their segment is dropped.
 //!
 //! # What damage is, and what cannot be told apart
 //!
 //! A frame is only written after the one before it was durable. So a frame that is not whole is a
-//! *torn tail* if nothing of a later frame lies behind it: nobody was told about it, it is dropped.
-//! With anything behind it, or a later segment, it is *bit rot*: it is refused, with file and byte.
-//! Each start writes two frames without records into a segment of its own, which vouch for the end
-//! of the one before and for each other, and an orderly end writes one; so both make all that is
-//! older refusable, and no start number is given twice.
+//! *torn tail* if nothing of a later frame lies behind it: no process was told about it, it is
+//! dropped. With anything behind it, or a later segment, it is *bit rot*: it is refused, with file
+//! and byte. Each start writes two frames without records into a segment of its own, which vouch
+//! for the end of the one before and for each other, and an orderly end writes one; so both make
+//! all that is older refusable, and no start number is given twice.
 //!
 //! One case stays: rot in exactly the last frame, after a crash and before the next start, looks
 //! like a torn write, and its records are dropped though they were acknowledged. A log on one disk
 //! cannot do better without forcing every write twice. Nor can it see that a disk forgot its whole
-//! newest end, or that somebody removed the newest segments. Replication is the remedy for both.
+//! newest end, or that an operator removed the newest segments. Replication is the remedy for both.
 //!
 //! # Left out
 //!
@@ -252,7 +252,7 @@ impl Wal {
         if self.next.is_none() && self.at > self.size / 2 {
             self.prepare(0)?;
         }
-        // One at a time, so that nobody waits for many.
+        // One at a time, so that no sync waits for many.
         if let Some(&(number, end)) = self.older.front()
             && end <= self.durable_keep
         {

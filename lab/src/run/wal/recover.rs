@@ -1,7 +1,7 @@
 //! Reading a log back. Whatever lies before proof of a later write is complete or refused; only
-//! what nobody can have been told about is dropped. Each start then goes on in a segment of its own:
-//! an old segment is never written again, and everything one start has read is sealed_at for at the
-//! next.
+//! what no other process can have been told about is dropped. Each start then goes on in a segment
+//! of its own: an old segment is never written again, and each start leaves proof for the next one
+//! of everything that it has read.
 //!
 //! # Which segments count
 //!
@@ -76,7 +76,7 @@ impl Wal {
         let log = read_log(&segments)?;
         if let Some(last) = log.used.last() {
             // A process that was killed may have left a frame that is only in the kernel's memory.
-            // It looks durable to us, so it has to be before anybody learns of it.
+            // It looks durable to us, so it has to be before any other process learns of it.
             disk.sync(&last.name).map_err(|e| io_error("sync", &last.name, e))?;
         }
         for name in unfinished.iter().chain(log.stale.iter().map(|s| &s.name)) {

@@ -48,7 +48,7 @@ impl Decisions {
     /// If the disk fails: what is durable is unknown then.
     pub(super) async fn keep(&self, record: &[u8]) {
         let own = {
-            let mut waiting = self.waiting.lock().expect("nobody panics with it");
+            let mut waiting = self.waiting.lock().expect("no thread panics with this lock held");
             waiting.records.push(record.to_vec());
             waiting.count += 1;
             waiting.count
@@ -58,7 +58,7 @@ impl Decisions {
             return;
         }
         let (records, count) = {
-            let mut waiting = self.waiting.lock().expect("nobody panics with it");
+            let mut waiting = self.waiting.lock().expect("no thread panics with this lock held");
             (std::mem::take(&mut waiting.records), waiting.count)
         };
         tokio::task::block_in_place(|| {

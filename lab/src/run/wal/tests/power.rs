@@ -8,15 +8,15 @@ enum Event {
     Discard(usize),
 }
 
-/// What a life did, and how much of it is durable for sure, or may be.
+/// What was done to the log in one start, and how much of it is durable for sure, or may be.
 #[derive(Default)]
-struct Life {
+struct History {
     events: Vec<Event>,
     sure: usize,
     tried: usize,
 }
 
-impl Life {
+impl History {
     fn append(&mut self, wal: &mut Wal, record: String) -> Result<(), LogError> {
         wal.append(record.as_bytes())?;
         self.events.push(Event::Append(record));
@@ -57,8 +57,8 @@ impl Life {
 
 /// Two snapshots, each of several records, with other records in between. The first one is dropped
 /// to in a frame of its own, the second one together with records; both free whole segments.
-fn live(disk: &MemDisk) -> (Life, Result<(), LogError>) {
-    let mut life = Life::default();
+fn scenario(disk: &MemDisk) -> (History, Result<(), LogError>) {
+    let mut history = History::default();
     let mut work = || -> Result<(), LogError> {
         let mut wal = recover(disk)?.wal;
         let mut mark = wal.mark();
@@ -67,36 +67,36 @@ fn live(disk: &MemDisk) -> (Life, Result<(), LogError>) {
                 mark = wal.mark();
             }
             let chunk = (4..10).contains(&(i % 12)) && i % 2 == 0;
-            life.append(
+            history.append(
                 &mut wal,
                 if chunk { format!("chunk {i}") } else { format!("record {i}") },
             )?;
             if i == 10 {
-                life.sync(&mut wal)?;
-                life.discard_before(&mut wal, mark);
-                life.sync(&mut wal)?;
+                history.sync(&mut wal)?;
+                history.discard_before(&mut wal, mark);
+                history.sync(&mut wal)?;
             } else if i == 22 {
-                life.discard_before(&mut wal, mark);
+                history.discard_before(&mut wal, mark);
             } else if i % 3 != 0 {
-                life.sync(&mut wal)?;
+                history.sync(&mut wal)?;
             }
         }
-        life.sync(&mut wal)?;
+        history.sync(&mut wal)?;
         wal.close()
     };
     let result = work();
-    (life, result)
+    (history, result)
 }
 
 #[test]
 fn from_a_mark_on_nothing_is_lost_and_before_it_nothing_comes_back() {
     let disk = MemDisk::new();
-    let (life, end) = live(&disk);
+    let (history, end) = scenario(&disk);
     end.unwrap();
     let first = files(&disk)[0].0.clone();
     assert!(first > segment_name(3), "{first} is the oldest segment that is left");
     let recovered = recover(&disk).unwrap();
-    assert_eq!(text(&recovered.records), life.after(life.events.len()));
+    assert_eq!(text(&recovered.records), history.after(history.events.len()));
     assert_eq!(recovered.records[0], b"chunk 16");
 }
 
@@ -127,21 +127,21 @@ fn a_mark_and_what_is_dropped_cost_no_operation_and_one_fsync_makes_all_durable(
 #[test]
 fn a_power_cut_at_any_operation_keeps_everything_acknowledged() {
     let whole = MemDisk::new();
-    live(&whole).1.unwrap();
+    scenario(&whole).1.unwrap();
     let mut starts = 0;
     for op in 1..=whole.ops() {
         for seed in 0..40 {
             let when = format!("op {op} seed {seed}");
             let disk = MemDisk::new();
             disk.cut_power_at(op);
-            let (life, _) = live(&disk);
+            let (history, _) = scenario(&disk);
             disk.restart(seed);
             // A second cut, in the recovery from the first.
             disk.cut_power_at(disk.ops() + 1 + seed % 16);
             drop(recover(&disk));
             disk.restart(seed + 1000);
             let recovered = recover(&disk).unwrap_or_else(|e| panic!("{when}: {e}"));
-            life.check(&recovered.records, &when);
+            history.check(&recovered.records, &when);
             starts = starts.max(recovered.start);
             // It goes on as if nothing had been.
             let mut wal = recovered.wal;
@@ -160,15 +160,15 @@ fn a_power_cut_at_any_operation_keeps_everything_acknowledged() {
 #[test]
 fn a_failed_operation_stops_the_log_for_good() {
     let whole = MemDisk::new();
-    live(&whole).1.unwrap();
+    scenario(&whole).1.unwrap();
     for op in 1..=whole.ops() {
         for seed in 0..10 {
             let disk = MemDisk::new();
             disk.fail_at(op);
-            let (life, end) = live(&disk);
+            let (history, end) = scenario(&disk);
             assert!(end.is_err(), "no error is swallowed");
             disk.restart(seed);
-            life.check(&recover(&disk).unwrap().records, &format!("op {op} seed {seed}"));
+            history.check(&recover(&disk).unwrap().records, &format!("op {op} seed {seed}"));
         }
     }
 }
@@ -176,8 +176,8 @@ fn a_failed_operation_stops_the_log_for_good() {
 #[test]
 fn a_flipped_bit_never_brings_back_a_part_of_what_was_dropped() {
     let disk = MemDisk::new();
-    let (life, _) = live(&disk);
-    let all = life.after(life.events.len());
+    let (history, _) = scenario(&disk);
+    let all = history.after(history.events.len());
     for (name, bytes) in files(&disk) {
         for bit in 0..bytes.len() * 8 {
             let disk = disk.copy();
@@ -248,7 +248,7 @@ fn what_one_start_was_given_survives_a_power_cut_before_the_next() {
         let disk = MemDisk::new();
         let mut wal = recover(&disk).unwrap().wal;
         wal.append(b"written, not synced").unwrap();
-        // The process dies between its write and its sync; the kernel lives and keeps the bytes.
+        // The process dies between its write and its sync; the kernel runs on and keeps the bytes.
         disk.cut_power_at(disk.ops() + 2);
         wal.sync().unwrap_err();
         disk.cut_power_at(u64::MAX);
