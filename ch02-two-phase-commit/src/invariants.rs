@@ -33,7 +33,7 @@ use crate::shop::{Shop, Summary};
 use crate::types::{Balances, COORD, Key, Msg, Note, Outcome, PAY, Record, STOCK, TxId, Vote};
 use crate::worlds::RIBBONS;
 
-/// What only an observer of everything can know.
+/// What only an observer of all processes can see.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Ledger {
     /// Which request an attempt is for.
@@ -265,7 +265,7 @@ pub fn settled(world: &ShopWorld) -> bool {
     at_rest && whole(world) && (!all_up || told_is_done(world))
 }
 
-/// Whether no order is half done among those who are up.
+/// Whether no order is half done among the participants that are up.
 fn whole(world: &ShopWorld) -> bool {
     let ledger = world.ghost();
     let done = |tx, id| ledger.done.contains_key(&(tx, id));

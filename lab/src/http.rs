@@ -63,7 +63,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whom to call.
+    /// Which server to call.
     #[must_use]
     pub fn new(server: SocketAddr) -> Self {
         Self { server, connection: None }

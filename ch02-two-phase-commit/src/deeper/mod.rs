@@ -3,7 +3,7 @@
 //!
 //! | file | asks |
 //! |---|---|
-//! | [`termination`] | can those who wait help each other? |
+//! | [`termination`] | can participants in doubt help each other? |
 //! | [`in_doubt`] | how often can they? |
 //! | [`three_phase_commit`] | does one more round make waiting unnecessary? |
 //! | [`paxos_commit`] | what if the decision is not on one machine? |

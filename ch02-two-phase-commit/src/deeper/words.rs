@@ -82,8 +82,8 @@ pub enum Msg {
         /// The votes.
         votes: Votes,
     },
-    /// Coordinator → the one that leads the ballot: accepted, and written down (phase 2b). From a
-    /// majority it entitles to decide.
+    /// Coordinator → the coordinator that leads the ballot: accepted, and written down (phase 2b).
+    /// From a majority it entitles to decide.
     Accepted {
         /// The attempt.
         tx: TxId,

@@ -154,7 +154,7 @@ fn isolated_or_undone() -> Vec<Row> {
     ]
 }
 
-/// What those who are left can do by themselves.
+/// What the processes that are left can do by themselves.
 fn left_alone() -> Vec<Row> {
     vec![
         Row {

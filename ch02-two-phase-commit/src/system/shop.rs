@@ -92,8 +92,8 @@ impl Pages {
     }
 }
 
-/// Asks, and asks again now and then: many who wait for one key are answered one by one, because the
-/// node remembers only the last who asked.
+/// Asks, and asks again now and then: many who wait for one key are answered one by one, because
+/// the node remembers only the last client that asked.
 async fn ask(mut client: Pooled<Shop>, Request { key, order }: &Request) -> Reply {
     let mut is_first = true;
     loop {

@@ -72,7 +72,7 @@ fn a_decision_by_hand_can_break_atomicity() {
     assert_eq!(shortest(false, "AC1"), Some(("AC1", 8)));
 }
 
-/// All vote yes, and only one patience ends: the operator's, who is lucky, or the coordinator's.
+/// All vote yes, and only one stops waiting: the operator, who is lucky, or the coordinator.
 #[test]
 fn an_operator_who_guesses_right_breaks_nothing() {
     let limits = Limits { timeouts: Some(1), ..Limits::safety(0) };

@@ -58,8 +58,8 @@ fn as_many_client_ids_are_used_as_there_are_requests_at_once() {
     test.cluster.stop().unwrap();
     let text = std::fs::read_to_string(events.join("run.jsonl")).unwrap();
     let log = Log::from_json_lines(&text).unwrap();
-    let heard = log.events.iter().filter(|event| event.kind == Kind::Receive);
-    let clients = heard.filter_map(|event| event.peer.clone()).filter(|p| p.contains("@coord"));
+    let received = log.events.iter().filter(|event| event.kind == Kind::Receive);
+    let clients = received.filter_map(|event| event.peer.clone()).filter(|p| p.contains("@coord"));
     let clients: std::collections::BTreeSet<_> = clients.collect();
     assert_eq!(clients.len(), 1, "one customer, one after the other: {clients:?}");
 }

@@ -23,7 +23,7 @@ use super::ping;
 use super::program::POSTGRES;
 use super::server::{Engine, Plan, fresh, run};
 
-/// Whom root runs it as.
+/// The user it runs as if we are root.
 const USER: &str = "postgres";
 
 /// How to run it. The rest is as PostgreSQL ships it: fsyncs are on.
@@ -57,7 +57,7 @@ impl Postgres {
     /// Makes a fresh database and starts it.
     ///
     /// # Errors
-    /// It is missing, or does not start; its own last words are in the error.
+    /// It is missing, or does not start; the end of its own output is in the error.
     pub fn start(options: &Options) -> Result<Self, EngineError> {
         // A link in PATH may stand alone; initdb stands beside what it points to.
         let program = POSTGRES.find()?;
@@ -122,7 +122,7 @@ fn plan<'a>(command: &'a MakeCommand<'a>) -> Plan<'a> {
     Plan { program: POSTGRES, command, ready: ping::postgres, polite: Some(Signal::QUIT) }
 }
 
-/// Whom it runs as: us, or `postgres` if we are root.
+/// The user it runs as: ours, or `postgres` if we are root.
 struct Owner(Option<(u32, u32)>);
 
 impl Owner {

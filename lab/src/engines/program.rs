@@ -1,4 +1,4 @@
-//! Which programs there are, where they hide, and how to get one that is missing.
+//! Which programs there are, where they are installed, and how to get one that is missing.
 //!
 //! # Left out
 //!

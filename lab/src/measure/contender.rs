@@ -1,5 +1,5 @@
-//! One of those who do the same job, and one turn of it: floors, then load, then what it took and
-//! whether all is as it has to be.
+//! One of the systems that do the same job, and one turn of it: floors, then load, then what it
+//! took and whether all is as it has to be.
 //!
 //! # Left out
 //!
@@ -52,7 +52,7 @@ impl Floors {
     }
 }
 
-/// One of those who do the same job.
+/// One of the systems that do the same job.
 pub trait Contender {
     /// What it is called in the table.
     fn name(&self) -> &'static str;

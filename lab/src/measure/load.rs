@@ -190,8 +190,8 @@ mod tests {
         let clients = vec![EveryThirdFails, EveryThirdFails];
         let measured = runtime.block_on(open_loop(clients, ten, time));
         assert_eq!(measured.count() + measured.failed(), 10, "one each 2 ms");
-        let nobody = runtime.block_on(open_loop(Vec::<EveryThirdFails>::new(), ten, time));
-        assert_eq!((nobody.count(), nobody.failed()), (0, 10));
+        let no_clients = runtime.block_on(open_loop(Vec::<EveryThirdFails>::new(), ten, time));
+        assert_eq!((no_clients.count(), no_clients.failed()), (0, 10));
     }
 
     struct EveryThirdFails;

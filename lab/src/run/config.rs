@@ -50,7 +50,7 @@ impl EventFile {
     pub(super) fn name(&self, id: NodeId) -> String {
         match (self.nodes.get(&id), server_of(id)) {
             (Some(node), _) => node.name.clone(),
-            // A connection: which one, and at whom.
+            // A connection: which one, and at which node.
             (None, Some(server)) => format!("client-{}@{}", id.0 & 0xfff_ffff, self.name(server)),
             (None, None) => id.to_string(),
         }

@@ -68,7 +68,7 @@ impl<P: Protocol> Driver<P> {
         let (end, ended) = watch::channel(false);
         let (cluster, exit) = (config.cluster, config.exit_on_fatal);
         let (limit, queue, server) = (config.clients, config.client_queue, config.me);
-        // The first arrival of the loop: whom to dial.
+        // The first arrival of the loop: which nodes to dial.
         let _ = inbox.push_unbounded(Arrival::Peers(config.peers.clone()));
         let peers = Peers::new(cluster, up, Arc::clone(&counters));
         let event_loop = recover(config, node, Box::new(observer), arrivals, peers, &counters)?;

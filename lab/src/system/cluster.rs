@@ -172,7 +172,8 @@ impl Cluster {
         self.config.power_cut && role.has_log
     }
 
-    /// Tells all who is where. If all are up, waits until each can reach those it sends to.
+    /// Tells all roles the addresses of all. If all are up, waits until each can reach those it
+    /// sends to.
     fn introduce(&mut self) {
         let roles = self.layout.roles.iter();
         let started = roles.filter_map(|role| Some((role.id, self.members.get(&role.name)?)));
@@ -260,7 +261,7 @@ impl Cluster {
         self.member(role.as_ref()).child.pid()
     }
 
-    /// All roles, and who sends to whom.
+    /// All roles, and which sends to which.
     #[must_use]
     pub fn layout(&self) -> &Layout {
         &self.layout

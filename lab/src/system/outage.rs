@@ -25,7 +25,7 @@ use super::service::Status;
 use crate::http::Caller;
 use crate::measure::{Measured, Setup, open_loop};
 
-/// When what happens, and to whom. Times count from the first request.
+/// When what happens, and to which role. Times count from the first request.
 #[derive(Clone, Copy, Debug)]
 pub struct Outage {
     /// Who is killed.
@@ -46,7 +46,7 @@ pub struct Outage {
     pub every: Duration,
 }
 
-/// Who reads the status of some roles, again and again.
+/// Reads the status of some roles, again and again.
 pub trait Watcher: Send + 'static {
     /// All watched roles at one moment, in order. Once the requests and all that they began have
     /// ended, `over` is true; it is asked until it answers `false`: "no more".

@@ -116,7 +116,7 @@ pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Erro
     Ok(())
 }
 
-/// The parent tells who is where. Answered with `linked` once messages can leave.
+/// The parent sends the addresses of all roles. Answered with `linked` once messages can leave.
 fn introduce(
     service: &Arc<dyn Service>,
     peers: &[NodeId],

@@ -112,7 +112,7 @@ pub trait Service: Send + Sync {
     /// Where its HTTP may run.
     fn runtime(&self) -> Handle;
 
-    /// The parent sends who is where.
+    /// The parent sends the addresses of all roles.
     fn set_peers(&self, addresses: BTreeMap<NodeId, SocketAddr>);
 
     /// Waits until messages to all of these can leave.

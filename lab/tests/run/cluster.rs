@@ -31,7 +31,7 @@ pub(crate) fn start(config: Config) -> Driver<Words> {
     Driver::start(config, node, ()).unwrap()
 }
 
-/// Tells the two where the other one is, and waits until they are connected.
+/// Tells each of the two the address of the other, and waits until they are connected.
 pub(crate) async fn introduce(primary: &Driver<Words>, backup: &Driver<Words>) {
     let book = BTreeMap::from([(PRIMARY, primary.addr()), (BACKUP, backup.addr())]);
     primary.set_peers(book.clone());

@@ -16,7 +16,7 @@ struct Known {
     phase: Option<Phase>,
     /// How far the others answered that they are, since it began to ask; `None`: it does not ask.
     round: Option<BTreeMap<NodeId, Phase>>,
-    /// Whether it has told those who answered that all voted yes.
+    /// Whether it has told the peers that answered that all voted yes.
     told: bool,
     /// Whether it was down meanwhile. Then others may have decided, and it must not.
     was_down: bool,
@@ -99,7 +99,7 @@ impl Participant {
 
     // ANCHOR: on_silence
     /// The coordinator was silent for long. First ask the others how far they are; after the next
-    /// silence, those who answered are all that is left.
+    /// silence, the peers that answered are all that is left.
     fn on_silence(&mut self, tx: TxId, cx: &mut Cx) {
         let Some(known) = self.known.get_mut(&tx) else { return };
         let Some(mut round) = known.round.take().filter(|_| !known.was_down) else {

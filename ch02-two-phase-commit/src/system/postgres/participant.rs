@@ -132,7 +132,7 @@ impl Service for Participant {
 impl Drop for Participant {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.get_mut().ok().and_then(Option::take) {
-            // Not the blocking way: the last one to know us may be a task on it.
+            // Not the blocking way: the last owner of this may be a task on it.
             runtime.shutdown_background();
         }
     }

@@ -17,7 +17,7 @@ const ME: NodeId = NodeId(1);
 const PEER: NodeId = NodeId(2);
 const LONG: Duration = Duration::from_secs(60);
 
-/// Keeps what it receives: from whom, and what.
+/// Keeps what it receives: from which node, and what.
 #[derive(Clone)]
 struct Listener(mpsc::UnboundedSender<(NodeId, u64)>);
 

@@ -52,7 +52,7 @@ impl Coordinator {
         }
     }
 
-    /// Phase 2b: write the votes down, then tell the one that leads.
+    /// Phase 2b: write the votes down, then tell the coordinator that leads.
     fn accept(
         &mut self,
         leader: NodeId,
