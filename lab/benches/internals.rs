@@ -45,7 +45,7 @@ fn steps(count: u32) {
 
 fn states(rounds: usize) {
     println!("Unique states a second of the classic two-phase commit, on all cores.");
-    for (managers, states) in [(3, 288), (5, 8_832)] {
+    for (managers, states) in [(3, 288), (5, 8_832), (7, 296_448)] {
         let model = party::model(managers);
         let mut times: Vec<Duration> = (0..rounds)
             .map(|_| {

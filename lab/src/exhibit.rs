@@ -53,7 +53,8 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     /// A model within limits; the search must not stop at the first broken state.
     #[must_use]
     pub fn new(model: Model<P, G>, limits: Limits) -> Self {
-        Self { model, limits: Limits { stop_when_unsafe: false, ..limits }, known: OnceLock::new() }
+        let limits = Limits { stop_when_unsafe: false, edges: true, ..limits };
+        Self { model, limits, known: OnceLock::new() }
     }
 
     /// Answers one call; what is wrong with it comes as `{"error": …}`.

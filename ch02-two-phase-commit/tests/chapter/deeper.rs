@@ -24,7 +24,7 @@ fn every_design_costs_what_theory_says() {
 
 /// States; whether all promises hold; whether some state is stuck as long as no process comes back.
 fn searched(id: &str, limits: &Limits) -> (usize, Option<&'static str>, bool) {
-    let report = explore(&row(id).model(Scope::ONE_ORDER), limits);
+    let report = explore(&row(id).model(Scope::ONE_ORDER), &limits.with_edges());
     assert!(!report.gave_up, "{id}: more than {} states", limits.states);
     let broken = report.violation.map(|violation| violation.broken.property);
     (report.graph.states(), broken, !report.graph.stuck(&[Edge::Work]).is_empty())

@@ -29,7 +29,7 @@ const STEP5: Nodes = Nodes::new(
 );
 
 fn holds(design: &Nodes, scope: Scope, promised: &[&'static str], limits: &Limits) -> usize {
-    let report = explore(&design.model(scope, promised), limits);
+    let report = explore(&design.model(scope, promised), &limits.with_edges());
     assert_eq!(report.violation.map(|violation| violation.broken), None);
     assert!(!report.gave_up, "undecided: more than {} states", limits.states);
     assert!(report.never.is_empty(), "never reached: {:?}", report.never);

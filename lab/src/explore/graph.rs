@@ -1,7 +1,8 @@
 //! The states that a search visited, and what can be read off their graph.
 
+use super::code::{Code, Key};
 use crate::node::Protocol;
-use crate::world::{Action, Transition};
+use crate::world::Action;
 
 /// What sort of event leads from one state to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,26 +17,21 @@ pub enum Edge {
     Cut,
 }
 
-impl Edge {
-    pub(super) fn of<P: Protocol>(action: &Action<P>) -> Self {
-        match &action.transition {
-            _ if action.cut.is_some() => Self::Cut,
-            fault if fault.is_fault() => Self::Fault,
-            Transition::Restart(_) => Self::Restart,
-            _ => Self::Work,
-        }
-    }
-}
+/// The state before, and the step from there.
+pub(super) type Parent = (u32, Code);
 
 /// All states by number, in the order a breadth-first search found them; 0 is the first.
 #[derive(Clone, Debug)]
 pub struct Graph<P: Protocol> {
-    /// For each state its fingerprint.
-    pub(super) prints: Vec<u128>,
-    /// For each state but the first: the one before it on a shortest path, and the action.
-    pub(super) parents: Vec<Option<(u32, Action<P>)>>,
-    /// Every step between two different states.
+    /// For each state its key; empty without edges.
+    prints: Vec<u128>,
+    /// For each state the one before it on a shortest path, and how it got there from that.
+    parents: Vec<Parent>,
+    /// What the codes stand for.
+    pub(super) actions: Key<P>,
+    /// Every step between two different states, if that was asked for.
     pub(super) edges: Vec<(u32, u32, Edge)>,
+    has_edges: bool,
     /// States that are as all of them should be able to become.
     pub(super) goals: Vec<u32>,
     /// States in which a limit held something back.
@@ -47,10 +43,41 @@ pub struct Graph<P: Protocol> {
 }
 
 impl<P: Protocol> Graph<P> {
+    pub(super) fn new(has_edges: bool, actions: Key<P>) -> Self {
+        Self {
+            prints: Vec::new(),
+            parents: Vec::new(),
+            actions,
+            edges: Vec::new(),
+            has_edges,
+            goals: Vec::new(),
+            truncated: Vec::new(),
+            broken: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Adds a state and gives its number; the first one has no parent.
+    pub(super) fn add(&mut self, key: u128, parent: Option<Parent>) -> u32 {
+        let number = u32::try_from(self.parents.len()).expect("fewer than 2³² states");
+        self.parents.push(parent.unwrap_or((0, Code::NONE)));
+        if self.has_edges {
+            self.prints.push(key);
+        }
+        number
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Parent>() * self.parents.capacity()
+            + 16 * self.prints.capacity()
+            + size_of::<(u32, u32, Edge)>() * self.edges.capacity()
+            + 4 * (self.goals.capacity() + self.truncated.capacity() + self.broken.capacity())
+    }
+
     /// Distinct states.
     #[must_use]
     pub fn states(&self) -> usize {
-        self.prints.len()
+        self.parents.len()
     }
 
     /// Steps between different states.
@@ -65,21 +92,30 @@ impl<P: Protocol> Graph<P> {
         self.depth
     }
 
+    /// The steps of a shortest path to a state.
+    pub(super) fn codes_to(&self, mut state: u32) -> Vec<Code> {
+        let mut codes = Vec::new();
+        while state != 0 {
+            let (parent, code) = self.parents[state as usize];
+            codes.push(code);
+            state = parent;
+        }
+        codes.reverse();
+        codes
+    }
+
     /// A shortest path to a state.
     #[must_use]
-    pub fn path(&self, mut state: u32) -> Vec<Action<P>> {
-        let mut path = Vec::new();
-        while let Some((parent, action)) = &self.parents[state as usize] {
-            path.push(action.clone());
-            state = *parent;
-        }
-        path.reverse();
-        path
+    pub fn path(&self, state: u32) -> Vec<Action<P>> {
+        self.codes_to(state).into_iter().map(|code| self.actions.action(code)).collect()
     }
 
     /// All states from which no event of the allowed sorts, nor any number of them, reaches a goal,
     /// in the order of their distance from the first state. States from which a truncated one can be
     /// reached prove nothing and are left out.
+    ///
+    /// # Panics
+    /// If the search kept no edges; see [`super::Limits::edges`].
     #[must_use]
     pub fn stuck(&self, allowed: &[Edge]) -> Vec<u32> {
         let from_goals = self.backwards(self.goals.iter().chain(&self.truncated), allowed);
@@ -88,15 +124,26 @@ impl<P: Protocol> Graph<P> {
 
     /// For each state the number of steps of the allowed sorts to the nearest state that breaks a
     /// property.
+    ///
+    /// # Panics
+    /// If the search kept no edges; see [`super::Limits::edges`].
     #[must_use]
     pub fn distances_to_broken(&self, allowed: &[Edge]) -> Vec<Option<u32>> {
         self.backwards(self.broken.iter(), allowed)
     }
 
-    /// The fingerprints, by state.
+    /// The fingerprint of each state, by number.
+    ///
+    /// # Panics
+    /// If the search kept no edges; see [`super::Limits::edges`].
     #[must_use]
     pub fn prints(&self) -> &[u128] {
+        self.assert_has_edges();
         &self.prints
+    }
+
+    fn assert_has_edges(&self) {
+        assert!(self.has_edges, "this search kept no steps: set `edges` in its limits");
     }
 
     /// States that break a property.
@@ -111,6 +158,7 @@ impl<P: Protocol> Graph<P> {
         targets: impl Iterator<Item = &'a u32>,
         allowed: &[Edge],
     ) -> Vec<Option<u32>> {
+        self.assert_has_edges();
         let mut into = vec![Vec::new(); self.states()];
         for (from, to, edge) in &self.edges {
             if allowed.contains(edge) {

@@ -8,25 +8,38 @@
 //! *Unsafe* needs one path. *Stuck* needs all of them: a state is stuck if no path of fault-free
 //! events leads from it to the goal, which takes the whole graph, walked backwards from the goal.
 //!
+//! A node is a value, so what it answers to an input is computed once and remembered (`tables.rs`); a
+//! state is a row of numbers (`level.rs`), and its key is known before it is built (`expand.rs`).
+//!
 //! # Left out
 //!
 //! Time. Timers may expire whenever they are armed, so nothing that rests on clocks (a lease) can be
 //! judged here; the simulator does that. Fairness: "from here the goal can be reached" is weaker than
 //! "it will be". Partial-order reduction: the worlds of the book are small enough without.
 
+mod arena;
+mod code;
+mod expand;
 mod graph;
+mod level;
+mod moves;
+mod numbered;
 mod search;
+mod situation;
+mod tables;
+mod visited;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use graph::{Edge, Graph};
-pub use search::explore;
+pub use search::{explore, explore_on};
+pub use situation::enabled;
 
 use crate::event::Log;
 use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
-use crate::world::{Action, Event, Ghost, Role, Topology, Transition, Wire, World};
+use crate::world::{Action, Event, Ghost, Role, Topology, Wire, World};
 
 /// Whether a world is as it should be; the error says in words what is not.
 pub type Check<P, G> = fn(&World<P, G>) -> Result<(), String>;
@@ -145,6 +158,9 @@ pub struct Limits {
     /// Whether timers are longer than everything on the way: they expire only when nothing else can
     /// happen. Takes schedules away, so it is no way to judge safety.
     pub timers_last: bool,
+    /// Whether to keep every step between two states: only what asks for progress, or for distances,
+    /// needs them.
+    pub edges: bool,
     /// Give up at so many states.
     pub states: usize,
     /// Whether to stop at the first state that breaks a property.
@@ -167,6 +183,7 @@ impl Limits {
             duplicates: 0,
             timeouts: None,
             timers_last: false,
+            edges: false,
             states: 300_000,
             stop_when_unsafe: true,
         }
@@ -176,7 +193,16 @@ impl Limits {
     /// these is stuck; one that is not can go on if timers are long enough.
     #[must_use]
     pub fn progress(crashes: u8, losses: u8, duplicates: u8) -> Self {
-        Self { wire: Wire::Bag, losses, duplicates, timers_last: true, ..Self::safety(crashes) }
+        let (wire, timers_last, edges) = (Wire::Bag, true, true);
+        Self { wire, losses, duplicates, timers_last, edges, ..Self::safety(crashes) }
+    }
+}
+
+impl Limits {
+    /// The same, and every step is kept.
+    #[must_use]
+    pub fn with_edges(self) -> Self {
+        Self { edges: true, ..self }
     }
 }
 
@@ -193,6 +219,10 @@ pub struct Report<P: Protocol> {
     pub never: Vec<&'static str>,
     /// Whether the bound on states ended the search.
     pub gave_up: bool,
+    /// How many steps were taken, those to known states included.
+    pub transitions: usize,
+    /// How many bytes the search held at most, about: what nodes own elsewhere is left out.
+    pub bytes: usize,
 }
 
 /// A broken property with the shortest way to it.
@@ -202,94 +232,6 @@ pub struct Violation<P: Protocol> {
     pub broken: Broken,
     /// The actions from the first state.
     pub path: Vec<Action<P>>,
-}
-
-/// The things that may happen in a world within the limits, in a fixed order. `true` beside them if a
-/// limit held something back: such a state proves nothing about progress.
-#[must_use]
-pub fn enabled<P: Protocol, G: Ghost>(
-    world: &World<P, G>,
-    limits: &Limits,
-) -> (Vec<Transition<P>>, bool) {
-    let spent = world.spent();
-    let mut found = deliveries(world, limits);
-    let mut restarts = Vec::new();
-    let mut timeouts = Vec::new();
-    for role in &world.topology().roles {
-        let (id, host) = (role.id, world.host(role.id));
-        if host.node.is_none() {
-            restarts.push(Transition::Restart(id));
-            if limits.wipes && host.starts > 0 {
-                restarts.push(Transition::Wipe(id));
-            }
-            continue;
-        }
-        if !host.to_self.is_empty() {
-            found.push(Transition::SelfDelivery(id));
-        }
-        if !host.queue.is_empty() {
-            found.push(Transition::Flush(id));
-        }
-        timeouts.extend(host.timers.iter().map(|timer| Transition::Timeout(id, timer.clone())));
-    }
-    let busy = found.iter().any(|transition| !transition.is_fault());
-    let mut held_back = false;
-    if limits.timeouts.is_some_and(|most| spent.timeouts >= most) {
-        held_back = !timeouts.is_empty();
-    } else if !(limits.timers_last && busy) {
-        found.append(&mut timeouts);
-    }
-    if limits.restarts {
-        found.append(&mut restarts);
-    }
-    found.extend(crashes(world, limits));
-    found.extend(disconnects(world, limits));
-    (found, held_back)
-}
-
-/// What can become of the messages on their way.
-fn deliveries<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
-    let (spent, bag) = (world.spent(), limits.wire != Wire::Set);
-    let mut found = Vec::new();
-    for envelope in world.network().in_flight() {
-        let up = world.is_up(envelope.to);
-        let deliver = |keep| Transition::Deliver { envelope: Arc::clone(envelope), keep };
-        if up || bag {
-            found.push(deliver(false));
-        }
-        if bag && up && spent.duplicates < limits.duplicates {
-            found.push(deliver(true));
-        }
-        if bag && up && spent.losses < limits.losses {
-            found.push(Transition::Lose(Arc::clone(envelope)));
-        }
-    }
-    found
-}
-
-/// Crashes between two steps; a lying disk forgets any number of its newest records.
-fn crashes<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
-    if world.spent().crashes >= limits.crashes {
-        return Vec::new();
-    }
-    let roles = world.topology().roles.iter();
-    let hit = roles.filter(|role| role.may_crash && world.is_up(role.id));
-    let crashes = hit.flat_map(|role| {
-        let most = world.host(role.id).disk.len().min(usize::from(limits.forgets));
-        (0..=most).map(|forget| Transition::Crash { node: role.id, forget })
-    });
-    crashes.collect()
-}
-
-/// Connections between a client and a server, both up, that may end.
-fn disconnects<P: Protocol, G: Ghost>(world: &World<P, G>, limits: &Limits) -> Vec<Transition<P>> {
-    if world.spent().disconnects >= limits.disconnects {
-        return Vec::new();
-    }
-    let roles = world.topology().roles.iter();
-    let pairs = roles.flat_map(|role| role.client_of.iter().map(|node| (*node, role.id)));
-    let open = pairs.filter(|(node, client)| world.is_up(*node) && world.is_up(*client));
-    open.map(|(node, client)| Transition::Disconnected { node, client }).collect()
 }
 
 /// The log of a path: what an explorer found, for the eyes of a reader.

@@ -70,7 +70,7 @@ fn explored<P: Protocol, G: Ghost>(
 
 /// What one search comes to.
 fn judge<P: Protocol, G: Ghost>(model: &Model<P, G>, limits: &Limits, title: &str) -> Judged {
-    let report = explore(model, limits);
+    let report = explore(model, &limits.with_edges());
     if let Some(violation) = report.violation {
         let shown = Some(log_of(model, limits, &violation.path, title).0);
         return Judged { verdict: Verdict::Unsafe, why: violation.broken.property.into(), shown };
@@ -116,7 +116,7 @@ pub fn survives<P: Protocol, G: Ghost>(
 ) -> Result<usize, String> {
     let mut states = 0;
     for (model, limits) in searches {
-        let report = explore(model, limits);
+        let report = explore(model, &limits.with_edges());
         if let Some(violation) = report.violation {
             let (log, _) = log_of(model, limits, &violation.path, "unsafe");
             return Err(text::render(&log));

@@ -93,8 +93,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         let lost = host.crash();
         let kept = host.disk.len().saturating_sub(forget);
         let forgotten = host.disk.split_off(kept);
-        let index = self.index(id);
-        self.hosts[index].1 = self.hosts[index].0.print();
         self.see(id, &Event::Crash { lost: &lost, forgotten: &forgotten }, watch);
     }
 }

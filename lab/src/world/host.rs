@@ -28,11 +28,13 @@ pub struct Host<P: Protocol> {
     pub(super) mark: Option<(Mark, usize)>,
     /// Asked for once, however many worlds share this host.
     summary: OnceLock<P::Summary>,
+    /// Computed once, as the summary is.
+    print: OnceLock<u128>,
 }
 
 impl<P: Protocol> Hash for Host<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { node, disk, starts, timers, to_self, queue, marks, mark, summary: _ } = self;
+        let Self { node, disk, starts, timers, to_self, queue, marks, mark, .. } = self;
         (node, disk, starts, timers, to_self, queue, marks, mark).hash(state);
     }
 }
@@ -49,6 +51,7 @@ impl<P: Protocol> Host<P> {
             marks: 0,
             mark: None,
             summary: OnceLock::new(),
+            print: OnceLock::new(),
         }
     }
 
@@ -59,9 +62,10 @@ impl<P: Protocol> Host<P> {
         Some(self.summary.get_or_init(|| node.summary()))
     }
 
-    /// Called before the node changes: its summary is out of date then.
-    pub(super) fn forget_summary(&mut self) {
+    /// Called before it changes: its summary and its fingerprint are out of date then.
+    pub(super) fn changes(&mut self) {
         self.summary.take();
+        self.print.take();
     }
 
     /// Takes memory and unfinished effects away; the disk stays.
@@ -71,7 +75,6 @@ impl<P: Protocol> Host<P> {
         self.to_self.clear();
         self.marks = 0;
         self.mark = None;
-        self.forget_summary();
         std::mem::take(&mut self.queue)
     }
 
@@ -81,7 +84,8 @@ impl<P: Protocol> Host<P> {
         self.starts = 0;
     }
 
-    pub(super) fn print(&self) -> u128 {
-        fingerprint(self)
+    /// Its fingerprint.
+    pub(crate) fn print(&self) -> u128 {
+        *self.print.get_or_init(|| fingerprint(self))
     }
 }

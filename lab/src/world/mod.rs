@@ -19,7 +19,9 @@ mod action;
 mod effects;
 mod event;
 mod host;
+mod key;
 mod network;
+mod owned;
 mod topology;
 
 use std::fmt::Debug;
@@ -30,10 +32,11 @@ use std::time::Duration;
 pub use action::{Action, Transition};
 pub use event::{Event, Observer};
 pub use host::Host;
+pub(crate) use key::{ghost_key, host_key, spent_key};
 pub use network::{Envelope, Network, Wire};
+pub(crate) use owned::OwnedEvent;
 pub use topology::{Role, Spent, Topology};
 
-use crate::fingerprint::fingerprint;
 use crate::node::{AnyNode, Cx, Effect, Input, NodeId, Protocol, recover, take};
 
 /// What a ghost has to be: plain data that can be compared and hashed with the rest of the world.
@@ -44,7 +47,7 @@ impl<T: Clone + Eq + Hash + Debug + Default + Send + Sync + 'static> Ghost for T
 #[derive(Clone, Debug)]
 pub struct World<P: Protocol, G> {
     topology: Arc<Topology<P, G>>,
-    hosts: Vec<(Arc<Host<P>>, u128)>,
+    hosts: Vec<Arc<Host<P>>>,
     network: Network<P::Msg>,
     ghost: Arc<G>,
     spent: Spent,
@@ -62,9 +65,8 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         clock: impl Fn(NodeId) -> Duration,
         watch: &mut dyn Observer<P, G>,
     ) -> Self {
-        let empty = Host::new();
-        let print = empty.print();
-        let hosts = topology.roles.iter().map(|_| (Arc::new(empty.clone()), print)).collect();
+        let empty = Arc::new(Host::new());
+        let hosts = topology.roles.iter().map(|_| Arc::clone(&empty)).collect();
         let network = Network::new(topology.wire);
         let (ghost, spent) = (Arc::new(G::default()), Spent::default());
         let mut world = Self { topology, hosts, network, ghost, spent };
@@ -83,7 +85,7 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     /// The machine of a node.
     #[must_use]
     pub fn host(&self, id: NodeId) -> &Host<P> {
-        &self.hosts[self.index(id)].0
+        &self.hosts[self.index(id)]
     }
 
     /// A node, unless its process is down.
@@ -116,7 +118,7 @@ impl<P: Protocol, G: Ghost> World<P, G> {
 
     fn up(&self) -> impl Iterator<Item = (NodeId, &Host<P>)> {
         let ids = self.topology.roles.iter().map(|role| role.id);
-        ids.zip(&self.hosts).map(|(id, (host, _))| (id, &**host))
+        ids.zip(&self.hosts).map(|(id, host)| (id, &**host))
     }
 
     /// A node's line in logs and pages.
@@ -143,11 +145,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         self.spent
     }
 
-    /// The fingerprint of each host, in column order.
-    pub fn host_prints(&self) -> impl Iterator<Item = u128> {
-        self.hosts.iter().map(|(_, print)| *print)
-    }
-
     /// Counts one timer against its budget. Only a search with such a budget does: elsewhere two
     /// worlds that differ by this count are the same world.
     pub fn spend_timeout(&mut self) {
@@ -157,13 +154,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     /// Puts a copy of a message on its way that was delivered long ago.
     pub fn resend(&mut self, envelope: Envelope<P::Msg>) {
         self.network.send(envelope);
-    }
-
-    /// A number that tells this state from all others.
-    #[must_use]
-    pub fn fingerprint(&self) -> u128 {
-        let prints: Vec<u128> = self.host_prints().collect();
-        fingerprint(&(prints, self.network.print(), &self.ghost, self.spent))
     }
 
     /// Carries one action out. Returns how many of the step's effects could be told apart by a
@@ -190,8 +180,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         } else {
             self.carry_out(id, usize::MAX, watch);
         }
-        let index = self.index(id);
-        self.hosts[index].1 = self.hosts[index].0.print();
         watch.after(id, self);
         effects
     }
@@ -281,7 +269,6 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         let async_disk = self.topology.async_disk;
         let mut effects = Vec::new();
         let host = self.host_mut(id);
-        host.forget_summary();
         let mut cx = Cx::new(id, now, &mut host.marks, &mut effects);
         let node = host.node.as_mut().expect("only a running node takes inputs");
         take(node, input, &mut cx);
@@ -320,7 +307,9 @@ impl<P: Protocol, G: Ghost> World<P, G> {
 
     fn host_mut(&mut self, id: NodeId) -> &mut Host<P> {
         let index = self.index(id);
-        Arc::make_mut(&mut self.hosts[index].0)
+        let host = Arc::make_mut(&mut self.hosts[index]);
+        host.changes();
+        host
     }
 
     fn index(&self, id: NodeId) -> usize {

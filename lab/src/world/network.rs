@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::fingerprint::fingerprint;
 use crate::node::{Fact, NodeId};
 
 /// A message with its two ends.
@@ -53,6 +52,20 @@ impl<M: Fact> Network<M> {
         Self { in_flight: Vec::new(), print: 0, counts_copies: wire == Wire::Copies }
     }
 
+    /// A network on which these messages are, each with its key, once.
+    pub(crate) fn assemble(
+        wire: Wire,
+        messages: impl Iterator<Item = (Arc<Envelope<M>>, u128)>,
+    ) -> Self {
+        let mut network = Self::new(wire);
+        network.in_flight.extend(messages.map(|(envelope, print)| {
+            network.print = network.print.wrapping_add(print);
+            InFlight { envelope, print, copies: 1 }
+        }));
+        network.in_flight.sort_by(|a, b| a.envelope.cmp(&b.envelope));
+        network
+    }
+
     /// The messages on their way; each once, however many copies there are.
     pub fn in_flight(&self) -> impl Iterator<Item = &Arc<Envelope<M>>> {
         self.in_flight.iter().map(|message| &message.envelope)
@@ -73,11 +86,21 @@ impl<M: Fact> Network<M> {
             }
             Ok(_) => {}
             Err(place) => {
-                let print = fingerprint(&envelope);
+                let print = Self::message_key(&envelope);
                 self.print = self.print.wrapping_add(print);
                 let message = InFlight { envelope: Arc::new(envelope), print, copies: 1 };
                 self.in_flight.insert(place, message);
             }
+        }
+    }
+
+    /// Puts a message on its way that is not there.
+    pub(super) fn put(&mut self, envelope: &Arc<Envelope<M>>) {
+        if let Err(place) = self.find(envelope) {
+            let print = Self::message_key(envelope);
+            self.print = self.print.wrapping_add(print);
+            let message = InFlight { envelope: Arc::clone(envelope), print, copies: 1 };
+            self.in_flight.insert(place, message);
         }
     }
 

@@ -8,5 +8,6 @@ mod judged;
 #[cfg(feature = "net")]
 mod limits;
 mod numbers;
+mod reference;
 mod simulated;
 mod worlds;

@@ -1,0 +1,272 @@
+//! All steps out of one state.
+
+use super::code::Code;
+use super::level::{Candidate, Level, Reader, State, spent_after};
+use super::moves::{Move, moves};
+use super::tables::Tables;
+use super::visited::Visited;
+use super::{Broken, Edge, Limits, Model};
+use crate::node::Protocol;
+use crate::world::{Ghost, Spent, Wire, World, spent_key};
+
+/// A worker remembers keys that it met a moment ago, because most states are met many times over in
+/// one level, and mostly soon; and ghosts, each after an outcome. So many at first, and at most.
+const REMEMBERED: (usize, usize) = (1 << 8, 1 << 16);
+
+/// What one worker finds in a slice of a level.
+pub(super) struct Found {
+    pub(super) candidates: Vec<Candidate>,
+    /// Steps to other states: the state before, the key of the one after.
+    pub(super) edges: Vec<(u32, u128, Edge)>,
+    /// The first broken step, and how many there are.
+    pub(super) broken_step: Option<BrokenStep>,
+    pub(super) broken_steps: usize,
+    pub(super) transitions: usize,
+}
+
+/// A step that breaks a property.
+pub(super) struct BrokenStep {
+    pub(super) order: (u32, u32),
+    pub(super) code: Code,
+    pub(super) broken: Broken,
+}
+
+/// Works through slices of levels.
+pub(super) struct Worker<'a, P: Protocol, G> {
+    pub(super) model: &'a Model<P, G>,
+    pub(super) limits: &'a Limits,
+    pub(super) tables: &'a Tables<P, G>,
+    reader: Reader,
+    moves: Vec<Move>,
+    recent: Vec<u128>,
+    ghosts: Vec<(u32, u32, u32)>,
+    found: Found,
+}
+
+/// The state that is being expanded.
+struct Here<'a, P: Protocol, G> {
+    state: State<'a, P, G>,
+    key: u128,
+    /// Its row, and its number in the graph.
+    row: u32,
+    number: u32,
+    steps: u32,
+    /// The world behind it, where a property of steps asks for it.
+    world: Option<World<P, G>>,
+}
+
+impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
+    pub(super) fn new(
+        model: &'a Model<P, G>,
+        limits: &'a Limits,
+        tables: &'a Tables<P, G>,
+    ) -> Self {
+        let found = Found::new();
+        let (reader, moves) = (Reader::default(), Vec::new());
+        let (recent, ghosts) = (Vec::new(), Vec::new());
+        Self { model, limits, tables, reader, moves, recent, ghosts, found }
+    }
+
+    /// All steps out of the states of a slice.
+    pub(super) fn expand(
+        &mut self,
+        level: &Level,
+        slice: std::ops::Range<usize>,
+        rank: &[u32],
+        visited: &Visited,
+    ) -> Found {
+        let size = slice.len().next_power_of_two().clamp(REMEMBERED.0, REMEMBERED.1);
+        if size > self.recent.len() {
+            self.recent = vec![0; size];
+            self.ghosts = vec![(u32::MAX, 0, 0); size];
+        }
+        let mut reader = std::mem::take(&mut self.reader);
+        let mut moves_here = std::mem::take(&mut self.moves);
+        for row in slice {
+            let state = reader.read(self.tables, level.row(row), rank);
+            let world = (!self.model.steps.is_empty()).then(|| state.world(self.limits));
+            let (key, number) = (level.keys[row], level.numbers[row]);
+            let mut here = Here { state, key, row: row as u32, number, steps: 0, world };
+            moves(&here.state, self.limits, &mut moves_here);
+            for found in &moves_here {
+                self.step(&mut here, *found, visited);
+            }
+        }
+        (self.reader, self.moves) = (reader, moves_here);
+        std::mem::replace(&mut self.found, Found::new())
+    }
+
+    /// One move out of a state, whole and with every cut.
+    fn step(&mut self, here: &mut Here<'_, P, G>, found: Move, visited: &Visited) {
+        let state = &here.state;
+        let message = match found {
+            Move::Deliver { message, .. } | Move::Lose { message } => Some(state.messages[message]),
+            _ => None,
+        };
+        let column = match found {
+            Move::Deliver { .. } | Move::Lose { .. } => {
+                self.tables.message(message.expect("just looked up")).to
+            }
+            Move::SelfDelivery { host }
+            | Move::Flush { host }
+            | Move::Timeout { host, .. }
+            | Move::Disconnected { host, .. }
+            | Move::Crash { host, .. }
+            | Move::Restart { host }
+            | Move::Wipe { host } => host,
+        };
+        let host = state.host(column);
+        let which = match found {
+            Move::Timeout { timer, .. } => self.tables.host(host).timers[timer],
+            _ => message.unwrap_or_default(),
+        };
+        let world = || state.world(self.limits);
+        let number = self.tables.outcome_of(host, column, found, message, world);
+        let code = Code::new(found, which);
+        let gone = match found {
+            Move::Deliver { keep: false, .. } if self.limits.wire != Wire::Set => message,
+            Move::Lose { .. } => message,
+            _ => None,
+        };
+        let way = Way { found, column, gone };
+        self.arrive(here, &way, number, code, false, visited);
+        let may_cut = self.tables.roles[column].may_crash && !matches!(found, Move::Lose { .. });
+        if may_cut && here.state.spent.crashes < self.limits.crashes {
+            let cuts = &self.tables.outcome(number).cuts;
+            for (before, cut) in cuts.iter().enumerate() {
+                self.arrive(here, &way, *cut, code.cut_after(before + 1), true, visited);
+            }
+        }
+    }
+
+    /// The state that an outcome leads to: its key, before it is built, and whether it may be new.
+    fn arrive(
+        &mut self,
+        here: &mut Here<'_, P, G>,
+        way: &Way,
+        number: u32,
+        code: Code,
+        is_cut: bool,
+        visited: &Visited,
+    ) {
+        let (tables, state) = (self.tables, &here.state);
+        let outcome = tables.outcome(number);
+        let ghost = self.ghost_after(state.ghost(), way.column, number);
+        let spent = spent_after(state.spent, way.found, is_cut, self.limits);
+        let after = (outcome.host, ghost, spent);
+        let mut key = key_after(tables, here, way, after, &outcome.sent);
+        let order = (here.row, here.steps);
+        here.steps += 1;
+        self.found.transitions += 1;
+        let candidate = |key| Candidate {
+            key,
+            order,
+            code,
+            host: outcome.host,
+            ghost,
+            outcome: number,
+            spent,
+            gone: way.gone.unwrap_or(u32::MAX),
+            column: way.column as u32,
+        };
+        if here.world.is_some() || self.model.symmetry.is_some() {
+            key = self.look_closer(here, &candidate(key));
+        }
+        if key == here.key {
+            return;
+        }
+        if self.limits.edges {
+            self.found.edges.push((here.number, key, code.edge()));
+        }
+        let mask = self.recent.len() - 1;
+        let recent = &mut self.recent[key as usize & mask];
+        if *recent == key {
+            return;
+        }
+        *recent = key;
+        if !visited.contains(key) {
+            self.found.candidates.push(candidate(key));
+        }
+    }
+
+    /// What only some models ask for, and takes a whole world: properties of steps, and symmetry.
+    /// Gives the key of the state's representative.
+    fn look_closer(&mut self, here: &Here<'_, P, G>, candidate: &Candidate) -> u128 {
+        let mut one = Level::new(self.tables.roles.len(), self.tables.messages());
+        one.push(here.state.row(), candidate, self.tables);
+        let after = super::level::world(self.tables, one.row(0), self.limits);
+        if let Some(before) = &here.world {
+            let action = self.tables.action(candidate.code);
+            let broken = self.model.broken_step(before, &action, &after);
+            if let Some(broken) = broken {
+                self.found.broken_steps += 1;
+                let (order, code) = (candidate.order, candidate.code);
+                self.found.broken_step.get_or_insert(BrokenStep { order, code, broken });
+            }
+        }
+        self.model.fingerprint(&after)
+    }
+
+    /// The ghost after an outcome, remembered for a while.
+    fn ghost_after(&mut self, ghost: u32, column: usize, number: u32) -> u32 {
+        let place = (ghost.wrapping_mul(0x9e37_79b1) ^ number.wrapping_mul(0x85eb_ca6b)) as usize;
+        let place = (place ^ (place >> 15)) & (self.ghosts.len() - 1);
+        let (known, at, after) = self.ghosts[place];
+        if (known, at) == (ghost, number) {
+            return after;
+        }
+        let after = self.tables.ghost_after(ghost, column, self.tables.outcome(number));
+        self.ghosts[place] = (ghost, number, after);
+        after
+    }
+}
+
+/// A move, as far as it matters where it leads.
+struct Way {
+    found: Move,
+    column: usize,
+    /// The message that leaves the network.
+    gone: Option<u32>,
+}
+
+/// The key of the state behind a step: each term that changes is taken away or added.
+fn key_after<P: Protocol, G: Ghost>(
+    tables: &Tables<P, G>,
+    here: &Here<'_, P, G>,
+    way: &Way,
+    (host, ghost, spent): (u32, u32, Spent),
+    sent: &[u32],
+) -> u128 {
+    let state = &here.state;
+    let mut key = here.key;
+    let mut replace = |before: u128, after: u128| {
+        key = key.wrapping_sub(before).wrapping_add(after);
+    };
+    let host_before = state.host(way.column);
+    if host_before != host {
+        replace(tables.host(host_before).key, tables.host(host).key);
+    }
+    if state.ghost() != ghost {
+        replace(tables.ghost(state.ghost()).key, tables.ghost(ghost).key);
+    }
+    if state.spent != spent {
+        replace(spent_key(state.spent), spent_key(spent));
+    }
+    if let Some(gone) = way.gone {
+        replace(tables.message(gone).key, 0);
+    }
+    for (place, message) in sent.iter().enumerate() {
+        let is_there = state.carries(*message) && way.gone != Some(*message);
+        if !is_there && !sent[..place].contains(message) {
+            replace(0, tables.message(*message).key);
+        }
+    }
+    key
+}
+
+impl Found {
+    fn new() -> Self {
+        let (candidates, edges) = (Vec::new(), Vec::new());
+        Self { candidates, edges, broken_step: None, broken_steps: 0, transitions: 0 }
+    }
+}
