@@ -17,7 +17,6 @@
 //! | [`step5_saga`] | the other promise: take it back |
 //! | [`deeper`] | designs off this path: termination, three phases, Paxos Commit, fencing, fewer messages |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
-//! | [`lists`] | balances that say which orders are in them, so that histories can be judged |
 //!
 //! Everything up to here is core: no clock, no socket, no thread. `system` makes step 4 a set of
 //! processes that survive the real world (feature `system`).
@@ -43,8 +42,6 @@ pub mod designs;
 #[cfg(feature = "exercises")]
 pub mod exercises;
 pub mod invariants;
-#[cfg(feature = "study")]
-pub mod lists;
 pub mod shop;
 pub mod step1_no_coordination;
 pub mod step2_two_phases;

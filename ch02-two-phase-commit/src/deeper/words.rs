@@ -34,133 +34,61 @@ pub type Ballot = u64;
 pub type Votes = BTreeMap<NodeId, bool>;
 
 /// Messages. The comment tells who sends it to whom, and what receiving it entitles you to.
+///
+/// `tx`, `key` and `branch` are as in [`types::Msg`]; `peers` are all participants of the transaction,
+/// `ballot` is which try at deciding it, `epoch` counts takeovers.
+#[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Msg {
     /// Coordinator → participant: *prepare*, and these are asked too.
-    Prepare {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// This participant's branch.
-        branch: Branch,
-        /// All participants of the transaction.
-        peers: Peers,
-    },
+    Prepare { tx: TxId, key: Key, branch: Branch, peers: Peers },
     /// Participant → participant: "you were asked too. How far are you?"
-    StateQuery {
-        /// The attempt.
-        tx: TxId,
-    },
+    StateQuery { tx: TxId },
     /// Participant → participant: so far. *Committed* and *aborted* entitle to do the same.
-    StateReply {
-        /// The attempt.
-        tx: TxId,
-        /// How far.
-        phase: Phase,
-    },
+    StateReply { tx: TxId, phase: Phase },
     /// Coordinator → participant: all voted yes (three-phase commit). From now on no participant
     /// that is up can have aborted.
-    PreCommit {
-        /// The attempt.
-        tx: TxId,
-    },
+    PreCommit { tx: TxId },
     /// Participant → the process that sent *pre-commit*: it is written down.
-    PreAck {
-        /// The attempt.
-        tx: TxId,
-    },
+    PreAck { tx: TxId },
     /// Participant → coordinator, or coordinator → coordinator: "accept these votes" (phase 2a of
     /// Paxos Commit). With ballot 0 it is one participant's own vote.
-    Propose {
-        /// The attempt.
-        tx: TxId,
-        /// All participants of the transaction.
-        peers: Peers,
-        /// Which try.
-        ballot: Ballot,
-        /// The votes.
-        votes: Votes,
-    },
+    Propose { tx: TxId, peers: Peers, ballot: Ballot, votes: Votes },
     /// Coordinator → the coordinator that leads the ballot: accepted, and written down (phase 2b).
     /// From a majority it entitles to decide.
-    Accepted {
-        /// The attempt.
-        tx: TxId,
-        /// Which try.
-        ballot: Ballot,
-        /// The votes.
-        votes: Votes,
-    },
+    Accepted { tx: TxId, ballot: Ballot, votes: Votes },
     /// Coordinator → coordinator: "take nothing older than this ballot from now on" (phase 1a).
-    Lead {
-        /// The attempt.
-        tx: TxId,
-        /// All participants of the transaction.
-        peers: Peers,
-        /// Which try.
-        ballot: Ballot,
-    },
+    Lead { tx: TxId, peers: Peers, ballot: Ballot },
     /// Coordinator → coordinator: promised, and this is what it accepted last (phase 1b). From a
     /// majority it entitles to propose.
     Promise {
-        /// The attempt.
         tx: TxId,
-        /// Which try.
         ballot: Ballot,
         /// What it accepted in the highest older ballot.
         accepted: Option<(Ballot, Votes)>,
     },
     /// Coordinator → any process, or participant → coordinator: sent by, or in answer to, the
     /// coordinator of this epoch.
-    Fenced {
-        /// Counts takeovers.
-        epoch: u64,
-        /// What is sent.
-        msg: Box<types::Msg>,
-    },
+    Fenced { epoch: u64, msg: Box<types::Msg> },
     /// Participant → coordinator: this key stands for another order (one phase).
-    KeyTaken {
-        /// The attempt.
-        tx: TxId,
-    },
+    KeyTaken { tx: TxId },
     /// Coordinator → store: "I take over" with a new epoch. Store → coordinator: another
     /// coordinator did.
-    TakeOver {
-        /// The new epoch.
-        epoch: u64,
-    },
+    TakeOver { epoch: u64 },
     /// Store → coordinator: the log is yours, and this is what is in it.
     Yours {
-        /// The new epoch.
         epoch: u64,
         /// The records so far.
         log: Vec<types::Record>,
     },
     /// Coordinator → store: "write this".
-    Write {
-        /// The writer's epoch.
-        epoch: u64,
-        /// What.
-        record: Box<types::Record>,
-    },
+    Write { epoch: u64, record: Box<types::Record> },
     /// Store → coordinator: written, and durable.
-    Written {
-        /// The writer's epoch.
-        epoch: u64,
-        /// What.
-        record: Box<types::Record>,
-    },
+    Written { epoch: u64, record: Box<types::Record> },
     /// Operator → participant: "end this one so, whatever the others do" (heuristic decisions).
-    Resolve {
-        /// The attempt.
-        tx: TxId,
-        /// Commit, or abort.
-        commit: bool,
-    },
+    Resolve { tx: TxId, commit: bool },
     /// Participant → operator: ended so; or it was not in doubt, and nothing was done.
     Resolved {
-        /// The attempt.
         tx: TxId,
         /// Whether it was in doubt.
         done: bool,
@@ -178,72 +106,28 @@ pub enum Msg {
     },
 }
 
-/// Records.
+/// Records. Fields are named as in [`Msg`].
+#[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// Participant: *prepared*, and who else was asked.
-    Prepared {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// What is ready to be done.
-        branch: Branch,
-        /// All participants of the transaction.
-        peers: Peers,
-    },
+    Prepared { tx: TxId, key: Key, branch: Branch, peers: Peers },
     /// Participant: all voted yes (three-phase commit).
-    PreCommitted {
-        /// The attempt.
-        tx: TxId,
-    },
+    PreCommitted { tx: TxId },
     /// Coordinator: takes nothing older than this ballot (Paxos Commit).
-    Promised {
-        /// The attempt.
-        tx: TxId,
-        /// All participants of the transaction.
-        peers: Peers,
-        /// Which try.
-        ballot: Ballot,
-    },
+    Promised { tx: TxId, peers: Peers, ballot: Ballot },
     /// Coordinator: accepted these votes (Paxos Commit).
-    Accepted {
-        /// The attempt.
-        tx: TxId,
-        /// All participants of the transaction.
-        peers: Peers,
-        /// Which try.
-        ballot: Ballot,
-        /// The votes.
-        votes: Votes,
-    },
+    Accepted { tx: TxId, peers: Peers, ballot: Ballot, votes: Votes },
     /// Store: the log belongs to this epoch now. Participant: the newest epoch it knows of.
     Epoch(u64),
     /// Store: a coordinator's record.
     Kept(Box<types::Record>),
     /// Participant: voted no on this key, for good (one phase).
-    Refused {
-        /// The request.
-        key: Key,
-        /// What was asked for.
-        branch: Branch,
-        /// Why.
-        why: types::Refusal,
-    },
+    Refused { key: Key, branch: Branch, why: types::Refusal },
     /// Participant: an operator decided how to end this one (heuristic decisions).
-    Heuristic {
-        /// The attempt.
-        tx: TxId,
-        /// Commit, or abort.
-        commit: bool,
-    },
+    Heuristic { tx: TxId, commit: bool },
     /// Participant: how it really ended (heuristic decisions).
-    Truth {
-        /// The attempt.
-        tx: TxId,
-        /// Commit, or abort.
-        commit: bool,
-    },
+    Truth { tx: TxId, commit: bool },
 }
 
 impl Display for Phase {

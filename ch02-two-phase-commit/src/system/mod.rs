@@ -8,7 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `catalog.rs` | what is sold, and who has what when the shop opens |
-//! | `request.rs` | bytes from outside become an order, or a refusal |
+//! | `request/` | bytes from outside become an order, or a refusal |
 //! | `shop.rs` | the shop's HTTP, on `coord` |
 //! | `status.rs`, `heuristic.rs` | what an operator reads of a role, and decides for a participant |
 //! | `design.rs` | which design they run, and its roles |

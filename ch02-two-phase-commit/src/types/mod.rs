@@ -103,102 +103,47 @@ pub enum Vote {
 }
 
 /// All messages. The comment tells who sends it to whom, and what receiving it entitles you to.
+///
+/// `tx` is the attempt, `key` the request that it is for, `branch` what this participant has to do.
+#[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Msg {
     /// Client → coordinator: "do this once". Sent again, with the same key, until answered.
-    Submit {
-        /// Which request.
-        key: Key,
-        /// The request.
-        order: Order,
-    },
+    Submit { key: Key, order: Order },
     /// Coordinator → client: final. Whatever it says stays true.
-    Answer {
-        /// Which request.
-        key: Key,
-        /// How it ended.
-        outcome: Outcome,
-    },
+    Answer { key: Key, outcome: Outcome },
     /// Client → participant: "what do you have?" (steps 1 to 3 and 5; in step 4 a read is an order
     /// that changes nothing).
     Read,
     /// Participant → client: what it has.
-    Have {
-        /// Its balances.
-        balances: Balances,
-    },
+    Have { balances: Balances },
 
     /// Coordinator → participant: "do it now" (step 1). Sagas send it too (step 5).
-    Apply {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// This participant's branch.
-        branch: Branch,
-    },
+    Apply { tx: TxId, key: Key, branch: Branch },
     /// Participant → coordinator: done, and written down.
-    Applied {
-        /// The attempt.
-        tx: TxId,
-    },
+    Applied { tx: TxId },
     /// Participant → coordinator: not done.
-    Refused {
-        /// The attempt.
-        tx: TxId,
-        /// Why.
-        why: Refusal,
-    },
+    Refused { tx: TxId, why: Refusal },
     /// Coordinator → participant: "take it back" (step 5).
-    Undo {
-        /// The attempt.
-        tx: TxId,
-    },
+    Undo { tx: TxId },
     /// Participant → coordinator: taken back; or never done, and never will be (step 5).
-    Undone {
-        /// The attempt.
-        tx: TxId,
-    },
+    Undone { tx: TxId },
 
     /// Coordinator → participant: "can you, for certain?" A participant that answers yes has given
     /// its right to decide away.
-    Prepare {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// This participant's branch.
-        branch: Branch,
-    },
+    Prepare { tx: TxId, key: Key, branch: Branch },
     /// Participant → coordinator. Yes from every participant entitles the coordinator to decide
     /// *commit*.
-    Vote {
-        /// The attempt.
-        tx: TxId,
-        /// Yes or no.
-        vote: Vote,
-    },
+    Vote { tx: TxId, vote: Vote },
     /// Coordinator → participant: all voted yes and the decision is made. Entitles to apply.
-    Commit {
-        /// The attempt.
-        tx: TxId,
-    },
+    Commit { tx: TxId },
     /// Coordinator → participant: it is off. Entitles to release everything held.
-    Abort {
-        /// The attempt.
-        tx: TxId,
-    },
+    Abort { tx: TxId },
     /// Participant → coordinator: committed, and it will never ask about this one again. From every
     /// participant it entitles the coordinator to forget.
-    Ack {
-        /// The attempt.
-        tx: TxId,
-    },
+    Ack { tx: TxId },
     /// Participant → coordinator: "I voted yes long ago. What became of it?"
-    Inquire {
-        /// The attempt.
-        tx: TxId,
-    },
+    Inquire { tx: TxId },
     /// Participant → coordinator: "an older one waits for what this one holds. If you have not
     /// decided, give it up" (step 4).
     Wound {

@@ -4,76 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use super::{Branch, Key, Order, Outcome, Refusal, TxId};
 
-/// What survives a crash.
+/// What survives a crash. Fields are named as in [`super::Msg`].
+#[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// Participant: the branch is done (steps 1, 2 and 5).
-    Applied {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// What was done.
-        branch: Branch,
-    },
+    Applied { tx: TxId, key: Key, branch: Branch },
     /// Participant: the branch is taken back, or was never done and never will be (step 5).
-    Undone {
-        /// The attempt.
-        tx: TxId,
-    },
+    Undone { tx: TxId },
     /// Participant: ready to go either way (from step 3 on). Written before the yes.
-    Prepared {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// What is ready to be done.
-        branch: Branch,
-    },
+    Prepared { tx: TxId, key: Key, branch: Branch },
     /// Participant: the prepared branch is done (from step 3 on). Written before the ack.
-    Committed {
-        /// The attempt.
-        tx: TxId,
-    },
+    Committed { tx: TxId },
     /// Participant: the prepared branch is dropped (from step 3 on). Nothing waits for this record:
     /// if it is lost, the participant asks again and is answered the same.
-    Aborted {
-        /// The attempt.
-        tx: TxId,
-    },
+    Aborted { tx: TxId },
     /// Coordinator: this saga has begun, or goes on (step 5).
-    Begun {
-        /// The attempt.
-        tx: TxId,
-        /// The request it is for.
-        key: Key,
-        /// The request.
-        order: Order,
-    },
+    Begun { tx: TxId, key: Key, order: Order },
     /// Coordinator: the saga turns round; what was done is taken back (step 5).
-    TurnedBack {
-        /// The attempt.
-        tx: TxId,
-        /// Why.
-        why: Refusal,
-    },
+    TurnedBack { tx: TxId, why: Refusal },
     /// Coordinator: how the request ended (from step 3 on). This record *is* the decision: written
     /// before any other process is told.
     Decided {
         /// The attempt that decided it.
         tx: TxId,
-        /// The request.
         key: Key,
         /// What was asked for, to recognise a key that is used twice.
         order: Order,
-        /// How it ended.
         outcome: Outcome,
     },
     /// Coordinator: every participant has acknowledged; none will ask again.
-    Ended {
-        /// The attempt.
-        tx: TxId,
-    },
+    Ended { tx: TxId },
     /// What only the designs off the main path write down.
     Deeper(crate::deeper::Record),
 }

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::append_lists::{ClientEvent, Lists};
 use ch02_two_phase_commit::accounts::Accounts;
 use ch02_two_phase_commit::client::{Client, Reader};
 use ch02_two_phase_commit::designs::study;
-use ch02_two_phase_commit::lists::{ClientEvent, Lists};
 use ch02_two_phase_commit::shop::AnyNode;
 use ch02_two_phase_commit::shop::Shop;
 use ch02_two_phase_commit::step4_isolation as step4;

@@ -1,5 +1,7 @@
 //! The chapter's tests.
 
+#[path = "../shared/append_lists.rs"]
+mod append_lists;
 mod deeper;
 mod determinism;
 mod explore;

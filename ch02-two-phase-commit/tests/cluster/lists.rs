@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ch02_two_phase_commit::lists::{ClientEvent, Lists};
+use crate::append_lists::{ClientEvent, Lists};
 use ch02_two_phase_commit::system::{Design, Role};
 use ch02_two_phase_commit::types::{Account, Balances, Key, Order, PAY, Record, STOCK};
 use lab::NodeId;

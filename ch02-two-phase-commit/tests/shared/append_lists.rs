@@ -23,14 +23,14 @@ use lab::NodeId;
 use lab::check::{Entry, History, Type};
 use serde_json::{Value, json};
 
-use crate::types::{Account, Balances, Change, Key, Order, PAY, STOCK};
+use ch02_two_phase_commit::types::{Account, Balances, Change, Key, Order, PAY, STOCK};
 
 /// An account and who keeps it.
 type Place = (NodeId, Account);
 
 /// Everything that is needed to read balances as lists.
 #[derive(Clone, Debug, Default)]
-pub struct Lists {
+pub(crate) struct Lists {
     opening: BTreeMap<Place, u64>,
     /// Who adds what; the amounts of one account are distinct powers of two, with any sign.
     added: BTreeMap<Place, BTreeMap<i64, Key>>,
@@ -40,7 +40,7 @@ pub struct Lists {
 
 /// One thing that happened at a client.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum ClientEvent {
+pub(crate) enum ClientEvent {
     /// It asked for an order, or for a read with this order.
     Asked(Order),
     /// The order is done; a read is answered with balances.
@@ -48,20 +48,21 @@ pub enum ClientEvent {
     /// It is not done, and never will be.
     Declined,
     /// The client does not know.
+    #[allow(dead_code, reason = "of the two test programs that share this, one needs it")]
     Unknown,
 }
 
 impl Lists {
     /// Accounts with what is on them at first.
     #[must_use]
-    pub fn new(keeper: NodeId, opening: &Balances) -> Self {
+    pub(crate) fn new(keeper: NodeId, opening: &Balances) -> Self {
         let mut lists = Self::default();
         lists.open(keeper, opening);
         lists
     }
 
     /// More accounts, of another keeper.
-    pub fn open(&mut self, keeper: NodeId, opening: &Balances) {
+    pub(crate) fn open(&mut self, keeper: NodeId, opening: &Balances) {
         let places = opening.iter().map(|(account, amount)| ((keeper, account.clone()), *amount));
         self.opening.extend(places);
     }
@@ -70,7 +71,7 @@ impl Lists {
     ///
     /// # Panics
     /// If it adds what is no power of two, or one that another order adds to the same account.
-    pub fn order(&mut self, key: &Key, order: &Order) {
+    pub(crate) fn order(&mut self, key: &Key, order: &Order) {
         for (keeper, change) in lines(order).filter(|(_, change)| change.by != 0) {
             let (by, place) = (change.by, (keeper, change.account.clone()));
             assert!(by.unsigned_abs().is_power_of_two(), "{key} adds {by}: no power of two");
@@ -82,7 +83,7 @@ impl Lists {
     }
 
     /// A participant has committed what it had prepared for this key.
-    pub fn committed(&mut self, keeper: NodeId, key: &Key) {
+    pub(crate) fn committed(&mut self, keeper: NodeId, key: &Key) {
         self.logs.entry(keeper).or_default().push(key.clone());
     }
 
@@ -93,7 +94,7 @@ impl Lists {
     ///
     /// # Panics
     /// If a client asked for an order that is not known here.
-    pub fn history<'a>(
+    pub(crate) fn history<'a>(
         &self,
         events: impl IntoIterator<Item = (u64, u64, &'a ClientEvent)>,
     ) -> Result<History, String> {
@@ -143,7 +144,12 @@ impl Lists {
     ///
     /// # Errors
     /// No orders add up to it.
-    pub fn list(&self, keeper: NodeId, account: &Account, amount: u64) -> Result<Vec<Key>, String> {
+    pub(crate) fn list(
+        &self,
+        keeper: NodeId,
+        account: &Account,
+        amount: u64,
+    ) -> Result<Vec<Key>, String> {
         let place = (keeper, account.clone());
         let name = name(keeper, account);
         let none = BTreeMap::new();
