@@ -12,7 +12,7 @@
 //!
 //! # Left out
 //!
-//! Time. The world knows which timers are armed, not when they expire: whoever picks the actions
+//! Time. The world knows which timers are armed, not when they expire: what picks the actions
 //! decides. `now` is handed in with each action and is zero under the explorer.
 
 mod action;

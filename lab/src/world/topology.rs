@@ -18,7 +18,7 @@ pub struct Role<P: Protocol> {
     pub program: AnyNode<P>,
     /// Whether faults may hit its process.
     pub may_crash: bool,
-    /// Whether it is down at first: a spare, which somebody may start.
+    /// Whether it is down at first: a spare, which may be started later.
     pub starts_down: bool,
     /// The servers whose connection to this client may end: the fault *disconnect*.
     pub client_of: Vec<NodeId>,
