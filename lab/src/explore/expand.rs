@@ -120,7 +120,7 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
             Move::Timeout { timer, .. } => self.tables.host(host).timers[timer],
             _ => message.unwrap_or_default(),
         };
-        let world = || state.world(self.limits);
+        let world = || state.world_of_step(self.limits, message);
         let number = self.tables.outcome_of(host, column, found, message, world);
         let code = Code::new(found, which);
         let gone = match found {

@@ -198,6 +198,11 @@ impl<P: Protocol, G: Ghost> State<'_, P, G> {
     pub(super) fn world(&self, limits: &Limits) -> World<P, G> {
         world(self.tables, self.row, limits)
     }
+
+    /// The same with at most one message: a host's step depends on no other.
+    pub(super) fn world_of_step(&self, limits: &Limits, message: Option<u32>) -> World<P, G> {
+        assemble(self.tables, self.row, limits, message.into_iter())
+    }
 }
 
 /// A world that follows from row to row: neighbours differ in little.
@@ -241,9 +246,19 @@ pub(super) fn world<P: Protocol, G: Ghost>(
     row: &[u32],
     limits: &Limits,
 ) -> World<P, G> {
+    let messages = bits(&row[tables.roles.len() + EXTRA..]);
+    assemble(tables, row, limits, messages)
+}
+
+fn assemble<P: Protocol, G: Ghost>(
+    tables: &Tables<P, G>,
+    row: &[u32],
+    limits: &Limits,
+    messages: impl Iterator<Item = u32>,
+) -> World<P, G> {
     let roles = tables.roles.len();
     let hosts = row[..roles].iter().map(|host| Arc::clone(&tables.host(*host).host)).collect();
-    let messages = bits(&row[roles + EXTRA..]).map(|message| {
+    let messages = messages.map(|message| {
         let known = tables.message(message);
         (Arc::clone(&known.envelope), known.key)
     });
