@@ -157,7 +157,7 @@ impl<P: Protocol, G: Ghost> Observer<P, G> for EffectsInWords {
             }
             Event::Persist(record) => self.0.push(record.to_string()),
             Event::Note(note) => self.0.push(note.to_string()),
-            Event::Discard { records } => self.0.push(format!("discarded {records} records")),
+            Event::Discard => self.0.push("records discarded".into()),
             _ => {}
         }
     }

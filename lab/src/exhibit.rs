@@ -75,8 +75,7 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     }
 
     fn view(&self, path: &[usize]) -> Result<Value, String> {
-        let mut recorder =
-            Recorder::new("", &self.model.topology(self.limits.wire, self.limits.async_disk));
+        let mut recorder = Recorder::new("", &self.model.shown(&self.limits));
         let mut world = self.first();
         let mut before = world.clone();
         for &index in path {
@@ -220,7 +219,7 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     }
 
     fn first(&self) -> World<P, G> {
-        World::new(self.model.topology(self.limits.wire, self.limits.async_disk), &mut ())
+        World::new(self.model.shown(&self.limits), &mut ())
     }
 
     fn after(&self, path: &[usize]) -> Result<World<P, G>, String> {

@@ -120,8 +120,9 @@ impl<P: Protocol, G: Ghost> Observer<P, G> for Recorder {
         let causes: Vec<u64> = self.acting_on.get(&at).copied().into_iter().collect();
         let peer = |id| Some(world.topology().name(id));
         let (kind, text, peer, causes, is_input) = match event {
-            Event::Boot { start: 1, .. } | Event::SetTimer { .. } | Event::CancelTimer(_) => return,
-            Event::Boot { start, records } => {
+            Event::Boot { start: 1 } | Event::SetTimer { .. } | Event::CancelTimer(_) => return,
+            Event::Boot { start } => {
+                let records = world.host(at).disk.records();
                 let kept: Vec<String> = records.iter().map(ToString::to_string).collect();
                 let kept = if kept.is_empty() { "nothing".into() } else { kept.join("; ") };
                 (Kind::Boot, format!("start {start}, kept: {kept}"), None, Vec::new(), true)
@@ -139,7 +140,7 @@ impl<P: Protocol, G: Ghost> Observer<P, G> for Recorder {
             }
             Event::Send(m) => (Kind::Send, m.msg.to_string(), peer(m.to), causes, false),
             Event::Persist(record) => (Kind::Persist, record.to_string(), None, causes, false),
-            Event::Discard { .. } => {
+            Event::Discard => {
                 (Kind::Discard, "records before the mark".into(), None, causes, false)
             }
             Event::Note(note) => (Kind::Note, note.to_string(), None, causes, false),

@@ -1,7 +1,7 @@
 //! Append-only storage that threads share without locks on the way to what is known already.
 //!
-//! Both kinds grow by chunks that double in size, so nothing ever moves, and a reader needs no lock:
-//! a chunk and a place in it are set once.
+//! It grows by chunks that double in size, so nothing ever moves, and a reader needs no lock: a chunk
+//! and a place in it are set once.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,37 +64,6 @@ impl<T> Arena<T> {
     }
 }
 
-/// Numbers by place, most of them not known yet.
-pub(super) struct Memo {
-    chunks: [OnceLock<Box<[AtomicU32]>>; CHUNKS],
-}
-
-impl Memo {
-    pub(super) fn new() -> Self {
-        Self { chunks: [const { OnceLock::new() }; CHUNKS] }
-    }
-
-    pub(super) fn get(&self, index: usize) -> Option<u32> {
-        let (chunk, place) = locate(index);
-        let number = self.chunks[chunk].get()?[place].load(Ordering::Acquire);
-        number.checked_sub(1)
-    }
-
-    /// Remembers a number, unless another thread was faster; gives the one that is remembered.
-    pub(super) fn set(&self, index: usize, number: u32) -> u32 {
-        let (chunk, place) = locate(index);
-        let chunk = self.chunks[chunk].get_or_init(|| chunk_of(chunk, || AtomicU32::new(0)));
-        match chunk[place].compare_exchange(0, number + 1, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => number,
-            Err(earlier) => earlier - 1,
-        }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        self.chunks.iter().filter_map(OnceLock::get).map(|chunk| size_of_val(&**chunk)).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,14 +91,5 @@ mod tests {
             assert_eq!(*arena.get(index), thing);
         }
         assert_eq!(arena.len(), 2000);
-    }
-
-    #[test]
-    fn a_memo_keeps_what_was_first() {
-        let memo = Memo::new();
-        assert_eq!(memo.get(100), None);
-        assert_eq!((memo.set(100, 7), memo.set(100, 8), memo.get(100)), (7, 7, Some(7)));
-        assert_eq!(memo.set(0, 0), 0);
-        assert_eq!(memo.get(0), Some(0));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Edge;
 use super::moves::Move;
 use crate::node::{NodeId, Protocol};
-use crate::world::{Action, Envelope, Transition};
+use crate::world::{Action, Envelope, Transition, Wire};
 
 /// A packed action: its kind, the cut (0: none), and which message, timer or hosts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +48,17 @@ impl Code {
     pub(super) fn cut_after(self, effects: usize) -> Self {
         assert!(effects < 1 << CUT_BITS, "a step with more than 255 effects: a smaller one");
         Self(self.0 | (effects as u32) << WHICH_BITS)
+    }
+
+    /// All of it, as a number.
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// The number of the message that leaves the network with this action, if one does.
+    pub(super) fn message_gone(self, wire: Wire) -> Option<u32> {
+        let is_gone = self.kind() == 2 || (self.kind() == 0 && wire != Wire::Set);
+        is_gone.then_some(self.which() as u32)
     }
 
     fn kind(self) -> u32 {

@@ -1,13 +1,16 @@
 //! All steps out of one state.
 
+use std::ops::Range;
+
 use super::code::Code;
 use super::level::{Candidate, Level, Reader, State, spent_after};
 use super::moves::{Move, moves};
-use super::tables::Tables;
+use super::tables::{Outcome, Tables};
+use super::taken::Taken;
 use super::visited::Visited;
 use super::{Broken, Edge, Limits, Model};
 use crate::node::Protocol;
-use crate::world::{Ghost, Spent, Wire, World, spent_key};
+use crate::world::{Ghost, Spent, World, spent_key};
 
 /// A worker remembers keys that it met a moment ago, because most states are met many times over in
 /// one level, and mostly soon; and ghosts, each after an outcome. So many at first, and at most.
@@ -18,6 +21,8 @@ pub(super) struct Found {
     pub(super) candidates: Vec<Candidate>,
     /// Steps to other states: the state before, the key of the one after.
     pub(super) edges: Vec<(u32, u128, Edge)>,
+    /// Steps that no level before this one had taken.
+    pub(super) taken: Taken,
     /// The first broken step, and how many there are.
     pub(super) broken_step: Option<BrokenStep>,
     pub(super) broken_steps: usize,
@@ -31,16 +36,25 @@ pub(super) struct BrokenStep {
     pub(super) broken: Broken,
 }
 
-/// Works through slices of levels.
+/// Works through a slice of a level.
 pub(super) struct Worker<'a, P: Protocol, G> {
     pub(super) model: &'a Model<P, G>,
     pub(super) limits: &'a Limits,
     pub(super) tables: &'a Tables<P, G>,
+    /// What earlier levels found.
+    pub(super) taken: &'a Taken,
+    pub(super) visited: &'a Visited,
+    pub(super) memory: &'a mut Memory,
+    pub(super) found: Found,
+}
+
+/// What a worker keeps from one level to the next.
+#[derive(Default)]
+pub(super) struct Memory {
     reader: Reader,
     moves: Vec<Move>,
     recent: Vec<u128>,
     ghosts: Vec<(u32, u32, u32)>,
-    found: Found,
 }
 
 /// The state that is being expanded.
@@ -55,33 +69,16 @@ struct Here<'a, P: Protocol, G> {
     world: Option<World<P, G>>,
 }
 
-impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
-    pub(super) fn new(
-        model: &'a Model<P, G>,
-        limits: &'a Limits,
-        tables: &'a Tables<P, G>,
-    ) -> Self {
-        let found = Found::new();
-        let (reader, moves) = (Reader::default(), Vec::new());
-        let (recent, ghosts) = (Vec::new(), Vec::new());
-        Self { model, limits, tables, reader, moves, recent, ghosts, found }
-    }
-
+impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
     /// All steps out of the states of a slice.
-    pub(super) fn expand(
-        &mut self,
-        level: &Level,
-        slice: std::ops::Range<usize>,
-        rank: &[u32],
-        visited: &Visited,
-    ) -> Found {
+    pub(super) fn expand(mut self, level: &Level, slice: Range<usize>, rank: &[u32]) -> Found {
         let size = slice.len().next_power_of_two().clamp(REMEMBERED.0, REMEMBERED.1);
-        if size > self.recent.len() {
-            self.recent = vec![0; size];
-            self.ghosts = vec![(u32::MAX, 0, 0); size];
+        if size > self.memory.recent.len() {
+            self.memory.recent = vec![0; size];
+            self.memory.ghosts = vec![(u32::MAX, 0, 0); size];
         }
-        let mut reader = std::mem::take(&mut self.reader);
-        let mut moves_here = std::mem::take(&mut self.moves);
+        let mut reader = std::mem::take(&mut self.memory.reader);
+        let mut moves_here = std::mem::take(&mut self.memory.moves);
         for row in slice {
             let state = reader.read(self.tables, level.row(row), rank);
             let world = (!self.model.steps.is_empty()).then(|| state.world(self.limits));
@@ -89,15 +86,15 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
             let mut here = Here { state, key, row: row as u32, number, steps: 0, world };
             moves(&here.state, self.limits, &mut moves_here);
             for found in &moves_here {
-                self.step(&mut here, *found, visited);
+                self.step(&mut here, *found);
             }
         }
-        (self.reader, self.moves) = (reader, moves_here);
-        std::mem::replace(&mut self.found, Found::new())
+        (self.memory.reader, self.memory.moves) = (reader, moves_here);
+        self.found
     }
 
     /// One move out of a state, whole and with every cut.
-    fn step(&mut self, here: &mut Here<'_, P, G>, found: Move, visited: &Visited) {
+    fn step(&mut self, here: &mut Here<'_, P, G>, found: Move) {
         let state = &here.state;
         let message = match found {
             Move::Deliver { message, .. } | Move::Lose { message } => Some(state.messages[message]),
@@ -120,23 +117,35 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
             Move::Timeout { timer, .. } => self.tables.host(host).timers[timer],
             _ => message.unwrap_or_default(),
         };
-        let world = || state.world_of_step(self.limits, message);
-        let number = self.tables.outcome_of(host, column, found, message, world);
         let code = Code::new(found, which);
-        let gone = match found {
-            Move::Deliver { keep: false, .. } if self.limits.wire != Wire::Set => message,
-            Move::Lose { .. } => message,
-            _ => None,
-        };
-        let way = Way { found, column, gone };
-        self.arrive(here, &way, number, code, false, visited);
+        let number = self.outcome_of(state, column, code, message);
+        let way = Way { found, column, gone: code.message_gone(self.limits.wire) };
+        self.arrive(here, &way, number, code, false);
         let may_cut = self.tables.roles[column].may_crash && !matches!(found, Move::Lose { .. });
         if may_cut && here.state.spent.crashes < self.limits.crashes {
             let cuts = &self.tables.outcome(number).cuts;
             for (before, cut) in cuts.iter().enumerate() {
-                self.arrive(here, &way, *cut, code.cut_after(before + 1), true, visited);
+                self.arrive(here, &way, *cut, code.cut_after(before + 1), true);
             }
         }
+    }
+
+    /// What comes of a step: known, or carried out now.
+    fn outcome_of(
+        &mut self,
+        state: &State<'_, P, G>,
+        column: usize,
+        code: Code,
+        message: Option<u32>,
+    ) -> u32 {
+        let host = state.host(column);
+        if let Some(known) = self.taken.get(host, code).or_else(|| self.found.taken.get(host, code)) {
+            return known;
+        }
+        let world = state.world_of_step(self.limits, message);
+        let number = self.tables.carry_out(column, code, &world);
+        self.found.taken.insert(host, code, number);
+        number
     }
 
     /// The state that an outcome leads to: its key, before it is built, and whether it may be new.
@@ -147,28 +156,16 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
         number: u32,
         code: Code,
         is_cut: bool,
-        visited: &Visited,
     ) {
         let (tables, state) = (self.tables, &here.state);
         let outcome = tables.outcome(number);
         let ghost = self.ghost_after(state.ghost(), way.column, number);
         let spent = spent_after(state.spent, way.found, is_cut, self.limits);
-        let after = (outcome.host, ghost, spent);
-        let mut key = key_after(tables, here, way, after, &outcome.sent);
+        let mut key = key_after(tables, here, way, (ghost, spent), outcome);
         let order = (here.row, here.steps);
         here.steps += 1;
         self.found.transitions += 1;
-        let candidate = |key| Candidate {
-            key,
-            order,
-            code,
-            host: outcome.host,
-            ghost,
-            outcome: number,
-            spent,
-            gone: way.gone.unwrap_or(u32::MAX),
-            column: way.column as u32,
-        };
+        let candidate = |key| Candidate { key, order, code, ghost, outcome: number, spent };
         if here.world.is_some() || self.model.symmetry.is_some() {
             key = self.look_closer(here, &candidate(key));
         }
@@ -178,13 +175,13 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
         if self.limits.edges {
             self.found.edges.push((here.number, key, code.edge()));
         }
-        let mask = self.recent.len() - 1;
-        let recent = &mut self.recent[key as usize & mask];
+        let mask = self.memory.recent.len() - 1;
+        let recent = &mut self.memory.recent[key as usize & mask];
         if *recent == key {
             return;
         }
         *recent = key;
-        if !visited.contains(key) {
+        if !self.visited.contains(key) {
             self.found.candidates.push(candidate(key));
         }
     }
@@ -209,14 +206,17 @@ impl<'a, P: Protocol, G: Ghost> Worker<'a, P, G> {
 
     /// The ghost after an outcome, remembered for a while.
     fn ghost_after(&mut self, ghost: u32, column: usize, number: u32) -> u32 {
+        if size_of::<G>() == 0 {
+            return ghost;
+        }
         let place = (ghost.wrapping_mul(0x9e37_79b1) ^ number.wrapping_mul(0x85eb_ca6b)) as usize;
-        let place = (place ^ (place >> 15)) & (self.ghosts.len() - 1);
-        let (known, at, after) = self.ghosts[place];
+        let place = (place ^ (place >> 15)) & (self.memory.ghosts.len() - 1);
+        let (known, at, after) = self.memory.ghosts[place];
         if (known, at) == (ghost, number) {
             return after;
         }
         let after = self.tables.ghost_after(ghost, column, self.tables.outcome(number));
-        self.ghosts[place] = (ghost, number, after);
+        self.memory.ghosts[place] = (ghost, number, after);
         after
     }
 }
@@ -234,18 +234,14 @@ fn key_after<P: Protocol, G: Ghost>(
     tables: &Tables<P, G>,
     here: &Here<'_, P, G>,
     way: &Way,
-    (host, ghost, spent): (u32, u32, Spent),
-    sent: &[u32],
+    (ghost, spent): (u32, Spent),
+    outcome: &Outcome<P>,
 ) -> u128 {
     let state = &here.state;
-    let mut key = here.key;
+    let mut key = here.key.wrapping_add(outcome.host_change);
     let mut replace = |before: u128, after: u128| {
         key = key.wrapping_sub(before).wrapping_add(after);
     };
-    let host_before = state.host(way.column);
-    if host_before != host {
-        replace(tables.host(host_before).key, tables.host(host).key);
-    }
     if state.ghost() != ghost {
         replace(tables.ghost(state.ghost()).key, tables.ghost(ghost).key);
     }
@@ -255,9 +251,9 @@ fn key_after<P: Protocol, G: Ghost>(
     if let Some(gone) = way.gone {
         replace(tables.message(gone).key, 0);
     }
-    for (place, message) in sent.iter().enumerate() {
+    for (place, message) in outcome.sent.iter().enumerate() {
         let is_there = state.carries(*message) && way.gone != Some(*message);
-        if !is_there && !sent[..place].contains(message) {
+        if !is_there && !outcome.sent[..place].contains(message) {
             replace(0, tables.message(*message).key);
         }
     }
@@ -265,8 +261,8 @@ fn key_after<P: Protocol, G: Ghost>(
 }
 
 impl Found {
-    fn new() -> Self {
-        let (candidates, edges) = (Vec::new(), Vec::new());
-        Self { candidates, edges, broken_step: None, broken_steps: 0, transitions: 0 }
+    pub(super) fn new() -> Self {
+        let (candidates, edges, taken) = (Vec::new(), Vec::new(), Taken::new());
+        Self { candidates, edges, taken, broken_step: None, broken_steps: 0, transitions: 0 }
     }
 }

@@ -30,13 +30,9 @@ pub(super) struct Candidate {
     /// The row of the state before, and which of its steps this is.
     pub(super) order: (u32, u32),
     pub(super) code: Code,
-    pub(super) host: u32,
     pub(super) ghost: u32,
     pub(super) outcome: u32,
     pub(super) spent: Spent,
-    /// The message that leaves the network with this step; `u32::MAX` is none.
-    pub(super) gone: u32,
-    pub(super) column: u32,
 }
 
 impl Level {
@@ -90,13 +86,14 @@ impl Level {
         self.words.extend_from_slice(from);
         self.words.resize(start + self.width, 0);
         let row = &mut self.words[start..];
-        row[candidate.column as usize] = candidate.host;
+        let outcome = tables.outcome(candidate.outcome);
+        row[outcome.column as usize] = outcome.host;
         row[roles] = candidate.ghost;
         write_spent(&mut row[roles + 1..], candidate.spent);
-        if candidate.gone != u32::MAX {
-            row[roles + EXTRA + candidate.gone as usize / 32] &= !(1 << (candidate.gone % 32));
+        if let Some(gone) = candidate.code.message_gone(tables.topology.wire) {
+            row[roles + EXTRA + gone as usize / 32] &= !(1 << (gone % 32));
         }
-        for &message in &tables.outcome(candidate.outcome).sent {
+        for &message in &outcome.sent {
             set_bit(row, roles, message);
         }
         self.keys.push(candidate.key);

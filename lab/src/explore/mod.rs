@@ -21,25 +21,28 @@ mod arena;
 mod code;
 mod expand;
 mod graph;
+mod judge;
 mod level;
 mod moves;
 mod numbered;
+mod parallel;
 mod search;
 mod situation;
 mod tables;
+mod taken;
 mod visited;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use graph::{Edge, Graph};
-pub use search::{explore, explore_on};
+pub use search::{Search, explore, explore_on};
 pub use situation::enabled;
 
 use crate::event::Log;
 use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
-use crate::world::{Action, Event, Ghost, Role, Topology, Wire, World};
+use crate::world::{Action, Disks, Event, Ghost, Role, Topology, Wire, World};
 
 /// Whether a world is as it should be; the error says in words what is not.
 pub type Check<P, G> = fn(&World<P, G>) -> Result<(), String>;
@@ -91,8 +94,25 @@ impl<P: Protocol, G: Ghost> Model<P, G> {
     /// The topology of this model on a given wire.
     #[must_use]
     pub fn topology(&self, wire: Wire, async_disk: bool) -> Arc<Topology<P, G>> {
+        self.topology_with(wire, async_disk, Disks::Log)
+    }
+
+    /// The topology within these limits as a reader sees it: every record is kept.
+    #[must_use]
+    pub fn shown(&self, limits: &Limits) -> Arc<Topology<P, G>> {
+        let disks = if limits.forgets > 0 { Disks::Lying } else { Disks::Log };
+        self.topology_with(limits.wire, limits.async_disk, disks)
+    }
+
+    /// The topology of a search: each state has the fingerprint that it has where it is shown.
+    fn searched(&self, limits: &Limits) -> Arc<Topology<P, G>> {
+        let disks = if limits.forgets > 0 { Disks::Lying } else { Disks::Fold };
+        self.topology_with(limits.wire, limits.async_disk, disks)
+    }
+
+    fn topology_with(&self, wire: Wire, async_disk: bool, disks: Disks) -> Arc<Topology<P, G>> {
         let (roles, observe) = (self.roles.clone(), self.observe);
-        Arc::new(Topology { roles, wire, async_disk, observe })
+        Arc::new(Topology { roles, wire, async_disk, disks, observe })
     }
 
     /// The first property that does not hold here.
@@ -241,7 +261,7 @@ pub fn log_of<P: Protocol, G: Ghost>(
     path: &[Action<P>],
     title: &str,
 ) -> (Log, World<P, G>) {
-    let topology = model.topology(limits.wire, limits.async_disk);
+    let topology = model.shown(limits);
     let mut recorder = Recorder::new(title, &topology);
     let mut world = World::new(topology, &mut recorder);
     let mut broken_step = None;

@@ -37,7 +37,7 @@ impl Facts {
             has_to_self: !host.to_self.is_empty(),
             has_queue: !host.queue.is_empty(),
             timers: host.timers.len(),
-            records: host.disk.len(),
+            records: host.disk.records().len(),
         }
     }
 }

@@ -4,26 +4,22 @@
 //! numbered in the order of the level, whichever worker found it. So the numbering of the states, and
 //! with it every path and every count, is the same on one core and on sixty-four.
 
-use std::ops::Range;
-use std::sync::Arc;
-
-use super::expand::{BrokenStep, Found, Worker};
+use super::expand::{BrokenStep, Found, Memory, Worker};
 use super::graph::Parent;
-use super::level::{Candidate, Level, Reader, Scratch};
-use super::moves::moves;
+use super::judge::{Judge, Judged};
+use super::level::{Candidate, Level};
+use super::parallel::{WORTH_A_THREAD, in_parallel, slices};
 use super::tables::Tables;
+use super::taken::Taken;
 use super::visited::{Visited, shard_of};
-use super::{Broken, Graph, Limits, Model, Report, Violation};
+use super::{Graph, Limits, Model, Report, Violation};
 use crate::node::Protocol;
 use crate::world::{Ghost, World};
-
-/// Below this many states a level is not worth a second thread.
-const WORTH_A_THREAD: usize = 512;
 
 /// Explores every order of events within the limits.
 #[must_use]
 pub fn explore<P: Protocol, G: Ghost>(model: &Model<P, G>, limits: &Limits) -> Report<P> {
-    explore_on(model, limits, std::thread::available_parallelism().map_or(1, usize::from))
+    Search::new(model, limits).finish()
 }
 
 /// The same on so many threads: the report does not depend on it.
@@ -33,61 +29,99 @@ pub fn explore_on<P: Protocol, G: Ghost>(
     limits: &Limits,
     threads: usize,
 ) -> Report<P> {
-    let topology = model.topology(limits.wire, limits.async_disk);
-    let first = World::new(Arc::clone(&topology), &mut ());
-    let tables = Tables::new(topology, *limits);
-    let graph = Graph::new(limits.edges, tables.key());
-    let report = Report {
-        graph,
-        violation: None,
-        unsafe_states: 0,
-        never: Vec::new(),
-        gave_up: false,
-        transitions: 0,
-        bytes: 0,
-    };
-    let mut search = Search {
-        model,
-        limits,
-        tables: &tables,
-        visited: Visited::new(limits.edges),
-        report,
-        reached: vec![false; model.sometimes.len()],
-        threads,
-    };
-    let mut level = search.first(&first);
-    let mut workers: Vec<_> = (0..threads).map(|_| Worker::new(model, limits, &tables)).collect();
-    while level.len() > 0 && !search.done() {
-        level = search.next_level(&mut workers, &level);
-        search.report.graph.depth += usize::from(level.len() > 0);
-    }
-    let never = model.sometimes.iter().zip(&search.reached);
-    search.report.never = never.filter(|(_, seen)| !**seen).map(|((name, _), _)| *name).collect();
-    search.report.graph.actions = tables.key();
-    search.report
+    Search { threads, ..Search::new(model, limits) }.finish()
 }
 
-struct Search<'a, P: Protocol, G> {
-    model: &'a Model<P, G>,
-    limits: &'a Limits,
-    tables: &'a Tables<P, G>,
+/// A search that can stand still between two levels and go on later.
+pub struct Search<P: Protocol, G> {
+    model: Model<P, G>,
+    limits: Limits,
+    tables: Tables<P, G>,
+    taken: Taken,
     visited: Visited,
     report: Report<P>,
     reached: Vec<bool>,
     threads: usize,
+    memories: Vec<Memory>,
+    level: Level,
 }
 
-/// What is known of a new state.
-struct Judged {
-    broken: Option<Broken>,
-    is_goal: bool,
-    /// Whether a limit held something back.
-    is_truncated: bool,
-    reached: Vec<bool>,
-}
+impl<P: Protocol, G: Ghost> Search<P, G> {
+    /// A search from the first state of a model.
+    #[must_use]
+    pub fn new(model: &Model<P, G>, limits: &Limits) -> Self {
+        Self::from_world(model, limits, &World::new(model.searched(limits), &mut ()))
+    }
 
-impl<P: Protocol, G: Ghost> Search<'_, P, G> {
-    fn done(&self) -> bool {
+    /// A search from another state, which may have a past: the end of a script, or where a reader is.
+    #[must_use]
+    pub fn from_world(model: &Model<P, G>, limits: &Limits, first: &World<P, G>) -> Self {
+        let topology = model.searched(limits);
+        let first = first.within(&topology);
+        let tables = Tables::new(topology, *limits);
+        let report = Report {
+            graph: Graph::new(limits.edges, tables.key()),
+            violation: None,
+            unsafe_states: 0,
+            never: Vec::new(),
+            gave_up: false,
+            transitions: 0,
+            bytes: 0,
+        };
+        let mut search = Self {
+            limits: *limits,
+            tables,
+            taken: Taken::new(),
+            visited: Visited::new(limits.edges),
+            report,
+            reached: vec![false; model.sometimes.len()],
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            memories: Vec::new(),
+            level: Level::default(),
+            model: model.clone(),
+        };
+        search.level = search.first(&first);
+        search
+    }
+
+    /// Goes on to the end.
+    #[must_use]
+    pub fn finish(mut self) -> Report<P> {
+        while !self.advance(usize::MAX) {}
+        self.into_report()
+    }
+
+    /// Goes on until at least so many more states are found, a level at a time; gives whether the
+    /// search is over.
+    pub fn advance(&mut self, states: usize) -> bool {
+        let enough = self.states().saturating_add(states);
+        while !self.is_over() && self.states() < enough {
+            self.level = self.next_level();
+            self.report.graph.depth += usize::from(self.level.len() > 0);
+        }
+        self.is_over()
+    }
+
+    /// How many states it has found.
+    #[must_use]
+    pub fn states(&self) -> usize {
+        self.report.graph.states()
+    }
+
+    /// What it found.
+    #[must_use]
+    pub fn into_report(mut self) -> Report<P> {
+        let never = self.model.sometimes.iter().zip(&self.reached);
+        self.report.never = never.filter(|(_, seen)| !**seen).map(|((name, _), _)| *name).collect();
+        self.report.graph.actions = self.tables.key();
+        self.report
+    }
+
+    fn is_over(&self) -> bool {
+        self.level.len() == 0 || self.is_done()
+    }
+
+    fn is_done(&self) -> bool {
         self.report.gave_up || (self.limits.stop_when_unsafe && self.report.violation.is_some())
     }
 
@@ -98,10 +132,10 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
         }
         let mut level = Level::new(self.tables.roles.len(), self.tables.messages());
         let key = self.model.fingerprint(first);
-        level.push_first(first, self.tables, key);
+        level.push_first(first, &self.tables, key);
         level.numbers.push(0);
         self.visited.insert(key);
-        let judged = self.judge(&level, 0..1, &self.ranks()).remove(0);
+        let judged = self.judge(&level).remove(0);
         self.add(judged, key, None);
         level
     }
@@ -118,15 +152,11 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
         rank
     }
 
-    fn next_level(&mut self, workers: &mut [Worker<'_, P, G>], level: &Level) -> Level {
-        let rank = self.ranks();
-        let slices = slices(level.len(), self.threads);
-        let visited = &self.visited;
-        let found: Vec<Found> =
-            in_parallel(workers.iter_mut().zip(slices).collect(), |(worker, slice)| {
-                worker.expand(level, slice, &rank, visited)
-            });
+    fn next_level(&mut self) -> Level {
+        let level = std::mem::take(&mut self.level);
+        let mut found = self.expand(&level);
         self.report.transitions += found.iter().map(|found| found.transitions).sum::<usize>();
+        found.iter_mut().for_each(|found| self.taken.append(&mut found.taken));
         let mut broken_step = self.first_broken_step(&found);
         let mut fresh = self.fresh(&found);
         if self.limits.stop_when_unsafe
@@ -134,15 +164,38 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
         {
             fresh.retain(|candidate| candidate.order <= step.order);
         }
-        fresh.truncate(self.limits.states.saturating_sub(self.report.graph.states()));
-        let next = self.build(level, &fresh);
-        let judged = self.judge_all(&next);
-        let kept = self.take(level, &next, &fresh, judged, &mut broken_step);
+        fresh.truncate(self.limits.states.saturating_sub(self.states()));
+        let next = self.build(&level, &fresh);
+        let judged = self.judge(&next);
+        let kept = self.take(&level, &next, &fresh, judged, &mut broken_step);
         if let Some(step) = broken_step {
-            self.break_step(level, step);
+            self.break_step(&level, step);
         }
         self.connect(&found);
         kept
+    }
+
+    /// All steps out of a level.
+    fn expand(&mut self, level: &Level) -> Vec<Found> {
+        let slices = slices(level.len(), self.threads);
+        let mut memories = std::mem::take(&mut self.memories);
+        memories.resize_with(slices.len().max(memories.len()), Memory::default);
+        let rank = self.ranks();
+        let work = |(memory, slice)| {
+            let worker = Worker {
+                model: &self.model,
+                limits: &self.limits,
+                tables: &self.tables,
+                taken: &self.taken,
+                visited: &self.visited,
+                memory,
+                found: Found::new(),
+            };
+            worker.expand(level, slice, &rank)
+        };
+        let found = in_parallel(memories.iter_mut().zip(slices).collect(), work);
+        self.memories = memories;
+        found
     }
 
     /// The first step of the level that breaks a property.
@@ -189,36 +242,22 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
     fn build(&self, level: &Level, fresh: &[Candidate]) -> Level {
         let mut next = Level::new(self.tables.roles.len(), self.tables.messages());
         for candidate in fresh {
-            next.push(level.row(candidate.order.0 as usize), candidate, self.tables);
+            next.push(level.row(candidate.order.0 as usize), candidate, &self.tables);
         }
         next
     }
 
-    fn judge_all(&self, next: &Level) -> Vec<Judged> {
+    fn judge(&self, next: &Level) -> Vec<Judged> {
         let rank = self.ranks();
-        let slices = slices(next.len(), self.threads);
-        in_parallel(slices, |slice| self.judge(next, slice, &rank)).into_iter().flatten().collect()
-    }
-
-    fn judge(&self, level: &Level, slice: Range<usize>, rank: &[u32]) -> Vec<Judged> {
-        let mut reader = Reader::default();
-        let mut found = Vec::new();
-        let mut scratch = Scratch::new(self.tables, level.row(slice.start), self.limits);
-        let mut judge = |row: usize| {
-            let world = scratch.load(self.tables, level.row(row));
-            let is_truncated = self.limits.timeouts.is_some() && {
-                let state = reader.read(self.tables, level.row(row), rank);
-                moves(&state, self.limits, &mut found)
-            };
-            let sometimes = self.model.sometimes.iter().zip(&self.reached);
-            Judged {
-                broken: self.model.broken(world),
-                is_goal: (self.model.goal)(world),
-                is_truncated,
-                reached: sometimes.map(|((_, reached), seen)| *seen || reached(world)).collect(),
-            }
+        let judge = Judge {
+            model: &self.model,
+            limits: &self.limits,
+            tables: &self.tables,
+            reached: &self.reached,
+            rank: &rank,
         };
-        slice.map(&mut judge).collect()
+        let slices = slices(next.len(), self.threads);
+        in_parallel(slices, |slice| judge.judge(next, slice)).into_iter().flatten().collect()
     }
 
     /// Takes new states into the graph, and gives those that go on. Stops at the first that breaks a
@@ -243,14 +282,15 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
             if !is_broken {
                 kept.push_row(next.row(row), candidate.key, number);
             }
-            if self.done() {
+            if self.is_done() {
                 // Whatever breaks behind the end of the search was not found by it.
                 *broken_step = None;
                 break;
             }
         }
-        let bytes = level.bytes() + next.bytes() + kept.bytes() + size_of_val(fresh);
-        let all = bytes + self.visited.bytes() + self.report.graph.bytes() + self.tables.bytes();
+        let levels = level.bytes() + next.bytes() + kept.bytes() + size_of_val(fresh);
+        let known = self.taken.bytes() + self.visited.bytes() + self.tables.bytes();
+        let all = levels + known + self.report.graph.bytes();
         self.report.bytes = self.report.bytes.max(all);
         kept
     }
@@ -293,23 +333,4 @@ impl<P: Protocol, G: Ghost> Search<'_, P, G> {
             }
         }
     }
-}
-
-/// A level in slices, as many as are worth a thread.
-fn slices(count: usize, threads: usize) -> Vec<Range<usize>> {
-    let threads = threads.min(count.div_ceil(WORTH_A_THREAD)).max(1);
-    let size = count.div_ceil(threads).max(1);
-    (0..count).step_by(size).map(|from| from..(from + size).min(count)).collect()
-}
-
-/// Does each job on a thread of its own, the only one on this.
-fn in_parallel<T: Send, R: Send>(jobs: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
-    if jobs.len() <= 1 {
-        return jobs.into_iter().map(work).collect();
-    }
-    let work = &work;
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = jobs.into_iter().map(|job| scope.spawn(move || work(job))).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker panicked")).collect()
-    })
 }

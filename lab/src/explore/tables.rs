@@ -8,14 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::Limits;
-use super::arena::{Arena, Memo};
+use super::arena::Arena;
 use super::code::{Code, Key, decode};
-use super::moves::{Facts, Move, RoleFacts};
+use super::moves::{Facts, RoleFacts};
 use super::numbered::Numbered;
 use crate::node::{NodeId, Protocol};
 use crate::world::{
-    Action, Envelope, Event, Ghost, Host, Network, Observer, OwnedEvent, Topology, Transition,
-    Wire, World, ghost_key, host_key,
+    Action, Envelope, Event, Ghost, Host, Network, Observer, OwnedEvent, Topology, World, ghost_key, host_key,
 };
 
 /// A host of one column.
@@ -25,8 +24,6 @@ pub(super) struct KnownHost<P: Protocol> {
     pub(super) facts: Facts,
     /// Its armed timers, by number.
     pub(super) timers: Box<[u32]>,
-    /// The outcome of each input, by its place.
-    outcomes: Memo,
 }
 
 /// A message between two columns.
@@ -35,8 +32,6 @@ pub(super) struct KnownMessage<M> {
     pub(super) key: u128,
     /// The receiver's column.
     pub(super) to: usize,
-    /// Which of the receiver's messages this is.
-    place: usize,
 }
 
 /// A ghost.
@@ -47,8 +42,12 @@ pub(super) struct KnownGhost<G> {
 
 /// What comes of one input at one host, cut or whole.
 pub(super) struct Outcome<P: Protocol> {
+    /// Where it happens.
+    pub(super) column: u32,
     /// The host afterwards.
     pub(super) host: u32,
+    /// What has to be added to a state's key because of the host: wraps.
+    pub(super) host_change: u128,
     /// Messages that left for other hosts, in order.
     pub(super) sent: Box<[u32]>,
     /// What an observer sees of it.
@@ -63,8 +62,6 @@ pub(super) struct Tables<P: Protocol, G> {
     limits: Limits,
     hosts: Numbered<KnownHost<P>>,
     messages: Numbered<KnownMessage<P::Msg>>,
-    /// How many messages each column may receive.
-    places: Vec<Mutex<usize>>,
     ghosts: Numbered<KnownGhost<G>>,
     timers: Mutex<Vec<(NodeId, P::Timer)>>,
     outcomes: Arena<Outcome<P>>,
@@ -81,9 +78,7 @@ impl<P: Protocol, G> Observer<P, G> for Witness<P> {
 
 impl<P: Protocol, G: Ghost> Tables<P, G> {
     pub(super) fn new(topology: Arc<Topology<P, G>>, limits: Limits) -> Self {
-        let places = topology.roles.iter().map(|_| Mutex::new(0));
         Self {
-            places: places.collect(),
             roles: RoleFacts::of(&topology),
             topology,
             limits,
@@ -137,24 +132,23 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
 
     /// About how many bytes are kept here, what values own elsewhere left out.
     pub(super) fn bytes(&self) -> usize {
-        let memos: usize = self.hosts.things.iter().map(|known| known.outcomes.bytes()).sum();
         let hosts = self.hosts.things.bytes() + self.hosts.things.len() * size_of::<Host<P>>();
         let ghosts = self.ghosts.things.bytes() + self.ghosts.things.len() * size_of::<G>();
         let events = |outcome: &Outcome<P>| {
             size_of_val(&*outcome.events) + 4 * (outcome.sent.len() + outcome.cuts.len())
         };
         let outcomes: usize = self.outcomes.iter().map(events).sum();
-        memos + hosts + ghosts + outcomes + self.outcomes.bytes() + self.messages.things.bytes()
+        hosts + ghosts + outcomes + self.outcomes.bytes() + self.messages.things.bytes()
     }
 
     pub(super) fn number_host(&self, column: usize, host: &Arc<Host<P>>) -> u32 {
-        let key = host_key(column, host);
+        let key = host_key(&self.topology, column, host);
         self.hosts.number(key, || {
             let facts = Facts::of(host);
             let id = self.topology.roles[column].id;
             let timers = host.timers.iter().map(|timer| self.number_timer(id, timer));
             let (host, timers) = (Arc::clone(host), timers.collect());
-            KnownHost { host, key, facts, timers, outcomes: Memo::new() }
+            KnownHost { host, key, facts, timers }
         })
     }
 
@@ -172,10 +166,7 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         let key = Network::message_key(envelope);
         self.messages.number(key, || {
             let to = column(&self.topology, envelope.to);
-            let mut places = self.places[to].lock().expect("nobody panics with it");
-            let place = *places;
-            *places += 1;
-            KnownMessage { envelope: Arc::clone(envelope), key, to, place }
+            KnownMessage { envelope: Arc::clone(envelope), key, to }
         })
     }
 
@@ -195,87 +186,16 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         if Arc::ptr_eq(before, &after) { ghost } else { self.number_ghost(&after) }
     }
 
-    /// The outcome of a move; `world` gives the state it is made in, if it has not been made yet.
-    pub(super) fn outcome_of(
-        &self,
-        host: u32,
-        column: usize,
-        found: Move,
-        message: Option<u32>,
-        world: impl FnOnce() -> World<P, G>,
-    ) -> u32 {
-        let known = self.host(host);
-        let place = self.place(known, found, message);
-        known.outcomes.get(place).unwrap_or_else(|| {
-            let transition = self.transition(column, known, found, message);
-            known.outcomes.set(place, self.carry_out(column, transition, &world()))
-        })
-    }
-
-    /// Where the outcome of a move is kept: first what a host may meet on its own, then messages.
-    fn place(&self, known: &KnownHost<P>, found: Move, message: Option<u32>) -> usize {
-        let crashes = 4;
-        let disconnects = crashes + usize::from(self.limits.forgets) + 1;
-        let timeouts = disconnects + self.roles.len();
-        let messages = timeouts + known.timers.len();
-        let set = self.limits.wire == Wire::Set;
-        let of_message = |kind| {
-            let place = message.map_or(0, |message| self.message(message).place);
-            messages + if set { place } else { 3 * place + kind }
-        };
-        match found {
-            Move::SelfDelivery { .. } => 0,
-            Move::Flush { .. } => 1,
-            Move::Restart { .. } => 2,
-            Move::Wipe { .. } => 3,
-            Move::Crash { forget, .. } => crashes + forget,
-            Move::Disconnected { client, .. } => disconnects + client,
-            Move::Timeout { timer, .. } => timeouts + timer,
-            Move::Deliver { keep, .. } => of_message(usize::from(keep)),
-            Move::Lose { .. } => of_message(2),
-        }
-    }
-
-    fn transition(
-        &self,
-        column: usize,
-        known: &KnownHost<P>,
-        found: Move,
-        message: Option<u32>,
-    ) -> Transition<P> {
-        let id = |column: usize| self.topology.roles[column].id;
-        let envelope = || {
-            let message = message.expect("a move of a message has one");
-            Arc::clone(&self.message(message).envelope)
-        };
-        match found {
-            Move::Deliver { keep, .. } => Transition::Deliver { envelope: envelope(), keep },
-            Move::Lose { .. } => Transition::Lose(envelope()),
-            Move::SelfDelivery { .. } => Transition::SelfDelivery(id(column)),
-            Move::Flush { .. } => Transition::Flush(id(column)),
-            Move::Timeout { timer, .. } => {
-                let timer = known.host.timers.iter().nth(timer).expect("an armed timer");
-                Transition::Timeout(id(column), timer.clone())
-            }
-            Move::Disconnected { client, .. } => {
-                Transition::Disconnected { node: id(column), client: id(client) }
-            }
-            Move::Crash { forget, .. } => Transition::Crash { node: id(column), forget },
-            Move::Restart { .. } => Transition::Restart(id(column)),
-            Move::Wipe { .. } => Transition::Wipe(id(column)),
-        }
-    }
-
     /// Carries a transition out, and every cut of it that is worth trying. None before the first
     /// effect or after the last: those are the crash before and the crash after. None where the disk
     /// is asynchronous: there the queue itself says what a crash loses.
-    fn carry_out(&self, column: usize, transition: Transition<P>, world: &World<P, G>) -> u32 {
-        let whole = Action::new(transition.clone());
+    pub(super) fn carry_out(&self, column: usize, code: Code, world: &World<P, G>) -> u32 {
+        let whole = self.action(code);
         let (effects, mut outcome) = self.carry_out_one(column, &whole, world);
         let spared = !self.roles[column].may_crash || self.limits.crashes == 0;
         if !spared && !self.limits.async_disk {
             let cut = |cut| {
-                let action = Action { transition: transition.clone(), cut: Some(cut) };
+                let action = Action { transition: whole.transition.clone(), cut: Some(cut) };
                 self.outcomes.push(self.carry_out_one(column, &action, world).1)
             };
             outcome.cuts = (1..effects).map(cut).collect();
@@ -297,7 +217,8 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         let (effects, host, events) = once();
         // Once more: what is remembered for ever has to be a function of its input.
         let again = once();
-        let same = (effects, host.print(), &events) == (again.0, again.1.print(), &again.2);
+        let key = |host| host_key(&self.topology, column, host);
+        let same = (effects, key(&host), &events) == (again.0, key(&again.1), &again.2);
         assert!(same, "a step is not a function of its input: {action:?}");
         let sent = events.iter().filter_map(|event| match event {
             OwnedEvent::Send(envelope) if envelope.to != envelope.from => {
@@ -305,8 +226,11 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
             }
             _ => None,
         });
-        let (sent, host) = (sent.collect(), self.number_host(column, &host));
-        (effects, Outcome { host, sent, events: events.into(), cuts: Box::default() })
+        let sent = sent.collect();
+        let (before, host) = (&world.hosts()[column], self.number_host(column, &host));
+        let host_change = self.host(host).key.wrapping_sub(host_key(&self.topology, column, before));
+        let (column, cuts) = (column as u32, Box::default());
+        (effects, Outcome { column, host, host_change, sent, events: events.into(), cuts })
     }
 }
 

@@ -1,9 +1,9 @@
 //! The one place that carries effects out, and the one place that crashes.
 
+use std::sync::Arc;
+
 use super::{Envelope, Event, Ghost, Observer, World};
-use crate::node::{
-    AnyNode, Effect, Mark, NodeId, Protocol, assert_message_fits, assert_record_fits, recover,
-};
+use crate::node::{Effect, Mark, NodeId, Protocol, assert_message_fits, assert_record_fits};
 
 impl<P: Protocol, G: Ghost> World<P, G> {
     /// Carries out the first effects of a host's queue.
@@ -37,11 +37,11 @@ impl<P: Protocol, G: Ghost> World<P, G> {
             Effect::Persist(record) => {
                 assert_record_fits(&record);
                 self.see(id, &Event::Persist(&record), watch);
-                self.host_mut(id).disk.push(record);
+                self.host_mut(id).disk.append(record, id);
             }
             Effect::Mark(mark) => {
-                let host = self.host_mut(id);
-                host.mark = Some((mark, host.disk.len()));
+                let (topology, index) = (Arc::clone(&self.topology), self.index(id));
+                self.host_mut(id).disk.mark(mark, &topology.roles[index].program);
             }
             Effect::DiscardBefore(mark) => self.discard_before(id, mark, watch),
             Effect::Note(note) => self.see(id, &Event::Note(&note), watch),
@@ -53,22 +53,9 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     }
 
     fn discard_before(&mut self, id: NodeId, mark: Mark, watch: &mut dyn Observer<P, G>) {
-        let program = &self.topology.roles[self.index(id)].program;
-        let host = self.host(id);
-        let Some((_, kept)) = host.mark.filter(|(open, _)| *open == mark) else {
-            panic!("a node discards before its newest mark, and only once")
-        };
-        let recovered = |records: &[P::Record]| -> AnyNode<P> {
-            let mut node = program.clone();
-            recover(&mut node, id, records.iter().cloned());
-            node
-        };
-        let same = recovered(&host.disk) == recovered(&host.disk[kept..]);
-        assert!(same, "what is kept behind a mark must recover to what the whole log recovers to");
-        self.see(id, &Event::Discard { records: kept }, watch);
-        let host = self.host_mut(id);
-        host.disk.drain(..kept);
-        host.mark = None;
+        let (topology, index) = (Arc::clone(&self.topology), self.index(id));
+        self.host_mut(id).disk.discard_before(mark, (&topology.roles[index].program, id));
+        self.see(id, &Event::Discard, watch);
     }
 
     pub(super) fn send(
@@ -91,8 +78,7 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     pub(super) fn crash(&mut self, id: NodeId, forget: usize, watch: &mut dyn Observer<P, G>) {
         let host = self.host_mut(id);
         let lost = host.crash();
-        let kept = host.disk.len().saturating_sub(forget);
-        let forgotten = host.disk.split_off(kept);
+        let forgotten = host.disk.crash(forget);
         self.see(id, &Event::Crash { lost: &lost, forgotten: &forgotten }, watch);
     }
 }

@@ -10,12 +10,10 @@ use crate::node::{Effect, NodeId, Protocol};
 /// One thing that an observer sees at a node.
 #[derive(Debug)]
 pub enum Event<'a, P: Protocol> {
-    /// It started, after replaying these records.
+    /// It started, after replaying what its disk had kept.
     Boot {
         /// Which start this is.
         start: u64,
-        /// What its disk had kept.
-        records: &'a [P::Record],
     },
     /// It takes a message; from itself, if both ends are the same.
     Receive(&'a Envelope<P::Msg>),
@@ -31,11 +29,8 @@ pub enum Event<'a, P: Protocol> {
     Send(&'a Envelope<P::Msg>),
     /// A record became durable.
     Persist(&'a P::Record),
-    /// A snapshot is complete: so many records before its mark were dropped.
-    Discard {
-        /// How many.
-        records: usize,
-    },
+    /// A snapshot is complete: the records before its mark were dropped.
+    Discard,
     /// A timer was armed.
     SetTimer {
         /// Which one.

@@ -4,16 +4,18 @@ use std::collections::{BTreeSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
+use super::disk::{Disk, Disks, Program};
+use super::topology::Role;
 use crate::fingerprint::fingerprint;
-use crate::node::{AnyNode, Effect, Mark, Node, Protocol};
+use crate::node::{AnyNode, Effect, Node, Protocol};
 
 /// A node with all that belongs to its machine.
 #[derive(Clone, Debug)]
 pub struct Host<P: Protocol> {
     /// The running process; `None` while it is down.
     pub node: Option<AnyNode<P>>,
-    /// What is durable, oldest first.
-    pub disk: Vec<P::Record>,
+    /// What is durable.
+    pub disk: Disk<P>,
     /// How often the process was started. Durable.
     pub starts: u64,
     /// Timers that are armed. They die with the process.
@@ -24,32 +26,34 @@ pub struct Host<P: Protocol> {
     pub queue: VecDeque<Effect<P>>,
     /// How many marks this start has made.
     pub(super) marks: u32,
-    /// The snapshot under way: its mark, and how many records stand before it.
-    pub(super) mark: Option<(Mark, usize)>,
     /// Asked for once, however many worlds share this host.
     summary: OnceLock<P::Summary>,
     /// Computed once, as the summary is.
     print: OnceLock<u128>,
 }
 
-impl<P: Protocol> Hash for Host<P> {
+/// All that tells a host from others, as its kind of disk has it.
+struct Identity<'a, P: Protocol>(&'a Host<P>, Disks, Program<'a, P>);
+
+impl<P: Protocol> Hash for Identity<'_, P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self { node, disk, starts, timers, to_self, queue, marks, mark, .. } = self;
-        (node, disk, starts, timers, to_self, queue, marks, mark).hash(state);
+        let Self(host, disks, program) = self;
+        let Host { node, disk, starts, timers, to_self, queue, marks, .. } = host;
+        (node, starts, timers, to_self, queue, marks).hash(state);
+        disk.hash(*disks, *program, state);
     }
 }
 
 impl<P: Protocol> Host<P> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(disk: Disk<P>) -> Self {
         Self {
             node: None,
-            disk: Vec::new(),
+            disk,
             starts: 0,
             timers: BTreeSet::new(),
             to_self: VecDeque::new(),
             queue: VecDeque::new(),
             marks: 0,
-            mark: None,
             summary: OnceLock::new(),
             print: OnceLock::new(),
         }
@@ -74,18 +78,18 @@ impl<P: Protocol> Host<P> {
         self.timers.clear();
         self.to_self.clear();
         self.marks = 0;
-        self.mark = None;
         std::mem::take(&mut self.queue)
     }
 
-    /// Empties the disk: the next start is the first again.
-    pub(super) fn wipe(&mut self) {
-        self.disk.clear();
+    /// Replaces the disk by an empty one: the next start is the first again.
+    pub(super) fn wipe(&mut self, empty: Disk<P>) {
+        self.disk = empty;
         self.starts = 0;
     }
 
-    /// Its fingerprint.
-    pub(crate) fn print(&self) -> u128 {
-        *self.print.get_or_init(|| fingerprint(self))
+    /// Its fingerprint, as the host of this role.
+    pub(super) fn print(&self, disks: Disks, role: &Role<P>) -> u128 {
+        let program = (&role.program, role.id);
+        *self.print.get_or_init(|| fingerprint(&Identity(self, disks, program)))
     }
 }

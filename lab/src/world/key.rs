@@ -10,8 +10,12 @@ use crate::node::{Fact, Protocol};
 use crate::world::Topology;
 
 /// The term of a host in this column.
-pub(crate) fn host_key<P: Protocol>(column: usize, host: &Host<P>) -> u128 {
-    fingerprint(&(1_u8, column, host.print()))
+pub(crate) fn host_key<P: Protocol, G>(
+    topology: &Topology<P, G>,
+    column: usize,
+    host: &Host<P>,
+) -> u128 {
+    fingerprint(&(1_u8, column, host.print(topology.disks, &topology.roles[column])))
 }
 
 /// The term of the ghost.
@@ -29,7 +33,7 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         let hosts = self.hosts.iter().enumerate();
-        let hosts = hosts.map(|(column, host)| host_key(column, host));
+        let hosts = hosts.map(|(column, host)| host_key(&self.topology, column, host));
         hosts
             .fold(self.network.print(), u128::wrapping_add)
             .wrapping_add(ghost_key(&*self.ghost))
@@ -45,6 +49,19 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         spent: Spent,
     ) -> Self {
         Self { topology, hosts, network, ghost, spent }
+    }
+
+    /// The same state, for a search or a reader that keeps its disks in another way.
+    pub(crate) fn within(&self, topology: &Arc<Topology<P, G>>) -> Self {
+        let host = |(host, role): (&Arc<Host<P>>, &super::Role<P>)| {
+            let disk = host.disk.converted(topology.disks, (&role.program, role.id));
+            let mut host = Host::clone(host);
+            host.changes();
+            host.disk = disk;
+            Arc::new(host)
+        };
+        let hosts = self.hosts.iter().zip(&topology.roles).map(host).collect();
+        Self { topology: Arc::clone(topology), hosts, ..self.clone() }
     }
 
     /// Puts another host into a column.

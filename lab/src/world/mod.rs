@@ -16,6 +16,7 @@
 //! decides. `now` is handed in with each action and is zero under the explorer.
 
 mod action;
+mod disk;
 mod effects;
 mod event;
 mod host;
@@ -30,6 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use action::{Action, Transition};
+pub use disk::{Disk, Disks};
 pub use event::{Event, Observer};
 pub use host::Host;
 pub(crate) use key::{ghost_key, host_key, spent_key};
@@ -37,7 +39,7 @@ pub use network::{Envelope, Network, Wire};
 pub(crate) use owned::OwnedEvent;
 pub use topology::{Role, Spent, Topology};
 
-use crate::node::{AnyNode, Cx, Effect, Input, NodeId, Protocol, recover, take};
+use crate::node::{AnyNode, Cx, Effect, Input, NodeId, Protocol, take};
 
 /// What a ghost has to be: plain data that can be compared and hashed with the rest of the world.
 pub trait Ghost: Clone + Eq + Hash + Debug + Default + Send + Sync + 'static {}
@@ -65,8 +67,8 @@ impl<P: Protocol, G: Ghost> World<P, G> {
         clock: impl Fn(NodeId) -> Duration,
         watch: &mut dyn Observer<P, G>,
     ) -> Self {
-        let empty = Arc::new(Host::new());
-        let hosts = topology.roles.iter().map(|_| Arc::clone(&empty)).collect();
+        let host = |role: &Role<P>| Arc::new(Host::new(topology.empty_disk(role)));
+        let hosts = topology.roles.iter().map(host).collect();
         let network = Network::new(topology.wire);
         let (ghost, spent) = (Arc::new(G::default()), Spent::default());
         let mut world = Self { topology, hosts, network, ghost, spent };
@@ -98,6 +100,13 @@ impl<P: Protocol, G: Ghost> World<P, G> {
     #[must_use]
     pub fn summary(&self, id: NodeId) -> Option<&P::Summary> {
         self.host(id).summary()
+    }
+
+    /// The node that a start would find: what its durable records recover to.
+    #[must_use]
+    pub fn recovered(&self, id: NodeId) -> AnyNode<P> {
+        let role = &self.topology.roles[self.index(id)];
+        self.host(id).disk.recovered((&role.program, id))
     }
 
     /// Whether a process runs.
@@ -236,7 +245,8 @@ impl<P: Protocol, G: Ghost> World<P, G> {
                 0
             }
             Transition::Wipe(id) => {
-                self.host_mut(*id).wipe();
+                let empty = self.topology.empty_disk(&self.topology.roles[self.index(*id)]);
+                self.host_mut(*id).wipe(empty);
                 self.see(*id, &Event::Wipe, watch);
                 0
             }
@@ -246,15 +256,12 @@ impl<P: Protocol, G: Ghost> World<P, G> {
 
     /// Replays the disk, then boots.
     fn boot(&mut self, id: NodeId, now: Duration, watch: &mut dyn Observer<P, G>) -> usize {
-        let index = self.index(id);
-        let mut node = self.topology.roles[index].program.clone();
+        let node = self.recovered(id);
         let host = self.host_mut(id);
         host.starts += 1;
         let start = host.starts;
-        recover(&mut node, id, host.disk.iter().cloned());
         host.node = Some(node);
-        let records = host.disk.clone();
-        self.see(id, &Event::Boot { start, records: &records }, watch);
+        self.see(id, &Event::Boot { start }, watch);
         self.step(id, Input::Boot { start }, now, watch)
     }
 

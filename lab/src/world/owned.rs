@@ -11,7 +11,7 @@ use crate::node::{Effect, NodeId, Protocol};
 /// An [`Event`] with everything it refers to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum OwnedEvent<P: Protocol> {
-    Boot { start: u64, records: Vec<P::Record> },
+    Boot { start: u64 },
     Receive(Arc<Envelope<P::Msg>>),
     Duplicate(Arc<Envelope<P::Msg>>),
     Lose(Arc<Envelope<P::Msg>>),
@@ -19,7 +19,7 @@ pub(crate) enum OwnedEvent<P: Protocol> {
     Disconnected(NodeId),
     Send(Arc<Envelope<P::Msg>>),
     Persist(P::Record),
-    Discard { records: usize },
+    Discard,
     SetTimer { timer: P::Timer, after: Range<Duration> },
     CancelTimer(P::Timer),
     Note(P::Note),
@@ -31,9 +31,7 @@ impl<P: Protocol> OwnedEvent<P> {
     pub(crate) fn new(event: &Event<'_, P>) -> Self {
         let own = |envelope: &Envelope<P::Msg>| Arc::new(envelope.clone());
         match event {
-            Event::Boot { start, records } => {
-                Self::Boot { start: *start, records: records.to_vec() }
-            }
+            Event::Boot { start } => Self::Boot { start: *start },
             Event::Receive(envelope) => Self::Receive(own(envelope)),
             Event::Duplicate(envelope) => Self::Duplicate(own(envelope)),
             Event::Lose(envelope) => Self::Lose(own(envelope)),
@@ -41,7 +39,7 @@ impl<P: Protocol> OwnedEvent<P> {
             Event::Disconnected(client) => Self::Disconnected(*client),
             Event::Send(envelope) => Self::Send(own(envelope)),
             Event::Persist(record) => Self::Persist((*record).clone()),
-            Event::Discard { records } => Self::Discard { records: *records },
+            Event::Discard => Self::Discard,
             Event::SetTimer { timer, after } => {
                 Self::SetTimer { timer: (*timer).clone(), after: after.clone() }
             }
@@ -56,7 +54,7 @@ impl<P: Protocol> OwnedEvent<P> {
 
     pub(crate) fn as_event(&self) -> Event<'_, P> {
         match self {
-            Self::Boot { start, records } => Event::Boot { start: *start, records },
+            Self::Boot { start } => Event::Boot { start: *start },
             Self::Receive(envelope) => Event::Receive(envelope),
             Self::Duplicate(envelope) => Event::Duplicate(envelope),
             Self::Lose(envelope) => Event::Lose(envelope),
@@ -64,7 +62,7 @@ impl<P: Protocol> OwnedEvent<P> {
             Self::Disconnected(client) => Event::Disconnected(*client),
             Self::Send(envelope) => Event::Send(envelope),
             Self::Persist(record) => Event::Persist(record),
-            Self::Discard { records } => Event::Discard { records: *records },
+            Self::Discard => Event::Discard,
             Self::SetTimer { timer, after } => Event::SetTimer { timer, after: after.clone() },
             Self::CancelTimer(timer) => Event::CancelTimer(timer),
             Self::Note(note) => Event::Note(note),

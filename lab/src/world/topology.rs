@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Event, Wire};
+use super::{Disk, Disks, Event, Wire};
 use crate::node::{AnyNode, Node, NodeId, Protocol};
 
 /// One process of a world.
@@ -66,12 +66,18 @@ pub struct Topology<P: Protocol, G> {
     pub wire: Wire,
     /// Whether each record waits for its own flush while the node goes on.
     pub async_disk: bool,
+    /// What is kept of the disks.
+    pub disks: Disks,
     /// Folds what happens into the ghost: what no node knows, and properties need. Most events
     /// change nothing, so it gets the shared ghost and makes it its own (`Arc::make_mut`) on change.
     pub observe: fn(&mut Arc<G>, NodeId, &Event<'_, P>),
 }
 
 impl<P: Protocol, G> Topology<P, G> {
+    pub(super) fn empty_disk(&self, role: &Role<P>) -> Disk<P> {
+        Disk::empty(self.disks, &role.program)
+    }
+
     /// The role of a node.
     #[must_use]
     pub fn role(&self, id: NodeId) -> Option<&Role<P>> {

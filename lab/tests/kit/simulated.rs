@@ -74,7 +74,7 @@ fn a_disk_is_never_done_with_a_record_that_a_crash_took() {
     let profile = NetworkProfile { disk: 1_000..1_001, ..NetworkProfile::local() };
     let schedule = FaultSchedule { profile, faults: vec![crash], ..FaultSchedule::none() };
     let (run, recorder) = simulate(&model, &schedule, 1, "");
-    assert_eq!(run.world.host(SERVER).disk, [Number(2)]);
+    assert_eq!(run.world.host(SERVER).disk.records(), [Number(2)]);
     let log = recorder.into_log();
     let durable = log.events.iter().find(|e| e.kind == Kind::Persist).expect("a durable record");
     assert_eq!((durable.text.as_str(), durable.time), ("2", 501 + 1_000), "its own write, in full");

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lab::explore::{Edge, Limits, Model, Report, enabled, explore_on};
-use lab::world::{Action, Transition, World};
+use lab::world::{Action, Disks, Transition, World};
 
 use random::{Counts, Numbers, limits, model};
 
@@ -34,7 +34,12 @@ struct Plain {
 fn seen(world: &RandomWorld) -> String {
     let hosts = world.topology().roles.iter().map(|role| {
         let host = world.host(role.id);
-        let disk = (&host.disk, host.starts, &host.queue);
+        // A disk that may forget is its records; any other is the node that they recover to.
+        let records = host.disk.records();
+        let recovered = format!("{:?}", world.recovered(role.id));
+        let lies = world.topology().disks == Disks::Lying;
+        let kept = if lies { format!("{records:?}") } else { recovered };
+        let disk = (kept, host.starts, &host.queue);
         format!("{:?} {disk:?} {:?} {:?}", host.node, host.timers, host.to_self)
     });
     let network: Vec<_> = world.network().in_flight().collect();
@@ -132,7 +137,7 @@ impl Search<'_> {
 fn plain(model: &Model<Numbers, Counts>, limits: &Limits) -> Plain {
     let (known, queue, found) = (BTreeMap::new(), Vec::new(), Plain::default());
     let mut search = Search { model, limits, known, queue, found };
-    let first = World::new(model.topology(limits.wire, limits.async_disk), &mut ());
+    let first = World::new(model.shown(limits), &mut ());
     search.arrive(first, 0);
     let mut next = 0;
     while next < search.queue.len() && !search.over() {
@@ -171,7 +176,7 @@ fn states(
     limits: &Limits,
     report: &Report<Numbers>,
 ) -> Vec<String> {
-    let first = World::new(model.topology(limits.wire, limits.async_disk), &mut ());
+    let first = World::new(model.shown(limits), &mut ());
     let follow = |state: u32| {
         let mut world = first.clone();
         for action in report.graph.path(state) {
