@@ -46,7 +46,7 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// `24,424`.
+/// `10,246`.
 #[must_use]
 pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
