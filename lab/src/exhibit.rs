@@ -6,21 +6,27 @@
 //! | call | asks | answer |
 //! |---|---|---|
 //! | `view` | the state after this path | `nodes`, `lamp`, `choices`, `events`, `finished` |
+//! | `search` | to go on with the search of all states for a moment | `states`, `done` |
 //! | `hint` | which choice leads to the nearest broken state | `index`, `distance` (`null`: none does), `capped` |
 //! | `show` | a shortest path there from here | `path`, `capped` |
 //! | `proof` | whether there is any broken state | `states`, `unsafe`, `stuck`, `capped` |
 //!
+//! `hint`, `show` and `proof` rest on one search of all states, made once for all pages that show this
+//! exhibit. A page asks for it with `search`, again and again, as soon as it opens; so there is progress
+//! to show, an answer is ready when a button is pressed, and when the last page closes nobody asks any
+//! more and the search stands still. The other three calls finish it if it is not done.
+//!
 //! A search that reached its limit on states says `capped`: then `unsafe` counts what was found so
-//! far, `stuck` is `null` (a state that was not expanded is no state that is stuck), and a hint may
-//! miss something nearer.
+//! far, `stuck` is `null` (a state that was not expanded is no state that is stuck), and from a state
+//! that it does not know a hint searches forwards, to a limit of its own.
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::explore::{Edge, Limits, Model, enabled, explore};
+use crate::explore::{Edge, Limits, Model, Report, Search, enabled};
 use crate::node::Protocol;
 use crate::record::Recorder;
 use crate::world::{Action, Ghost, Transition, World};
@@ -28,33 +34,55 @@ use crate::world::{Action, Ghost, Transition, World};
 /// A longer path than this is no path that a reader clicked.
 const MOST_MOVES: usize = 200;
 
-/// A small world behind a page, with its whole graph once the reader asks for a hint.
-#[derive(Debug)]
+/// A call of `search` goes on for so many states: some ten milliseconds.
+const ROUND: usize = 20_000;
+
+/// From a state that a capped search does not know, a hint looks at so many.
+const FORWARD: usize = 20_000;
+
+/// A small world behind a page, with what a search of all its states found.
 pub struct Exhibit<P: Protocol, G> {
     model: Model<P, G>,
     limits: Limits,
-    /// For each state, by fingerprint, the steps to the nearest broken one.
+    search: Mutex<Option<Search<P, G>>>,
     known: OnceLock<Known>,
 }
 
-#[derive(Debug)]
 struct Known {
+    /// For each state, by fingerprint, the steps to the nearest broken one.
     distances: HashMap<u128, u32>,
     states: usize,
     broken: usize,
-    /// `None` if the search stopped at its limit.
+    /// States that are not broken, from which the system by itself, without a restart, never gets
+    /// where it should. `None` if the search stopped at its limit.
     stuck: Option<usize>,
 }
 
 /// What the page offers: no crash in the middle of a step.
 const OFFERED: [Edge; 3] = [Edge::Work, Edge::Restart, Edge::Fault];
 
+impl Known {
+    fn of<P: Protocol>(report: &Report<P>) -> Self {
+        let graph = &report.graph;
+        let distances = graph.prints().iter().zip(graph.distances_to_broken(&OFFERED));
+        // A search ends at a broken state: it does not know what would come after it.
+        let stuck = graph.stuck(&[Edge::Work]).into_iter();
+        let stuck = stuck.filter(|state| graph.broken().binary_search(state).is_err());
+        Self {
+            distances: distances.filter_map(|(print, far)| Some((*print, far?))).collect(),
+            states: graph.states(),
+            broken: report.unsafe_states,
+            stuck: (!report.gave_up).then(|| stuck.count()),
+        }
+    }
+}
+
 impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     /// A model within limits; the search must not stop at the first broken state.
     #[must_use]
     pub fn new(model: Model<P, G>, limits: Limits) -> Self {
         let limits = Limits { stop_when_unsafe: false, edges: true, ..limits };
-        Self { model, limits, known: OnceLock::new() }
+        Self { model, limits, search: Mutex::default(), known: OnceLock::new() }
     }
 
     /// Answers one call; what is wrong with it comes as `{"error": …}`.
@@ -67,10 +95,11 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
         let path = path_of(request)?;
         match request.get("call").and_then(Value::as_str) {
             Some("view") => self.view(&path),
+            Some("search") => Ok(self.search()),
             Some("hint") => self.hint(&path),
             Some("show") => self.show(&path),
             Some("proof") => Ok(self.proof()),
-            _ => Err("`call` must be view, hint, show or proof".into()),
+            _ => Err("`call` must be view, search, hint, show or proof".into()),
         }
     }
 
@@ -151,22 +180,56 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
         };
         let choices = self.choices(world);
         let reachable = choices.iter().enumerate().filter_map(|(i, to)| Some((i, distance(to)?)));
-        reachable.min_by_key(|(_, distance)| *distance).map(|(i, distance)| (i, distance + 1))
+        let nearest = reachable.min_by_key(|(_, distance)| *distance);
+        match nearest.map(|(i, distance)| (i, distance + 1)) {
+            None if known.stuck.is_none() => self.nearest_forwards(world, &choices),
+            nearest => nearest,
+        }
+    }
+
+    /// The same by a search of its own, without crashes in the middle of a step: the page offers none.
+    fn nearest_forwards(
+        &self,
+        world: &World<P, G>,
+        choices: &[Transition<P>],
+    ) -> Option<(usize, u32)> {
+        let (stop_when_unsafe, edges, cuts) = (true, false, false);
+        let limits = Limits { stop_when_unsafe, edges, cuts, states: FORWARD, ..self.limits };
+        let violation = Search::from_world(&self.model, &limits, world).finish().violation?;
+        let first = violation.path.first()?;
+        let index = choices.iter().position(|choice| *choice == first.transition)?;
+        Some((index, violation.path.len() as u32))
+    }
+
+    /// Goes on for a round.
+    fn search(&self) -> Value {
+        let states = self.round();
+        let done = self.known.get().is_some();
+        json!({ "states": self.known.get().map_or(states, |known| known.states), "done": done })
+    }
+
+    /// Goes on with the search, the same one for every caller. Gives how many states it has found.
+    fn round(&self) -> usize {
+        let mut search = self.search.lock().expect("no search panicked");
+        if let Some(known) = self.known.get() {
+            return known.states;
+        }
+        let going = search.get_or_insert_with(|| Search::new(&self.model, &self.limits));
+        let is_over = going.advance(ROUND);
+        let states = going.states();
+        if is_over && let Some(search) = search.take() {
+            self.known.get_or_init(|| Known::of(&search.into_report()));
+        }
+        states
     }
 
     fn known(&self) -> &Known {
-        self.known.get_or_init(|| {
-            let report = explore(&self.model, &self.limits);
-            let graph = &report.graph;
-            let distances = graph.distances_to_broken(&OFFERED);
-            let distances = graph.prints().iter().zip(distances);
-            Known {
-                distances: distances.filter_map(|(print, far)| Some((*print, far?))).collect(),
-                states: graph.states(),
-                broken: report.unsafe_states,
-                stuck: (!report.gave_up).then(|| graph.stuck(&[Edge::Work]).len()),
-            }
-        })
+        loop {
+            match self.known.get() {
+                Some(known) => return known,
+                None => self.round(),
+            };
+        }
     }
 
     /// What the reader may pick, the system's own work first, faults last.

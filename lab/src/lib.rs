@@ -17,6 +17,7 @@ pub mod http;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
+pub mod pump;
 pub mod record;
 pub mod replay;
 pub mod rng;

@@ -62,6 +62,28 @@ class BreakIt extends HTMLElement {
         this.build();
         this.draw(view);
         this.ready = true;
+        this.searched = this.search();
+        this.searched.catch(() => {});
+    }
+
+    // The search of all states goes on while this page asks for it, and stands still when it closes.
+    async search() {
+        let done = false;
+        while (!done && this.isConnected) {
+            ({ done, states: this.found } = await this.call({ call: "search" }));
+            if (this.waits && !done) this.say(`Trying every order of events … ${thousands(this.found)} states so far.`);
+        }
+    }
+
+    // What rests on the search of all states is asked for when it is done.
+    async ask(request) {
+        this.waits = true;
+        try {
+            await this.searched.catch(() => (this.searched = this.search()));
+            return await this.call(request);
+        } finally {
+            this.waits = false;
+        }
     }
 
     build() {
@@ -174,7 +196,7 @@ class BreakIt extends HTMLElement {
     async doHint() {
         if (this.over()) return;
         try {
-            const { index, distance, capped } = await this.call({ call: "hint", path: this.path });
+            const { index, distance, capped } = await this.ask({ call: "hint", path: this.path });
             if (distance === null || distance === undefined) return this.doProof(true);
             this.choose(index);
             const way = distance === 1 ? "One move is enough: the outlined one." : `${distance} moves are enough; the outlined one is the first.`;
@@ -188,7 +210,7 @@ class BreakIt extends HTMLElement {
         if (this.over()) return;
         const turn = (this.turn += 1);
         try {
-            const { path } = await this.call({ call: "show", path: this.path });
+            const { path } = await this.ask({ call: "show", path: this.path });
             if (!path || path.length === this.path.length) return this.doProof(true);
             const along = this.path.every((p, i) => path[i] === p);
             const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -206,11 +228,10 @@ class BreakIt extends HTMLElement {
 
     // `here` asks about this state; without it, about all of them.
     async doProof(here = false) {
-        this.say("Trying every order of events …");
         try {
-            const { states, unsafe, stuck, capped } = await this.call({ call: "proof" });
-            const n = (x) => x.toLocaleString("en");
-            const rest = stuck > 0 ? ` ${n(stuck)} of them are stuck.` : "";
+            const { states, unsafe, stuck, capped } = await this.ask({ call: "proof" });
+            const n = thousands;
+            const rest = stuck > 0 ? ` From ${n(stuck)} of them the system never ends its work unless a crashed process comes back.` : "";
             if (capped) this.say(`The search stopped at its limit, ${n(states)} states. ${unsafe > 0 ? `At least ${n(unsafe)} of them are unsafe` : "None of them is unsafe"}; what lies beyond was not searched.`);
             else if (unsafe === 0) this.say(`0 of ${n(states)} states are unsafe: there is no move that breaks it.${rest}`);
             else if (here) this.say("From here nothing breaks it any more. Undo, or start over.");
@@ -241,6 +262,10 @@ function first(choices, marked) {
 
 function numbers(text) {
     return (text || "").split(/[.,]/).filter((p) => /^\d+$/.test(p)).map(Number);
+}
+
+function thousands(count) {
+    return count.toLocaleString("en");
 }
 
 function emphasised(text) {

@@ -51,7 +51,9 @@ const BUSY: Range<u64> = 0..12_000;
 /// How long cuts, pauses and absences last, in µs: longer than any timer of the chapter.
 const LONG: Range<u64> = 1_000..3_000_000;
 /// More states than any world of a page has.
-const STATES: usize = 300_000;
+const STATES: usize = 100_000;
+/// In a world where a client asks again for ever, timers expire so often in a page.
+const TIMEOUTS: u8 = 3;
 
 /// A design as a row: most are two-phase commit with one thing changed.
 pub struct Row {
@@ -136,8 +138,11 @@ impl Row {
     }
 
     fn design(&self) -> Design<Shop, Ledger> {
-        let scope = if self.promised == PLAIN { Scope::TWO_ORDERS } else { Scope::ONE_ORDER };
-        let limits = Limits { states: STATES, ..Limits::progress(1, 1, 0) };
+        let (scope, timeouts) = match self.promised == PLAIN {
+            true => (Scope::TWO_ORDERS, Some(TIMEOUTS)),
+            false => (Scope::ONE_ORDER, None),
+        };
+        let limits = Limits { states: STATES, timeouts, ..Limits::progress(1, 1, 0) };
         let expected: Vec<&str> = self.expected.split("; ").collect();
         assert_eq!(expected.len(), FAULTS.len(), "{}: one verdict a column", self.info.id);
         Design {

@@ -234,6 +234,7 @@ impl Models for Fake {
                 "events": events,
                 "finished": broken,
             }),
+            "search" => json!({ "states": 12, "done": true }),
             "hint" if step == "step1" => json!({ "index": 0, "distance": 2 }),
             "hint" => json!({ "distance": null }),
             "show" if step == "step1" => {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::code::Code;
-use super::level::{Candidate, Level, Reader, State, spent_after};
+use super::level::{Candidate, Level, State, spent_after};
 use super::moves::{Move, moves};
 use super::tables::{Outcome, Tables};
 use super::taken::Taken;
@@ -51,10 +51,11 @@ pub(super) struct Worker<'a, P: Protocol, G> {
 /// What a worker keeps from one level to the next.
 #[derive(Default)]
 pub(super) struct Memory {
-    reader: Reader,
     moves: Vec<Move>,
     recent: Vec<u128>,
+    /// A ghost or a network, an outcome, and what came of them.
     ghosts: Vec<(u32, u32, u32)>,
+    networks: Vec<(u32, u32, u32)>,
 }
 
 /// The state that is being expanded.
@@ -71,16 +72,16 @@ struct Here<'a, P: Protocol, G> {
 
 impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
     /// All steps out of the states of a slice.
-    pub(super) fn expand(mut self, level: &Level, slice: Range<usize>, rank: &[u32]) -> Found {
+    pub(super) fn expand(mut self, level: &Level, slice: Range<usize>) -> Found {
         let size = slice.len().next_power_of_two().clamp(REMEMBERED.0, REMEMBERED.1);
         if size > self.memory.recent.len() {
             self.memory.recent = vec![0; size];
             self.memory.ghosts = vec![(u32::MAX, 0, 0); size];
+            self.memory.networks = vec![(u32::MAX, 0, 0); size];
         }
-        let mut reader = std::mem::take(&mut self.memory.reader);
         let mut moves_here = std::mem::take(&mut self.memory.moves);
         for row in slice {
-            let state = reader.read(self.tables, level.row(row), rank);
+            let state = State::read(self.tables, level.row(row));
             let world = (!self.model.steps.is_empty()).then(|| state.world(self.limits));
             let (key, number) = (level.keys[row], level.numbers[row]);
             let mut here = Here { state, key, row: row as u32, number, steps: 0, world };
@@ -89,7 +90,7 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
                 self.step(&mut here, *found);
             }
         }
-        (self.memory.reader, self.memory.moves) = (reader, moves_here);
+        self.memory.moves = moves_here;
         self.found
     }
 
@@ -119,13 +120,12 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
         };
         let code = Code::new(found, which);
         let number = self.outcome_of(state, column, code, message);
-        let way = Way { found, column, gone: code.message_gone(self.limits.wire) };
-        self.arrive(here, &way, number, code, false);
+        self.arrive(here, found, number, code, false);
         let may_cut = self.tables.roles[column].may_crash && !matches!(found, Move::Lose { .. });
         if may_cut && here.state.spent.crashes < self.limits.crashes {
             let cuts = &self.tables.outcome(number).cuts;
             for (before, cut) in cuts.iter().enumerate() {
-                self.arrive(here, &way, *cut, code.cut_after(before + 1), true);
+                self.arrive(here, found, *cut, code.cut_after(before + 1), true);
             }
         }
     }
@@ -152,20 +152,29 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
     fn arrive(
         &mut self,
         here: &mut Here<'_, P, G>,
-        way: &Way,
+        found: Move,
         number: u32,
         code: Code,
         is_cut: bool,
     ) {
         let (tables, state) = (self.tables, &here.state);
         let outcome = tables.outcome(number);
-        let ghost = self.ghost_after(state.ghost(), way.column, number);
-        let spent = spent_after(state.spent, way.found, is_cut, self.limits);
-        let mut key = key_after(tables, here, way, (ghost, spent), outcome);
+        let ghost = self.ghost_after(state.ghost(), number);
+        let network = self.network_after(state.network(), code, number);
+        let spent = spent_after(state.spent, found, is_cut, self.limits);
+        let mut key = key_after(tables, here, (ghost, network, spent), outcome);
         let order = (here.row, here.steps);
         here.steps += 1;
         self.found.transitions += 1;
-        let candidate = |key| Candidate { key, order, code, ghost, outcome: number, spent };
+        let candidate = |key| Candidate {
+            key,
+            order,
+            code,
+            ghost,
+            network,
+            outcome: number,
+            spent,
+        };
         if here.world.is_some() || self.model.symmetry.is_some() {
             key = self.look_closer(here, &candidate(key));
         }
@@ -189,9 +198,9 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
     /// What only some models ask for, and takes a whole world: properties of steps, and symmetry.
     /// Gives the key of the state's representative.
     fn look_closer(&mut self, here: &Here<'_, P, G>, candidate: &Candidate) -> u128 {
-        let mut one = Level::new(self.tables.roles.len(), self.tables.messages());
-        one.push(here.state.row(), candidate, self.tables);
-        let after = super::level::world(self.tables, one.row(0), self.limits);
+        let mut one = Level::new(self.tables.roles.len());
+        one.push(here.state.row, candidate, self.tables);
+        let after = State::read(self.tables, one.row(0)).world(self.limits);
         if let Some(before) = &here.world {
             let action = self.tables.action(candidate.code);
             let broken = self.model.broken_step(before, &action, &after);
@@ -205,36 +214,49 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
     }
 
     /// The ghost after an outcome, remembered for a while.
-    fn ghost_after(&mut self, ghost: u32, column: usize, number: u32) -> u32 {
+    fn ghost_after(&mut self, ghost: u32, number: u32) -> u32 {
         if size_of::<G>() == 0 {
             return ghost;
         }
-        let place = (ghost.wrapping_mul(0x9e37_79b1) ^ number.wrapping_mul(0x85eb_ca6b)) as usize;
-        let place = (place ^ (place >> 15)) & (self.memory.ghosts.len() - 1);
-        let (known, at, after) = self.memory.ghosts[place];
-        if (known, at) == (ghost, number) {
-            return after;
+        let tables = self.tables;
+        remembered(&mut self.memory.ghosts, ghost, number, || {
+            tables.ghost_after(ghost, tables.outcome(number))
+        })
+    }
+
+    /// The network after an outcome, remembered for a while.
+    fn network_after(&mut self, network: u32, code: Code, number: u32) -> u32 {
+        let tables = self.tables;
+        let (gone, sent) = (code.message_gone(self.limits.wire), &tables.outcome(number).sent);
+        if gone.is_none() && sent.is_empty() {
+            return network;
         }
-        let after = self.tables.ghost_after(ghost, column, self.tables.outcome(number));
-        self.memory.ghosts[place] = (ghost, number, after);
-        after
+        remembered(&mut self.memory.networks, network, number, || {
+            tables.network_after(network, gone, sent)
+        })
     }
 }
 
-/// A move, as far as it matters where it leads.
-struct Way {
-    found: Move,
-    column: usize,
-    /// The message that leaves the network.
-    gone: Option<u32>,
+/// What came of a thing after an outcome: remembered, or found now.
+fn remembered(
+    known: &mut [(u32, u32, u32)],
+    before: u32,
+    outcome: u32,
+    find: impl FnOnce() -> u32,
+) -> u32 {
+    let place = (before.wrapping_mul(0x9e37_79b1) ^ outcome.wrapping_mul(0x85eb_ca6b)) as usize;
+    let place = (place ^ (place >> 15)) & (known.len() - 1);
+    if (known[place].0, known[place].1) != (before, outcome) {
+        known[place] = (before, outcome, find());
+    }
+    known[place].2
 }
 
 /// The key of the state behind a step: each term that changes is taken away or added.
 fn key_after<P: Protocol, G: Ghost>(
     tables: &Tables<P, G>,
     here: &Here<'_, P, G>,
-    way: &Way,
-    (ghost, spent): (u32, Spent),
+    (ghost, network, spent): (u32, u32, Spent),
     outcome: &Outcome<P>,
 ) -> u128 {
     let state = &here.state;
@@ -245,17 +267,11 @@ fn key_after<P: Protocol, G: Ghost>(
     if state.ghost() != ghost {
         replace(tables.ghost(state.ghost()).key, tables.ghost(ghost).key);
     }
+    if state.network() != network {
+        replace(tables.network(state.network()).key, tables.network(network).key);
+    }
     if state.spent != spent {
         replace(spent_key(state.spent), spent_key(spent));
-    }
-    if let Some(gone) = way.gone {
-        replace(tables.message(gone).key, 0);
-    }
-    for (place, message) in outcome.sent.iter().enumerate() {
-        let is_there = state.carries(*message) && way.gone != Some(*message);
-        if !is_there && !outcome.sent[..place].contains(message) {
-            replace(0, tables.message(*message).key);
-        }
     }
     key
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::level::{Level, Reader, Scratch};
+use super::level::{Level, Scratch, State};
 use super::moves::moves;
 use super::tables::Tables;
 use super::{Broken, Limits, Model};
@@ -26,20 +26,17 @@ pub(super) struct Judge<'a, P: Protocol, G> {
     pub(super) tables: &'a Tables<P, G>,
     /// Which goals of `sometimes` were reached before.
     pub(super) reached: &'a [bool],
-    /// For each message its place in the order of content.
-    pub(super) rank: &'a [u32],
 }
 
 impl<P: Protocol, G: Ghost> Judge<'_, P, G> {
     /// Judges the states of a slice, in order.
     pub(super) fn judge(&self, level: &Level, slice: Range<usize>) -> Vec<Judged> {
-        let (mut reader, mut found) = (Reader::default(), Vec::new());
+        let mut found = Vec::new();
         let mut scratch = Scratch::new(self.tables, level.row(slice.start), self.limits);
         let mut judge = |row: usize| {
             let world = scratch.load(self.tables, level.row(row));
             let is_truncated = self.limits.timeouts.is_some() && {
-                let state = reader.read(self.tables, level.row(row), self.rank);
-                moves(&state, self.limits, &mut found)
+                moves(&State::read(self.tables, level.row(row)), self.limits, &mut found)
             };
             let sometimes = self.model.sometimes.iter().zip(self.reached);
             Judged {

@@ -9,11 +9,10 @@ use super::tables::Tables;
 use crate::node::Protocol;
 use crate::world::{Ghost, Network, Spent, World};
 
-/// Words for the ghost and the budgets.
-const EXTRA: usize = 3;
+/// Words for the ghost, the network and the budgets.
+const EXTRA: usize = 4;
 
-/// States as rows of words: the number of each host, the ghost, the budgets, and a bit for each
-/// message that is on its way.
+/// States as rows of words: the number of each host, of the ghost, of the network, and the budgets.
 #[derive(Default)]
 pub(super) struct Level {
     words: Vec<u32>,
@@ -31,15 +30,14 @@ pub(super) struct Candidate {
     pub(super) order: (u32, u32),
     pub(super) code: Code,
     pub(super) ghost: u32,
+    pub(super) network: u32,
     pub(super) outcome: u32,
     pub(super) spent: Spent,
 }
 
 impl Level {
-    /// Room for states with all messages that are known by now.
-    pub(super) fn new(roles: usize, messages: usize) -> Self {
-        let width = roles + EXTRA + messages.div_ceil(32);
-        Self { width, ..Self::default() }
+    pub(super) fn new(roles: usize) -> Self {
+        Self { width: roles + EXTRA, ..Self::default() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,17 +59,13 @@ impl Level {
         tables: &Tables<P, G>,
         key: u128,
     ) {
-        let mut row = vec![0; self.width];
-        for (column, host) in world.hosts().iter().enumerate() {
-            row[column] = tables.number_host(column, host);
-        }
-        let roles = tables.roles.len();
-        row[roles] = tables.number_ghost(world.shared_ghost());
-        write_spent(&mut row[roles + 1..], world.spent());
-        for envelope in world.network().in_flight() {
-            set_bit(&mut row, roles, tables.number_message(envelope));
-        }
-        self.words.extend(row);
+        let hosts = world.hosts().iter().enumerate();
+        self.words.extend(hosts.map(|(column, host)| tables.number_host(column, host)));
+        let messages = world.network().in_flight();
+        let messages = messages.map(|envelope| tables.number_message(envelope)).collect();
+        let network = tables.number_network(messages);
+        self.words.extend([tables.number_ghost(world.shared_ghost()), network]);
+        self.words.extend(words_of(world.spent()));
         self.keys.push(key);
     }
 
@@ -83,19 +77,11 @@ impl Level {
         tables: &Tables<P, G>,
     ) {
         let (start, roles) = (self.words.len(), tables.roles.len());
-        self.words.extend_from_slice(from);
-        self.words.resize(start + self.width, 0);
-        let row = &mut self.words[start..];
+        self.words.extend_from_slice(&from[..roles]);
         let outcome = tables.outcome(candidate.outcome);
-        row[outcome.column as usize] = outcome.host;
-        row[roles] = candidate.ghost;
-        write_spent(&mut row[roles + 1..], candidate.spent);
-        if let Some(gone) = candidate.code.message_gone(tables.topology.wire) {
-            row[roles + EXTRA + gone as usize / 32] &= !(1 << (gone % 32));
-        }
-        for &message in &outcome.sent {
-            set_bit(row, roles, message);
-        }
+        self.words[start + outcome.column as usize] = outcome.host;
+        self.words.extend([candidate.ghost, candidate.network]);
+        self.words.extend(words_of(candidate.spent));
         self.keys.push(candidate.key);
     }
 
@@ -107,70 +93,32 @@ impl Level {
     }
 }
 
-fn set_bit(row: &mut [u32], roles: usize, message: u32) {
-    row[roles + EXTRA + message as usize / 32] |= 1 << (message % 32);
+fn words_of(spent: Spent) -> [u32; 2] {
+    let Spent { crashes, losses, duplicates, disconnects, timeouts } = spent;
+    [u32::from_le_bytes([crashes, losses, duplicates, disconnects]), u32::from(timeouts)]
 }
 
-fn write_spent(words: &mut [u32], spent: Spent) {
-    let Spent { crashes, losses, duplicates, disconnects, timeouts } = spent;
-    words[0] = u32::from_le_bytes([crashes, losses, duplicates, disconnects]);
-    words[1] = u32::from(timeouts);
+fn spent_of(words: &[u32]) -> Spent {
+    let [crashes, losses, duplicates, disconnects] = words[0].to_le_bytes();
+    Spent { crashes, losses, duplicates, disconnects, timeouts: words[1] as u8 }
 }
 
 /// One row, read.
 pub(super) struct State<'a, P: Protocol, G> {
     tables: &'a Tables<P, G>,
-    row: &'a [u32],
+    pub(super) row: &'a [u32],
     /// The messages on their way, in the order of their content.
     pub(super) messages: &'a [u32],
-    receivers: &'a [usize],
     pub(super) spent: Spent,
 }
 
-/// Buffers for reading one row after the other.
-#[derive(Default)]
-pub(super) struct Reader {
-    messages: Vec<u32>,
-    receivers: Vec<usize>,
-}
-
-impl Reader {
-    /// Reads a row; `rank` gives the place of each message in the order of their content.
-    pub(super) fn read<'a, P: Protocol, G: Ghost>(
-        &'a mut self,
-        tables: &'a Tables<P, G>,
-        row: &'a [u32],
-        rank: &[u32],
-    ) -> State<'a, P, G> {
+impl<'a, P: Protocol, G: Ghost> State<'a, P, G> {
+    pub(super) fn read(tables: &'a Tables<P, G>, row: &'a [u32]) -> Self {
         let roles = tables.roles.len();
-        self.messages.clear();
-        self.messages.extend(bits(&row[roles + EXTRA..]));
-        self.messages.sort_unstable_by_key(|message| rank[*message as usize]);
-        self.receivers.clear();
-        self.receivers.extend(self.messages.iter().map(|message| tables.message(*message).to));
-        let (messages, receivers) = (&self.messages, &self.receivers);
-        State { tables, row, messages, receivers, spent: read_spent(&row[roles + 1..]) }
+        let messages = &tables.network(row[roles + 1]).messages;
+        Self { tables, row, messages, spent: spent_of(&row[roles + 2..]) }
     }
-}
 
-fn read_spent(words: &[u32]) -> Spent {
-    let [crashes, losses, duplicates, disconnects] = words[0].to_le_bytes();
-    Spent { crashes, losses, duplicates, disconnects, timeouts: words[1] as u8 }
-}
-
-/// The numbers of the bits that are set.
-fn bits(words: &[u32]) -> impl Iterator<Item = u32> + '_ {
-    words.iter().enumerate().flat_map(|(place, word)| {
-        let mut left = *word;
-        std::iter::from_fn(move || {
-            let bit = (left != 0).then(|| left.trailing_zeros())?;
-            left &= left - 1;
-            Some(32 * place as u32 + bit)
-        })
-    })
-}
-
-impl<P: Protocol, G: Ghost> State<'_, P, G> {
     /// The number of a host.
     pub(super) fn host(&self, column: usize) -> u32 {
         self.row[column]
@@ -181,24 +129,19 @@ impl<P: Protocol, G: Ghost> State<'_, P, G> {
         self.row[self.tables.roles.len()]
     }
 
-    pub(super) fn row(&self) -> &[u32] {
-        self.row
-    }
-
-    /// Whether a message is on its way.
-    pub(super) fn carries(&self, message: u32) -> bool {
-        let words = &self.row[self.tables.roles.len() + EXTRA..];
-        words.get(message as usize / 32).is_some_and(|word| word & (1 << (message % 32)) != 0)
+    /// The number of the network.
+    pub(super) fn network(&self) -> u32 {
+        self.row[self.tables.roles.len() + 1]
     }
 
     /// The world that this row stands for.
     pub(super) fn world(&self, limits: &Limits) -> World<P, G> {
-        world(self.tables, self.row, limits)
+        assemble(self.tables, self.row, limits, self.messages)
     }
 
     /// The same with at most one message: a host's step depends on no other.
     pub(super) fn world_of_step(&self, limits: &Limits, message: Option<u32>) -> World<P, G> {
-        assemble(self.tables, self.row, limits, message.into_iter())
+        assemble(self.tables, self.row, limits, message.as_slice())
     }
 }
 
@@ -211,58 +154,51 @@ pub(super) struct Scratch<P: Protocol, G> {
 impl<P: Protocol, G: Ghost> Scratch<P, G> {
     /// Begins with this row.
     pub(super) fn new(tables: &Tables<P, G>, row: &[u32], limits: &Limits) -> Self {
-        Self { row: row.to_vec(), world: world(tables, row, limits) }
+        Self { row: row.to_vec(), world: State::read(tables, row).world(limits) }
     }
 
     /// The world that a row stands for.
     pub(super) fn load(&mut self, tables: &Tables<P, G>, row: &[u32]) -> &World<P, G> {
         let roles = tables.roles.len();
-        self.row.resize(row.len(), 0);
         for column in (0..roles).filter(|&column| self.row[column] != row[column]) {
             self.world.set_host(column, &tables.host(row[column]).host);
         }
         if self.row[roles] != row[roles] {
             self.world.set_ghost(&tables.ghost(row[roles]).ghost);
         }
-        self.world.set_spent(read_spent(&row[roles + 1..]));
-        let messages = self.row[roles + EXTRA..].iter().zip(&row[roles + EXTRA..]);
-        for (place, (before, after)) in messages.enumerate().filter(|(_, (a, b))| a != b) {
-            for bit in bits(&[before ^ after]) {
-                let envelope = &tables.message(32 * place as u32 + bit).envelope;
-                self.world.set_message(envelope, after & (1 << bit) != 0);
+        let (before, after) = (self.row[roles + 1], row[roles + 1]);
+        if before != after {
+            let messages = |network| &tables.network(network).messages;
+            let (before, after) = (messages(before), messages(after));
+            for gone in before.iter().filter(|message| !after.contains(message)) {
+                self.world.set_message(&tables.message(*gone).envelope, false);
+            }
+            for sent in after.iter().filter(|message| !before.contains(message)) {
+                self.world.set_message(&tables.message(*sent).envelope, true);
             }
         }
+        self.world.set_spent(spent_of(&row[roles + 2..]));
         self.row.copy_from_slice(row);
         &self.world
     }
-}
-
-/// The world that a row stands for.
-pub(super) fn world<P: Protocol, G: Ghost>(
-    tables: &Tables<P, G>,
-    row: &[u32],
-    limits: &Limits,
-) -> World<P, G> {
-    let messages = bits(&row[tables.roles.len() + EXTRA..]);
-    assemble(tables, row, limits, messages)
 }
 
 fn assemble<P: Protocol, G: Ghost>(
     tables: &Tables<P, G>,
     row: &[u32],
     limits: &Limits,
-    messages: impl Iterator<Item = u32>,
+    messages: &[u32],
 ) -> World<P, G> {
     let roles = tables.roles.len();
     let hosts = row[..roles].iter().map(|host| Arc::clone(&tables.host(*host).host)).collect();
-    let messages = messages.map(|message| {
-        let known = tables.message(message);
+    let messages = messages.iter().map(|message| {
+        let known = tables.message(*message);
         (Arc::clone(&known.envelope), known.key)
     });
     let network = Network::assemble(limits.wire, messages);
     let ghost = Arc::clone(&tables.ghost(row[roles]).ghost);
     let topology = Arc::clone(&tables.topology);
-    World::assemble(topology, hosts, network, ghost, read_spent(&row[roles + 1..]))
+    World::assemble(topology, hosts, network, ghost, spent_of(&row[roles + 2..]))
 }
 
 impl<P: Protocol, G: Ghost> Situation for State<'_, P, G> {
@@ -274,8 +210,12 @@ impl<P: Protocol, G: Ghost> Situation for State<'_, P, G> {
         self.tables.host(self.row[host]).facts
     }
 
-    fn receivers(&self) -> &[usize] {
-        self.receivers
+    fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn receiver(&self, message: usize) -> usize {
+        self.tables.message(self.messages[message]).to
     }
 
     fn spent(&self) -> Spent {

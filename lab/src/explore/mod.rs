@@ -163,6 +163,8 @@ pub struct Limits {
     pub crashes: u8,
     /// Whether a process that crashed may come back.
     pub restarts: bool,
+    /// Whether a crash may also come in the middle of a step.
+    pub cuts: bool,
     /// How many of the newest durable records a crash may take: above 0, disks lie.
     pub forgets: u8,
     /// Whether a process that crashed may come back with an empty disk.
@@ -196,6 +198,7 @@ impl Limits {
             async_disk: false,
             crashes,
             restarts: true,
+            cuts: true,
             forgets: 0,
             wipes: false,
             disconnects: 0,

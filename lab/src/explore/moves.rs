@@ -57,8 +57,10 @@ impl RoleFacts {
 pub(super) trait Situation {
     fn roles(&self) -> &[RoleFacts];
     fn facts(&self, host: usize) -> Facts;
-    /// The receiver of each message on its way, in the order of the messages.
-    fn receivers(&self) -> &[usize];
+    /// How many messages are on their way.
+    fn messages(&self) -> usize;
+    /// The receiver of one, in the order of their content.
+    fn receiver(&self, message: usize) -> usize;
     fn spent(&self) -> Spent;
 }
 
@@ -122,8 +124,8 @@ pub(super) fn moves(state: &impl Situation, limits: &Limits, found: &mut Vec<Mov
 /// What can become of the messages on their way.
 fn deliveries(state: &impl Situation, limits: &Limits, found: &mut Vec<Move>) {
     let (spent, bag) = (state.spent(), limits.wire != Wire::Set);
-    for (message, &to) in state.receivers().iter().enumerate() {
-        let up = state.facts(to).is_up;
+    for message in 0..state.messages() {
+        let up = state.facts(state.receiver(message)).is_up;
         if up || bag {
             found.push(Move::Deliver { message, keep: false });
         }

@@ -126,11 +126,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
     }
 
     fn first(&mut self, first: &World<P, G>) -> Level {
-        // All messages get their numbers before the width of a row is known.
-        for envelope in first.network().in_flight() {
-            self.tables.number_message(envelope);
-        }
-        let mut level = Level::new(self.tables.roles.len(), self.tables.messages());
+        let mut level = Level::new(self.tables.roles.len());
         let key = self.model.fingerprint(first);
         level.push_first(first, &self.tables, key);
         level.numbers.push(0);
@@ -138,18 +134,6 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
         let judged = self.judge(&level).remove(0);
         self.add(judged, key, None);
         level
-    }
-
-    /// For each message its place in the order of content.
-    fn ranks(&self) -> Vec<u32> {
-        let envelopes = self.tables.envelopes();
-        let mut order: Vec<u32> = (0..envelopes.len() as u32).collect();
-        order.sort_by(|a, b| envelopes[*a as usize].cmp(&envelopes[*b as usize]));
-        let mut rank = vec![0; order.len()];
-        for (place, message) in order.into_iter().enumerate() {
-            rank[message as usize] = place as u32;
-        }
-        rank
     }
 
     fn next_level(&mut self) -> Level {
@@ -180,7 +164,6 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
         let slices = slices(level.len(), self.threads);
         let mut memories = std::mem::take(&mut self.memories);
         memories.resize_with(slices.len().max(memories.len()), Memory::default);
-        let rank = self.ranks();
         let work = |(memory, slice)| {
             let worker = Worker {
                 model: &self.model,
@@ -191,7 +174,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
                 memory,
                 found: Found::new(),
             };
-            worker.expand(level, slice, &rank)
+            worker.expand(level, slice)
         };
         let found = in_parallel(memories.iter_mut().zip(slices).collect(), work);
         self.memories = memories;
@@ -240,7 +223,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
 
     /// The rows of the new states.
     fn build(&self, level: &Level, fresh: &[Candidate]) -> Level {
-        let mut next = Level::new(self.tables.roles.len(), self.tables.messages());
+        let mut next = Level::new(self.tables.roles.len());
         for candidate in fresh {
             next.push(level.row(candidate.order.0 as usize), candidate, &self.tables);
         }
@@ -248,13 +231,11 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
     }
 
     fn judge(&self, next: &Level) -> Vec<Judged> {
-        let rank = self.ranks();
         let judge = Judge {
             model: &self.model,
             limits: &self.limits,
             tables: &self.tables,
             reached: &self.reached,
-            rank: &rank,
         };
         let slices = slices(next.len(), self.threads);
         in_parallel(slices, |slice| judge.judge(next, slice)).into_iter().flatten().collect()
@@ -270,7 +251,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
         judged: Vec<Judged>,
         broken_step: &mut Option<BrokenStep>,
     ) -> Level {
-        let mut kept = Level::new(self.tables.roles.len(), self.tables.messages());
+        let mut kept = Level::new(self.tables.roles.len());
         for (row, (candidate, judged)) in fresh.iter().zip(judged).enumerate() {
             let is_broken = judged.broken.is_some();
             let before = level.numbers[candidate.order.0 as usize];

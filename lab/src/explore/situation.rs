@@ -26,8 +26,12 @@ impl<P: Protocol> Situation for Seen<'_, P> {
         self.facts[host]
     }
 
-    fn receivers(&self) -> &[usize] {
-        &self.receivers
+    fn messages(&self) -> usize {
+        self.messages.len()
+    }
+
+    fn receiver(&self, message: usize) -> usize {
+        self.receivers[message]
     }
 
     fn spent(&self) -> Spent {

@@ -34,6 +34,14 @@ pub(super) struct KnownMessage<M> {
     pub(super) to: usize,
 }
 
+/// The messages that are on their way together.
+pub(super) struct KnownNetwork {
+    /// In the order of their content.
+    pub(super) messages: Box<[u32]>,
+    /// The sum of their keys.
+    pub(super) key: u128,
+}
+
 /// A ghost.
 pub(super) struct KnownGhost<G> {
     pub(super) ghost: Arc<G>,
@@ -62,6 +70,7 @@ pub(super) struct Tables<P: Protocol, G> {
     limits: Limits,
     hosts: Numbered<KnownHost<P>>,
     messages: Numbered<KnownMessage<P::Msg>>,
+    networks: Numbered<KnownNetwork>,
     ghosts: Numbered<KnownGhost<G>>,
     timers: Mutex<Vec<(NodeId, P::Timer)>>,
     outcomes: Arena<Outcome<P>>,
@@ -84,6 +93,7 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
             limits,
             hosts: Numbered::new(),
             messages: Numbered::new(),
+            networks: Numbered::new(),
             ghosts: Numbered::new(),
             timers: Mutex::default(),
             outcomes: Arena::new(),
@@ -98,8 +108,8 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         self.messages.things.get(number)
     }
 
-    pub(super) fn messages(&self) -> usize {
-        self.messages.things.len()
+    pub(super) fn network(&self, number: u32) -> &KnownNetwork {
+        self.networks.things.get(number)
     }
 
     pub(super) fn ghost(&self, number: u32) -> &KnownGhost<G> {
@@ -138,7 +148,10 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
             size_of_val(&*outcome.events) + 4 * (outcome.sent.len() + outcome.cuts.len())
         };
         let outcomes: usize = self.outcomes.iter().map(events).sum();
-        hosts + ghosts + outcomes + self.outcomes.bytes() + self.messages.things.bytes()
+        let networks = self.networks.things.iter().map(|known| 4 * known.messages.len());
+        let networks = networks.sum::<usize>() + self.networks.things.bytes();
+        let messages = self.messages.things.bytes();
+        hosts + ghosts + networks + messages + outcomes + self.outcomes.bytes()
     }
 
     pub(super) fn number_host(&self, column: usize, host: &Arc<Host<P>>) -> u32 {
@@ -175,11 +188,33 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         self.ghosts.number(key, || KnownGhost { ghost: Arc::clone(ghost), key })
     }
 
+    /// The number of these messages together, whatever their order.
+    pub(super) fn number_network(&self, mut messages: Vec<u32>) -> u32 {
+        let keys = messages.iter().map(|message| self.message(*message).key);
+        let key = keys.fold(0, u128::wrapping_add);
+        self.networks.number(key, || {
+            messages.sort_by_key(|message| &self.message(*message).envelope);
+            KnownNetwork { messages: messages.into(), key }
+        })
+    }
+
+    /// The network after one message left it and others were sent. What is there stays there once.
+    pub(super) fn network_after(&self, before: u32, gone: Option<u32>, sent: &[u32]) -> u32 {
+        let before = self.network(before).messages.iter().copied();
+        let mut messages: Vec<u32> = before.filter(|message| Some(*message) != gone).collect();
+        for message in sent {
+            if !messages.contains(message) {
+                messages.push(*message);
+            }
+        }
+        self.number_network(messages)
+    }
+
     /// The ghost after an outcome was seen.
-    pub(super) fn ghost_after(&self, ghost: u32, column: usize, outcome: &Outcome<P>) -> u32 {
+    pub(super) fn ghost_after(&self, ghost: u32, outcome: &Outcome<P>) -> u32 {
         let before = &self.ghost(ghost).ghost;
         let mut after = Arc::clone(before);
-        let at = self.topology.roles[column].id;
+        let at = self.topology.roles[outcome.column as usize].id;
         for event in &outcome.events {
             (self.topology.observe)(&mut after, at, &event.as_event());
         }
@@ -192,8 +227,8 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
     pub(super) fn carry_out(&self, column: usize, code: Code, world: &World<P, G>) -> u32 {
         let whole = self.action(code);
         let (effects, mut outcome) = self.carry_out_one(column, &whole, world);
-        let spared = !self.roles[column].may_crash || self.limits.crashes == 0;
-        if !spared && !self.limits.async_disk {
+        let may_cut = self.limits.cuts && self.limits.crashes > 0 && self.roles[column].may_crash;
+        if may_cut && !self.limits.async_disk {
             let cut = |cut| {
                 let action = Action { transition: whole.transition.clone(), cut: Some(cut) };
                 self.outcomes.push(self.carry_out_one(column, &action, world).1)

@@ -86,6 +86,55 @@ async fn break_it_can_be_broken_undone_shown_and_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_for_the_search_and_shows_how_far_it_is() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    browser.open(&format!("{}/ch99/breakit.html", site.url)).await;
+    browser.wait(NOTHING_LEFT).await;
+    let slow = "const exhibit = document.querySelector('break-it');
+        const call = exhibit.call.bind(exhibit);
+        const later = () => new Promise((then) => setTimeout(then, 20));
+        window.done = false;
+        exhibit.call = (request) => request.call !== 'search' ? call(request)
+            : later().then(() => ({ states: 7000, done: window.done }));
+        exhibit.searched = exhibit.search();";
+    browser.run(slow).await;
+    browser.click(".tools button:nth-child(5)").await;
+    let says = |words: &str| {
+        format!("return document.querySelector('.says').textContent.includes('{words}')")
+    };
+    browser.wait(&says("7,000 states so far")).await;
+    browser.run("window.done = true").await;
+    browser.wait(&says("1 of 12 states are unsafe")).await;
+    browser.close_without_complaints(&site.url).await;
+}
+
+/// The limit is the ten seconds of `wait`: a search of an exhibit that takes them has grown.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_exhibit_of_the_book_answers() {
+    let ws = Workspace::here().expect("the workspace");
+    let pages = book::pages(&ws).expect("the pages");
+    let site = serve(tempfile::tempdir().expect("a folder"), ws).await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    let mut exhibits = 0;
+    for page in pages.iter().filter(|page| page.text.contains("{{#breakit ")) {
+        browser.open(&format!("{}/{}", site.url, page.path.replace(".md", ".html"))).await;
+        browser.wait(NOTHING_LEFT).await;
+        for (tool, words) in [("3", "move|no move|unsafe"), ("5", "states are unsafe")] {
+            browser.run("document.querySelector('.says').textContent = ''").await;
+            browser.click(&format!(".tools button:nth-child({tool})")).await;
+            let says = "document.querySelector('.says').textContent";
+            browser.wait(&format!("return /{words}/.test({says})")).await;
+            let capped = browser.run(&format!("return {says}.includes('limit')")).await;
+            assert_eq!(capped, json!(false), "{}: a search that is complete", page.path);
+        }
+        exhibits += 1;
+    }
+    assert!(exhibits >= 3, "{exhibits} pages have an exhibit");
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn break_it_is_complete_by_keyboard() {
     let site = serve_fake().await;
     let browser = Browser::start(Options { still: true, ..Options::default() }).await;

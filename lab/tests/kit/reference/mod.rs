@@ -118,7 +118,8 @@ impl Search<'_> {
             let whole = Action::new(transition.clone());
             let effects = self.step(number, world, &whole);
             let role = transition.node().and_then(|id| world.topology().role(id));
-            let may_cut = role.is_some_and(|role| role.may_crash)
+            let may_cut = self.limits.cuts
+                && role.is_some_and(|role| role.may_crash)
                 && world.spent().crashes < self.limits.crashes
                 && !self.limits.async_disk;
             for cut in 1..if may_cut { effects } else { 0 } {

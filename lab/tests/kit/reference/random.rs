@@ -165,6 +165,7 @@ pub(crate) fn limits(seed: u64, states: usize) -> Limits {
         async_disk: up_to(2) == 0,
         crashes: up_to(2),
         restarts: up_to(3) > 0,
+        cuts: up_to(3) > 0,
         forgets: up_to(1),
         wipes: up_to(2) == 0,
         disconnects: up_to(1),
