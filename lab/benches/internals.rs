@@ -3,6 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
+#[path = "../tests/kit/numbers.rs"]
+#[expect(dead_code, reason = "the tests use all of it")]
+mod numbers;
 #[path = "../tests/kit/classic/party.rs"]
 mod party;
 
@@ -12,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use lab::explore::{Limits, explore};
 use lab::node::react;
+use lab::pump::Pump;
 use lab::run::disk::FileDisk;
 use lab::run::wal::{Identity, Options, Wal};
 use lab::{Input, NodeId, fingerprint};
@@ -21,6 +25,7 @@ const ROUNDS: usize = 7;
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
     steps(if quick { 100 } else { 200_000 });
+    pump(if quick { 1_000 } else { 20_000_000 });
     states(if quick { 1 } else { ROUNDS });
     group_commit(if quick { (1, 4) } else { (ROUNDS, 100) });
 }
@@ -41,6 +46,27 @@ fn steps(count: u32) {
         black_box(fingerprint(&node));
     });
     println!("step {step:.0} ns, copy {copy:.0} ns, fingerprint {print:.0} ns\n");
+}
+
+/// Two nodes that count and answer each other; what a step costs when nothing stands between nodes.
+fn pump(count: usize) {
+    const SERVER: NodeId = NodeId(1);
+    const CLIENT: NodeId = NodeId(2);
+    let answers: numbers::Rule = |number, input, cx| {
+        if let Input::Message { from, msg } = input {
+            *number += 1;
+            cx.send(from, numbers::Number(msg.0 + 1));
+        }
+    };
+    let nodes = [SERVER, CLIENT].map(|id| (id, numbers::keeper(answers)));
+    let mut pump = Pump::new(nodes, &mut ());
+    pump.send(CLIENT, SERVER, numbers::Number(0));
+    pump.run(1_000, &mut ());
+    let began = Instant::now();
+    let counted = allocation_counter::measure(|| assert_eq!(pump.run(count, &mut ()), count));
+    let rate = count as f64 / began.elapsed().as_secs_f64() / 1e6;
+    println!("The pump: {rate:.0} million steps a second (aim: 25), and no allocation.\n");
+    assert_eq!(counted.count_total, 0, "a step in steady state allocates nothing");
 }
 
 fn states(rounds: usize) {

@@ -139,7 +139,8 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
         message: Option<u32>,
     ) -> u32 {
         let host = state.host(column);
-        if let Some(known) = self.taken.get(host, code).or_else(|| self.found.taken.get(host, code)) {
+        if let Some(known) = self.taken.get(host, code).or_else(|| self.found.taken.get(host, code))
+        {
             return known;
         }
         let world = state.world_of_step(self.limits, message);
@@ -166,15 +167,8 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
         let order = (here.row, here.steps);
         here.steps += 1;
         self.found.transitions += 1;
-        let candidate = |key| Candidate {
-            key,
-            order,
-            code,
-            ghost,
-            network,
-            outcome: number,
-            spent,
-        };
+        let candidate =
+            |key| Candidate { key, order, code, ghost, network, outcome: number, spent };
         if here.world.is_some() || self.model.symmetry.is_some() {
             key = self.look_closer(here, &candidate(key));
         }

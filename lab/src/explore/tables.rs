@@ -14,7 +14,8 @@ use super::moves::{Facts, RoleFacts};
 use super::numbered::Numbered;
 use crate::node::{NodeId, Protocol};
 use crate::world::{
-    Action, Envelope, Event, Ghost, Host, Network, Observer, OwnedEvent, Topology, World, ghost_key, host_key,
+    Action, Envelope, Event, Ghost, Host, Network, Observer, OwnedEvent, Topology, World,
+    ghost_key, host_key,
 };
 
 /// A host of one column.
@@ -263,7 +264,8 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         });
         let sent = sent.collect();
         let (before, host) = (&world.hosts()[column], self.number_host(column, &host));
-        let host_change = self.host(host).key.wrapping_sub(host_key(&self.topology, column, before));
+        let host_change =
+            self.host(host).key.wrapping_sub(host_key(&self.topology, column, before));
         let (column, cuts) = (column as u32, Box::default());
         (effects, Outcome { column, host, host_change, sent, events: events.into(), cuts })
     }

@@ -8,6 +8,7 @@ mod judged;
 #[cfg(feature = "net")]
 mod limits;
 mod numbers;
+mod pumped;
 mod reference;
 mod simulated;
 mod worlds;
