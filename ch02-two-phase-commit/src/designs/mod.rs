@@ -44,6 +44,10 @@ pub const FAULTS: [&str; 12] = [
     "a reader",
 ];
 
+/// The designs that survive every storm: crashes with restarts, lost and doubled messages.
+pub const ROBUST: [&str; 7] =
+    ["step3", "step4", "step5", "termination", "paxos-commit", "fencing", "one-phase"];
+
 /// Runs per cell that is judged by simulation.
 const SEEDS: Range<u64> = 0..200;
 /// An order takes a few milliseconds where nothing fails; faults begin within these, in µs.

@@ -191,10 +191,7 @@ fn assemble<P: Protocol, G: Ghost>(
 ) -> World<P, G> {
     let roles = tables.roles.len();
     let hosts = row[..roles].iter().map(|host| Arc::clone(&tables.host(*host).host)).collect();
-    let messages = messages.iter().map(|message| {
-        let known = tables.message(*message);
-        (Arc::clone(&known.envelope), known.key)
-    });
+    let messages = messages.iter().map(|message| Arc::clone(&tables.message(*message).envelope));
     let network = Network::assemble(limits.wire, messages);
     let ghost = Arc::clone(&tables.ghost(row[roles]).ghost);
     let topology = Arc::clone(&tables.topology);

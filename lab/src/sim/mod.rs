@@ -73,23 +73,48 @@ struct Simulator<'a, P: Protocol, G> {
     /// The start whose disk works now.
     flushing: BTreeMap<NodeId, u64>,
     paused: BTreeMap<NodeId, u64>,
-    recorder: Recorder,
+    recorder: Option<Recorder>,
+    /// What the last step asked for.
+    asked: Asked<P>,
     actions: Vec<TimedAction<P>>,
     broken: Option<Broken>,
 }
 
 /// Runs a model under a schedule. Equal seeds give equal runs.
+pub fn run<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
+    seed: u64,
+) -> Run<P, G> {
+    run_with(model, schedule, seed, None).0
+}
+
+/// The same run, and its log.
 pub fn simulate<P: Protocol, G: Ghost>(
     model: &Model<P, G>,
     schedule: &FaultSchedule,
     seed: u64,
     title: &str,
 ) -> (Run<P, G>, Recorder) {
+    let recorder = Recorder::new(title, &model.topology(Wire::Copies, true));
+    let (run, recorder) = run_with(model, schedule, seed, Some(recorder));
+    let mut recorder = recorder.expect("a run gives back its recorder");
+    if let Some(broken) = &run.broken {
+        recorder.violation(broken.property, &broken.why);
+    }
+    (run, recorder)
+}
+
+fn run_with<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    schedule: &FaultSchedule,
+    seed: u64,
+    mut recorder: Option<Recorder>,
+) -> (Run<P, G>, Option<Recorder>) {
     let topology = model.topology(Wire::Copies, true);
     let mut rng = Rng::new(seed);
-    let mut asked = Asked { sent: Vec::new(), timers: Vec::new() };
-    let mut recorder = Recorder::new(title, &topology);
-    let mut watch = Both(&mut asked, &mut recorder);
+    let mut asked = Asked::default();
+    let mut watch = Both(&mut asked, recorder.as_mut());
     let world = World::with_clocks(topology, |id| schedule.clock(id, 0), &mut watch);
     let broken = model.broken(&world);
     let mut simulator = Simulator {
@@ -106,18 +131,16 @@ pub fn simulate<P: Protocol, G: Ghost>(
         flushing: BTreeMap::new(),
         paused: BTreeMap::new(),
         recorder,
+        asked,
         actions: Vec::new(),
         broken,
     };
-    simulator.serve(asked);
+    simulator.serve();
     for fault in &schedule.faults {
         simulator.enqueue(fault.at(), Scheduled::Fault(fault.clone()));
     }
     simulator.run();
-    let Simulator { world, actions, mut recorder, now, broken, .. } = simulator;
-    if let Some(broken) = &broken {
-        recorder.violation(broken.property, &broken.why);
-    }
+    let Simulator { world, actions, recorder, now, broken, .. } = simulator;
     let settled = (model.goal)(&world);
     (Run { actions, broken, settled, world, time: now }, recorder)
 }
@@ -148,7 +171,9 @@ impl<P: Protocol, G: Ghost> Simulator<'_, P, G> {
                 return;
             }
             self.now = time;
-            Observer::<P, G>::time(&mut self.recorder, time);
+            if let Some(recorder) = &mut self.recorder {
+                Observer::<P, G>::time(recorder, time);
+            }
             self.happen(scheduled);
         }
     }
@@ -234,21 +259,21 @@ impl<P: Protocol, G: Ghost> Simulator<'_, P, G> {
         if let (Transition::Crash { .. }, Some(node)) = (&action.transition, node) {
             self.armed.retain(|(owner, _), _| *owner != node);
         }
-        let mut asked = Asked { sent: Vec::new(), timers: Vec::new() };
-        let mut watch = Both(&mut asked, &mut self.recorder);
+        let mut watch = Both(&mut self.asked, self.recorder.as_mut());
         let timed = TimedAction { time: self.now, action };
         let broken = apply(self.model, self.schedule, &mut self.world, &timed, &mut watch);
         self.actions.push(timed);
         self.broken = self.broken.take().or(broken);
-        self.serve(asked);
+        self.serve();
     }
 
     /// Decides when what was asked for will happen.
-    fn serve(&mut self, asked: Asked<P>) {
-        for envelope in asked.sent {
+    fn serve(&mut self) {
+        let mut asked = std::mem::take(&mut self.asked);
+        for envelope in asked.sent.drain(..) {
             self.send(envelope);
         }
-        for (node, timer, after) in asked.timers {
+        for (node, timer, after) in asked.timers.drain(..) {
             self.queued += 1;
             let number = self.queued;
             let Some(after) = after else {
@@ -260,8 +285,9 @@ impl<P: Protocol, G: Ghost> Simulator<'_, P, G> {
             let wait = self.schedule.real_time(node, self.timers.pick(micros));
             self.enqueue(self.now + wait, Scheduled::Timer(node, timer, number));
         }
-        let roles: Vec<NodeId> = self.model.roles.iter().map(|role| role.id).collect();
-        for node in roles {
+        self.asked = asked;
+        for role in &self.model.roles {
+            let node = role.id;
             let host = self.world.host(node);
             let (to_self, queue) = (!host.to_self.is_empty(), !host.queue.is_empty());
             let start = host.starts;
@@ -311,6 +337,8 @@ impl<P: Protocol, G: Ghost> Simulator<'_, P, G> {
 
     fn record_fault(&mut self, node: NodeId, text: &str) {
         let name = self.name(node);
-        self.recorder.fault(name, text);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.fault(name, text);
+        }
     }
 }

@@ -12,6 +12,12 @@ pub(super) struct Asked<P: Protocol> {
     pub(super) timers: Vec<(NodeId, P::Timer, Option<Range<Duration>>)>,
 }
 
+impl<P: Protocol> Default for Asked<P> {
+    fn default() -> Self {
+        Self { sent: Vec::new(), timers: Vec::new() }
+    }
+}
+
 impl<P: Protocol, G> Observer<P, G> for Asked<P> {
     fn see(&mut self, at: NodeId, event: &Event<'_, P>, _world: &World<P, G>) {
         match event {
@@ -27,8 +33,8 @@ impl<P: Protocol, G> Observer<P, G> for Asked<P> {
     }
 }
 
-/// Two observers in one.
-pub(super) struct Both<'a, A, B>(pub(super) &'a mut A, pub(super) &'a mut B);
+/// Two observers in one, the second if there is any.
+pub(super) struct Both<'a, A, B>(pub(super) &'a mut A, pub(super) Option<&'a mut B>);
 
 impl<P, G, A, B> Observer<P, G> for Both<'_, A, B>
 where
@@ -38,11 +44,15 @@ where
 {
     fn see(&mut self, at: NodeId, event: &Event<'_, P>, world: &World<P, G>) {
         self.0.see(at, event, world);
-        self.1.see(at, event, world);
+        if let Some(second) = &mut self.1 {
+            second.see(at, event, world);
+        }
     }
 
     fn after(&mut self, at: NodeId, world: &World<P, G>) {
         self.0.after(at, world);
-        self.1.after(at, world);
+        if let Some(second) = &mut self.1 {
+            second.after(at, world);
+        }
     }
 }

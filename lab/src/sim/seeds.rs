@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{FaultSchedule, shrink, simulate};
+use super::{FaultSchedule, run, shrink, simulate};
 use crate::event::Log;
 use crate::explore::Model;
 use crate::node::Protocol;
@@ -50,8 +50,12 @@ where
     for seed in seeds {
         tried += 1;
         let schedule = schedule(&mut Rng::new(seed));
+        if run(model, &schedule, seed).broken.is_none() {
+            continue;
+        }
+        // Once more, now with a log.
         let (run, recorder) = simulate(model, &schedule, seed, title);
-        let Some(broken) = run.broken else { continue };
+        let broken = run.broken.expect("equal seeds give equal runs");
         let title = format!("{title}, shrunk from seed {seed}");
         let (_, shrunk) = shrink(model, &schedule, run.actions, broken.property, &title);
         let log = shrunk.into_log();

@@ -6,7 +6,7 @@ use crate::chapter::{Cell, Checked, Verdict};
 use crate::event::Log;
 use crate::explore::{Edge, Limits, Model, explore, log_of};
 use crate::rng::Rng;
-use crate::sim::{FaultSchedule, find, simulate};
+use crate::sim::{self, FaultSchedule, find, simulate};
 use crate::view::text;
 use crate::world::{Ghost, World};
 
@@ -29,9 +29,10 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
                 let mut stuck = false;
                 let broken = seeds.clone().find_map(|seed| {
                     let schedule = design.target.schedule(check.fault, &mut Rng::new(seed));
-                    let (run, recorder) = simulate(&check.world, &schedule, seed, &title);
+                    let run = sim::run(&check.world, &schedule, seed);
                     stuck |= !run.settled && run.broken.is_none();
                     let why = run.broken?.property.to_owned();
+                    let recorder = simulate(&check.world, &schedule, seed, &title).1;
                     let shown = Some(recorder.into_log());
                     Some(Judged { verdict: Verdict::Unsafe, why, shown })
                 });

@@ -11,7 +11,7 @@ use std::path::Path;
 use crate::Protocol;
 use crate::chapter::{Matrix, Models, Verdict};
 use crate::rng::Rng;
-use crate::sim::simulate;
+use crate::sim::{self, simulate};
 use crate::study::Study;
 use crate::view::text;
 use crate::world::Ghost;
@@ -94,8 +94,9 @@ pub fn survives_storms<P: Protocol, G: Ghost>(study: &Study<P, G>, step: &str, s
     let mut never = design.busy.sometimes.clone();
     for seed in seeds {
         let schedule = design.target.storm(&mut Rng::new(seed));
-        let (run, recorder) = simulate(&design.busy, &schedule, seed, step);
+        let run = sim::run(&design.busy, &schedule, seed);
         if run.broken.is_some() || !run.settled {
+            let (run, recorder) = simulate(&design.busy, &schedule, seed, step);
             let what = if run.settled { "breaks a promise" } else { "never settles" };
             panic!("{step}, seed {seed} {what}:\n{}", text::render(&recorder.into_log()));
         }

@@ -35,35 +35,24 @@ pub enum Wire {
 #[derive(Clone, Debug)]
 pub struct Network<M> {
     in_flight: Vec<InFlight<M>>,
-    /// The sum of the messages' fingerprints: the same for the same messages in any order.
-    print: u128,
     counts_copies: bool,
 }
 
 #[derive(Clone, Debug)]
 struct InFlight<M> {
     envelope: Arc<Envelope<M>>,
-    print: u128,
     copies: u32,
 }
 
 impl<M: Fact> Network<M> {
     pub(super) fn new(wire: Wire) -> Self {
-        Self { in_flight: Vec::new(), print: 0, counts_copies: wire == Wire::Copies }
+        Self { in_flight: Vec::new(), counts_copies: wire == Wire::Copies }
     }
 
-    /// A network on which these messages are, each with its key, once.
-    pub(crate) fn assemble(
-        wire: Wire,
-        messages: impl Iterator<Item = (Arc<Envelope<M>>, u128)>,
-    ) -> Self {
-        let mut network = Self::new(wire);
-        network.in_flight.extend(messages.map(|(envelope, print)| {
-            network.print = network.print.wrapping_add(print);
-            InFlight { envelope, print, copies: 1 }
-        }));
-        network.in_flight.sort_by(|a, b| a.envelope.cmp(&b.envelope));
-        network
+    /// A network on which these messages are, each once, in the order of their content.
+    pub(crate) fn assemble(wire: Wire, messages: impl Iterator<Item = Arc<Envelope<M>>>) -> Self {
+        let in_flight = messages.map(|envelope| InFlight { envelope, copies: 1 }).collect();
+        Self { in_flight, ..Self::new(wire) }
     }
 
     /// The messages on their way; each once, however many copies there are.
@@ -79,17 +68,11 @@ impl<M: Fact> Network<M> {
 
     pub(super) fn send(&mut self, envelope: Envelope<M>) {
         match self.find(&envelope) {
-            Ok(place) if self.counts_copies => {
-                let message = &mut self.in_flight[place];
-                message.copies += 1;
-                self.print = self.print.wrapping_add(message.print);
-            }
+            Ok(place) if self.counts_copies => self.in_flight[place].copies += 1,
             Ok(_) => {}
             Err(place) => {
-                let print = Self::message_key(&envelope);
-                self.print = self.print.wrapping_add(print);
-                let message = InFlight { envelope: Arc::new(envelope), print, copies: 1 };
-                self.in_flight.insert(place, message);
+                let envelope = Arc::new(envelope);
+                self.in_flight.insert(place, InFlight { envelope, copies: 1 });
             }
         }
     }
@@ -97,10 +80,8 @@ impl<M: Fact> Network<M> {
     /// Puts a message on its way that is not there.
     pub(super) fn put(&mut self, envelope: &Arc<Envelope<M>>) {
         if let Err(place) = self.find(envelope) {
-            let print = Self::message_key(envelope);
-            self.print = self.print.wrapping_add(print);
-            let message = InFlight { envelope: Arc::clone(envelope), print, copies: 1 };
-            self.in_flight.insert(place, message);
+            let envelope = Arc::clone(envelope);
+            self.in_flight.insert(place, InFlight { envelope, copies: 1 });
         }
     }
 
@@ -108,15 +89,18 @@ impl<M: Fact> Network<M> {
     pub(super) fn remove(&mut self, envelope: &Envelope<M>) {
         let Ok(place) = self.find(envelope) else { return };
         let message = &mut self.in_flight[place];
-        self.print = self.print.wrapping_sub(message.print);
         message.copies -= 1;
         if message.copies == 0 {
             self.in_flight.remove(place);
         }
     }
 
+    /// The sum of the messages' keys: the same for the same messages in any order.
     pub(super) fn print(&self) -> u128 {
-        self.print
+        let key = |message: &InFlight<M>| {
+            Self::message_key(&message.envelope).wrapping_mul(u128::from(message.copies))
+        };
+        self.in_flight.iter().map(key).fold(0, u128::wrapping_add)
     }
 
     fn find(&self, envelope: &Envelope<M>) -> Result<usize, usize> {
