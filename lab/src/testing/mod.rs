@@ -12,7 +12,7 @@ use crate::Protocol;
 use crate::chapter::{Matrix, Models, Verdict};
 use crate::rng::Rng;
 use crate::sim::{self, simulate};
-use crate::study::Study;
+use crate::study::{Design, Study};
 use crate::view::text;
 use crate::world::Ghost;
 pub use mutants::Mutant;
@@ -91,6 +91,29 @@ pub fn seeds_decide(models: &dyn Models) {
 /// If not, with the seed and the run.
 pub fn survives_storms<P: Protocol, G: Ghost>(study: &Study<P, G>, step: &str, seeds: Range<u64>) {
     let design = study.design(step).unwrap_or_else(|| panic!("no design is called {step}"));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let size = (seeds.end - seeds.start).div_ceil(cores);
+    let slice = |core: u64| {
+        let from = seeds.start + core * size;
+        from..(from + size).min(seeds.end)
+    };
+    let never: Vec<Vec<&str>> = std::thread::scope(|scope| {
+        let storms = |core: u64| scope.spawn(move || storms(design, step, slice(core)));
+        let threads: Vec<_> = (0..cores).map(storms).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a storm is told above")).collect()
+    });
+    let (first, others) = never.split_first().expect("at least one core");
+    let never: Vec<&str> =
+        first.iter().copied().filter(|name| others.iter().all(|n| n.contains(name))).collect();
+    assert!(never.is_empty(), "{step} never reached: {}", never.join(", "));
+}
+
+/// Runs these seeds; gives the names of the goals that none of them reached.
+fn storms<P: Protocol, G: Ghost>(
+    design: &Design<P, G>,
+    step: &str,
+    seeds: Range<u64>,
+) -> Vec<&'static str> {
     let mut never = design.busy.sometimes.clone();
     for seed in seeds {
         let schedule = design.target.storm(&mut Rng::new(seed));
@@ -102,8 +125,7 @@ pub fn survives_storms<P: Protocol, G: Ghost>(study: &Study<P, G>, step: &str, s
         }
         never.retain(|(_, reached)| !reached(&run.world));
     }
-    let never: Vec<&str> = never.iter().map(|(name, _)| *name).collect();
-    assert!(never.is_empty(), "{step} never reached: {}", never.join(", "));
+    never.into_iter().map(|(name, _)| name).collect()
 }
 
 /// What became of a run of this design at each point where something can go wrong, counted.
