@@ -1,9 +1,10 @@
 //! # Guess five verdicts
 //! stars: 1
-//! Fill in what becomes of each design. The explorer judges your guesses.
+//! For five designs under a fault, fill in `Verdict::Ok`, `Verdict::Stuck` (nothing wrong happens, and
+//! the order never ends) or `Verdict::Unsafe` (a promise breaks). The explorer judges your guesses.
 //! hint 1: `Unsafe` needs one bad path, `Stuck` means that nothing bad happens and nothing else does either.
 //! hint 2: What is in memory does not survive a restart, what is on disk does.
-//! hint 3: Atomic is not isolated: the page "Isolation: a read in the middle" has the last one.
+//! hint 3: Atomic is not isolated: the page "Isolation and blocking" has the last one.
 
 use lab::chapter::Verdict;
 

@@ -36,7 +36,7 @@ deliver coord stock",
     },
     Figure { name: "two-phases", step: "step2", scope: Scope::ONE_ORDER, script: "run" },
     Figure {
-        name: "forgot-its-yes",
+        name: "forgot-its-vote",
         step: "step2",
         scope: Scope::ONE_ORDER,
         script: "deliver web-1 coord
@@ -82,7 +82,21 @@ timeout stock
 timeout pay",
     },
     Figure {
-        name: "nobody-may-move",
+        name: "deadlock",
+        step: "step4",
+        scope: Scope::ONE_ORDER.with(Read::Snapshot),
+        script: "deliver web-1 coord
+deliver web-2 coord
+deliver coord stock
+deliver coord pay 2
+deliver coord stock
+deliver coord pay
+deliver pay coord
+deliver pay coord
+deliver coord pay",
+    },
+    Figure {
+        name: "blocked",
         step: "step4",
         scope: Scope::TWO_ORDERS.with(Read::Snapshot),
         script: "deliver web-1 coord
@@ -95,7 +109,7 @@ timeout pay
 timeout web-2",
     },
     Figure {
-        name: "it-comes-back",
+        name: "coord-returns",
         step: "step4",
         scope: Scope::ONE_ORDER,
         script: "deliver web-1 coord
@@ -121,7 +135,7 @@ deliver pay stock
 deliver stock pay",
     },
     Figure {
-        name: "two-are-enough",
+        name: "two-of-three",
         step: "paxos-commit",
         scope: Scope::ONE_ORDER,
         script: "deliver web-1 coord
@@ -138,7 +152,27 @@ deliver coord-3 coord-2
 deliver coord-2 stock
 deliver coord-2 pay",
     },
-    Figure { name: "saga-takes-back", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
+    Figure {
+        name: "fenced",
+        step: "fencing",
+        scope: Scope::ONE_ORDER,
+        script: "deliver coord store
+deliver store coord
+deliver web-1 coord
+deliver coord stock
+deliver coord pay
+deliver stock coord
+timeout coord-2
+deliver coord-2 store
+deliver store coord-2
+timeout stock
+deliver stock coord-2
+deliver coord-2 stock
+deliver pay coord
+deliver coord store
+deliver store coord",
+    },
+    Figure { name: "saga-undoes", step: "step5", scope: Scope::TWO_ORDERS, script: "run" },
 ];
 
 /// The runs that the book shows, by name.
@@ -163,7 +197,7 @@ pub fn figures() -> Vec<(String, Log)> {
         shortest("half-visible", "step3", each, &["HALF"], quiet),
         shortest("two-groups", "3pc", one, &["AC1"], late),
         shortest("left-early", "read-only", one_moment, &["HALF"], quiet),
-        shortest("saga-hole", "step5", each, &["HALF"], quiet),
+        shortest("saga-half-visible", "step5", each, &["HALF"], quiet),
     ];
     told.chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
 }

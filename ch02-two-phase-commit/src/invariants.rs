@@ -216,11 +216,12 @@ pub fn money(world: &ShopWorld) -> Result<(), String> {
         return Ok(());
     }
     let have = || world.summaries().filter_map(|(_, summary)| summary.balances.as_ref());
-    if worth(have()) == opening(world) {
+    let (now, at_first) = (worth(have()), opening(world));
+    if now == at_first {
         return Ok(());
     }
     let all: Vec<String> = have().map(crate::words::balances).collect();
-    Err(format!("everybody is at rest with {}", all.join(", ")))
+    Err(format!("umbrella + till was {at_first} and is {now}: {}", all.join(", ")))
 }
 
 /// Umbrellas on the shelf and coins in the till.

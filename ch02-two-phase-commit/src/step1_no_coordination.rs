@@ -50,13 +50,6 @@ impl Coordinator {
         }
     }
 
-    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
-        if let Some(Running { client, key, .. }) = self.running.remove(&tx) {
-            cx.send(client, Msg::Answer { key, outcome: Outcome::Declined(why) });
-        }
-    }
-    // ANCHOR_END: coordinator
-
     fn call_next(&mut self, tx: TxId, cx: &mut Cx) {
         let Running { client, key, order, done } = &self.running[&tx];
         match order.0.iter().find(|(id, _)| !done.contains(id)) {
@@ -67,6 +60,13 @@ impl Coordinator {
                 cx.send(*client, Msg::Answer { key: key.clone(), outcome: Outcome::done() });
                 self.running.remove(&tx);
             }
+        }
+    }
+    // ANCHOR_END: coordinator
+
+    fn on_refused(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
+        if let Some(Running { client, key, .. }) = self.running.remove(&tx) {
+            cx.send(client, Msg::Answer { key, outcome: Outcome::Declined(why) });
         }
     }
 

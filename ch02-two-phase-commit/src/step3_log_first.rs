@@ -84,7 +84,6 @@ impl Coordinator {
         }
     }
 
-    // ANCHOR: decide
     fn commit(&mut self, tx: TxId, cx: &mut Cx) {
         let voting = self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
@@ -100,6 +99,7 @@ impl Coordinator {
         self.answer(tx, voting, Outcome::Declined(why), cx);
     }
 
+    // ANCHOR: answer
     fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx) {
         let Voting { client, key, order, .. } = voting;
         let decided = Decided { order: order.clone(), outcome: outcome.clone() };
@@ -107,7 +107,7 @@ impl Coordinator {
         cx.persist(Record::Decided { tx, key: key.clone(), order, outcome: outcome.clone() });
         cx.send(client, Msg::Answer { key, outcome });
     }
-    // ANCHOR_END: decide
+    // ANCHOR_END: answer
 
     fn tell_commit(&self, tx: TxId, cx: &mut Cx) {
         self.committed[&tx].iter().for_each(|&id| cx.send(id, Msg::Commit { tx }));

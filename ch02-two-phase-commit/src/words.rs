@@ -141,7 +141,7 @@ impl Display for Timer {
 impl Display for Note {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::LetGo(tx) => write!(f, "lets go of {tx}"),
+            Self::LetGo(tx) => write!(f, "releases {tx}"),
             Self::Saw(seen) => {
                 let each: Vec<String> = seen.values().map(balances).collect();
                 write!(f, "saw {}", each.join(", "))

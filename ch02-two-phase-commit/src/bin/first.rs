@@ -17,7 +17,7 @@ fn main() {
         println!("{line}");
     }
     println!(
-        "\nThe umbrella is off the shelf and nobody has paid. Every process did what it was told."
+        "\nThe umbrella is off the shelf and `pay` has taken no coin. Every process did what it was told."
     );
     println!("Next, see it in pictures:  cargo run");
 }

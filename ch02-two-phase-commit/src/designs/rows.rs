@@ -64,7 +64,7 @@ fn atomic() -> Vec<Row> {
             info: info(
                 "step1",
                 "step1_no_coordination",
-                "Call both, one after the other",
+                "No coordination: half an order",
                 "unsafe",
                 &["ch02-two-phase-commit/src/step1_no_coordination.rs"],
             ),
@@ -82,7 +82,7 @@ fn atomic() -> Vec<Row> {
             info: info(
                 "step2",
                 "step2_two_phases",
-                "Ask first, then do",
+                "Two-phase commit (2PC) in memory: a restart forgets",
                 "unsafe after a restart",
                 &["ch02-two-phase-commit/src/step2_two_phases.rs"],
             ),
@@ -98,7 +98,7 @@ fn atomic() -> Vec<Row> {
             info: info(
                 "step3",
                 "step3_log_first",
-                "Write it down before you say it",
+                "Two-phase commit with a log: write, then send",
                 "atomic; stuck while the coordinator is gone; a reader sees half an order",
                 &["ch02-two-phase-commit/src/step3_log_first.rs"],
             ),
@@ -116,7 +116,7 @@ fn isolated_or_undone() -> Vec<Row> {
             info: info(
                 "step4",
                 "step4_isolation",
-                "Lock it until it has ended",
+                "Isolation and blocking: locks until the end",
                 "atomic and isolated; stuck, with locks, while the coordinator is gone",
                 &[
                     "ch02-two-phase-commit/src/step4_isolation/coordinator.rs",
@@ -138,8 +138,8 @@ fn isolated_or_undone() -> Vec<Row> {
             info: info(
                 "step5",
                 "step5_saga",
-                "Do it, and be ready to take it back",
-                "done or made up for in the end; everybody sees the hole",
+                "Saga: act first, compensate if needed",
+                "done or compensated in the end; a reader sees half an order",
                 &["ch02-two-phase-commit/src/step5_saga.rs"],
             ),
             promised: PLAIN,
@@ -161,8 +161,8 @@ fn left_alone() -> Vec<Row> {
             info: info(
                 "termination",
                 "deeper/termination",
-                "Ask those who were asked too",
-                "atomic; stuck only if nobody in reach knows",
+                "Cooperative termination: participants ask each other",
+                "atomic; stuck only if no process in reach knows the outcome",
                 &["ch02-two-phase-commit/src/deeper/termination.rs"],
             ),
             nodes: Nodes::new(
@@ -179,7 +179,7 @@ fn left_alone() -> Vec<Row> {
             info: info(
                 "3pc",
                 "deeper/three_phase_commit",
-                "Say that all said yes, then commit",
+                "Three-phase commit (3PC): one more round",
                 "never stuck, and atomic only while no message is lost or late",
                 &[
                     "ch02-two-phase-commit/src/deeper/three_phase_commit/coordinator.rs",
@@ -211,7 +211,7 @@ fn several() -> Vec<Row> {
             info: info(
                 "paxos-commit",
                 "deeper/paxos_commit",
-                "Three keep the votes, two are enough",
+                "Paxos Commit: two of three are enough",
                 "atomic, and never stuck with one of three gone",
                 &[
                     "ch02-two-phase-commit/src/deeper/paxos_commit/coordinator/mod.rs",
@@ -244,7 +244,7 @@ fn several() -> Vec<Row> {
             info: info(
                 "fencing",
                 "deeper/fencing",
-                "Number the takeovers",
+                "Fencing: the paused coordinator wakes",
                 "atomic though two coordinate; stuck without their store",
                 &[
                     "ch02-two-phase-commit/src/deeper/fencing/coordinator.rs",
@@ -278,8 +278,8 @@ fn fewer() -> Vec<Row> {
             info: info(
                 "one-phase",
                 "deeper/one_phase",
-                "Hand it over, if only one takes part",
-                "done once; stuck while that one is gone",
+                "One-phase commit: a single participant decides",
+                "done once; stuck while the participant is gone",
                 &["ch02-two-phase-commit/src/deeper/one_phase.rs"],
             ),
             promised: PLAIN,
@@ -298,7 +298,7 @@ fn fewer() -> Vec<Row> {
             info: info(
                 "read-only",
                 "deeper/read_only",
-                "A participant that only read leaves early",
+                "Read-only vote: a participant leaves early",
                 "atomic; a reader sees half an order",
                 &["ch02-two-phase-commit/src/deeper/read_only.rs"],
             ),

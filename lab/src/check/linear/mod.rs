@@ -125,7 +125,7 @@ fn violation(
     let last = calls.iter().find(|call| call.answered == Some(end)).expect("one has this end");
     if never_written(last, calls) {
         let window = [last.invoked, end].map(|at| history.entries[at].clone()).to_vec();
-        return (told(history, key, end, "nobody wrote what is in"), window);
+        return (told(history, key, end, "no operation wrote what is in"), window);
     }
     let calls = until(calls, end);
     let impossible = |calls: &[Call]| matches!(search(calls, None, states), Found::Impossible(_));

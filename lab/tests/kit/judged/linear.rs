@@ -71,7 +71,7 @@ fn a_write_that_failed_is_never_seen() {
     let (why, window) = violation(judge(
         "1 invoke write 1\n1 fail write\n2 invoke read\n2 ok read null\n2 invoke read\n2 ok read 1",
     ));
-    assert_eq!(why, "key \"x\": nobody wrote what is in the answer `read 1` to process 2");
+    assert_eq!(why, "key \"x\": no operation wrote what is in the answer `read 1` to process 2");
     assert_eq!(window.iter().map(|entry| entry.time).collect::<Vec<_>>(), [4, 5]);
 }
 
