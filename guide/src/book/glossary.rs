@@ -1,6 +1,7 @@
 //! Terms: `[[in doubt]]` and `[[participants|participant]]` link to the glossary page.
 //!
-//! The glossary is a definition list: a line with the term, then a line that starts with `: `.
+//! Each term of the glossary is a heading, `## term`, so that the search finds it by name; or it stands
+//! in a definition list: a line with the term, then a line that starts with `: `.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,11 +26,12 @@ impl Glossary {
         let lines: Vec<&str> = page.text.lines().collect();
         let mut fence = Fence::default();
         for (i, line) in lines.iter().enumerate() {
-            let defined = lines.get(i + 1).is_some_and(|next| next.starts_with(": "));
-            if fence.covers(line) || !defined || line.trim().is_empty() {
+            let listed = lines.get(i + 1).is_some_and(|next| next.starts_with(": "));
+            let term = line.strip_prefix("## ").or(listed.then_some(*line)).unwrap_or("").trim();
+            if fence.covers(line) || term.is_empty() {
                 continue;
             }
-            let term = line.trim().to_string();
+            let term = term.to_string();
             if glossary.terms.insert(key(&term), slug(&term)).is_some() {
                 errors.push(Error::at(
                     page.place(i + 1),
@@ -85,7 +87,7 @@ fn key(term: &str) -> String {
     term.trim().trim_matches(['`', '*']).to_lowercase().replace('-', " ")
 }
 
-/// The fragment mdBook gives a definition's term.
+/// The fragment mdBook gives a heading, and a definition's term.
 fn slug(term: &str) -> String {
     let kept = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
     term.trim()
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     fn glossary() -> Glossary {
-        let text = "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: voted yes, knows no outcome\n\nballot\n: a number\n";
+        let text = "<!-- page: kind=glossary -->\n# Glossary\n\nin doubt\n: voted yes, knows no outcome\n\n## ballot\n\na number\n";
         Glossary::of(&[Page { path: "glossary.md".into(), text: text.into() }], &mut vec![])
     }
 

@@ -11,12 +11,13 @@ use super::context::Context;
 use super::directive::Directive;
 use crate::error::{Error, Result};
 
-/// `{{#listing file=… anchor=… caption="…" since=…}}`: one function, with what is new in it marked.
+/// `{{#listing file=… anchor=… caption="…" since=… decisive="…"}}`: one function, with what is new in
+/// it marked, and the one line that its caption is about.
 ///
 /// # Errors
-/// A missing file, anchor or key; more than 40 lines.
+/// A missing file, anchor or key; more than 40 lines; a decisive line that is not there once.
 pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
-    d.only(&["file", "anchor", "caption", "since", "since_anchor"])?;
+    d.only(&["file", "anchor", "caption", "since", "since_anchor", "decisive"])?;
     let (file, anchor) = (d.need("file")?, d.need("anchor")?);
     let caption = x.inline(d.need("caption")?)?;
     let lines = part(x, file, anchor)?;
@@ -27,17 +28,26 @@ pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         }
         None => BTreeSet::new(),
     };
+    let decisive = d.get("decisive").map(|part| the_line_with(part, &lines, file)).transpose()?;
     let (label, id) = x.number("Listing");
     let mut gutter = String::new();
     for i in 0..lines.len() {
-        let (class, mark) = if changed.contains(&i) { ("new", "+") } else { ("same", " ") };
+        let (class, mark) = match (decisive == Some(i), changed.contains(&i)) {
+            (true, true) => ("new decisive", "▶"),
+            (true, false) => ("decisive", "▶"),
+            (false, true) => ("new", "+"),
+            (false, false) => ("same", " "),
+        };
         let _ = write!(gutter, "<span class=\"{class}\">{mark}</span>");
     }
     let note = if changed.is_empty() {
         String::new()
     } else {
         let since = step_of(d.get("since").unwrap_or(""));
-        format!(" <span class=\"listing-note\">Lines marked <b>+</b> are new since {since}.</span>")
+        let decisive = if decisive.is_some() { ", <b>▶</b> marks the decisive one" } else { "" };
+        format!(
+            " <span class=\"listing-note\">Lines marked <b>+</b> are new since {since}{decisive}.</span>"
+        )
     };
     let language = if file.ends_with(".rs") { "rust" } else { "text" };
     let code = lines.join("\n");
@@ -47,6 +57,15 @@ pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
          ```{language}\n{code}\n```\n\n</div></div><figcaption>\n\n<b>{label}.</b> {caption}{note}\n\n\
          </figcaption></figure>\n"
     ))
+}
+
+fn the_line_with(part: &str, lines: &[String], file: &str) -> Result<usize> {
+    let hits: Vec<usize> = (0..lines.len()).filter(|i| lines[*i].contains(part)).collect();
+    let [line] = hits.as_slice() else {
+        let what = format!("`{part}` stands in {} lines of this listing of {file}", hits.len());
+        return Err(Error::new(what, "name a part of one line"));
+    };
+    Ok(*line)
 }
 
 fn part(x: &mut Context<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {

@@ -94,8 +94,12 @@ pub fn find(
         return Ok(true);
     };
     let (before, after) = broken.shrunk;
-    say(out, &format!("seed {} breaks {name}{under}; {} tried", broken.seed, found.tried))?;
-    say(out, &format!("shrunk from {before} to {after} happenings:"))?;
+    let (seed, tried) = (broken.seed, found.tried);
+    say(
+        out,
+        &format!("seed {seed} breaks {name}{under}: the shortest of what {tried} seeds gave,"),
+    )?;
+    say(out, &format!("shrunk from {before} to {after} events"))?;
     say(out, "")?;
     say(out, text::render(&broken.log).trim_end())?;
     page(&broken.log, html, out)?;
