@@ -160,17 +160,17 @@ impl Display for Msg {
             Self::PreCommit { tx } => write!(f, "pre-commit {tx}"),
             Self::PreAck { tx } => write!(f, "pre-ack {tx}"),
             Self::Propose { tx, ballot, votes: all, .. } => {
-                write!(f, "{tx} ballot {ballot}: {}", votes(all))
+                write!(f, "ballot {ballot}: {} for {tx}", votes(all))
             }
             Self::Accepted { tx, ballot, votes: all } => {
-                write!(f, "accepted {tx} ballot {ballot}: {}", votes(all))
+                write!(f, "accepted {ballot}: {} for {tx}", votes(all))
             }
-            Self::Lead { tx, ballot, .. } => write!(f, "lead {tx} ballot {ballot}?"),
+            Self::Lead { tx, ballot, .. } => write!(f, "ballot {ballot}? for {tx}"),
             Self::Promise { tx, ballot, accepted: None } => {
-                write!(f, "promise {tx} ballot {ballot}")
+                write!(f, "promise {ballot} for {tx}")
             }
             Self::Promise { tx, ballot, accepted: Some((old, all)) } => {
-                write!(f, "promise {tx} ballot {ballot}; {old} had {}", votes(all))
+                write!(f, "promise {ballot} for {tx}; {old} had {}", votes(all))
             }
             Self::Fenced { epoch, msg } => write!(f, "epoch {epoch}: {msg}"),
             Self::KeyTaken { tx } => write!(f, "{tx}: key taken"),
@@ -194,9 +194,9 @@ impl Display for Record {
         match self {
             Self::Prepared { tx, .. } => write!(f, "prepared {tx}"),
             Self::PreCommitted { tx } => write!(f, "pre-committed {tx}"),
-            Self::Promised { tx, ballot, .. } => write!(f, "promised {tx} ballot {ballot}"),
+            Self::Promised { tx, ballot, .. } => write!(f, "promised {ballot} for {tx}"),
             Self::Accepted { tx, ballot, votes: all, .. } => {
-                write!(f, "accepted {tx} ballot {ballot}: {}", votes(all))
+                write!(f, "accepted {ballot}: {} for {tx}", votes(all))
             }
             Self::Epoch(epoch) => write!(f, "epoch {epoch}"),
             Self::Kept(record) => record.fmt(f),
