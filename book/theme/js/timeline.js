@@ -78,7 +78,7 @@ class TimeLine extends HTMLElement {
         }
         this.range.value = at;
         this.range.setAttribute("aria-valuetext", now ? words(now) : "before anything happens");
-        this.moment.textContent = now ? `${at} of ${events.length}: ${words(now)}` : "Before anything happens.";
+        this.moment.textContent = now ? `${now.seq} of ${events.at(-1).seq}: ${words(now)}` : "Before anything happens.";
         this.back.disabled = at === 0;
         this.on.disabled = at === events.length;
         this.states.replaceChildren();
@@ -103,7 +103,7 @@ function words(event) {
         case "send": return `${event.node} sends ${text} to ${event.peer ?? "?"}`;
         case "receive": return `${event.node} receives ${text}${event.peer ? ` from ${event.peer}` : ""}`;
         case "persist": return `${event.node} writes down ${text}`;
-        case "timeout": return `${event.node} has waited long enough: ${text}`;
+        case "timeout": return `a timer of ${event.node} expires: ${text}`;
         case "crash": return `${event.node} crashes${text ? ` (${text})` : ""}`;
         case "boot": return `${event.node} starts${text ? `: ${text}` : ""}`;
         case "lose": return `the network loses ${text}`;

@@ -115,7 +115,7 @@ impl Participant {
         }
     }
 
-    /// It has not voted, so it may still vote no; and it must not change its mind after a restart.
+    /// It has not voted, so it may still vote no; and it must not vote yes after a restart.
     fn refuse(&mut self, tx: TxId, cx: &mut Cx) {
         cx.persist(Record::Aborted { tx });
         self.end(tx, Phase::Aborted);

@@ -245,7 +245,7 @@ fn several() -> Vec<Row> {
                 "fencing",
                 "deeper/fencing",
                 "Fencing: the paused coordinator wakes",
-                "atomic though two coordinate; stuck without their store",
+                "atomic with two coordinators; stuck while their store is down",
                 &[
                     "ch02-two-phase-commit/src/deeper/fencing/coordinator.rs",
                     "ch02-two-phase-commit/src/deeper/fencing/store.rs",
