@@ -13,6 +13,7 @@
 //!
 //! ```text
 //! {{#listing file=… anchor=… caption="…" since=…}}     code; `since` marks what is new in it
+//! {{#listing … decisive="cx.persist"}}                  marks the one line that the caption is about
 //! {{#diff chapter=ch02 from=step2 to=step3 anchor=… caption="…"}}
 //! {{#figure run=ch02/half-an-order caption="…" timeline=true events=1-30}}
 //! {{#plot name=ch01/load caption="…"}}   {{#dial name=ch01/moved}}   {{#table name=ch01/moved}}
