@@ -178,12 +178,23 @@ pub struct Bounds {
 pub struct Explored {
     /// `safe in 5,369 states; stuck if coord never returns (see below); ok if it does`.
     pub summary: String,
-    /// Distinct states.
+    /// Distinct states of the search for broken promises.
     pub states: usize,
+    /// What both searches did, that for broken promises and that for states that are stuck.
+    pub searched: Searched,
     /// Whether this is what is expected of the step.
     pub as_expected: bool,
     /// Shortest schedules to show, with their titles: a violation, or a way to be stuck.
     pub schedules: Vec<Log>,
+}
+
+/// The size of searches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Searched {
+    /// Distinct states.
+    pub states: usize,
+    /// What they took at most, in bytes.
+    pub bytes: usize,
 }
 
 /// What became of a step's run at each point where something can go wrong; see [`crate::crash_points`].

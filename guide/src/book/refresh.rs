@@ -13,6 +13,7 @@ use super::charts::{dial_file, plot_file};
 use super::figure::run_file;
 use super::numbers::NUMBERS;
 use super::tables::{KeptMatrix, matrix_file, output_file, table_file};
+use crate::commands::explore::SPEED;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
@@ -153,10 +154,11 @@ fn in_process(ws: &Workspace, run: Command, args: &str) -> String {
     normal(ws, &String::from_utf8_lossy(&out))
 }
 
-/// No path of this machine, and no blank lines at the end.
+/// No path of this machine, no line that says how fast it was, and no blank lines at the end.
 fn normal(ws: &Workspace, text: &str) -> String {
     let root = ws.root.display().to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.starts_with(SPEED));
+    let lines: Vec<&str> = lines.collect();
     let text = lines.join("\n").replace(&format!("{root}/"), "").replace(&root, ".");
     text.trim_end().to_string() + "\n"
 }

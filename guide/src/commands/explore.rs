@@ -1,9 +1,10 @@
 //! `guide explore` and `matrix`: verdicts.
 
 use std::io::Write;
+use std::time::Instant;
 
-use lab::chapter::Bounds;
-use lab::view::text;
+use lab::chapter::{Bounds, Searched};
+use lab::view::{text, thousands};
 
 use super::{cannot, next, say, unknown_fault};
 use crate::book::tables;
@@ -14,15 +15,19 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 /// An unknown step.
+#[expect(clippy::disallowed_methods, reason = "the speed of a search is printed, and nothing else")]
 pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write) -> Result<bool> {
     let step = ws.step(name)?;
     let name = step.name();
+    let began = Instant::now();
     let explored =
         step.models.explore(step.info.id, bounds).ok_or_else(|| cannot(&name, "be explored"))?;
+    let seconds = began.elapsed().as_secs_f64();
     let Bounds { crashes, losses, duplicates, states: _ } = bounds;
     let within = format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}");
     say(out, &format!("{name} · {} · every order of events, {within}", step.info.title))?;
     say(out, &explored.summary)?;
+    say(out, &speed(explored.searched, seconds))?;
     for log in &explored.schedules {
         say(out, "")?;
         say(out, text::render(log).trim_end())?;
@@ -34,6 +39,18 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
     commands.extend(after.map(|s| format!("cargo guide explore {}/{}", step.chapter.id(), s.id)));
     next(out, &commands)?;
     Ok(explored.as_expected)
+}
+
+/// What begins the line with the speed of a search: outputs in the book leave that line out.
+pub const SPEED: &str = "searched ";
+
+fn speed(Searched { states, bytes }: Searched, seconds: f64) -> String {
+    let (rate, each) = ((states as f64 / seconds) as usize, bytes / states.max(1));
+    format!(
+        "{SPEED}{} states in {seconds:.1} s: {} a second, {each} bytes a state",
+        thousands(states),
+        thousands(rate),
+    )
 }
 
 /// One cell of the matrix, judged now. True when it is as expected.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use guide::workspace::Workspace;
 use lab::chapter::{
     Bounds, Cell, Chapter, Checked, Counterexample, Dial, Explored, Figure, Found, Matrix,
-    MatrixRow, Models, Plot, Points, Series, StepInfo, Table, Verdict,
+    MatrixRow, Models, Plot, Points, Searched, Series, StepInfo, Table, Verdict,
 };
 use lab::event::{Event, Header, Kind, Log, NodeInfo};
 use serde_json::{Value, json};
@@ -177,6 +177,7 @@ impl Models for Fake {
         Some(Explored {
             summary: summary.into(),
             states: 12,
+            searched: Searched { states: 20, bytes: 2_000 },
             as_expected: bounds.losses == 0,
             schedules,
         })

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::judged::waits_for;
 use super::{Design, Study};
 use crate::Protocol;
-use crate::chapter::{Bounds, Explored, Verdict};
+use crate::chapter::{Bounds, Explored, Searched, Verdict};
+use crate::event::Log;
 use crate::explore::{Edge, Limits, Report, Violation, explore, log_of};
 use crate::view::thousands;
 use crate::world::Ghost;
@@ -29,6 +30,10 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         let on_bag = limits((design.progress)(bounds));
         let (safety, progress) = (explore(model, &on_set), explore(model, &on_bag));
         let states = safety.graph.states();
+        let searched = Searched {
+            states: states + progress.graph.states(),
+            bytes: safety.bytes + progress.bytes,
+        };
         let broken = [(&safety, &on_set), (&progress, &on_bag)].into_iter();
         let broken =
             broken.filter_map(|(report, limits)| Some((report.violation.as_ref()?, limits)));
@@ -37,25 +42,30 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
             return Explored {
                 summary: explained(violation),
                 states,
+                searched,
                 as_expected: design.expects(bounds, &found),
                 schedules: vec![self.shortest_log(design, violation, limits)],
             };
         }
         if safety.gave_up || progress.gave_up {
             let summary = format!("undecided: more than {} states", thousands(bounds.states));
-            return Explored { summary, states, as_expected: false, schedules: Vec::new() };
+            let (as_expected, schedules) = (false, Vec::new());
+            return Explored { summary, states, searched, as_expected, schedules };
         }
-        self.progress_made(design, bounds, states, (&progress, &on_bag))
+        let (summary, as_expected, schedules) =
+            self.progress_made(design, bounds, states, (&progress, &on_bag));
+        Explored { summary, states, searched, as_expected, schedules }
     }
 
-    /// What a search without a broken promise says about progress.
+    /// What a search without a broken promise says about progress: the summary, whether it is as
+    /// expected, and the schedules to show.
     fn progress_made(
         &self,
         design: &Design<P, G>,
         bounds: &Bounds,
         states: usize,
         (progress, on_bag): (&Report<P>, &Limits),
-    ) -> Explored {
+    ) -> (String, bool, Vec<Log>) {
         let mut summary = format!("safe in {} states", thousands(states));
         let mut schedules = Vec::new();
         let for_good = progress.graph.stuck(&[Edge::Work]);
@@ -88,7 +98,7 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
             (true, true) => Verdict::Ok,
         };
         let found = Found { verdict, stuck_for_good: !for_good.is_empty() };
-        Explored { summary, states, as_expected: design.expects(bounds, &found), schedules }
+        (summary, design.expects(bounds, &found), schedules)
     }
 
     fn shortest_log(
@@ -96,7 +106,7 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         design: &Design<P, G>,
         violation: &Violation<P>,
         limits: &Limits,
-    ) -> crate::event::Log {
+    ) -> Log {
         let title = self.title(design, ", a shortest schedule that breaks it");
         log_of(&design.small, limits, &violation.path, &title).0
     }
