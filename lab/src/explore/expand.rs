@@ -7,7 +7,7 @@ use super::level::{Candidate, Level, State, spent_after};
 use super::moves::{Move, moves};
 use super::tables::{Outcome, Tables};
 use super::taken::Taken;
-use super::visited::Visited;
+use super::visited::{AT_ONCE, Visited};
 use super::{Broken, Edge, Limits, Model};
 use crate::node::Protocol;
 use crate::world::{Ghost, Spent, World, spent_key};
@@ -52,6 +52,8 @@ pub(super) struct Worker<'a, P: Protocol, G> {
 #[derive(Default)]
 pub(super) struct Memory {
     moves: Vec<Move>,
+    /// Steps whose states are still to be looked up.
+    pending: Vec<Candidate>,
     recent: Vec<u128>,
     /// A ghost or a network, an outcome, and what came of them.
     ghosts: Vec<(u32, u32, u32)>,
@@ -89,7 +91,11 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
             for found in &moves_here {
                 self.step(&mut here, *found);
             }
+            if self.memory.pending.len() >= AT_ONCE {
+                self.keep_new();
+            }
         }
+        self.keep_new();
         self.memory.moves = moves_here;
         self.found
     }
@@ -178,14 +184,21 @@ impl<P: Protocol, G: Ghost> Worker<'_, P, G> {
         if self.limits.edges {
             self.found.edges.push((here.number, key, code.edge()));
         }
-        let mask = self.memory.recent.len() - 1;
-        let recent = &mut self.memory.recent[key as usize & mask];
-        if *recent == key {
-            return;
-        }
-        *recent = key;
-        if !self.visited.contains(key) {
-            self.found.candidates.push(candidate(key));
+        self.memory.pending.push(candidate(key));
+    }
+
+    /// Keeps those candidates whose states no earlier level has found, and each but once if it was met
+    /// a moment ago.
+    fn keep_new(&mut self) {
+        let Memory { pending, recent, .. } = &mut *self.memory;
+        self.visited.retain_new(pending, |candidate| candidate.key);
+        let mask = recent.len() - 1;
+        for candidate in pending.drain(..) {
+            let recent = &mut recent[candidate.key as usize & mask];
+            if *recent != candidate.key {
+                *recent = candidate.key;
+                self.found.candidates.push(candidate);
+            }
         }
     }
 

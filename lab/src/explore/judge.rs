@@ -7,16 +7,16 @@ use super::moves::moves;
 use super::tables::Tables;
 use super::{Broken, Limits, Model};
 use crate::node::Protocol;
-use crate::world::Ghost;
+use crate::world::{Ghost, World};
 
 /// What is known of a new state.
 pub(super) struct Judged {
-    pub(super) broken: Option<Broken>,
+    pub(super) broken: Option<Box<Broken>>,
     pub(super) is_goal: bool,
     /// Whether a limit held something back.
     pub(super) is_truncated: bool,
-    /// For each goal of `sometimes` whether this state, or one before it, reaches it.
-    pub(super) reached: Vec<bool>,
+    /// A bit for each goal of `sometimes` that this state reaches, if no level before did.
+    pub(super) reached: u64,
 }
 
 /// Asks the properties of a model.
@@ -25,7 +25,7 @@ pub(super) struct Judge<'a, P: Protocol, G> {
     pub(super) limits: &'a Limits,
     pub(super) tables: &'a Tables<P, G>,
     /// Which goals of `sometimes` were reached before.
-    pub(super) reached: &'a [bool],
+    pub(super) reached: u64,
 }
 
 impl<P: Protocol, G: Ghost> Judge<'_, P, G> {
@@ -38,14 +38,19 @@ impl<P: Protocol, G: Ghost> Judge<'_, P, G> {
             let is_truncated = self.limits.timeouts.is_some() && {
                 moves(&State::read(self.tables, level.row(row)), self.limits, &mut found)
             };
-            let sometimes = self.model.sometimes.iter().zip(self.reached);
             Judged {
-                broken: self.model.broken(world),
+                broken: self.model.broken(world).map(Box::new),
                 is_goal: (self.model.goal)(world),
                 is_truncated,
-                reached: sometimes.map(|((_, reached), seen)| *seen || reached(world)).collect(),
+                reached: self.newly_reached(world),
             }
         };
         slice.map(&mut judge).collect()
+    }
+
+    fn newly_reached(&self, world: &World<P, G>) -> u64 {
+        let open = self.model.sometimes.iter().enumerate();
+        let open = open.filter(|(goal, _)| self.reached & (1 << goal) == 0);
+        open.filter(|(_, (_, reached))| reached(world)).map(|(goal, _)| 1 << goal).sum()
     }
 }

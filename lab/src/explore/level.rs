@@ -85,11 +85,19 @@ impl Level {
         self.keys.push(candidate.key);
     }
 
-    /// Appends a row of another level.
-    pub(super) fn push_row(&mut self, row: &[u32], key: u128, number: u32) {
-        self.words.extend_from_slice(row);
-        self.keys.push(key);
+    /// Keeps a state as the next one that goes on, under its number in the graph. What is before it and
+    /// was not kept is overwritten.
+    pub(super) fn keep(&mut self, state: usize, number: u32) {
+        let (to, width) = (self.numbers.len(), self.width);
+        self.words.copy_within(state * width..(state + 1) * width, to * width);
+        self.keys[to] = self.keys[state];
         self.numbers.push(number);
+    }
+
+    /// Ends the level behind the last state that was kept.
+    pub(super) fn end(&mut self) {
+        self.words.truncate(self.numbers.len() * self.width);
+        self.keys.truncate(self.numbers.len());
     }
 }
 

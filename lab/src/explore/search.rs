@@ -11,7 +11,7 @@ use super::level::{Candidate, Level};
 use super::parallel::{WORTH_A_THREAD, in_parallel, slices};
 use super::tables::Tables;
 use super::taken::Taken;
-use super::visited::{Visited, shard_of};
+use super::visited::{Visited, insert_new, shard_of};
 use super::{Graph, Limits, Model, Report, Violation};
 use crate::node::Protocol;
 use crate::world::{Ghost, World};
@@ -40,7 +40,8 @@ pub struct Search<P: Protocol, G> {
     taken: Taken,
     visited: Visited,
     report: Report<P>,
-    reached: Vec<bool>,
+    /// A bit for each goal of `sometimes` that was reached.
+    reached: u64,
     threads: usize,
     memories: Vec<Memory>,
     level: Level,
@@ -56,6 +57,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
     /// A search from another state, which may have a past: the end of a script, or where a reader is.
     #[must_use]
     pub fn from_world(model: &Model<P, G>, limits: &Limits, first: &World<P, G>) -> Self {
+        assert!(model.sometimes.len() <= 64, "at most 64 goals of `sometimes`");
         let topology = model.searched(limits);
         let first = first.within(&topology);
         let tables = Tables::new(topology, *limits);
@@ -74,7 +76,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
             taken: Taken::new(),
             visited: Visited::new(limits.edges),
             report,
-            reached: vec![false; model.sometimes.len()],
+            reached: 0,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             memories: Vec::new(),
             level: Level::default(),
@@ -111,8 +113,9 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
     /// What it found.
     #[must_use]
     pub fn into_report(mut self) -> Report<P> {
-        let never = self.model.sometimes.iter().zip(&self.reached);
-        self.report.never = never.filter(|(_, seen)| !**seen).map(|((name, _), _)| *name).collect();
+        let never = self.model.sometimes.iter().enumerate();
+        let never = never.filter(|(goal, _)| self.reached & (1 << goal) == 0);
+        self.report.never = never.map(|(_, (name, _))| *name).collect();
         self.report.graph.actions = self.tables.key();
         self.report
     }
@@ -140,23 +143,25 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
         let level = std::mem::take(&mut self.level);
         let mut found = self.expand(&level);
         self.report.transitions += found.iter().map(|found| found.transitions).sum::<usize>();
+        let candidates: usize = found.iter().map(|found| size_of_val(&*found.candidates)).sum();
         found.iter_mut().for_each(|found| self.taken.append(&mut found.taken));
         let mut broken_step = self.first_broken_step(&found);
-        let mut fresh = self.fresh(&found);
+        let mut fresh = self.fresh(&mut found);
         if self.limits.stop_when_unsafe
             && let Some(step) = &broken_step
         {
             fresh.retain(|candidate| candidate.order <= step.order);
         }
         fresh.truncate(self.limits.states.saturating_sub(self.states()));
-        let next = self.build(&level, &fresh);
+        let mut next = self.build(&level, &fresh);
         let judged = self.judge(&next);
-        let kept = self.take(&level, &next, &fresh, judged, &mut broken_step);
+        self.take(&level, &mut next, &fresh, judged, &mut broken_step);
+        self.measure(candidates.max(size_of_val(&*fresh)) + level.bytes() + next.bytes());
         if let Some(step) = broken_step {
             self.break_step(&level, step);
         }
         self.connect(&found);
-        kept
+        next
     }
 
     /// All steps out of a level.
@@ -201,17 +206,18 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
     }
 
     /// The candidates that are new, in the order of the level. Each thread adds to shards of its own.
-    fn fresh(&mut self, found: &[Found]) -> Vec<Candidate> {
-        let all = || found.iter().flat_map(|found| &found.candidates);
+    fn fresh(&mut self, found: &mut [Found]) -> Vec<Candidate> {
+        let found: Vec<_> = found.iter_mut().map(|f| std::mem::take(&mut f.candidates)).collect();
+        let all = || found.iter().flatten();
         let count = all().count();
         let groups = if count < WORTH_A_THREAD { 1 } else { self.threads };
         let groups: Vec<_> = self.visited.split(groups).collect();
         let mut fresh: Vec<Vec<Candidate>> = in_parallel(groups, |(from, shards)| {
             let own = from..from + shards.len();
             let mine = all().filter(|candidate| own.contains(&shard_of(candidate.key)));
-            mine.filter(|candidate| shards[shard_of(candidate.key) - from].insert(candidate.key))
-                .copied()
-                .collect()
+            let mut mine: Vec<Candidate> = mine.copied().collect();
+            insert_new(shards, from, &mut mine, |candidate| candidate.key);
+            mine
         });
         if fresh.len() == 1 {
             return fresh.remove(0);
@@ -235,23 +241,22 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
             model: &self.model,
             limits: &self.limits,
             tables: &self.tables,
-            reached: &self.reached,
+            reached: self.reached,
         };
         let slices = slices(next.len(), self.threads);
         in_parallel(slices, |slice| judge.judge(next, slice)).into_iter().flatten().collect()
     }
 
-    /// Takes new states into the graph, and gives those that go on. Stops at the first that breaks a
-    /// property, if that was asked for.
+    /// Takes new states into the graph, and keeps those in their level that go on. Stops at the first
+    /// that breaks a property, if that was asked for.
     fn take(
         &mut self,
         level: &Level,
-        next: &Level,
+        next: &mut Level,
         fresh: &[Candidate],
         judged: Vec<Judged>,
         broken_step: &mut Option<BrokenStep>,
-    ) -> Level {
-        let mut kept = Level::new(self.tables.roles.len());
+    ) {
         for (row, (candidate, judged)) in fresh.iter().zip(judged).enumerate() {
             let is_broken = judged.broken.is_some();
             let before = level.numbers[candidate.order.0 as usize];
@@ -261,7 +266,7 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
             }
             let number = self.add(judged, candidate.key, Some((before, candidate.code)));
             if !is_broken {
-                kept.push_row(next.row(row), candidate.key, number);
+                next.keep(row, number);
             }
             if self.is_done() {
                 // Whatever breaks behind the end of the search was not found by it.
@@ -269,11 +274,14 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
                 break;
             }
         }
-        let levels = level.bytes() + next.bytes() + kept.bytes() + size_of_val(fresh);
+        next.end();
+    }
+
+    /// Notes what is held now: levels and candidates, and what is kept to the end.
+    fn measure(&mut self, levels: usize) {
         let known = self.taken.bytes() + self.visited.bytes() + self.tables.bytes();
         let all = levels + known + self.report.graph.bytes();
         self.report.bytes = self.report.bytes.max(all);
-        kept
     }
 
     fn add(&mut self, judged: Judged, key: u128, parent: Option<Parent>) -> u32 {
@@ -288,16 +296,14 @@ impl<P: Protocol, G: Ghost> Search<P, G> {
         if judged.is_truncated {
             graph.truncated.push(number);
         }
-        for (seen, reached) in self.reached.iter_mut().zip(judged.reached) {
-            *seen |= reached;
-        }
+        self.reached |= judged.reached;
         if let Some(broken) = judged.broken {
             graph.broken.push(number);
             self.report.unsafe_states += 1;
             if self.report.violation.is_none() {
                 let codes = graph.codes_to(number);
                 let path = codes.into_iter().map(|code| self.tables.action(code)).collect();
-                self.report.violation = Some(Violation { broken, path });
+                self.report.violation = Some(Violation { broken: *broken, path });
             }
         }
         self.report.gave_up = self.report.graph.states() >= self.limits.states;

@@ -4,6 +4,8 @@
 const SHARDS: usize = 64;
 /// The first size of a shard.
 const LEAST: usize = 64;
+/// So many look-ups are under way at once.
+pub(super) const AT_ONCE: usize = 64;
 
 /// The keys that were seen, each with a number if that was asked for.
 pub(super) struct Visited {
@@ -40,6 +42,12 @@ impl Visited {
         shard.keys[shard.find(key)] == key
     }
 
+    /// Leaves those whose keys are not there.
+    pub(super) fn retain_new<T>(&self, things: &mut Vec<T>, key: impl Fn(&T) -> u128) {
+        let first = |visited: &&Self, key| visited.shards[shard_of(key)].first(key);
+        retain_ahead(&mut &*self, things, key, first, |visited, key| !visited.contains(key));
+    }
+
     /// The number of a key.
     pub(super) fn number(&self, key: u128) -> Option<u32> {
         let shard = &self.shards[shard_of(key)];
@@ -69,9 +77,48 @@ impl Visited {
     }
 }
 
+/// Adds keys to the shards they belong to, and leaves those that are new. The first of these shards
+/// has this number.
+pub(super) fn insert_new<T>(
+    shards: &mut [Shard],
+    number: usize,
+    things: &mut Vec<T>,
+    key: impl Fn(&T) -> u128,
+) {
+    let first = |shards: &&mut [Shard], key| shards[shard_of(key) - number].first(key);
+    let is_new = |shards: &mut &mut [Shard], key| shards[shard_of(key) - number].insert(key);
+    retain_ahead(&mut &mut *shards, things, key, first, is_new);
+}
+
+/// Leaves what is new. Each look-up waits for memory, so many of them begin before the first is
+/// finished: a loop of loads that do not depend on each other.
+fn retain_ahead<S, T>(
+    shards: &mut S,
+    things: &mut Vec<T>,
+    key: impl Fn(&T) -> u128,
+    first: impl Fn(&S, u128) -> u128,
+    is_new: impl Fn(&mut S, u128) -> bool,
+) {
+    let (mut begun, mut kept) = ([0; AT_ONCE], 0);
+    for from in (0..things.len()).step_by(AT_ONCE) {
+        let to = things.len().min(from + AT_ONCE);
+        for (begun, thing) in begun.iter_mut().zip(&things[from..to]) {
+            *begun = first(shards, key(thing));
+        }
+        for (place, begun) in (from..to).zip(begun) {
+            let key = key(&things[place]);
+            if begun != key && is_new(shards, key) {
+                things.swap(kept, place);
+                kept += 1;
+            }
+        }
+    }
+    things.truncate(kept);
+}
+
 impl Shard {
     /// Adds a key; whether it is new.
-    pub(super) fn insert(&mut self, key: u128) -> bool {
+    fn insert(&mut self, key: u128) -> bool {
         let place = self.find(key);
         if self.keys[place] == key {
             return false;
@@ -83,6 +130,12 @@ impl Shard {
             self.grow();
         }
         true
+    }
+
+    /// What stands at the first place where a key may be.
+    #[inline]
+    fn first(&self, key: u128) -> u128 {
+        self.keys[key as usize & (self.keys.len() - 1)]
     }
 
     /// Where a key stands, or would stand.
@@ -129,6 +182,17 @@ mod tests {
             assert_eq!(visited.number(fingerprint(&n)), Some(n));
         }
         assert_eq!(visited.number(fingerprint(&10_000_u32)), None);
+    }
+
+    #[test]
+    fn only_new_keys_are_left_and_in_their_order() {
+        let mut visited = Visited::new(false);
+        for n in (0..1_000_u32).step_by(3) {
+            visited.insert(fingerprint(&n));
+        }
+        let mut numbers: Vec<u32> = (0..1_000).collect();
+        visited.retain_new(&mut numbers, fingerprint);
+        assert_eq!(numbers, (0..1_000).filter(|n| n % 3 != 0).collect::<Vec<_>>());
     }
 
     #[test]
