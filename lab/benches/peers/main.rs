@@ -13,9 +13,12 @@ mod theirs;
 
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use lab::explore::{Limits, explore};
+use lab::measure::{Machine, Table, file, ratio, spread};
+use lab::view::thousands;
 use lab::world::Wire;
 use stateright::{Checker, CheckerBuilder, Model};
 
@@ -47,46 +50,70 @@ const PAIRS: [Pair; 2] = [
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
-    let rounds = if quick { 1 } else { 7 };
-    println!(
-        "Unique states a second, median of {rounds} rounds in turn. Aims: 5 ×, 100 bytes a state."
-    );
-    println!(
-        "{:<8} {:>8} {:>8} {:>12} {:>12} {:>8} {:>14}",
-        "peer", "managers", "states", "ours", "stateright", "ours ×", "bytes a state"
-    );
-    for Pair { name, limits, theirs, sizes } in PAIRS {
-        for (managers, states, repeat) in sizes {
-            let repeat = if quick { 1 } else { repeat };
-            let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
-            let report = || explore(&party::model(managers), &limits());
-            for _ in 0..rounds {
-                our_times.push(timed(repeat, || assert_eq!(report().graph.states(), states)));
-                their_times.push(timed(repeat, || assert_eq!(theirs(managers as usize), states)));
-            }
-            let rate = |times| (states as f64 * f64::from(repeat)) / median(times).as_secs_f64();
-            let (ours, theirs) = (rate(our_times), rate(their_times));
-            let (times, bytes) = (ours / theirs, report().bytes / states);
-            println!(
-                "{name:<8} {managers:>8} {states:>8} {ours:>12.0} {theirs:>12.0} {times:>8.2} {bytes:>14}"
-            );
-        }
-    }
+    let rounds = if quick { 1 } else { 9 };
+    let mut rows: Vec<Vec<String>> =
+        PAIRS.iter().flat_map(|pair| pair.sizes.map(|size| row(pair, size, rounds))).collect();
     if !quick {
-        large();
+        rows.push(large());
+    }
+    let table = Table {
+        columns: COLUMNS.map(Into::into).into(),
+        rows,
+        spread: format!(
+            "Thousands of unique states a second: median ± spread of {rounds} searches of each, in turn, on all \
+             cores. Aims: 5 times each peer, 100 bytes a state, ten million states in a minute"
+        ),
+        machine: Machine::read(Path::new(env!("CARGO_TARGET_TMPDIR"))),
+        versions: "stateright 0.31.0".into(),
+    };
+    println!("{table}");
+    if std::env::var_os("BENCH_SAVE").is_some() && !quick {
+        let text =
+            file(table.kept(), "BENCH_SAVE=1 cargo bench -p lab --features peers --bench peers");
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../book/data/measured/explorer.json");
+        std::fs::write(path, text).expect("book/data/measured can be written");
     }
 }
 
+const COLUMNS: [&str; 7] =
+    ["beside", "managers", "states", "ours", "stateright", "ratio", "bytes a state"];
+
+/// One size of the model: both in turn, again and again.
+fn row(pair: &Pair, (managers, states, repeat): (u64, usize, u32), rounds: usize) -> Vec<String> {
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let report = || explore(&party::model(managers), &(pair.limits)());
+    let rate = |time: Duration| states as f64 * f64::from(repeat) / time.as_secs_f64() / 1e3;
+    for _ in 0..rounds {
+        ours.push(rate(timed(repeat, || assert_eq!(report().graph.states(), states))));
+        let count = || assert_eq!((pair.theirs)(managers as usize), states);
+        theirs.push(rate(timed(repeat, count)));
+    }
+    vec![
+        pair.name.into(),
+        managers.to_string(),
+        thousands(states),
+        spread(ours.clone()),
+        spread(theirs.clone()),
+        ratio(&ours, &theirs),
+        (report().bytes / states).to_string(),
+    ]
+}
+
 /// Ten million states, ours alone.
-fn large() {
+fn large() -> Vec<String> {
     let began = Instant::now();
     let report = explore(&party::model(9), &LIMITS());
     let (seconds, states) = (began.elapsed().as_secs_f64(), report.graph.states());
-    let (rate, bytes) = (states as f64 / seconds, report.bytes / states);
-    println!(
-        "\n{states} states (9 managers) in {seconds:.0} s (aim: 60 for ten million): {rate:.0} a \
-         second, {bytes} bytes a state."
-    );
+    vec![
+        "alone".into(),
+        "9".into(),
+        thousands(states),
+        format!("{:.0} ({seconds:.0} s)", states as f64 / seconds / 1e3),
+        String::new(),
+        String::new(),
+        (report.bytes / states).to_string(),
+    ]
 }
 
 /// Searches breadth-first on all cores.
@@ -104,9 +131,4 @@ fn timed(repeat: u32, work: impl Fn()) -> Duration {
     let began = Instant::now();
     (0..repeat).for_each(|_| work());
     began.elapsed()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

@@ -245,17 +245,19 @@ impl<P: Protocol, G: Ghost> Tables<P, G> {
         action: &Action<P>,
         world: &World<P, G>,
     ) -> (usize, Outcome<P>) {
+        // ANCHOR: twice
         let once = || {
             let (mut world, mut witness) = (world.clone(), Witness(Vec::new()));
             let effects = world.apply(action, Duration::ZERO, &mut witness);
             (effects, Arc::clone(&world.hosts()[column]), witness.0)
         };
         let (effects, host, events) = once();
-        // Once more: what is remembered for ever has to be a function of its input.
+        // Once more: what is remembered has to be a function of its input.
         let again = once();
         let key = |host| host_key(&self.topology, column, host);
         let same = (effects, key(&host), &events) == (again.0, key(&again.1), &again.2);
         assert!(same, "a step is not a function of its input: {action:?}");
+        // ANCHOR_END: twice
         let sent = events.iter().filter_map(|event| match event {
             OwnedEvent::Send(envelope) if envelope.to != envelope.from => {
                 Some(self.number_message(envelope))
