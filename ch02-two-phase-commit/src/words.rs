@@ -100,7 +100,7 @@ impl Display for Msg {
             Self::Abort { tx } => write!(f, "abort {tx}"),
             Self::Ack { tx } => write!(f, "ack {tx}"),
             Self::Inquire { tx } => write!(f, "what became of {tx}?"),
-            Self::Wound { tx } => write!(f, "give up {tx}?"),
+            Self::Wound { tx, by } => write!(f, "give up {tx} for {by}?"),
             Self::Status => f.write_str("status?"),
             Self::StatusIs { in_doubt, locked } => {
                 write!(f, "in doubt {}, locked {}", in_doubt.len(), locked.len())

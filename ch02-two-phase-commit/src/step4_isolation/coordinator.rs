@@ -17,6 +17,34 @@ struct Voting {
     key: Key,
     order: Order,
     yes: BTreeMap<NodeId, Balances>,
+    /// Participants that asked about it since they were last waited for: they are up, and wait for
+    /// locks.
+    asked: BTreeSet<NodeId>,
+    /// It was given up for this older one, and is prepared again when that has ended.
+    after: Option<TxId>,
+}
+
+impl Voting {
+    fn new(client: NodeId, key: Key, order: Order) -> Self {
+        let (yes, asked) = (BTreeMap::new(), BTreeSet::new());
+        Self { client, key, order, yes, asked, after: None }
+    }
+
+    /// Not decided yet. If its vote was lost, it votes again. If it waits for a lock, that is no
+    /// silence: while each participant that has not voted asks, the coordinator goes on waiting.
+    fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
+        if self.yes.contains_key(&from) || self.after.is_some() {
+            return;
+        }
+        let branch = self.order.0[&from].clone();
+        cx.send_ahead(from, Msg::Prepare { tx, key: self.key.clone(), branch });
+        self.asked.insert(from);
+        let is_up = |id| self.yes.contains_key(&id) || self.asked.contains(&id);
+        if self.order.participants().all(is_up) {
+            self.asked.clear();
+            cx.set_timer(Timer::Votes(tx), wait::VOTES);
+        }
+    }
 }
 
 /// How a request ended, and what was asked for.
@@ -60,7 +88,7 @@ impl Coordinator {
         }
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
-        self.prepare(tx, Voting { client, key, order, yes: BTreeMap::new() }, cx);
+        self.prepare(tx, Voting::new(client, key, order), cx);
     }
 
     fn prepare(&mut self, tx: TxId, voting: Voting, cx: &mut Cx) {
@@ -89,23 +117,40 @@ impl Coordinator {
     /// All participants have it locked, so this is one moment. Nothing was changed: there is
     /// nothing to commit, and no record means *abort*, which releases the locks.
     fn seen(&mut self, tx: TxId, cx: &mut Cx) {
-        let Voting { client, key, order, yes } = self.voting.remove(&tx).expect("all votes are in");
+        let Voting { client, key, order, yes, .. } =
+            self.voting.remove(&tx).expect("all votes are in");
         cx.cancel_timer(Timer::Votes(tx));
         cx.send(client, Msg::Answer { key, outcome: Outcome::Done(yes) });
         order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        self.resume(tx, cx);
     }
     // ANCHOR_END: seen
 
     // ANCHOR: on_wound
-    /// An older transaction waits for what this one holds somewhere. Not decided yet: start it
-    /// over. The new attempt tells every participant that the old one is off.
-    fn on_wound(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
-        let Some(voting) = self.voting.remove(&tx) else {
+    /// An older transaction waits for what this one holds somewhere. Not decided yet: give it up.
+    /// It keeps its age, and begins again when the older one has ended.
+    fn on_wound(&mut self, from: NodeId, tx: TxId, by: TxId, cx: &mut Cx) {
+        let Some(Voting { client, key, order, .. }) = self.voting.remove(&tx) else {
             return self.on_inquire(from, tx, cx);
         };
         cx.cancel_timer(Timer::Votes(tx));
-        let again = TxId { attempt: tx.attempt + 1, ..tx };
-        self.prepare(again, Voting { yes: BTreeMap::new(), ..voting }, cx);
+        order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        let again = Voting::new(client, key, order);
+        if self.voting.keys().any(|open| open.same_order(by)) {
+            self.voting.insert(tx.again(), Voting { after: Some(by), ..again });
+        } else {
+            self.prepare(tx.again(), again, cx);
+        }
+    }
+
+    /// An order has ended: those that were given up for it begin again.
+    fn resume(&mut self, ended: TxId, cx: &mut Cx) {
+        let is_next = |voting: &Voting| voting.after.is_some_and(|by| by.same_order(ended));
+        let next = self.voting.iter().filter(|(_, voting)| is_next(voting));
+        for tx in next.map(|(tx, _)| *tx).collect::<Vec<_>>() {
+            let voting = self.voting.remove(&tx).expect("just found");
+            self.prepare(tx, Voting { after: None, ..voting }, cx);
+        }
     }
     // ANCHOR_END: on_wound
 
@@ -115,6 +160,7 @@ impl Coordinator {
         self.committed.insert(tx, voting.order.participants().collect());
         self.answer(tx, voting, Outcome::done(), cx);
         self.tell_commit(tx, cx);
+        self.resume(tx, cx);
     }
 
     fn abort(&mut self, tx: TxId, why: Refusal, cx: &mut Cx) {
@@ -122,6 +168,7 @@ impl Coordinator {
         cx.cancel_timer(Timer::Votes(tx));
         voting.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
         self.answer(tx, voting, Outcome::Declined(why), cx);
+        self.resume(tx, cx);
     }
 
     fn answer(&mut self, tx: TxId, voting: Voting, outcome: Outcome, cx: &mut Cx) {
@@ -150,7 +197,9 @@ impl Coordinator {
     fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
         if self.committed.contains_key(&tx) {
             cx.send(from, Msg::Commit { tx });
-        } else if !self.voting.contains_key(&tx) {
+        } else if let Some(voting) = self.voting.get_mut(&tx) {
+            voting.on_inquire(from, tx, cx);
+        } else {
             cx.send(from, Msg::Abort { tx });
         }
     }
@@ -181,7 +230,7 @@ impl Coordinator {
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
             Msg::Ack { tx } => self.on_ack(from, tx, cx),
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
-            Msg::Wound { tx } => self.on_wound(from, tx, cx),
+            Msg::Wound { tx, by } => self.on_wound(from, tx, by, cx),
             Msg::Status => cx.send(from, self.status()),
             other => shop::ignore(&other),
         }

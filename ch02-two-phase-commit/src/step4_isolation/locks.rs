@@ -18,7 +18,7 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// All locks that a branch needs, or none and who is in the way.
+    /// All locks that a branch needs, or none and those that hold some of them.
     pub(super) fn acquire(&mut self, tx: TxId, branch: &[Change]) -> Result<(), Vec<TxId>> {
         let in_the_way = self.in_the_way(tx, branch);
         if !in_the_way.is_empty() {
@@ -61,6 +61,14 @@ impl Locks {
     }
 }
 
+/// Whether two branches need the same lock, and one of them for a change.
+pub(super) fn conflict(one: &[Change], other: &[Change]) -> bool {
+    let meets = |change: &Change| {
+        other.iter().any(|o| o.account == change.account && (o.by != 0 || change.by != 0))
+    };
+    one.iter().any(meets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,6 +91,14 @@ mod tests {
         locks.release(tx(2), &branch(0));
         assert_eq!(locks.acquire(tx(3), &branch(1)), Ok(()));
         assert_eq!(locks.acquire(tx(4), &branch(0)), Err(vec![tx(3)]));
+    }
+
+    #[test]
+    fn two_branches_conflict_where_one_changes_what_the_other_needs() {
+        assert!(conflict(&branch(1), &branch(0)) && conflict(&branch(0), &branch(-1)));
+        assert!(!conflict(&branch(0), &branch(0)));
+        let elsewhere = [Change { account: Account::new("alice"), by: 1 }];
+        assert!(!conflict(&branch(1), &elsewhere));
     }
 
     #[test]

@@ -8,9 +8,10 @@
 //!
 //! Waiting for locks can go round in a circle, and no participant sees the circle. Here an older
 //! transaction never waits for a younger one that may still be given up: the participant where they
-//! meet asks the coordinator to give the younger one up, which then tries again and keeps its age
-//! (*wound-wait*, Rosenkrantz, Stearns and Lewis, 1978). The oldest always gets through, so every
-//! transaction does in the end.
+//! meet asks the coordinator to give the younger one up (*wound-wait*, Rosenkrantz, Stearns and
+//! Lewis, 1978). That one keeps its age, and begins again when the older one has ended. Those that wait
+//! for a lock get it in the order of their age. So all waiting is for older ones, the oldest always gets
+//! through, and an order is given up at most once for each older order that is open.
 //!
 //! What breaks: nothing, as long as the coordinator comes back. While it is gone, every participant
 //! that voted yes holds its locks, and none may release them.

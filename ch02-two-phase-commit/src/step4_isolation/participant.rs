@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lab::{Node, NodeId};
 
-use super::locks::Locks;
+use super::locks::{Locks, conflict};
 use crate::accounts::Accounts;
 use crate::shop::{self, ByTx, Cx, Input, Shop, Summary};
 use crate::types::{Balances, Branch, COORD, Key, Msg, Note, Record, Timer, TxId, Vote, wait};
@@ -51,13 +51,22 @@ impl Participant {
         self.try_to_vote(tx, cx);
     }
 
+    // ANCHOR: try_to_vote
+    /// Locks are given by age. A transaction waits for an older one that waits for the same lock,
+    /// and for an older one that holds it. For a younger one that holds it, it asks `coord` to give
+    /// the younger one up.
     fn try_to_vote(&mut self, tx: TxId, cx: &mut Cx) {
         let (_, branch) = &self.waiting[&tx];
-        if let Err(holders) = self.locks.acquire(tx, branch) {
-            let younger = holders.into_iter().filter(|holder| *holder > tx);
-            younger.for_each(|tx| cx.send(COORD, Msg::Wound { tx }));
+        let mut older = self.waiting.range(..tx).map(|(_, (_, branch))| branch);
+        if older.any(|older| conflict(older, branch)) {
             return;
         }
+        if let Err(holders) = self.locks.acquire(tx, branch) {
+            let younger = holders.into_iter().filter(|holder| *holder > tx);
+            younger.for_each(|holder| cx.send(COORD, Msg::Wound { tx: holder, by: tx }));
+            return;
+        }
+        // ANCHOR_END: try_to_vote
         let (key, branch) = self.waiting.remove(&tx).expect("it was waiting");
         let vote = match self.accounts.check(&branch) {
             Ok(()) => Vote::Yes(self.balances_read(&branch)),

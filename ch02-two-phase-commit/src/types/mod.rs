@@ -40,6 +40,20 @@ pub struct TxId {
     pub attempt: u32,
 }
 
+impl TxId {
+    /// The next attempt at the same order. It keeps its age.
+    #[must_use]
+    pub fn again(self) -> Self {
+        Self { attempt: self.attempt + 1, ..self }
+    }
+
+    /// Whether both are attempts at the same order.
+    #[must_use]
+    pub fn same_order(self, other: Self) -> bool {
+        (self.start, self.count) == (other.start, other.count)
+    }
+}
+
 /// Names an account of one participant: `umbrella` on the shelf, `alice` among the purses.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -149,6 +163,8 @@ pub enum Msg {
     Wound {
         /// The younger attempt.
         tx: TxId,
+        /// The older one, which waits.
+        by: TxId,
     },
 
     /// Operator → any process: "what are you waiting for?" (the runnable system).

@@ -62,7 +62,7 @@ fn step4_is_atomic_whatever_one_crash_and_the_network_do() {
     let report = explore(&model, &limits);
     assert_eq!(report.violation.map(|violation| violation.broken), None);
     assert!(!report.gave_up && report.never.is_empty());
-    assert_eq!(report.graph.states(), 23_788);
+    assert_eq!(report.graph.states(), 18_062);
 }
 
 #[test]

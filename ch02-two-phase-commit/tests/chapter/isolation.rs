@@ -18,7 +18,7 @@ use ch02_two_phase_commit::worlds::{Nodes, Read};
 use lab::NodeId;
 use lab::check::append::{Promise, check};
 use lab::check::{History, Verdict};
-use lab::explore::Model;
+use lab::explore::{Edge, Limits, Model, explore};
 use lab::rng::Rng;
 use lab::sim::{Fault, FaultSchedule, NetworkProfile, simulate};
 use lab::world::{Event, Role, World};
@@ -206,10 +206,7 @@ fn without_locks_two_orders_are_done_in_one_order_here_and_in_another_there() {
 #[test]
 fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
     let day = Day { clients: 4, read: Read::Snapshot };
-    let step4 = Nodes::new(
-        || AnyNode::new(step4::Coordinator::default()),
-        |accounts| AnyNode::new(step4::Participant::new(accounts)),
-    );
+    let step4 = step4();
     let storms = &study().design("step4").expect("step 4").target;
     for seed in 0..150 {
         for schedule in [slow_network(), storms.storm(&mut Rng::new(seed))] {
@@ -218,4 +215,61 @@ fn with_locks_all_looks_as_if_done_one_after_the_other_in_the_order_of_time() {
             assert_eq!(judged, Verdict::Ok, "seed {seed}:\n{}", history.to_json_lines());
         }
     }
+}
+
+/// Every client wants the same shelf, every second one the same purse, and a reader wants all.
+fn contended(clients: usize) -> Model<Shop, Tape> {
+    let by = |i: usize| 1_i64 << i;
+    let order = |client: usize, i: usize| {
+        let purse = PURSES[client % 2];
+        Order::new(&[(STOCK, SHELVES[0], -by(i)), (PAY, purse, by(i))])
+    };
+    let key = |client: usize, i: usize| Key::new(&format!("order-{client}-{i}"));
+    let mut orders: Vec<Vec<(Key, Order)>> = (0..clients - 1)
+        .map(|client| (0..4).map(|i| (key(client, i), order(client, 4 * client + i))).collect())
+        .collect();
+    orders.push((0..4).map(|i| (key(clients - 1, i), read())).collect());
+    model(&step4(), &orders, Day { clients, read: Read::No })
+}
+
+fn step4() -> Nodes {
+    Nodes::new(
+        || AnyNode::new(step4::Coordinator::default()),
+        |accounts| AnyNode::new(step4::Participant::new(accounts)),
+    )
+}
+
+/// An order that is older than all others gets the lock next. So it is given up at most once for each
+/// order that was older: with four clients, each with one open order, it needs four attempts at most.
+#[test]
+fn under_conflict_attempts_are_bounded_and_all_is_done() {
+    let clients = 4;
+    let model = contended(clients);
+    let mut most = 0;
+    for seed in 0..2_000 {
+        let run = lab::sim::run(&model, &slow_network(), seed);
+        assert!(run.settled, "seed {seed}: not at rest");
+        for (_, node) in run.world.nodes() {
+            let Some(client) = node.downcast_ref::<Client>() else { continue };
+            let done = |outcome: &Outcome| matches!(outcome, Outcome::Done(_));
+            assert!(client.answers.values().all(done), "seed {seed}: {:?}", client.answers);
+        }
+        let attempts = run.world.ghost().key_of.keys().map(|tx| tx.attempt).max();
+        most = most.max(attempts.expect("some order was prepared"));
+    }
+    assert!((2..=clients as u32).contains(&most), "{most} attempts");
+}
+
+/// The same question to the explorer, for two orders that need the same locks at both participants.
+#[test]
+fn under_conflict_no_schedule_is_stuck() {
+    let wants = |account, other| Order::new(&[(STOCK, account, -1), (PAY, other, 1)]);
+    let one = |name: &str, order| vec![(Key::new(name), order)];
+    let orders = [one("order-1", wants("boots", "alice")), one("order-2", wants("boots", "alice"))];
+    let day = Day { clients: 2, read: Read::No };
+    let model = Model { observe: |_, _, _| {}, ..model(&step4(), &orders, day) };
+    let limits = Limits { states: 2_000_000, timeouts: Some(0), ..Limits::progress(0, 0, 0) };
+    let report = explore(&model, &limits);
+    assert!(!report.gave_up, "more than {} states", limits.states);
+    assert_eq!((report.graph.stuck(&[Edge::Work]), report.graph.states()), (vec![], 20_963));
 }

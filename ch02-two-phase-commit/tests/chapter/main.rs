@@ -9,6 +9,7 @@ mod fencing;
 mod figures;
 mod heuristic;
 mod isolation;
+mod locks;
 mod matrix;
 mod protocol;
 mod random;

@@ -27,8 +27,11 @@ struct Begun {
     order: Order,
     /// For an order that only reads. It needs no decision.
     read: ReadState,
-    /// An older transaction waits for what this one holds: once it is off, try again.
-    again: bool,
+    /// This older transaction waits for what this one holds: once this one is off, and that one has
+    /// ended, it begins again.
+    after: Option<TxId>,
+    /// Whether it is off, and waits for the older one to end.
+    is_off: bool,
 }
 
 /// Keeps votes, and counts them. What a majority has written down is the decision.
@@ -73,7 +76,7 @@ impl Coordinator {
         self.count += 1;
         let tx = TxId { start: self.start, count: self.count, attempt: 1 };
         let (client, read) = (Some(client), ReadState::default());
-        self.begin(tx, Begun { client, key, order, read, again: false }, cx);
+        self.begin(tx, Begun { client, key, order, read, after: None, is_off: false }, cx);
     }
 
     /// The record keeps the key from ever standing for two attempts at once. The paper has no keys,
@@ -102,7 +105,7 @@ impl Coordinator {
         }
         let outcome = if commit { Outcome::done() } else { Outcome::Declined(why) };
         let begun = self.begun.remove(&tx);
-        if let Some(begun) = begun.as_ref().filter(|begun| !begun.again || commit) {
+        if let Some(begun) = begun.as_ref().filter(|begun| begun.after.is_none() || commit) {
             answer(begun.client, begun.key.clone(), outcome.clone(), cx);
         }
         if commit {
@@ -113,9 +116,9 @@ impl Coordinator {
         }
         tell_ended(tx, commit, cx);
         match begun {
-            Some(begun) if begun.again && !commit => {
-                let next = TxId { attempt: tx.attempt + 1, ..tx };
-                self.begin(next, Begun { again: false, ..begun }, cx);
+            Some(begun) if begun.after.is_some() && !commit => {
+                self.begin_again(tx.again(), begun, cx);
+                return;
             }
             // No message waits for this record: the votes hold the same, and it only saves asking.
             Some(Begun { key, order, .. }) => {
@@ -123,6 +126,29 @@ impl Coordinator {
                 cx.persist(Record::Decided { tx, key, order, outcome });
             }
             None => {}
+        }
+        self.resume(tx, cx);
+    }
+
+    /// Begins another attempt, unless the older transaction that it was given up for is still open.
+    fn begin_again(&mut self, tx: TxId, begun: Begun, cx: &mut Cx) {
+        let begun = Begun { read: ReadState::default(), ..begun };
+        let waits_for = |open: &TxId| begun.after.is_some_and(|by| by.same_order(*open));
+        if self.begun.keys().any(waits_for) {
+            self.begun.insert(tx, Begun { is_off: true, ..begun });
+        } else {
+            self.begin(tx, Begun { after: None, is_off: false, ..begun }, cx);
+        }
+    }
+
+    /// An order has ended: those that were given up for it begin again.
+    fn resume(&mut self, ended: TxId, cx: &mut Cx) {
+        let is_next =
+            |begun: &Begun| begun.is_off && begun.after.is_some_and(|by| by.same_order(ended));
+        let next = self.begun.iter().filter(|(_, begun)| is_next(begun));
+        for tx in next.map(|(tx, _)| *tx).collect::<Vec<_>>() {
+            let begun = self.begun.remove(&tx).expect("just found");
+            self.begin(tx, Begun { after: None, is_off: false, ..begun }, cx);
         }
     }
 

@@ -57,5 +57,6 @@ impl Coordinator {
         cx.cancel_timer(Timer::Votes(tx));
         answer(begun.client, begun.key, outcome, cx);
         begun.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+        self.resume(tx, cx);
     }
 }

@@ -34,16 +34,17 @@ impl Coordinator {
         }
     }
 
-    fn on_wound(&mut self, tx: TxId, cx: &mut Cx) {
-        let Some(begun) = self.begun.get_mut(&tx).filter(|begun| !begun.again) else { return };
-        begun.again = true;
+    fn on_wound(&mut self, tx: TxId, by: TxId, cx: &mut Cx) {
+        let Some(begun) = self.begun.get_mut(&tx).filter(|begun| begun.after.is_none()) else {
+            return;
+        };
+        begun.after = Some(by);
         if begun.order.is_read() {
             let begun = self.begun.remove(&tx).expect("just found");
             self.leading.remove(&tx);
             cx.cancel_timer(Timer::Votes(tx));
-            let next = TxId { attempt: tx.attempt + 1, ..tx };
-            let begun = Begun { again: false, read: ReadState::default(), ..begun };
-            return self.begin(next, begun, cx);
+            begun.order.participants().for_each(|id| cx.send(id, Msg::Abort { tx }));
+            return self.begin_again(tx.again(), begun, cx);
         }
         self.take_over(tx, cx);
     }
@@ -62,7 +63,8 @@ impl Coordinator {
             Record::Begun { tx, key, order } => {
                 self.earlier_are_off(tx);
                 let (client, read) = (None, ReadState::default());
-                self.begun.insert(tx, Begun { client, key, order, read, again: false });
+                let begun = Begun { client, key, order, read, after: None, is_off: false };
+                self.begun.insert(tx, begun);
             }
             Record::Decided { tx, key, order, outcome } => {
                 let commit = outcome == Outcome::done();
@@ -113,7 +115,7 @@ impl Coordinator {
             Msg::Vote { tx, vote } => self.on_vote(from, tx, vote, cx),
             Msg::Ack { tx } => self.on_ack(from, tx, cx),
             Msg::Inquire { tx } => self.on_inquire(from, tx, cx),
-            Msg::Wound { tx } => self.on_wound(tx, cx),
+            Msg::Wound { tx, by } => self.on_wound(tx, by, cx),
             Msg::Status => cx.send(from, self.status()),
             Msg::Deeper(msg) => self.on_deeper(from, msg, cx),
             other => shop::ignore(&other),
