@@ -51,7 +51,6 @@ impl Participant {
         self.try_to_vote(tx, cx);
     }
 
-    // ANCHOR: try_to_vote
     /// Locks are given by age. A transaction waits for an older one that waits for the same lock,
     /// and for an older one that holds it. For a younger one that holds it, it asks `coord` to give
     /// the younger one up.
@@ -66,7 +65,6 @@ impl Participant {
             younger.for_each(|holder| cx.send(COORD, Msg::Wound { tx: holder, by: tx }));
             return;
         }
-        // ANCHOR_END: try_to_vote
         let (key, branch) = self.waiting.remove(&tx).expect("it was waiting");
         let vote = match self.accounts.check(&branch) {
             Ok(()) => Vote::Yes(self.balances_read(&branch)),
