@@ -5,6 +5,7 @@
 //! hint 1: For each attempt there are three cases: not known, done, taken back.
 //! hint 2: An undo for an attempt that you do not know must leave something behind.
 //! hint 3: `self.rows.insert(tx, None)` is what it leaves; an apply that finds it does nothing.
+//! harmless: true for self.rows.get(&tx) != Some(&None): A second undo finds nothing to take back.
 
 use std::collections::BTreeMap;
 

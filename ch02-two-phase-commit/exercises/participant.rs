@@ -6,6 +6,8 @@
 //! hint 1: Which of your four records does a restart need, and before which message must each be written?
 //! hint 2: After a start, everything that is prepared and not ended is in doubt: ask, and arm the timer again.
 //! hint 3: A commit for something that you have committed already is acknowledged again; one that you never prepared gets no answer.
+//! harmless: true for !self.prepared.contains_key(&tx): A second vote counts only before the decision.
+//! harmless: without cx.persist(Record::Aborted { tx });: After a start it asks again, and is told the same.
 
 use std::collections::BTreeMap;
 

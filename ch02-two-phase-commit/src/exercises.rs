@@ -29,6 +29,15 @@ pub fn participant(participant: fn(Accounts) -> AnyNode) -> Result<String, Strin
     if !answered.is_empty() {
         return Err(format!("it answered a commit that it never prepared: {answered:?}"));
     }
+    let branch = umbrella(2).0[&STOCK].clone();
+    receive(&mut stock, Msg::Prepare { tx: TX, key: Key::new("order-1"), branch });
+    for time in ["", " that came again"] {
+        if !receive(&mut stock, Msg::Commit { tx: TX }).contains(&Msg::Ack { tx: TX }) {
+            return Err(format!(
+                "a commit{time} got no acknowledgement: `coord` sends it for ever"
+            ));
+        }
+    }
     let states = survives(&Nodes::STEP3.with_participants(participant), ATOMIC)?;
     Ok(format!("safe in {states} states, and never stuck once every process is back"))
 }
@@ -126,11 +135,14 @@ pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
     Ok("five of five; the explorer agrees".into())
 }
 
-/// Two orders with a message that comes twice, one order with a crash beside it, and storms.
+/// Two orders with a message that comes twice; one order that is done, and one that is refused, each with
+/// a crash beside it; and storms.
 fn survives(nodes: &Nodes, promised: &[&'static str]) -> Result<usize, String> {
     let two = nodes.model(Scope::TWO_ORDERS, promised);
     let one = nodes.model(Scope::ONE_ORDER, promised);
-    let searches = [(&two, Limits::progress(0, 0, 1)), (&one, Limits::progress(1, 0, 1))];
+    let refused = nodes.model(Scope::REFUSED, promised);
+    let crash = Limits::progress(1, 0, 1);
+    let searches = [(&two, Limits::progress(0, 0, 1)), (&one, crash), (&refused, crash)];
     let servers = vec![COORD, STOCK, PAY];
     let target = Target { servers, links: Vec::new(), busy: 0..BUSY, lasts: 0..1 };
     study::survives(&searches, |rng| target.storm(rng))

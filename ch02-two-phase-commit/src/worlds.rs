@@ -32,6 +32,8 @@ pub struct Scope {
     pub orders: u8,
     /// How the reader reads, if there is one.
     pub reader: Read,
+    /// In Alice's purse. Without one her order must be declined.
+    pub coins: u64,
 }
 
 /// How a reader reads.
@@ -54,7 +56,9 @@ deliver coord pay";
 
 impl Scope {
     /// Two participants, one order, no reader.
-    pub const ONE_ORDER: Self = Self { participants: 2, orders: 1, reader: Read::No };
+    pub const ONE_ORDER: Self = Self { participants: 2, orders: 1, reader: Read::No, coins: 1 };
+    /// Two participants, one order that `stock` could fill and that Alice cannot pay.
+    pub const REFUSED: Self = Self { coins: 0, ..Self::ONE_ORDER };
     /// Two participants, two orders of which the second must be declined.
     pub const TWO_ORDERS: Self = Self { orders: 2, ..Self::ONE_ORDER };
     /// One participant.
@@ -133,7 +137,7 @@ impl Nodes {
         if scope.participants > 1 {
             roles.push(participant(STOCK, "stock", "stock", &[("umbrella", 2)]));
         }
-        let purses: &[(&str, u64)] = &[("alice", 1), ("till", 0), ("bob", 0)];
+        let purses: &[(&str, u64)] = &[("alice", scope.coins), ("till", 0), ("bob", 0)];
         let purses = if scope.participants == 1 { purses } else { &purses[..2] };
         roles.push(participant(PAY, "pay", "pay", purses));
         if scope.participants > 2 {
@@ -158,7 +162,10 @@ impl Nodes {
         Model {
             observe: must::observe,
             always: promised.iter().map(|name| (*name, all[name])).collect(),
-            sometimes: vec![("an order is done", must::some_order_is_done)],
+            sometimes: match scope.coins {
+                0 => Vec::new(),
+                _ => vec![("an order is done", must::some_order_is_done)],
+            },
             goal: must::settled,
             ..Model::new(self.roles(scope))
         }

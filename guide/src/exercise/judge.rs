@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::Exercise;
+use super::generated::wrong_answers;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
@@ -91,7 +92,8 @@ impl Verdict {
     }
 }
 
-/// Starter, solution and wrong answers of an exercise, each with what has to become of it.
+/// Starter, solution and wrong answers of an exercise, those by hand and those that are generated, each
+/// with what has to become of it.
 ///
 /// # Errors
 /// A wrong answer is none; see [`Exercise::wrong`].
@@ -110,6 +112,11 @@ pub fn variants(ws: &Workspace, exercise: &Exercise) -> Result<Vec<(Answer, Expe
     all.extend(wrong.map(|(mutant, source)| {
         (answer(&mutant.name, source), Expected::FailsWith(mutant.killed_by))
     }));
+    for generated in wrong_answers(&exercise.source) {
+        let harmless = exercise.harmless.contains(&generated.name);
+        let expected = if harmless { Expected::Passes } else { Expected::Fails };
+        all.push((answer(&generated.name, generated.source), expected));
+    }
     Ok(all)
 }
 

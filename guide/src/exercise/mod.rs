@@ -15,9 +15,11 @@
 //! ```
 //!
 //! `check` says what held, or what broke. It is deterministic and takes less than five seconds.
+//! `//! harmless: CHANGE: WHY` names a change that breaks nothing; see [`generated`].
 //! Plausible wrong answers are [`Mutant`]s of the solution in `exercises/wrong/<name>/*.toml`; a test
 //! proves that each of them compiles, and fails for the reason that its file names.
 
+pub mod generated;
 pub mod judge;
 
 use lab_mutate::Mutant;
@@ -40,6 +42,8 @@ pub struct Exercise {
     pub task: Vec<String>,
     /// From a nudge to the line.
     pub hints: Vec<String>,
+    /// Changes of the solution that break nothing, by name.
+    pub harmless: Vec<String>,
     /// The whole file.
     pub source: String,
 }
@@ -54,6 +58,7 @@ impl Exercise {
             stars: 0,
             task: vec![],
             hints: vec![],
+            harmless: vec![],
             source: source.into(),
         };
         for line in source.lines().map_while(|l| l.strip_prefix("//!")).map(str::trim) {
@@ -64,6 +69,11 @@ impl Exercise {
             } else if let Some(hint) = line.strip_prefix("hint ") {
                 let hint = hint.split_once(':').map_or(hint, |(_, h)| h.trim());
                 exercise.hints.push(hint.to_string());
+            } else if let Some(harmless) = line.strip_prefix("harmless: ") {
+                let (change, _why) = harmless.split_once(": ").ok_or_else(|| {
+                    wrong("a harmless change without a reason", "`//! harmless: CHANGE: WHY`")
+                })?;
+                exercise.harmless.push(change.to_string());
             } else {
                 exercise.task.push(line.to_string());
             }
@@ -113,6 +123,7 @@ impl Exercise {
                 "// SOLUTION-BEGIN" => solved = true,
                 "// SOLUTION-END" => solved = false,
                 _ if solved || text.starts_with("//! hint ") => {}
+                _ if text.starts_with("//! harmless: ") => {}
                 _ => {
                     let indent = &line[..line.len() - text.len()];
                     let line = text.strip_prefix("// STARTER:").map_or_else(
