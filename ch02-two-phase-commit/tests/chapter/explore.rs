@@ -66,6 +66,13 @@ fn step4_is_atomic_whatever_one_crash_and_the_network_do() {
 }
 
 #[test]
+fn an_order_that_must_be_declined_is_safe_under_crashes_too() {
+    for (design, promised) in [(&STEP3, ATOMIC), (&STEP4, ATOMIC), (&STEP5, SAGA)] {
+        holds(design, Scope::REFUSED, promised, &Limits::progress(1, 1, 1));
+    }
+}
+
+#[test]
 fn step4_declines_goes_on_and_conserves_money() {
     let limits = Limits::progress(1, 1, 0);
     holds(&STEP4, Scope::TWO_ORDERS, ATOMIC, &limits);
