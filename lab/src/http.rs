@@ -54,11 +54,18 @@ pub struct NoAnswer {
     pub server: SocketAddr,
     /// Why there is none.
     pub why: String,
+    /// Whether no server of this cluster listens there: then nothing was done.
+    pub refused: bool,
 }
+
+/// Names the cluster that a request is for.
+const CLUSTER: &str = "cluster";
 
 /// Calls one server, one request at a time, on a connection that is kept.
 pub struct Caller {
     server: SocketAddr,
+    cluster: Option<u64>,
+    deadline: Duration,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -66,7 +73,19 @@ impl Caller {
     /// Which server to call.
     #[must_use]
     pub fn new(server: SocketAddr) -> Self {
-        Self { server, connection: None }
+        Self { server, cluster: None, deadline: DEADLINE, connection: None }
+    }
+
+    /// The same, and a server of another cluster refuses: ports are used again.
+    #[must_use]
+    pub fn of_cluster(self, cluster: u64) -> Self {
+        Self { cluster: Some(cluster), ..self }
+    }
+
+    /// The same with another deadline for an answer.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Reads a page.
@@ -96,12 +115,13 @@ impl Caller {
         body: Bytes,
         content_type: &str,
     ) -> Result<Answered, NoAnswer> {
+        let deadline = self.deadline;
         let call = self.try_call(method, path, body, content_type);
-        let called = tokio::time::timeout(DEADLINE, call).await;
-        let answered = called.unwrap_or_else(|_| Err(format!("none in {DEADLINE:?}")));
-        answered.map_err(|why| {
+        let called = tokio::time::timeout(deadline, call).await;
+        let answered = called.unwrap_or_else(|_| Err(format!("none in {deadline:?}").into()));
+        answered.map_err(|Why { why, refused }| {
             self.connection = None;
-            NoAnswer { server: self.server, why }
+            NoAnswer { server: self.server, why, refused }
         })
     }
 
@@ -111,15 +131,17 @@ impl Caller {
         path: &str,
         body: Bytes,
         content_type: &str,
-    ) -> Result<Answered, String> {
+    ) -> Result<Answered, Why> {
         let text = |e: hyper::Error| e.to_string();
-        let request = hyper::Request::builder()
+        let mut request = hyper::Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, self.server.to_string())
-            .header(header::CONTENT_TYPE, content_type)
-            .body(Full::new(body))
-            .map_err(|e| e.to_string())?;
+            .header(header::CONTENT_TYPE, content_type);
+        if let Some(cluster) = self.cluster {
+            request = request.header(CLUSTER, cluster);
+        }
+        let request = request.body(Full::new(body)).map_err(|e| e.to_string())?;
         self.connection.take_if(|connection| connection.is_closed());
         let connection = match &mut self.connection {
             Some(connection) => connection,
@@ -128,6 +150,9 @@ impl Caller {
         connection.ready().await.map_err(text)?;
         let response = connection.send_request(request).await.map_err(text)?;
         let status = response.status().as_u16();
+        if self.cluster.is_some() && status == StatusCode::MISDIRECTED_REQUEST.as_u16() {
+            return Err(Why { why: "another cluster answers there".into(), refused: true });
+        }
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| e.to_string())?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -135,12 +160,28 @@ impl Caller {
     }
 }
 
-async fn connect(server: SocketAddr) -> Result<SendRequest<Full<Bytes>>, String> {
-    let stream = TcpStream::connect(server).await.map_err(|e| e.to_string())?;
+/// Why a call got no answer.
+struct Why {
+    why: String,
+    refused: bool,
+}
+
+impl From<String> for Why {
+    fn from(why: String) -> Self {
+        Self { why, refused: false }
+    }
+}
+
+async fn connect(server: SocketAddr) -> Result<SendRequest<Full<Bytes>>, Why> {
+    let refused = |e: std::io::Error| {
+        let refused = e.kind() == std::io::ErrorKind::ConnectionRefused;
+        Why { why: e.to_string(), refused }
+    };
+    let stream = TcpStream::connect(server).await.map_err(refused)?;
     stream.set_nodelay(true).map_err(|e| e.to_string())?;
     // A free port that dials itself can become its own server.
     if is_self_connection(stream.local_addr(), stream.peer_addr()) {
-        return Err("no server listens there".into());
+        return Err(Why { why: "no server listens there".into(), refused: true });
     }
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|e| e.to_string())?;
     tokio::spawn(connection);
@@ -157,6 +198,19 @@ pub fn refuse(status: StatusCode, why: &str) -> Response {
 #[must_use]
 pub fn answer(status: StatusCode, body: &Value) -> Response {
     (status, Json(body)).into_response()
+}
+
+/// Refuses what is meant for another cluster. A request that names none is answered.
+pub fn of_cluster(router: Router, cluster: u64) -> Router {
+    let check = move |request: Request, next: Next| async move {
+        let meant = request.headers().get(CLUSTER).map(|id| id.as_bytes());
+        if meant.is_none_or(|id| id == cluster.to_string().as_bytes()) {
+            return next.run(request).await;
+        }
+        let why = "another cluster answers at this address; the one that was meant does not run";
+        refuse(StatusCode::MISDIRECTED_REQUEST, why)
+    };
+    router.layer(from_fn(check))
 }
 
 /// What every router of ours ends with: answers in JSON whatever is asked, and only for this

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
-use lab::http::{Answered, Caller, NoAnswer};
+use lab::http::{Answered, NoAnswer};
 use lab::system::{Error, Handle};
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> 
 }
 
 async fn ask(cluster: &Handle, wanted: &Wanted) -> Result<Answer, Error> {
-    let mut caller = Caller::new(cluster.front()?);
+    let mut caller = cluster.caller(cluster.front()?)?;
     let no_answer = |none| cluster.no_answer(none);
     match wanted {
         Wanted::Buy { item, customer, quantity, key } => {

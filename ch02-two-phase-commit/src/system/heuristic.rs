@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 use clap::ValueEnum;
-use lab::http::{Caller, answer, refuse};
+use lab::http::{answer, refuse};
 use lab::run::ClientPool;
 use lab::system::{Error, Handle};
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,7 @@ pub(super) async fn resolve(
     end: HeuristicOutcome,
 ) -> Result<(), Error> {
     let request = Request { tx: tx.to_string(), end };
-    let answer = Caller::new(endpoint).post("/resolve", &json!(request)).await;
+    let answer = cluster.caller(endpoint)?.post("/resolve", &json!(request)).await;
     let answer = answer.map_err(|none| cluster.no_answer(none))?;
     match answer.status {
         200 => Ok(()),

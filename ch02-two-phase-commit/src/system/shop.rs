@@ -208,7 +208,7 @@ async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejec
 async fn in_doubt(State(shop): State<Pages>) -> Response {
     let endpoints = shop.endpoints.lock().expect("no thread panics with this lock held").clone();
     let doubts = |status: Value| json!({ "up": true, "in_doubt": status["in_doubt"], "locked": status["locked"] });
-    let all = report(&endpoints).await.into_iter().map(|(role, status)| {
+    let all = report(&endpoints, None).await.into_iter().map(|(role, status)| {
         (role, status.map_or_else(|| json!({ "up": false }), |s| doubts(Value::Object(s.own))))
     });
     answer(StatusCode::OK, &Value::Object(all.collect()))

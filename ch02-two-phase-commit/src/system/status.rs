@@ -64,7 +64,7 @@ fn heuristic((tx, commit): (TxId, bool), rest: &str) -> String {
 
 /// What each role reports about itself; `None` for one that does not answer.
 pub async fn report(endpoints: &Endpoints) -> BTreeMap<Role, Option<RoleStatus>> {
-    let all = lab::system::report(endpoints).await.into_iter();
+    let all = lab::system::report(endpoints, None).await.into_iter();
     let read = |(role, status): (String, Option<Status>)| {
         let status = status.and_then(|status| serde_json::from_value(json!(status)).ok());
         Some((Role::of_name(&role)?, status))

@@ -10,7 +10,7 @@ use lab::system::{Cluster, Config};
 use serde_json::Value;
 
 use crate::kit::{DEADLINE, PROGRAM, TestCluster};
-use crate::story::Running;
+use crate::story::{Running, ch02, until};
 
 fn manifest(dir: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(dir.join("cluster.json")).unwrap()).unwrap()
@@ -87,4 +87,82 @@ fn a_damaged_manifest_is_refused_and_stays_as_it_is() {
         assert_eq!(std::fs::read(&file).unwrap(), damaged, "and it is as it was");
     }
     drop(keep);
+}
+
+fn signal(pid: u64, name: &str) {
+    let sent = std::process::Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.unwrap().success(), "kill {name} {pid}");
+}
+
+/// The process of a role, as `status` prints it.
+fn pid_of(dir: &Path, role: &str) -> u64 {
+    let (text, _) = ch02(dir, &["status"]);
+    let own = text.lines().skip_while(|line| !line.starts_with(role));
+    let pid = own.into_iter().find_map(|line| line.trim().strip_prefix("pid ")?.split(',').next());
+    pid.and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("no pid of {role}: {text}"))
+}
+
+#[test]
+fn a_frozen_role_is_named_can_be_killed_and_keeps_no_operator_waiting() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    let mut cluster = Running::start(&dir);
+    let pid = pid_of(&dir, "pay");
+    signal(pid, "-STOP");
+    let (text, code) = ch02(&dir, &["status"]);
+    assert!(text.contains(&format!("pay    does not answer; its process {pid} runs")), "{text}");
+    assert!(text.contains("coord") && !text.contains("no cluster") && code == 0, "{text}");
+    let (text, code) = ch02(&dir, &["kill", "pay"]);
+    assert!(text.contains(&format!("killed pay (SIGKILL), pid {pid}")) && code == 0, "{text}");
+    let (text, code) = ch02(&dir, &["restart", "pay"]);
+    assert!(text.contains("pay is back") && code == 0, "{text}");
+    signal(pid_of(&dir, "stock"), "-STOP");
+    let said = cluster.ends_and_says();
+    assert!(said.contains("stock  did not end by itself and was killed"), "{said}");
+    assert!(!said.contains("pay    did not end"), "{said}");
+}
+
+#[test]
+fn a_cluster_on_the_port_of_another_one_takes_none_of_its_orders() {
+    let (one, other) = (TestCluster::new(), TestCluster::new());
+    let port = one.cluster.front().port();
+    let (one_dir, keep) = (one.cluster.dir().to_owned(), one.dir);
+    one.cluster.stop().unwrap();
+    let other_dir = other.cluster.dir().to_owned();
+    other.cluster.stop().unwrap();
+    let config =
+        Config { program: PROGRAM.into(), port, ..Config::new(SYSTEM, other_dir.clone()).unwrap() };
+    let other_again = Cluster::start(config).unwrap();
+    assert_eq!(other_again.front().port(), port, "the port was free");
+    for command in [
+        &["client", "buy", "candle"][..],
+        &["client", "balances"],
+        &["status"],
+        &["load", "--clients", "1", "--seconds", "1"],
+    ] {
+        let (text, code) = ch02(&one_dir, command);
+        assert_ne!(code, 0, "{command:?}: {text}");
+        let refused = text.contains("another cluster") || text.contains("no cluster runs");
+        assert!(refused, "{command:?}: {text}");
+    }
+    other_again.stop().unwrap();
+    drop((keep, other.dir));
+}
+
+#[test]
+fn a_load_goes_on_beside_restarts_and_has_a_verdict() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    let _cluster = Running::start(&dir);
+    let load = std::thread::spawn({
+        let dir = dir.clone();
+        move || ch02(&dir, &["load", "--clients", "4", "--seconds", "4"])
+    });
+    until(&dir, &["client", "balances"], "till");
+    for role in ["pay", "coord"] {
+        let (text, code) = ch02(&dir, &["restart", role]);
+        assert_eq!(code, 0, "{text}");
+    }
+    let (text, code) = load.join().unwrap();
+    assert!(text.contains("verdict: ok") && code == 0, "{text}");
 }

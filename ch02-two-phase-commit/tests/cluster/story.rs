@@ -32,6 +32,15 @@ impl Running {
         self.0.try_wait().unwrap()
     }
 
+    /// Ctrl-C; what it prints until it has ended.
+    pub(crate) fn ends_and_says(&mut self) -> String {
+        self.interrupt();
+        let mut said = String::new();
+        self.1.read_to_string(&mut said).unwrap();
+        assert!(self.0.wait().unwrap().success(), "{said}");
+        said
+    }
+
     fn ends_in_order(&mut self) -> bool {
         self.interrupt();
         self.0.wait().unwrap().success()
@@ -47,7 +56,7 @@ impl Drop for Running {
 }
 
 /// What a command printed, and its exit code.
-fn ch02(dir: &Path, args: &[&str]) -> (String, i32) {
+pub(crate) fn ch02(dir: &Path, args: &[&str]) -> (String, i32) {
     let output = Command::new(PROGRAM).args(args).arg("--dir").arg(dir).output().unwrap();
     let text =
         String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
@@ -55,7 +64,7 @@ fn ch02(dir: &Path, args: &[&str]) -> (String, i32) {
 }
 
 /// Runs a command until it prints this.
-fn until(dir: &Path, args: &[&str], wanted: &str) {
+pub(crate) fn until(dir: &Path, args: &[&str], wanted: &str) {
     let deadline = tokio::time::Instant::now() + DEADLINE;
     loop {
         let (text, _) = ch02(dir, args);

@@ -3,23 +3,28 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
 use super::handle::{Killed, Restarted};
 use super::interface::System;
 use super::layout::{Addresses, Endpoints, Layout, Options, Role};
+use super::lock::DirectoryLock;
 use super::manifest::Manifest;
 use super::recording;
 use crate::run::children::Child;
 use crate::run::disk::make_durable_directory;
 
-/// How long a role has to start, to be reached by the others, or to end.
+/// How long a role has to start, or to be reached by the others at first.
 const DEADLINE: Duration = Duration::from_secs(30);
+/// The same for a role that came back: one of the others may be frozen.
+const BACK: Duration = Duration::from_secs(5);
+/// How long all roles have to end.
+const END: Duration = Duration::from_secs(5);
 
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -60,7 +65,7 @@ impl Config {
 struct Member {
     child: Child,
     http: SocketAddr,
-    /// Whether it runs, or has ended and this has not been noticed yet.
+    /// Whether it runs, or has ended unnoticed.
     is_up: bool,
 }
 
@@ -74,17 +79,6 @@ pub struct Cluster {
     _lock: DirectoryLock,
 }
 
-/// Released by name: a process that another thread is just starting holds a copy of the file until
-/// it becomes its program, and closing ours alone would leave the directory locked that long.
-struct DirectoryLock(File);
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        // Closing the file is all that is left to do if this fails.
-        let _ = self.0.unlock();
-    }
-}
-
 impl Cluster {
     /// Starts all roles and waits until they reach each other.
     ///
@@ -96,8 +90,7 @@ impl Cluster {
         make_durable_directory(&config.dir).map_err(Error::io("make the data directory"))?;
         // Children may run elsewhere one day; a relative path would follow them.
         config.dir = config.dir.canonicalize().map_err(Error::io("find the data directory"))?;
-        let lock = File::create(config.dir.join("lock")).map_err(Error::io("take the lock"))?;
-        lock.try_lock().map_err(|_| Error::Locked(config.dir.clone()))?;
+        let lock = DirectoryLock::take(&config.dir)?;
         if config.events.is_some() && layout.roles.iter().any(|role| !role.has_log) {
             let why = "a run in which a role has no log cannot be replayed: leave --events out";
             return Err(Error::Refused(why.into()));
@@ -116,13 +109,12 @@ impl Cluster {
         }
         manifest.write(&config.dir)?;
         let members = BTreeMap::new();
-        let mut cluster =
-            Self { config, layout, manifest, epoch: now, members, _lock: DirectoryLock(lock) };
+        let mut cluster = Self { config, layout, manifest, epoch: now, members, _lock: lock };
         for role in cluster.layout.roles.clone() {
             let member = cluster.launch(&role, None)?;
             cluster.members.insert(role.name, member);
         }
-        cluster.introduce();
+        cluster.introduce(DEADLINE);
         Ok(cluster)
     }
 
@@ -174,7 +166,7 @@ impl Cluster {
 
     /// Tells all roles the addresses of all. If all are up, waits until each can reach those it
     /// sends to.
-    fn introduce(&mut self) {
+    fn introduce(&mut self, deadline: Duration) {
         let roles = self.layout.roles.iter();
         let started = roles.filter_map(|role| Some((role.id, self.members.get(&role.name)?)));
         let nodes = started.map(|(id, member)| (id, member.child.addr())).collect();
@@ -188,14 +180,14 @@ impl Cluster {
             all_up &= up;
         }
         if all_up && self.members.len() == self.layout.roles.len() {
-            self.wait_for_links();
+            self.wait_for_links(deadline);
         }
     }
 
     /// Until each reaches those it sends to, or one of them ends: then none has to.
-    fn wait_for_links(&mut self) {
+    fn wait_for_links(&mut self, deadline: Duration) {
         let mut missing: Vec<String> = self.members.keys().cloned().collect();
-        for _ in 0..DEADLINE.as_millis() / LOOK.as_millis() {
+        for _ in 0..deadline.as_millis() / LOOK.as_millis() {
             missing.retain(|role| {
                 self.members.get_mut(role).is_some_and(|member| member.child.line(LOOK).is_none())
             });
@@ -235,7 +227,7 @@ impl Cluster {
         let member = self.launch(&role, crash)?;
         let (pid, http) = (member.child.pid(), member.http);
         self.members.insert(role.name.clone(), member);
-        self.introduce();
+        self.introduce(BACK);
         Ok(Restarted { role: role.name, pid, http, crash_after_effect: crash })
     }
 
@@ -306,18 +298,38 @@ impl Cluster {
         self.manifest.write(&self.config.dir)
     }
 
-    /// Ends all roles in order, and puts what they recorded into one file.
+    /// Ends all roles, and puts what they recorded into one file. Gives those that did not end in five
+    /// seconds and were killed.
     ///
     /// # Errors
-    /// One does not end by itself.
-    pub fn stop(mut self) -> Result<(), Error> {
-        for member in std::mem::take(&mut self.members).into_values() {
-            // One that has ended already has nothing left to do.
-            member.child.stop()?;
+    /// The manifest or the record cannot be written.
+    pub fn stop(self) -> Result<Vec<String>, Error> {
+        self.stop_unless(&AtomicBool::new(false))
+    }
+
+    /// The same, and no role has any time left once `hurry` is set.
+    pub(super) fn stop_unless(mut self, hurry: &AtomicBool) -> Result<Vec<String>, Error> {
+        self.members.values_mut().for_each(|member| member.child.close());
+        let mut running: Vec<String> = self.members.keys().cloned().collect();
+        for _ in 0..END.as_millis() / LOOK.as_millis() {
+            running.retain(|role| self.is_up(role));
+            let Some(first) = running.first().filter(|_| !hurry.load(Ordering::Relaxed)) else {
+                break;
+            };
+            self.member(first).child.ends_within(LOOK);
         }
+        // Dropping a child kills it.
+        self.members.clear();
         self.manifest.control = None;
         self.manifest.write(&self.config.dir)?;
-        self.config.events.as_deref().map_or(Ok(()), recording::merge)
+        self.config.events.as_deref().map_or(Ok(()), recording::merge)?;
+        Ok(running)
+    }
+
+    /// Which cluster it is: every log, frame and request of it carries this.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.manifest.cluster
     }
 
     fn role(&self, name: &str) -> Result<Role, Error> {

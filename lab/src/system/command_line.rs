@@ -184,6 +184,13 @@ fn start(
 
 async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
     for one in handle.report().await?.roles {
+        if let (None, Some(pid)) = (&one.status, one.pid) {
+            println!(
+                "{:<6} does not answer; its process {pid} runs: frozen, or too busy",
+                one.role
+            );
+            continue;
+        }
         let mut lines = system.describe(&one.role, one.status.as_ref()).into_iter();
         println!("{:<6} {}", one.role, lines.next().unwrap_or_default());
         for line in lines {
@@ -208,12 +215,15 @@ async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
 async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Error> {
     let before = handle.report().await?.roles.into_iter().find(|one| one.role == role);
     let killed = handle.kill(role).await?;
-    let Some(status) = before.and_then(|one| one.status) else {
+    let Some(before) = before.filter(|one| one.pid.is_some()) else {
         println!("{role} was down already");
         return Ok(1);
     };
     println!("killed {role} (SIGKILL), pid {}", killed.pid);
-    println!("lost:  {}", system.lost(&status));
+    match before.status {
+        Some(status) => println!("lost:  {}", system.lost(&status)),
+        None => println!("lost:  its memory; it did not answer, so what that held is not known"),
+    }
     if killed.power_cut {
         println!("       and whatever it had written and not synced: as in a power cut");
     } else {
@@ -237,11 +247,10 @@ async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, 
 async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Result<u8, Error> {
     let clients: u16 = args.get_one("clients").copied().expect("it has a default");
     let seconds: u64 = args.get_one("seconds").copied().expect("it has a default");
-    let endpoints = handle.report().await?.endpoints();
     let workload = system.workload(handle.front()?);
     println!("{clients} customers for {seconds} s, each waits for its answer and asks again …");
     let (clients, time) = (clients.into(), Duration::from_secs(seconds));
-    let done = load(system.name(), &*workload, &endpoints, handle.dir(), clients, time).await?;
+    let done = load(system.name(), &*workload, handle, clients, time).await?;
     println!("{done}");
     Ok(u8::from(!done.verdict.0))
 }

@@ -100,7 +100,7 @@ pub(super) async fn settle(system: &dyn System, endpoints: &Endpoints) -> Result
     let (mut last, mut quiet) = (None, 0);
     loop {
         let (mut busy, mut counts) = (false, Vec::new());
-        for (role, status) in report(endpoints).await {
+        for (role, status) in report(endpoints, None).await {
             let down =
                 || Error::NoAnswer { system: system.name(), whom: role, why: "it is down".into() };
             let status = status.ok_or_else(down)?;
@@ -149,7 +149,7 @@ impl Contender for ClusterContender {
     }
 
     fn fsyncs(&mut self) -> Result<u64, measure::Error> {
-        let report = self.runtime.block_on(report(&self.cluster.endpoints()));
+        let report = self.runtime.block_on(report(&self.cluster.endpoints(), None));
         Ok(report.into_iter().filter_map(|(_, status)| status).map(|status| status.syncs).sum())
     }
 

@@ -1,6 +1,7 @@
 //! A cluster until Ctrl-C, and the page through which other terminals kill and restart its roles.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio::sync::oneshot;
 use super::cluster::{Cluster, Config};
 use super::error::Error;
 use super::handle::{Killed, Order, Report, Restarted, RoleReport, report};
-use crate::http::{answer, finish, refuse};
+use crate::http::{answer, finish, of_cluster, refuse};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long requests that are under way have to end, once the cluster has to.
@@ -54,12 +55,19 @@ pub enum Event {
     },
     /// Ctrl-C: the roles are asked to end.
     Closing,
+    /// A role did not end by itself, and was killed.
+    Forced {
+        /// Which.
+        role: String,
+    },
 }
 
 type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 #[derive(Clone)]
 struct Control {
+    /// Which cluster it is.
+    id: u64,
     /// Taken out when it ends; a request may outlive it.
     cluster: Arc<Mutex<Option<Cluster>>>,
     observer: Observer,
@@ -86,17 +94,19 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
     let mut cluster = blocking(move || Cluster::start(config)).await?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(Error::io("listen"))?;
     cluster.set_control(listener.local_addr().map_err(Error::io("read the own address"))?)?;
+    let id = cluster.id();
     for (role, http) in cluster.endpoints() {
         let pid = cluster.pid(&role);
         observer(&Event::Up { role, http, pid });
     }
     observer(&Event::Ready { front: cluster.front() });
-    let control = Control { cluster: Arc::new(Mutex::new(Some(cluster))), observer };
+    let control = Control { id, cluster: Arc::new(Mutex::new(Some(cluster))), observer };
     let pages = Router::new()
         .route("/kill", post(kill))
         .route("/restart", post(restart))
         .route("/status", get(status))
         .with_state(control.clone());
+    let pages = of_cluster(pages, id);
     let (close, closing) = oneshot::channel::<()>();
     let serving = axum::serve(listener, finish(pages)).with_graceful_shutdown(async {
         let _ = closing.await;
@@ -115,11 +125,22 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
     if tokio::time::timeout(GRACE, &mut serving).await.is_err() {
         serving.abort();
     }
-    blocking(move || {
+    let (hurry, observer) = (Arc::new(AtomicBool::new(false)), control.observer.clone());
+    let hurried = Arc::clone(&hurry);
+    let mut stopping = std::pin::pin!(blocking(move || {
         let cluster = control.cluster.lock().expect("no thread panics with this lock held").take();
-        cluster.map_or(Ok(()), Cluster::stop)
-    })
-    .await
+        cluster.map_or(Ok(Vec::new()), |cluster| cluster.stop_unless(&hurried))
+    }));
+    let mut again = std::pin::pin!(asked_to_end()?);
+    let forced = tokio::select! {
+        forced = &mut stopping => forced,
+        () = &mut again => {
+            hurry.store(true, Ordering::Relaxed);
+            stopping.await
+        }
+    };
+    forced?.into_iter().for_each(|role| observer(&Event::Forced { role }));
+    Ok(())
 }
 
 /// Resolves at Ctrl-C or SIGTERM. From the call on, neither ends this process by itself.
@@ -221,7 +242,7 @@ async fn status(State(control): State<Control>) -> Response {
     let Ok((endpoints, pids, power_cut)) = control.with(read).await else {
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, "the cluster cannot be read");
     };
-    let statuses = report(&endpoints).await;
+    let statuses = report(&endpoints, Some(control.id)).await;
     let rows = statuses.into_iter().zip(endpoints).zip(pids);
     let row = |(((role, status), (_, http)), pid)| RoleReport { role, pid, http, status };
     answer(StatusCode::OK, &json!(Report { power_cut, roles: rows.map(row).collect() }))

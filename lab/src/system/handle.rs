@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -76,13 +77,26 @@ impl Report {
     }
 }
 
-/// Asks each role what it reports about itself; `None` for one that does not answer.
-pub async fn report(endpoints: &Endpoints) -> Vec<(String, Option<Status>)> {
+/// A role that does not report its state within this time is frozen, or has too much to do.
+const STATUS: Duration = Duration::from_secs(2);
+
+/// Asks all roles at once, and no other cluster's, what they report about themselves; `None` for one
+/// that does not answer.
+pub async fn report(endpoints: &Endpoints, cluster: Option<u64>) -> Vec<(String, Option<Status>)> {
+    let asked = endpoints.iter().map(|(role, endpoint)| {
+        let caller = Caller::new(*endpoint).within(STATUS);
+        let mut caller = match cluster {
+            Some(cluster) => caller.of_cluster(cluster),
+            None => caller,
+        };
+        let answer = tokio::spawn(async move { caller.get("/status").await.ok() });
+        (role.clone(), answer)
+    });
     let mut all = Vec::new();
-    for (role, endpoint) in endpoints {
-        let answered = Caller::new(*endpoint).get("/status").await.ok();
+    for (role, answer) in asked.collect::<Vec<_>>() {
+        let answered = answer.await.expect("asking does not panic");
         let status = answered.filter(|answer| answer.status == 200);
-        all.push((role.clone(), status.and_then(|a| serde_json::from_value(a.body).ok())));
+        all.push((role, status.and_then(|a| serde_json::from_value(a.body).ok())));
     }
     all
 }
@@ -122,12 +136,28 @@ impl Handle {
         self.manifest()?.front.ok_or_else(|| self.no_cluster())
     }
 
+    /// Calls a server of this cluster, and no other one that took its port.
+    ///
+    /// # Errors
+    /// Nothing ever ran here.
+    pub fn caller(&self, server: SocketAddr) -> Result<Caller, Error> {
+        Ok(Caller::new(server).of_cluster(self.manifest()?.cluster))
+    }
+
+    /// Which cluster it is.
+    ///
+    /// # Errors
+    /// Nothing ever ran here.
+    pub fn id(&self) -> Result<u64, Error> {
+        Ok(self.manifest()?.cluster)
+    }
+
     /// How all roles are.
     ///
     /// # Errors
     /// The parent does not answer: the cluster does not run.
     pub async fn report(&self) -> Result<Report, Error> {
-        read(self.control()?.get("/status").await.map_err(|_| self.no_cluster())?)
+        read(self.control()?.get("/status").await.map_err(|none| self.unheard(none))?)
     }
 
     /// Kills one role.
@@ -155,12 +185,23 @@ impl Handle {
     }
 
     fn control(&self) -> Result<Caller, Error> {
-        Ok(Caller::new(self.manifest()?.control.ok_or_else(|| self.no_cluster())?))
+        let manifest = self.manifest()?;
+        let control = manifest.control.ok_or_else(|| self.no_cluster())?;
+        Ok(Caller::new(control).of_cluster(manifest.cluster))
+    }
+
+    /// The parent did not answer. If it does not listen, it does not run.
+    fn unheard(&self, none: NoAnswer) -> Error {
+        if none.refused {
+            return self.no_cluster();
+        }
+        let whom = "the program that keeps this cluster".into();
+        Error::NoAnswer { system: self.system, whom, why: none.why }
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, order: Order) -> Result<T, Error> {
         let answer = self.control()?.post(path, &json!(order)).await;
-        read(answer.map_err(|_| self.no_cluster())?)
+        read(answer.map_err(|none| self.unheard(none))?)
     }
 
     fn no_cluster(&self) -> Error {
@@ -174,6 +215,9 @@ fn read<T: DeserializeOwned>(Answered { status, body }: Answered) -> Result<T, E
         (200, Err(_)) => {
             Err(Error::Refused("the cluster answers in words of another version".into()))
         }
-        _ => Err(Error::Refused(body["error"].as_str().unwrap_or_default().to_owned())),
+        _ => {
+            let other = "what answers at the address of this cluster is no cluster: end it first";
+            Err(Error::Refused(body["error"].as_str().unwrap_or(other).to_owned()))
+        }
     }
 }

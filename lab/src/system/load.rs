@@ -2,15 +2,13 @@
 //! verdict: what has to stay the same is read before and after.
 
 use std::fmt;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use super::error::Error;
-use super::handle::report;
-use super::layout::Endpoints;
-use super::service::BoxFuture;
+use super::handle::{Handle, RoleReport};
+use super::service::{BoxFuture, Status};
 use crate::measure::{Failed, Floors, Measured, Operation, Until, Waits, closed_loop, micros};
 
 /// What `load` does to a system.
@@ -65,6 +63,8 @@ pub struct Load {
     pub measured: Measured,
     /// Fsyncs of each role meanwhile.
     pub syncs: Vec<(String, u64)>,
+    /// Roles that were started meanwhile: what they counted before is not known.
+    pub restarted: Vec<String>,
     /// Messages between roles meanwhile.
     pub messages: u64,
     /// Whether all is as it has to be, and why.
@@ -74,39 +74,61 @@ pub struct Load {
     words: Words,
 }
 
-/// Loads a system for a while. `dir` is where its disk is measured.
+/// Loads a system for a while.
 ///
 /// # Errors
-/// A role does not answer.
+/// A role does not answer, before or after; meanwhile it may.
 #[expect(clippy::disallowed_methods, reason = "a name that no client has used before")]
 pub async fn load(
     system: &'static str,
     workload: &dyn Workload,
-    endpoints: &Endpoints,
-    dir: &Path,
+    handle: &Handle,
     clients: usize,
     time: Duration,
 ) -> Result<Load, Error> {
-    let floors = Floors::measure(dir)?;
+    let floors = Floors::measure(handle.dir())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let before = counts(system, endpoints).await?;
+    let before = counts(system, handle).await?;
     let audited = workload.audit().await?;
     let customer = |i: usize| Asking(workload.customer(format!("load-{now}-{i}"), i as u64));
     let measured = closed_loop((0..clients).map(customer).collect(), Until::Time(time)).await;
     let verdict = workload.verdict(&audited, &workload.audit().await?);
-    let after = counts(system, endpoints).await?;
-    let grown = before.iter().zip(&after).map(|(before, after)| after.0 - before.0);
-    let syncs = endpoints.iter().map(|(role, _)| role.clone()).zip(grown).collect();
-    let messages = after.iter().map(|c| c.1).sum::<u64>() - before.iter().map(|c| c.1).sum::<u64>();
+    let after = counts(system, handle).await?;
+    let grown: Vec<_> =
+        before.iter().zip(&after).map(|(before, after)| after.since(before)).collect();
+    let restarted = before.iter().zip(&after).filter(|(before, after)| before.start != after.start);
+    let restarted = restarted.map(|(_, after)| after.role.clone()).collect();
+    let syncs = after.iter().zip(&grown).map(|(now, grown)| (now.role.clone(), grown.0)).collect();
+    let messages = grown.iter().map(|(_, messages)| messages).sum();
     let words = workload.words();
-    Ok(Load { clients, measured, syncs, messages, verdict, floors, words })
+    Ok(Load { clients, measured, syncs, restarted, messages, verdict, floors, words })
 }
 
-/// Fsyncs and messages of each role, in order.
-async fn counts(system: &'static str, endpoints: &Endpoints) -> Result<Vec<(u64, u64)>, Error> {
-    let counts = report(endpoints).await.into_iter().map(|(role, status)| {
-        let down = || Error::NoAnswer { system, whom: role, why: "it is down".into() };
-        status.map(|s| (s.syncs, s.messages)).ok_or_else(down)
+/// What a role has counted since its start.
+struct Counted {
+    role: String,
+    start: u64,
+    syncs: u64,
+    messages: u64,
+}
+
+impl Counted {
+    /// Fsyncs and messages since then. A role that was started meanwhile began at zero again.
+    fn since(&self, before: &Self) -> (u64, u64) {
+        match self.start == before.start {
+            true => (self.syncs - before.syncs, self.messages - before.messages),
+            false => (self.syncs, self.messages),
+        }
+    }
+}
+
+/// What each role has counted, in order. A role that was started meanwhile serves elsewhere now.
+async fn counts(system: &'static str, handle: &Handle) -> Result<Vec<Counted>, Error> {
+    let roles = handle.report().await?.roles.into_iter();
+    let counts = roles.map(|RoleReport { role, status, .. }| {
+        let down = || Error::NoAnswer { system, whom: role.clone(), why: "it is down".into() };
+        let Status { start, syncs, messages, .. } = status.ok_or_else(down)?;
+        Ok(Counted { role, start, syncs, messages })
     });
     counts.collect()
 }
@@ -138,6 +160,13 @@ impl fmt::Display for Load {
             micros(self.floors.round_trip),
             micros(self.floors.least(waits)),
         )?;
+        if !self.restarted.is_empty() {
+            let roles = self.restarted.join(", ");
+            writeln!(
+                f,
+                "restarted meanwhile: {roles}; what it counted before that is missing above"
+            )?;
+        }
         let (is_ok, why) = &self.verdict;
         write!(f, "verdict: {}, {why}", if *is_ok { "ok" } else { "unsafe" })
     }

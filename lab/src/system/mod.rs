@@ -30,6 +30,7 @@ mod handle;
 mod interface;
 mod layout;
 mod load;
+mod lock;
 mod manifest;
 mod outage;
 mod recording;

@@ -89,7 +89,7 @@ pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Erro
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
     let config = config(system, matches)?;
     let service = system.serve(&config)?;
-    let pages = router(config.role.name, &service);
+    let pages = router(config.role.name, config.cluster, &service);
     let listener = listen(*matches.get_one("http").expect("it has a default"))?;
     let http = listener.local_addr().map_err(Error::io("read the own address"))?;
     let runtime = service.runtime();

@@ -9,10 +9,10 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::service::Service;
-use crate::http::{finish, refuse};
+use crate::http::{finish, of_cluster, refuse};
 
 /// `GET /health` and `GET /status`, and the role's own pages.
-pub(super) fn router(role: String, service: &Arc<dyn Service>) -> Router {
+pub(super) fn router(role: String, cluster: u64, service: &Arc<dyn Service>) -> Router {
     let asked = Arc::clone(service);
     let status = move || {
         let service = Arc::clone(&asked);
@@ -25,5 +25,5 @@ pub(super) fn router(role: String, service: &Arc<dyn Service>) -> Router {
     };
     let health = move || async move { Json(json!({ "role": role, "up": true })) };
     let common = Router::new().route("/health", get(health)).route("/status", get(status));
-    finish(service.routes().merge(common))
+    finish(of_cluster(service.routes().merge(common), cluster))
 }

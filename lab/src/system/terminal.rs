@@ -37,6 +37,11 @@ fn line(system: &dyn System, event: &Event, flag: &str) -> String {
             format!("{role:<6} up at {http}, pid {pid}{crash}")
         }
         Event::Died { role, how } => format!("{role:<6} died: {how}"),
-        Event::Closing => "closing".into(),
+        Event::Closing => "closing; Ctrl-C again kills what has not ended".into(),
+        Event::Forced { role } => {
+            format!(
+                "{role:<6} did not end by itself and was killed; its log kept what it answered for"
+            )
+        }
     }
 }

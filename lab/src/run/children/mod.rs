@@ -161,7 +161,17 @@ impl Child {
         }
     }
 
-    /// Asks for an orderly end by closing its standard input, and waits for it.
+    /// Waits for its end, at most so long; gives whether it has ended.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        ended(&mut self.process, &self.lines, Instant::now() + time).is_ok_and(|s| s.is_some())
+    }
+
+    /// Asks for an orderly end by closing its standard input.
+    pub fn close(&mut self) {
+        self.stdin = None;
+    }
+
+    /// The same, and waits for it.
     ///
     /// # Errors
     /// It does not end in time; it is killed then.
