@@ -79,6 +79,14 @@ impl Default for Options {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Mark(u64);
 
+impl Mark {
+    /// The place behind one more record.
+    #[must_use]
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// The log of one node, owned by its driver.
 pub struct Wal {
     disk: Box<dyn Disk>,
