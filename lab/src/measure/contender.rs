@@ -39,8 +39,7 @@ impl Floors {
     /// # Errors
     /// What the operating system says.
     pub fn measure(dir: &Path) -> Result<Self, Error> {
-        let fsync =
-            fsync_floor(dir, WriteKind::Overwrite, 200).map_err(Error::io("use the disk"))?;
+        let fsync = fsync_floor(dir, WriteKind::Direct, 200).map_err(Error::io("use the disk"))?;
         let trip = round_trip_floor(1_000).map_err(Error::io("use loopback"))?;
         Ok(Self { fsync: fsync.median(), round_trip: trip.median() })
     }

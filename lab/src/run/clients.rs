@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;
 
-use super::frame::Context;
+use super::context::Context;
 use super::inbox::{Arrival, Ended, Inbox, Reply};
 use crate::{NodeId, Protocol};
 

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use super::clients::server_of;
+use super::context::Context;
 use super::disk::Disk;
-use super::frame::Context;
 use super::wal::{LogError, Options};
 use crate::event::NodeInfo;
 use crate::{Input, NodeId, Protocol};

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -90,9 +89,9 @@ impl<P: Protocol> Driver<P> {
         let thread = std::thread::Builder::new()
             .name(format!("node {server}"))
             .spawn(move || {
-                // A node that broke an assertion has no next step, and its process nothing to run.
-                let result = catch_unwind(AssertUnwindSafe(|| runtime.block_on(work)))
-                    .unwrap_or(Err(Fatal::Panicked));
+                // A task of the runtime: what it waits for wakes it without a system call. A node that
+                // broke an assertion has no next step, and its process nothing to run.
+                let result = runtime.block_on(runtime.spawn(work)).unwrap_or(Err(Fatal::Panicked));
                 if let Err(fatal) = &result
                     && exit
                 {
@@ -143,7 +142,7 @@ impl<P: Protocol> Driver<P> {
     }
 
     /// The runtime of the node's own thread. An edge that is spawned here saves two changes of
-    /// thread per request, and waits while the disk works.
+    /// thread per request. Like the node, it waits while that thread syncs the log.
     #[must_use]
     pub fn runtime(&self) -> tokio::runtime::Handle {
         self.runtime.clone()

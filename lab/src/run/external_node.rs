@@ -22,8 +22,9 @@ use tokio::task::AbortHandle;
 
 use super::clients::MAX_SERVER;
 use super::config::Fatal;
+use super::context::Context;
 use super::counters::Counters;
-use super::frame::{self, Context, Head};
+use super::frame::{self, Head};
 use super::inbox::Ended;
 use super::peers::{self, FrameHandler, Incoming, Peers};
 use crate::NodeId;
@@ -156,7 +157,7 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
     pub fn send(&self, to: NodeId, msg: &M, context: &Context) {
         let Place { cluster, me, start, .. } = self.place;
         let sequence = self.sequence.fetch_add(1, Relaxed) + 1;
-        let context = context.clone();
+        let context = *context;
         let head = Head { cluster, from: me, to, start, sequence, cause: 0, context };
         let mut peers = self.peers();
         let pushed = peers.push(to, |buffer| frame::encode(&head, msg, buffer));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::frame::Context;
+use super::context::Context;
 use crate::{NodeId, Protocol};
 
 /// Names the send behind a message: no two sends of a run share it.

@@ -88,7 +88,7 @@ fn lock<P: Protocol>(idle: &Idle<P>) -> MutexGuard<'_, Vec<Client<P>>> {
 #[cfg(test)]
 mod tests {
     use super::super::clients::tests::node;
-    use super::super::frame::Context;
+    use super::super::context::Context;
     use super::super::inbox::Arrival;
     use super::super::inbox::Reply;
     use super::*;

@@ -16,11 +16,13 @@ use tokio::sync::mpsc;
 
 use super::clients::MAX_START;
 use super::config::{Config, Data, Fatal, Observer};
+use super::context::Context;
 use super::counters::Counters;
 use super::disk::{Disk, FileDisk, PowerCutDisk};
 use super::event_loop::EventLoop;
-use super::frame::Context;
+use super::frame::Encoder;
 use super::inbox::Queued;
+use super::log::Log;
 use super::peers::Peers;
 use super::recorder::Recorder;
 use super::timers::{Clock, Timers};
@@ -77,13 +79,15 @@ pub(super) fn recover<P: Protocol>(
         me,
         start,
         node,
-        wal: recovered.wal,
+        log: Log::new(recovered.wal),
         arrivals,
         waiting: VecDeque::new(),
         clients: BTreeMap::new(),
         peers,
         timers: Timers::new(),
-        held: Vec::new(),
+        held: VecDeque::new(),
+        encoder: Encoder::new(),
+        entry: Vec::new(),
         effects: Vec::new(),
         marks: 0,
         mark: None,

@@ -5,7 +5,10 @@
 //! Persistence: timers die with the process, and the node sets them again when it boots.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
+
+use tokio::time::{Sleep, sleep_until};
 
 use crate::rng::Rng;
 
@@ -27,6 +30,24 @@ pub(super) fn draw(rng: &mut Rng, range: &std::ops::Range<Duration>) -> Duration
     let micros = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
     let (from, to) = (micros(range.start), micros(range.end));
     Duration::from_micros(if from < to { rng.pick(from..to) } else { from })
+}
+
+/// Wakes the loop when something is due. Each time an alarm is set the runtime wakes itself, with two
+/// system calls; so one that has become too early stays as it is, and wakes the loop once for nothing.
+pub(super) struct Alarm(Pin<Box<Sleep>>);
+
+impl Alarm {
+    pub(super) fn new(now: Instant) -> Self {
+        Self(Box::pin(sleep_until(now.into())))
+    }
+
+    pub(super) async fn wait(&mut self, due: Option<Instant>) {
+        let Some(due) = due else { return std::future::pending().await };
+        if self.0.is_elapsed() || self.0.deadline() > due.into() {
+            self.0.as_mut().reset(due.into());
+        }
+        self.0.as_mut().await;
+    }
 }
 
 pub(super) struct Timers<T> {

@@ -180,7 +180,7 @@ fn a_context_travels_with_messages_records_and_answers() {
         introduce(&primary, &backup).await;
         let mut client = primary.clients().connect().unwrap();
         let context = Context::new(b"trace 1").unwrap();
-        client.send_with(Msg::Add(9), context.clone()).await.unwrap();
+        client.send_with(Msg::Add(9), context).await.unwrap();
         assert_eq!(client.recv_with().await.unwrap().context, context);
         drop(backup);
         // A second start reads it from the log.

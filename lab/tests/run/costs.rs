@@ -45,7 +45,7 @@ fn costs() {
     });
     for round in 0..3 {
         println!("round {round}");
-        for how in [WriteKind::Append, WriteKind::Overwrite] {
+        for how in [WriteKind::Append, WriteKind::Overwrite, WriteKind::Direct] {
             println!("  floor: {how:?} {}", fsync_floor(dir.path(), how, 2000).unwrap());
         }
         println!("  floor: round trip {}", round_trip_floor(5000).unwrap());

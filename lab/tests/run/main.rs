@@ -7,6 +7,7 @@ mod costs;
 mod event_log;
 mod limits;
 mod order;
+mod overlap;
 mod processes;
 mod sync_delay;
 mod toy;

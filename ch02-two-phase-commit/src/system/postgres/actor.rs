@@ -117,7 +117,7 @@ impl Actor {
         let earlier = self.transactions.range(TxId { attempt: 0, ..tx }..tx);
         let earlier: Vec<TxId> = earlier.map(|(tx, _)| *tx).collect();
         for tx in earlier {
-            self.on_verdict(tx, Verdict::Abort, context.clone());
+            self.on_verdict(tx, Verdict::Abort, context);
         }
         if let Some(transaction) = self.transactions.get(&tx) {
             if let Stage::Prepared { seen, .. } = &transaction.stage {
@@ -190,7 +190,7 @@ impl Actor {
 
     fn on_voted(&mut self, tx: TxId, voted: Voted) {
         let transaction = self.transactions.get_mut(&tx).expect("it stays until its task is done");
-        let context = transaction.context.clone();
+        let context = transaction.context;
         let Stage::Preparing { then } = transaction.stage else {
             unreachable!("one task at a time")
         };
@@ -254,7 +254,7 @@ impl Actor {
                 && asked.elapsed() >= wait::ASK.start
             {
                 *asked = Instant::now();
-                asking.push((*tx, transaction.context.clone()));
+                asking.push((*tx, transaction.context));
             }
         }
         for (tx, context) in asking {

@@ -21,63 +21,22 @@ mod tests;
 use crc32c::crc32c;
 use serde::{Deserialize, Serialize};
 
+use super::context::Context;
+use super::postcards;
 use crate::{MAX_MESSAGE, NodeId};
 
 /// The version this program writes, and the only one it reads.
 pub const VERSION: u8 = 2;
 /// The longest body that is sent or accepted: the longest message has room in it.
 pub const MAX_FRAME: usize = MAX_HEAD + MAX_MESSAGE;
-/// The longest context.
-pub const MAX_CONTEXT: usize = 64;
-
 const PREFIX: usize = 8;
 /// More than a version and a head ever have.
 const MAX_HEAD: usize = 256;
 /// More than a hello ever has.
 pub(super) const MAX_HELLO: usize = PREFIX + MAX_HEAD;
 
-/// Opaque bytes that travel with a message and with what it causes: tracing uses it.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
-pub struct Context(Vec<u8>);
-
-impl Context {
-    /// Takes up to [`MAX_CONTEXT`] bytes.
-    ///
-    /// # Errors
-    /// There are more.
-    pub fn new(bytes: &[u8]) -> Result<Self, ContextTooLong> {
-        Self::try_from(bytes.to_vec())
-    }
-
-    /// The bytes.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl TryFrom<Vec<u8>> for Context {
-    type Error = ContextTooLong;
-
-    fn try_from(bytes: Vec<u8>) -> Result<Self, ContextTooLong> {
-        if bytes.len() > MAX_CONTEXT { Err(ContextTooLong(bytes.len())) } else { Ok(Self(bytes)) }
-    }
-}
-
-impl From<Context> for Vec<u8> {
-    fn from(context: Context) -> Self {
-        context.0
-    }
-}
-
-/// A context is at most [`MAX_CONTEXT`] bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("a context of {0} bytes; at most {MAX_CONTEXT} travel with a message")]
-pub struct ContextTooLong(pub usize);
-
 /// What a driver needs to know about a message.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Head {
     /// Which cluster: after a restart a port may belong to another process.
     pub cluster: u64,
@@ -98,11 +57,11 @@ pub struct Head {
 
 /// One message on the wire.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Frame {
+pub struct Frame<'a> {
     /// For the driver.
     pub head: Head,
     /// For the node.
-    pub payload: Vec<u8>,
+    pub payload: &'a [u8],
 }
 
 /// Why bytes are not a frame, or a message does not become one. The connection cannot go on.
@@ -142,10 +101,21 @@ pub enum FrameError {
 /// # Errors
 /// The message is too long. The buffer is as it was.
 pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    encode_payload(head, out, |out| append(message, out))
+}
+
+fn encode_payload(
+    head: &Head,
+    out: &mut Vec<u8>,
+    payload: impl FnOnce(&mut Vec<u8>) -> Result<(), FrameError>,
+) -> Result<(), FrameError> {
     let begin = out.len();
     out.extend_from_slice(&[0; PREFIX]);
     out.push(VERSION);
-    let written = append(head, out).and_then(|_| append(message, out)).and_then(|len| {
+    let written = append(head, out).and_then(|()| {
+        let head = out.len();
+        payload(out)?;
+        let len = out.len() - head;
         if len > MAX_MESSAGE { Err(FrameError::MessageTooLong { len }) } else { Ok(()) }
     });
     if let Err(error) = written {
@@ -159,6 +129,39 @@ pub fn encode<M: Serialize>(head: &Head, message: &M, out: &mut Vec<u8>) -> Resu
     Ok(())
 }
 
+/// Turns messages into frames. A message that goes to many nodes, one after the other, is serialised
+/// once: the frames differ in their heads.
+pub(super) struct Encoder<M> {
+    /// The last message, and its bytes.
+    message: Option<M>,
+    payload: Vec<u8>,
+}
+
+impl<M: Serialize + Eq> Encoder<M> {
+    pub(super) fn new() -> Self {
+        Self { message: None, payload: Vec::new() }
+    }
+
+    /// As [`encode`].
+    pub(super) fn encode(
+        &mut self,
+        head: &Head,
+        message: M,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameError> {
+        if self.message.as_ref() != Some(&message) {
+            self.message = None;
+            self.payload.clear();
+            append(&message, &mut self.payload)?;
+            self.message = Some(message);
+        }
+        encode_payload(head, out, |out| {
+            out.extend_from_slice(&self.payload);
+            Ok(())
+        })
+    }
+}
+
 /// What the first frame of a connection says: who sends, and which node it expects at the other
 /// side.
 pub(super) fn hello(cluster: u64, from: NodeId, to: NodeId) -> Vec<u8> {
@@ -169,10 +172,8 @@ pub(super) fn hello(cluster: u64, from: NodeId, to: NodeId) -> Vec<u8> {
     out
 }
 
-fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<usize, FrameError> {
-    let bytes = postcard::to_allocvec(value).map_err(|_| FrameError::Malformed)?;
-    out.extend_from_slice(&bytes);
-    Ok(bytes.len())
+fn append<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), FrameError> {
+    postcards::append(value, out).map_err(|_| FrameError::Malformed)
 }
 
 /// Cuts a stream of bytes into frames, however the bytes arrive.
@@ -195,7 +196,7 @@ impl Decoder {
     ///
     /// # Errors
     /// What came is not a frame, and where the next one begins is unknown: close the connection.
-    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, FrameError> {
         let rest = &self.bytes[self.taken..];
         let Some(prefix) = rest.get(..PREFIX) else { return Ok(None) };
         let word = |at: usize| u32::from_le_bytes(prefix[at..at + 4].try_into().expect("4 bytes"));
@@ -213,8 +214,7 @@ impl Decoder {
             return Err(FrameError::Version { found: version });
         }
         let (head, payload) = postcard::take_from_bytes(body).map_err(|_| FrameError::Malformed)?;
-        let frame = Frame { head, payload: payload.to_vec() };
         self.taken += PREFIX + len;
-        Ok(Some(frame))
+        Ok(Some(Frame { head, payload }))
     }
 }

@@ -1,8 +1,11 @@
 //! What comes out of a stream of bytes, whatever it is.
 
+use std::cell::Cell;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::run::context::MAX_CONTEXT;
 
 prop_compose! {
     fn any_frame()(
@@ -27,7 +30,7 @@ fn encoded(frames: &[(Head, String)]) -> Vec<u8> {
 
 fn drain(decoder: &mut Decoder, into: &mut Vec<(Head, String)>) {
     while let Some(frame) = decoder.next_frame().unwrap() {
-        into.push((frame.head, postcard::from_bytes(&frame.payload).unwrap()));
+        into.push((frame.head, postcard::from_bytes(frame.payload).unwrap()));
     }
 }
 
@@ -115,7 +118,34 @@ fn a_length_beyond_the_limit_is_refused_before_its_bytes_come() {
 }
 
 #[test]
-fn a_context_of_65_bytes_is_refused() {
-    assert!(Context::new(&[0; 64]).is_ok());
-    assert_eq!(Context::new(&[0; 65]), Err(ContextTooLong(65)));
+fn a_message_for_many_is_serialised_once() {
+    /// Counts how often it is turned into bytes.
+    struct Counted<'a>(u8, &'a Cell<usize>);
+
+    impl PartialEq for Counted<'_> {
+        fn eq(&self, other: &Self) -> bool {
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted<'_> {}
+
+    impl Serialize for Counted<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.serialize(serializer)
+        }
+    }
+
+    let times = Cell::new(0);
+    let (mut encoder, mut together, mut alone) = (Encoder::new(), Vec::new(), Vec::new());
+    let [cluster, start, cause] = [1; 3];
+    let (from, context) = (NodeId(1), Context::default());
+    for (sequence, message) in (0..).zip([7, 7, 7, 8, 7]) {
+        let head = Head { cluster, from, to: NodeId(sequence), start, sequence, cause, context };
+        encoder.encode(&head, Counted(message, &times), &mut together).unwrap();
+        encode(&head, &message, &mut alone).unwrap();
+    }
+    assert_eq!(together, alone);
+    assert_eq!(times.get(), 3);
 }

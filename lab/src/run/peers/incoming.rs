@@ -22,8 +22,9 @@ use tokio::time::timeout;
 
 use super::dial::LONGEST_PAUSE;
 use crate::run::clients::MAX_SERVER;
+use crate::run::context::Context;
 use crate::run::counters::Counters;
-use crate::run::frame::{Context, Decoder, FrameError, MAX_HELLO};
+use crate::run::frame::{Decoder, FrameError, MAX_HELLO};
 use crate::run::inbox::{Arrival, Ended, Inbox, Origin};
 use crate::{NodeId, Protocol};
 
@@ -215,8 +216,7 @@ impl<E: FrameHandler> Door<E> {
                 if (head.cluster, head.from) != (self.cluster, from) {
                     return Err(FrameError::Malformed);
                 }
-                let msg =
-                    postcard::from_bytes(&frame.payload).map_err(|_| FrameError::Malformed)?;
+                let msg = postcard::from_bytes(frame.payload).map_err(|_| FrameError::Malformed)?;
                 self.counters.frames_in.fetch_add(1, Relaxed);
                 let origin = Origin { from, start: head.start, sequence: head.sequence };
                 let incoming = Incoming { origin, to: head.to, context: head.context, msg };

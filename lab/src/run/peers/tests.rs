@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 
 use super::incoming::{Door, MAX_NAMELESS};
 use super::*;
-use crate::run::frame::{Context, Head, MAX_HELLO, encode, hello};
+use crate::run::context::Context;
+use crate::run::frame::{Head, MAX_HELLO, encode, hello};
 use crate::run::inbox::Ended;
 
 const CLUSTER: u64 = 7;

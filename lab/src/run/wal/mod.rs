@@ -11,8 +11,9 @@
 //! what lies in front of a mark: it stands in the same frame as the records appended around it, so
 //! one fsync makes it durable together with all that came before it. Recovery then gives
 //! exactly the records from the mark on, and before that all of them. Files follow later: after a
-//! fsync, at most one segment goes that holds nothing but dropped records. Their names need
-//! no force, because a segment that comes back after a crash is recognised by its numbers.
+//! fsync, the disk removes the segments that hold nothing but dropped records on a thread of its own.
+//! That need not be durable, because a segment that comes back after a crash is recognised by its
+//! numbers.
 //!
 //! # What an append costs
 //!
@@ -78,6 +79,14 @@ impl Default for Options {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Mark(u64);
 
+impl Mark {
+    /// The place behind one more record.
+    #[must_use]
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// The log of one node, owned by its driver.
 pub struct Wal {
     disk: Box<dyn Disk>,
@@ -86,6 +95,7 @@ pub struct Wal {
     start: u64,
     /// The segment being written, where its next frame goes, and how long the file is.
     number: u64,
+    name: String,
     at: u64,
     size: u64,
     /// Where the frames of the segment before it end.
@@ -194,9 +204,9 @@ impl Wal {
                 wal.next_segment(len)?;
             }
             wal.finish_frame();
-            let name = segment_name(wal.number);
-            wal.disk.write(&name, wal.at, &wal.frame).map_err(|e| io_error("write", &name, e))?;
-            wal.disk.sync(&name).map_err(|e| io_error("sync", &name, e))?;
+            let Self { disk, name, at, frame, .. } = wal;
+            disk.append(name, *at, frame).map_err(|e| io_error("write", name, e))?;
+            disk.sync(name).map_err(|e| io_error("sync", name, e))?;
             wal.syncs += u64::from(wal.is_dirty());
             wal.bytes += len;
             wal.at += len;
@@ -227,12 +237,13 @@ impl Wal {
             self.prepare(needed)?;
         }
         let name = segment_name(self.number + 1);
-        self.disk.prepared().map_err(|e| io_error("prepare", &name, e))?;
+        self.disk.finish().map_err(|e| io_error("prepare", &name, e))?;
         if self.number > 0 {
             self.older.push_back((self.number, self.appended - u64::from(self.count)));
         }
         self.previous = self.at;
         self.number += 1;
+        self.name = name;
         self.at = HEADER as u64;
         self.size = self.next.take().expect("it was prepared");
         Ok(())
@@ -246,19 +257,17 @@ impl Wal {
         self.disk.prepare(&name, &header, size).map_err(|e| io_error("prepare", &name, e))
     }
 
-    /// What a durable frame makes due: the next segment in time, and an old one to be removed. The
-    /// frame is in a later segment than that one, and says itself that its records are dropped.
+    /// What a durable frame makes due: the next segment in time, and old ones to be removed. The
+    /// frame is in a later segment than those, and says itself that their records are dropped.
     fn tidy(&mut self) -> Result<(), LogError> {
         if self.next.is_none() && self.at > self.size / 2 {
             self.prepare(0)?;
         }
-        // One at a time, so that no sync waits for many.
-        if let Some(&(number, end)) = self.older.front()
-            && end <= self.durable_keep
-        {
-            self.older.pop_front();
-            let name = segment_name(number);
-            self.disk.remove(&name).map_err(|e| io_error("remove", &name, e))?;
+        let dropped = self.older.iter().take_while(|(_, end)| *end <= self.durable_keep).count();
+        if dropped > 0 {
+            let names: Vec<_> = self.older.drain(..dropped).map(|(n, _)| segment_name(n)).collect();
+            let first = names[0].clone();
+            self.disk.remove_later(names).map_err(|e| io_error("remove", &first, e))?;
         }
         Ok(())
     }

@@ -91,6 +91,7 @@ impl Wal {
             start: log.last.start.saturating_add(1),
             // Going over to the next segment makes it an older one.
             number: older.pop_back().map_or(0, |(number, _)| number),
+            name: String::new(),
             at: log.end,
             size: 0,
             previous: 0,
