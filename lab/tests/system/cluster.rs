@@ -25,7 +25,7 @@ fn refusal(config: Config) -> String {
 fn roles_are_killed_and_come_back_with_their_port_and_their_log() {
     let keep = tempfile::tempdir().unwrap();
     let mut cluster = Cluster::start(config(&keep.path().join("data"))).unwrap();
-    let before = wait(report(&cluster.endpoints()));
+    let before = wait(report(&cluster.endpoints(), Some(cluster.id())));
     assert_eq!(
         before.iter().map(|(role, _)| role.as_str()).collect::<Vec<_>>(),
         ["primary", "backup"]
@@ -38,10 +38,10 @@ fn roles_are_killed_and_come_back_with_their_port_and_their_log() {
     assert_eq!((killed.pid, killed.power_cut), (pid, false));
     assert!(!cluster.is_up("primary") && cluster.is_up("backup"));
     assert!(cluster.died().is_empty(), "the caller killed it and knows");
-    assert_eq!(wait(report(&cluster.endpoints()))[0].1, None);
+    assert_eq!(wait(report(&cluster.endpoints(), Some(cluster.id())))[0].1, None);
     let restarted = cluster.restart("primary", None).unwrap();
     assert_eq!((restarted.http, cluster.front()), (front, front));
-    let after = wait(report(&cluster.endpoints()));
+    let after = wait(report(&cluster.endpoints(), Some(cluster.id())));
     assert_eq!(after[0].1.as_ref().map(|status| status.start), Some(2));
     let absent = cluster.kill("third").unwrap_err().to_string();
     assert!(absent.contains("no third here"), "{absent}");
