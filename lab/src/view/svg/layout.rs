@@ -12,7 +12,7 @@ use crate::view::Messages;
 /// A page has room for so much before its letters get small.
 const WIDEST: f64 = 920.0;
 /// What a column needs at least: with six of them letters get a little smaller.
-const NARROWEST: f64 = 164.0;
+const NARROWEST: f64 = 156.0;
 
 /// The stroke of a message that nothing became of: how far it goes, and how far it falls.
 pub(super) const STUB: (f64, f64) = (46.0, 8.0);
