@@ -157,8 +157,8 @@ class BreakIt extends HTMLElement {
         if (!view.svg) return;
         this.picture.innerHTML = view.svg;
         this.picture.scrollTop = this.picture.scrollHeight;
-        const arrived = view.events?.slice(before).find((e) => e.kind === "receive");
-        if (arrived) follow(this.picture.firstElementChild, arrived.seq);
+        const ended = view.events?.slice(before).find(({ kind }) => kind === "receive" || kind === "lose");
+        if (ended) follow(this.picture.firstElementChild, ended.seq);
     }
 
     choose(marked) {

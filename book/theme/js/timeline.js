@@ -145,8 +145,10 @@ class Playhead {
         this.group.append(this.line);
         this.messages = events.map(({ seq }) => arrow(svg, seq)).filter(Boolean);
         for (const message of this.messages) {
+            const { x, y } = message.from;
+            message.trail = draw("line", { class: "trail", x1: x, y1: y });
             message.dot = draw("circle", { r: 6 });
-            this.group.append(message.dot);
+            this.group.append(message.trail, message.dot);
         }
         svg.append(this.group);
         this.group.style.display = "none";
@@ -173,11 +175,14 @@ class Playhead {
         if (y === null) return;
         this.line.setAttribute("y1", y);
         this.line.setAttribute("y2", y);
-        for (const { dot, from, to } of this.messages) {
+        for (const { trail, dot, from, to } of this.messages) {
             const part = (y - from.y) / (to.y - from.y);
-            dot.style.display = part > 0 && part < 1 ? "" : "none";
-            dot.setAttribute("cx", from.x + (to.x - from.x) * part);
-            dot.setAttribute("cy", y);
+            const x = from.x + (to.x - from.x) * part;
+            trail.style.display = dot.style.display = part > 0 && part < 1 ? "" : "none";
+            for (const [element, horizontal, vertical] of [[trail, "x2", "y2"], [dot, "cx", "cy"]]) {
+                element.setAttribute(horizontal, x);
+                element.setAttribute(vertical, y);
+            }
         }
     }
 }

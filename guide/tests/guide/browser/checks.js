@@ -21,14 +21,30 @@ function cutLines() {
     return all("pre, pre > code").filter((e) => shown(e) && beyond(e)).map(named);
 }
 
-// `least` is in pixels of the screen.
-function figures(least) {
-    return all("svg.spacetime").filter(shown).flatMap((svg) => {
+// Words in figures that are smaller than 12 pixels of the screen, numbers of events below 10, and words
+// whose end is nowhere.
+function figures() {
+    return all("svg.spacetime, svg.plot").filter(shown).flatMap((svg) => {
         const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-        const small = all("text", svg).filter((t) => parseFloat(getComputedStyle(t).fontSize) * scale < least);
+        const least = (t) => (t.matches(".seq") ? 10 : 11.9);
+        const small = all("text", svg).filter((t) => parseFloat(getComputedStyle(t).fontSize) * scale < least(t));
         const untold = all(".label", svg).filter((t) => t.textContent.includes("…") && !t.querySelector("title"));
         return [...small.map((t) => `small: ${named(t)}`), ...untold.map((t) => `cut off: ${named(t)}`)];
     });
+}
+
+// Where an arrow key would reach the page and turn it.
+function turns() {
+    let reached = false;
+    document.documentElement.addEventListener("keydown", (event) => {
+        reached = true;
+        event.stopPropagation();
+    });
+    return all("summary, [tabindex='0'], .scrub *, break-it button").filter((e) => {
+        reached = false;
+        e.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true, cancelable: true }));
+        return reached;
+    }).map((e) => `turns the page: ${named(e)}`);
 }
 
 // How many labels there are, are cut off, are crossed by an arrow, and lie on another.

@@ -51,8 +51,14 @@ async fn serve(ws: Workspace, site: PathBuf) -> String {
 
 /// The addresses of all pages, in reading order.
 fn real_pages() -> Vec<String> {
+    pages_with("")
+}
+
+/// The addresses of the pages that hold a directive.
+fn pages_with(directive: &str) -> Vec<String> {
     let pages = book::pages(&Workspace::here().expect("the workspace")).expect("the pages");
-    pages.into_iter().map(|page| page.path.replace(".md", ".html")).collect()
+    let holding = pages.into_iter().filter(|page| page.text.contains(directive));
+    holding.map(|page| page.path.replace(".md", ".html")).collect()
 }
 
 /// Opens a page and waits for its exhibits and for its highlighted code.
@@ -153,21 +159,18 @@ async fn an_answer_waits_for_the_search_and_shows_how_far_it_is() {
 /// The limit is the ten seconds of `wait`: a search of an exhibit that takes them has grown.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_exhibit_of_the_book_answers() {
-    let ws = Workspace::here().expect("the workspace");
-    let pages = book::pages(&ws).expect("the pages");
     let site = serve_real().await;
     let browser = Browser::start(Options { still: true, ..Options::default() }).await;
     let mut exhibits = 0;
-    for page in pages.iter().filter(|page| page.text.contains("{{#breakit ")) {
-        browser.open(&format!("{}/{}", site.url, page.path.replace(".md", ".html"))).await;
-        browser.wait(NOTHING_LEFT).await;
+    for page in pages_with("{{#breakit ") {
+        open(&browser, &site, &page).await;
         for (tool, words) in [("3", "move|no move|unsafe"), ("5", "states are unsafe")] {
             browser.run("document.querySelector('.says').textContent = ''").await;
             browser.click(&format!(".tools button:nth-child({tool})")).await;
             let says = "document.querySelector('.says').textContent";
             browser.wait(&format!("return /{words}/.test({says})")).await;
             let capped = browser.run(&format!("return {says}.includes('limit')")).await;
-            assert_eq!(capped, json!(false), "{}: a search that is complete", page.path);
+            assert_eq!(capped, json!(false), "{page}: a search that is complete");
         }
         exhibits += 1;
     }
