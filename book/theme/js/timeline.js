@@ -19,6 +19,7 @@ class TimeLine extends HTMLElement {
         this.onhash = () => this.follow();
         window.addEventListener("hashchange", this.onhash);
         this.addEventListener("keydown", (e) => this.key(e));
+        this.querySelector(".fig-scroll").addEventListener("click", (e) => this.pick(e.target.closest(".ev")));
         // A swipe over the picture scrolls it; it must not open the sidebar.
         for (const kind of ["touchstart", "touchmove", "touchend"]) {
             this.addEventListener(kind, (e) => e.stopPropagation(), { passive: true });
@@ -59,6 +60,14 @@ class TimeLine extends HTMLElement {
     step(by) {
         this.pause();
         this.go(this.at + by);
+    }
+
+    // An event in the picture is a way to its moment, beside the scrubber.
+    pick(event) {
+        const at = this.log.events.findIndex(({ seq }) => String(seq) === event?.dataset.seq);
+        if (at < 0) return;
+        this.pause();
+        this.go(at + 1);
     }
 
     go(at) {

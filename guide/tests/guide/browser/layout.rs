@@ -156,6 +156,17 @@ async fn a_run_plays_to_its_end_and_brings_its_columns_into_view() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_click_on_an_event_goes_to_its_moment() {
+    let site = serve_fake().await;
+    let browser = Browser::start(Options { still: true, ..Options::default() }).await;
+    open(&browser, &site, "ch99/step1.html").await;
+    browser.click(".words[data-seq='6'] text").await;
+    let moment = "return document.querySelector('.moment').textContent";
+    assert_eq!(browser.run(moment).await, json!("6 of 11: stock writes down 0 left"));
+    browser.close_without_complaints(&site.url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn in_break_it_a_message_runs_along_its_arrow_unless_the_reader_prefers_no_motion() {
     let site = serve_fake().await;
     for still in [false, true] {

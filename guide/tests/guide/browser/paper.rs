@@ -13,7 +13,8 @@ async fn every_page_is_whole_and_light_on_paper_in_both_themes() {
         open(&browser, &site, "start.html").await;
         browser.theme(theme).await;
         browser.paper().await;
-        for page in real_pages() {
+        let whole_book = "print.html".to_string();
+        for page in real_pages().into_iter().chain([whole_book]) {
             open(&browser, &site, &page).await;
             // As a reader prints it: in the middle of a figure.
             browser.run("document.querySelectorAll('.scrub button')[1]?.click()").await;
