@@ -104,7 +104,7 @@ fn has_mark(kind: Kind) -> bool {
 
 /// The words of an event where its text says nothing.
 fn text_of(event: &Event) -> String {
-    let silent = match event.kind {
+    let default = match event.kind {
         Kind::Crash => "crash",
         Kind::Boot => "starts",
         Kind::Disconnected => "disconnected",
@@ -121,7 +121,7 @@ fn text_of(event: &Event) -> String {
         | Kind::Fault
         | Kind::Violation => "",
     };
-    if event.text.is_empty() { silent.to_string() } else { event.text.clone() }
+    if event.text.is_empty() { default.to_string() } else { event.text.clone() }
 }
 
 /// Rows as they come, each as high as its words allow.

@@ -22,7 +22,7 @@ pub(super) struct Label {
     /// Of the first line of letters.
     pub(super) baseline: f64,
     pub(super) anchor: &'static str,
-    /// What speaks against this place before anything else is looked at.
+    /// What this place costs by itself; what is in its way comes on top.
     price: f64,
 }
 
