@@ -2,7 +2,7 @@
 // Every state, choice and picture comes from the model behind /api/call; this file only shows them.
 
 import { watch } from "./page.js";
-import { button, disable, follow, make } from "./timeline.js";
+import { bring, button, disable, follow, make } from "./timeline.js";
 
 const AT_ONCE = 6;
 const BEAT = 750;
@@ -158,6 +158,8 @@ class BreakIt extends HTMLElement {
         this.picture.innerHTML = view.svg;
         this.picture.scrollTop = this.picture.scrollHeight;
         const ended = view.events?.slice(before).find(({ kind }) => kind === "receive" || kind === "lose");
+        const last = view.events?.at(-1);
+        if (last) bring(this.picture, last.node);
         if (ended) follow(this.picture.firstElementChild, ended.seq);
     }
 

@@ -102,15 +102,6 @@ class TimeLine extends HTMLElement {
         this.closest("figure").scrollIntoView({ block: "nearest" });
     }
 
-    // Scrolls a picture that is wider than the page to the column of a node.
-    bring(node) {
-        const column = this.querySelector(`.node[data-node="${CSS.escape(node)}"]`);
-        const part = column.closest(".fig-scroll");
-        const { left, width } = column.getBoundingClientRect();
-        const middle = part.getBoundingClientRect().left + part.clientWidth / 2;
-        if (part.scrollWidth > part.clientWidth) part.scrollBy({ left: left + width / 2 - middle, behavior: still() ? "auto" : "smooth" });
-    }
-
     show(at) {
         this.at = at;
         const { events, nodes } = this.log;
@@ -125,7 +116,7 @@ class TimeLine extends HTMLElement {
         this.moment.textContent = now ? `${now.seq} of ${events.at(-1).seq}: ${words(now)}` : "Before anything happens.";
         disable(this.back, at === 0);
         disable(this.on, at === events.length);
-        if (at < events.length) this.bring(now?.node ?? nodes[0].name);
+        if (at < events.length) bring(this.querySelector(".fig-scroll"), now?.node ?? nodes[0].name);
         this.playhead.show(at === 0 || at === events.length ? null : now.seq);
         this.states.replaceChildren();
         if (!events.some((e) => e.state !== undefined)) return;
@@ -194,6 +185,15 @@ class Playhead {
             }
         }
     }
+}
+
+// Scrolls a picture that is wider than the page to the column of a node.
+export function bring(part, node) {
+    const column = part.querySelector(`.node[data-node="${CSS.escape(node)}"]`);
+    if (!column || part.scrollWidth <= part.clientWidth) return;
+    const { left, width } = column.getBoundingClientRect();
+    const middle = part.getBoundingClientRect().left + part.clientWidth / 2;
+    part.scrollBy({ left: left + width / 2 - middle, behavior: still() ? "auto" : "smooth" });
 }
 
 // Lets a dot run along the arrow that ends with an event.

@@ -137,21 +137,29 @@ async fn a_message_that_is_under_way_moves_along_its_arrow() {
     }
 }
 
+/// Whether the column of a node is within the part that a picture shows.
+fn in_view(part: &str, node: &str) -> String {
+    format!(
+        "const [column, part] = ['{part} .node[data-node={node}] rect', '{part}']
+            .map((css) => document.querySelector(css).getBoundingClientRect());
+         return column.left >= part.left && column.right <= part.right"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_plays_to_its_end_and_brings_its_columns_into_view() {
     let site = serve_fake().await;
     let browser = Browser::start(Options { phone: true, still: true, ..Options::default() }).await;
     open(&browser, &site, "ch99/step1.html#figure-99-2@6").await;
     browser.run("document.querySelector('.scrub button').click()").await;
-    let seen = "const [column, part] = ['.node[data-node=pay] rect', '.fig-scroll']
-            .map(css => document.querySelector(css).getBoundingClientRect());
-        return column.left >= part.left && column.right <= part.right";
-    browser.wait(seen).await;
+    browser.wait(&in_view("time-line .fig-scroll", "pay")).await;
     browser
         .wait("return document.querySelector('.moment').textContent.startsWith('11 of 11')")
         .await;
     let label = "return document.querySelector('.scrub button').ariaLabel";
     assert_eq!(browser.run(label).await, json!("Play the run"));
+    open(&browser, &site, "ch99/breakit.html").await;
+    browser.wait(&in_view("break-it > .fig-scroll", "stock")).await;
     browser.close_without_complaints(&site.url).await;
 }
 

@@ -147,7 +147,7 @@ impl Rows<'_> {
         let down = area.map_or(0.0, |area| {
             let words = clear.iter().filter(|c| area.beside(c.left, c.right)).map(|c| c.bottom);
             let strokes = shafts.iter().filter_map(|s| s.between(area.left, area.right));
-            let lowest = words.chain(strokes.map(|(_, bottom)| bottom)).fold(0.0, f64::max);
+            let lowest = words.chain(strokes.map(|(_, bottom)| bottom)).fold(TOP - 16.0, f64::max);
             (lowest + 1.0 - area.top).max(0.0)
         });
         self.y = wanted + down;
