@@ -150,7 +150,8 @@ class Playhead {
             message.dot = draw("circle", { r: 6 });
             this.group.append(message.trail, message.dot);
         }
-        svg.append(this.group);
+        // Words have a halo, and the line passes behind it.
+        svg.insertBefore(this.group, svg.querySelector(".words"));
         this.group.style.display = "none";
     }
 

@@ -123,6 +123,8 @@ async fn a_message_that_is_under_way_moves_along_its_arrow() {
         let browser = Browser::start(Options { still, ..Options::default() }).await;
         open(&browser, &site, "ch99/step1.html#figure-99-2@3").await;
         assert_eq!(browser.run(dots).await, json!([]), "it leaves now");
+        let behind = "return document.querySelector('.words').previousSibling.className.baseVal";
+        assert_eq!(browser.run(behind).await, json!("playhead"), "no line through words");
         browser.run("document.querySelector('.scrub').lastChild.click()").await;
         let part = "const [x1, x2] = ['x1', 'x2'].map(a => +document.querySelector('.ev-receive[data-seq=\"5\"] .shaft').getAttribute(a));
             const dot = [...document.querySelectorAll('.playhead circle')].find(e => e.checkVisibility());
