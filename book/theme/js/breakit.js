@@ -1,6 +1,9 @@
 // <break-it>: choose what happens next, and break the step if you can.
 // Every state, choice and picture comes from the model behind /api/call; this file only shows them.
 
+import { watch } from "./page.js";
+import { bring, button, disable, follow, make } from "./timeline.js";
+
 const AT_ONCE = 6;
 const BEAT = 750;
 const SIGN = { receive: "→", timeout: "⧗", crash: "↯", restart: "▲", lose: "✕", duplicate: "⧉", persist: "▣", disconnected: "⊘", wipe: "∅" };
@@ -109,6 +112,7 @@ class BreakIt extends HTMLElement {
         this.picture.tabIndex = 0;
         this.picture.setAttribute("role", "group");
         this.picture.setAttribute("aria-label", "What has happened so far");
+        watch(this.picture);
         this.append(this.lamp, this.states, this.moves, this.tools, this.says, this.picture);
     }
 
@@ -131,6 +135,7 @@ class BreakIt extends HTMLElement {
     }
 
     draw(view) {
+        const before = this.view?.events?.length ?? Infinity;
         this.view = view;
         this.more = false;
         const { lamp } = view;
@@ -145,12 +150,17 @@ class BreakIt extends HTMLElement {
             this.states.append(name, state);
         }
         this.choose();
-        this.undo.disabled = this.path.length === 0;
+        disable(this.undo, this.path.length === 0);
         const hash = `#breakit=${this.name()}/${this.path.join(".")}`;
         this.link.href = hash;
         if (this.ready) history.replaceState(null, "", hash);
-        if (view.svg) this.picture.innerHTML = view.svg;
+        if (!view.svg) return;
+        this.picture.innerHTML = view.svg;
         this.picture.scrollTop = this.picture.scrollHeight;
+        const ended = view.events?.slice(before).find(({ kind }) => kind === "receive" || kind === "lose");
+        const last = view.events?.at(-1);
+        if (last) bring(this.picture, last.node);
+        if (ended) follow(this.picture.firstElementChild, ended.seq);
     }
 
     choose(marked) {
@@ -270,20 +280,6 @@ function thousands(count) {
 
 function emphasised(text) {
     return text.split(/[*`]/).map((part, i) => (i % 2 ? make("em", "", part) : document.createTextNode(part)));
-}
-
-function make(tag, name = "", text = "") {
-    const element = document.createElement(tag);
-    if (name) element.className = name;
-    if (text) element.textContent = text;
-    return element;
-}
-
-function button(text, act) {
-    const element = make("button", "touch", text);
-    element.type = "button";
-    element.addEventListener("click", act);
-    return element;
 }
 
 customElements.define("break-it", BreakIt);

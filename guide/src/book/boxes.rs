@@ -83,7 +83,8 @@ fn question(x: &mut Context<'_>, d: &Directive, body: &[&str], name: &str) -> Re
     }
     let heading = if name == "predict" { "Guess first" } else { "Why?" };
     let mut out = format!(
-        "<aside class=\"box {name}\"><p class=\"box-name\">{heading}</p>\n\n{}\n\n",
+        "<aside class=\"box {name}\" aria-label=\"{heading} {}\"><p class=\"box-name\">{heading}</p>\n\n{}\n\n",
+        plain(&asked),
         x.inline(&asked)?
     );
     for answer in answers {
@@ -144,9 +145,11 @@ fn change(x: &mut Context<'_>, d: &Directive, body: &[&str]) -> Result<String> {
         let _ = write!(then, "\n{tested}");
     }
     Ok(format!(
-        "<aside class=\"box change\"><p class=\"box-name\">Change one line</p><p class=\"where\"><code>{file}</code>, \
-         line {line}</p><pre class=\"swap\">{}\n{}</pre><p class=\"run\"><code>{}</code></p><details><summary>What \
+        "<aside class=\"box change\" aria-label=\"Change one line to: {}\"><p class=\"box-name\">Change one \
+         line</p><p class=\"where\"><code>{file}</code>, line {line}</p><pre class=\"swap\" tabindex=\"0\" \
+         role=\"group\" aria-label=\"The change\">{}\n{}</pre><p class=\"run\"><code>{}</code></p><details><summary>What \
          then happens</summary>\n\n{}\n\n</details></aside>\n",
+        plain(replace.trim().lines().next().unwrap_or("nothing")),
         swapped(&find, "old", '−', "del"),
         swapped(&replace, "new", '+', "ins"),
         escape(&command),
@@ -181,13 +184,19 @@ pub fn exercise(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     let stars = "★".repeat(exercise.stars);
     let task = exercise.task.iter().map(|l| x.inline(l)).collect::<Result<Vec<_>>>()?.join("\n");
     Ok(format!(
-        "<aside class=\"box exercise\"><p class=\"box-name\">Exercise <span title=\"{} of 3\">{stars}</span></p>\n\n\
+        "<aside class=\"box exercise\" aria-label=\"Exercise {}\"><p class=\"box-name\">Exercise <span title=\"{} of 3\">{stars}</span></p>\n\n\
          **{}** {}\n\n<p class=\"run\"><code>cargo guide exercise start {}</code></p></aside>\n",
+        plain(&exercise.title),
         exercise.stars,
         exercise.title,
         task.trim(),
         exercise.id
     ))
+}
+
+/// Words without marks, for an attribute.
+fn plain(text: &str) -> String {
+    escape(&text.replace(['`', '*', '[', ']'], ""))
 }
 
 /// The little Markdown that a summary may hold: code and emphasis.

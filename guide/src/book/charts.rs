@@ -47,7 +47,7 @@ pub fn dial(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     let dial: Dial = parse(&file, &x.generated(&file)?)?;
     let (least, most) = dial.range;
     Ok(format!(
-        "<aside class=\"box dial\"><p class=\"box-name\">Guess first</p>\n\n{}\n\n\
+        "<aside class=\"box dial\" aria-label=\"Guess first\"><p class=\"box-name\">Guess first</p>\n\n{}\n\n\
          <div><guess-dial data-least=\"{least}\" data-most=\"{most}\" data-unit=\"{unit}\" data-answer=\"{answer}\">\
          <details class=\"answer\"><summary>The answer</summary><p><b>{answer} {unit}</b>: <code>{}</code></p>{}\
          </details></guess-dial></div></aside>\n",

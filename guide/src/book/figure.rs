@@ -127,7 +127,8 @@ fn as_text(log: &Log, summary: &str) -> String {
     let lines: Vec<String> =
         text::render(log).lines().filter(|l| !l.trim().is_empty()).map(svg::escape).collect();
     format!(
-        "<details class=\"as-text\"><summary>{summary}</summary><pre class=\"log\">{}</pre></details>",
+        "<details class=\"as-text\"><summary>{summary}</summary><pre class=\"log\" tabindex=\"0\" \
+         role=\"group\" aria-label=\"{summary}\">{}</pre></details>",
         lines.join("\n")
     )
 }

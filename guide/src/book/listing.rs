@@ -11,6 +11,9 @@ use super::context::Context;
 use super::directive::Directive;
 use crate::error::{Error, Result};
 
+/// The letters of code that the text's column has room for.
+pub(super) const COLUMN: usize = 78;
+
 /// `{{#listing file=… anchor=… caption="…" since=… decisive="…"}}`: one function, with what is new in
 /// it marked, and the one line that its caption is about.
 ///
@@ -51,12 +54,23 @@ pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     };
     let language = if file.ends_with(".rs") { "rust" } else { "text" };
     let code = lines.join("\n");
+    let wide = width_of(&lines);
     Ok(format!(
-        "<figure class=\"listing\" id=\"{id}\"><div class=\"listing-file\">{file}</div>\
+        "<figure class=\"listing{wide}\" id=\"{id}\"><div class=\"listing-file\">{file}</div>\
          <div class=\"listing-body\"><pre class=\"gutter\" aria-hidden=\"true\">{gutter}</pre><div class=\"listing-code\">\n\n\
          ```{language}\n{code}\n```\n\n</div></div><figcaption>\n\n<b>{label}.</b> {caption}{note}\n\n\
          </figcaption></figure>\n"
     ))
+}
+
+/// Lines that are longer than the text's column get a wider one.
+fn width_of<L: AsRef<str>>(lines: &[L]) -> &'static str {
+    if longest(lines) > COLUMN { " wide" } else { "" }
+}
+
+/// The letters of the longest line.
+pub(super) fn longest<L: AsRef<str>>(lines: &[L]) -> usize {
+    lines.iter().map(|line| line.as_ref().chars().count()).max().unwrap_or(0)
 }
 
 fn the_line_with(part: &str, lines: &[String], file: &str) -> Result<usize> {
@@ -144,9 +158,10 @@ pub fn diff(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         ));
     }
     let (label, id) = x.number("Listing");
+    let wide = width_of(&old.lines().chain(new.lines()).collect::<Vec<_>>());
     Ok(format!(
-        "<figure class=\"listing diff\" id=\"{id}\"><div class=\"listing-file\">{file}</div>\
-         <pre class=\"diff-body\">{}</pre><figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
+        "<figure class=\"listing diff{wide}\" id=\"{id}\"><div class=\"listing-file\">{file}</div>\
+         <pre class=\"diff-body\" tabindex=\"0\" role=\"group\" aria-label=\"{label}\">{}</pre><figcaption>\n\n<b>{label}.</b> {caption}\n\n</figcaption></figure>\n",
         rows.trim_end()
     ))
 }

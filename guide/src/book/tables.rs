@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::directive::Directive;
+use super::listing::{COLUMN, longest};
 use super::numbers::parse;
 use crate::error::{Error, Result};
 
@@ -48,8 +49,15 @@ pub fn output(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         Some(caption) => format!("<figcaption>\n\n{}\n\n</figcaption>", x.inline(caption)?),
         None => String::new(),
     };
+    let letters = longest(&text.lines().collect::<Vec<_>>());
+    let wide = if letters > COLUMN {
+        format!(" wide\" style=\"--letters:{letters}")
+    } else {
+        String::new()
+    };
     Ok(format!(
-        "<figure class=\"output\">\n\n<pre class=\"terminal\" tabindex=\"0\"><b class=\"prompt\">$ {}</b>\n{}</pre>\n\n\
+        "<figure class=\"output{wide}\">\n\n<pre class=\"terminal\" tabindex=\"0\" role=\"group\" \
+         aria-label=\"Output of {0}\"><b class=\"prompt\">$ {0}</b>\n{1}</pre>\n\n\
          {caption}</figure>\n",
         escape(command),
         escape(printed.trim_end())
@@ -113,7 +121,8 @@ pub fn words(verdict: Verdict) -> String {
     format!("{} {word}", sign(&word))
 }
 
-/// `{{#matrix chapter=ch02}}`: every step under every fault; each cell opens to its command. The
+/// `{{#matrix chapter=ch02}}`: every step under every fault; each cell says what breaks, and opens to
+/// its command. The
 /// designs off the main path are a table of their own, with `part=deeper`.
 ///
 /// # Errors
@@ -131,10 +140,11 @@ pub fn matrix(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     let file = matrix_file(d.need("chapter")?);
     let kept: KeptMatrix = parse(&file, &x.generated(&file)?)?;
     let mut out = String::from(
-        "<div class=\"table-wrapper\"><table class=\"matrix\"><thead><tr><th>step</th>",
+        "<div class=\"table-wrapper scoreboard\" tabindex=\"0\" role=\"group\" aria-label=\"Every step under every \
+         fault\"><table class=\"matrix\"><thead><tr><th scope=\"col\">step</th>",
     );
     for fault in &kept.faults {
-        let _ = write!(out, "<th>{}</th>", escape(fault));
+        let _ = write!(out, "<th scope=\"col\">{}</th>", escape(fault));
     }
     out.push_str("</tr></thead><tbody>");
     for row in kept.rows.iter().filter(|row| row.step.starts_with("step") == main) {
@@ -144,11 +154,11 @@ pub fn matrix(x: &mut Context<'_>, d: &Directive) -> Result<String> {
             let why = if cell.why.is_empty() {
                 String::new()
             } else {
-                format!("<p>{}</p>", escape(&cell.why))
+                format!(" <span class=\"why\">{}</span>", escape(&cell.why))
             };
             let _ = write!(
                 out,
-                "<td class=\"v-{0}\"><details><summary>{1} {0}</summary>{why}<code>{2}</code></details></td>",
+                "<td class=\"v-{0}\"><details><summary>{1} {0}{why}</summary><code>{2}</code></details></td>",
                 cell.verdict,
                 sign(&cell.verdict),
                 escape(&cell.command)

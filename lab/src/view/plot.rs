@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::svg::escape;
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 320.0;
+const WIDTH: f64 = 760.0;
+const HEIGHT: f64 = 380.0;
 /// Room for the axes' labels and, at the right, for the names of the curves.
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 150.0;
-const TOP: f64 = 24.0;
-const BOTTOM: f64 = 48.0;
+const LEFT: f64 = 72.0;
+const RIGHT: f64 = 180.0;
+const TOP: f64 = 30.0;
+const BOTTOM: f64 = 56.0;
 const TICKS: u32 = 5;
 const DASHES: [&str; 4] = ["", "7 4", "2 3", "9 3 2 3"];
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
@@ -78,7 +78,7 @@ impl Plot {
         let mut out = format!(
             "<svg class=\"plot\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
              width=\"{WIDTH}\" height=\"{HEIGHT}\" xmlns=\"http://www.w3.org/2000/svg\" \
-             style=\"font-family:var(--sans-font, system-ui, sans-serif);font-size:13px;--w:{WIDTH}\">\
+             style=\"font-family:var(--sans-font, system-ui, sans-serif);font-size:15px;--w:{WIDTH}\">\
              <title>{title}</title>"
         );
         self.axes(&mut out, x, y);
@@ -96,7 +96,7 @@ impl Plot {
         let text = "fill:var(--fg, #1c1c28)";
         for value in x.ticks() {
             let at = x.place(value, LEFT, right);
-            let (y, number) = (bottom + 18.0, short(value));
+            let (y, number) = (bottom + 20.0, short(value));
             let _ = write!(
                 out,
                 "<text x=\"{at:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" style=\"{text}\">{number}</text>"
@@ -110,14 +110,14 @@ impl Plot {
                 "<path d=\"M{LEFT} {at:.1}H{right}\" style=\"stroke:var(--fig-muted, #6b7280);\
                  stroke-width:.4\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"end\" \
                  style=\"{text}\">{number}</text>",
-                at + 4.5
+                at + 5.0
             );
         }
-        let (middle, low) = ((LEFT + right) / 2.0, HEIGHT - 8.0);
+        let (middle, low) = ((LEFT + right) / 2.0, HEIGHT - 9.0);
         let _ = write!(
             out,
             "<text x=\"{middle:.1}\" y=\"{low:.1}\" text-anchor=\"middle\" style=\"{text}\">{}</text>\
-             <text x=\"{LEFT}\" y=\"14\" text-anchor=\"start\" style=\"{text}\">{}</text>",
+             <text x=\"{LEFT}\" y=\"16\" text-anchor=\"start\" style=\"{text}\">{}</text>",
             escape(&self.x),
             escape(&self.y)
         );
@@ -165,7 +165,7 @@ fn curve(out: &mut String, series: &Series, i: usize, x: Axis, y: Axis) {
             out,
             "<text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:var(--fg, #1c1c28)\">{}</text>",
             x + 8.0,
-            y + 4.5,
+            y + 5.0,
             escape(&series.name)
         );
     }

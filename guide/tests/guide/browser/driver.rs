@@ -165,11 +165,46 @@ impl Browser {
         let _ = self.client.clone().close().await;
     }
 
+    /// A window of this width, in the pixels that style sheets count.
+    pub(crate) async fn width(&self, width: u32) {
+        let metrics =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+    }
+
+    /// As on paper: A4 without its margins.
+    pub(crate) async fn paper(&self) {
+        self.width(718).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+    }
+
+    /// A theme for the pages that are opened next.
+    pub(crate) async fn theme(&self, theme: &str) {
+        self.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')")).await;
+    }
+
+    /// Presses keys wherever the focus is.
+    pub(crate) async fn keys(&self, keys: &str) {
+        self.client.active_element().await.expect("a focus").send_keys(keys).await.expect("keys");
+    }
+
+    async fn devtools(&self, command: &str, params: Value) {
+        let body = json!({ "cmd": command, "params": params });
+        let answer = self.post("goog/cdp/execute", &body).await;
+        assert!(answer["value"].get("error").is_none(), "{command}: {answer}");
+    }
+
     /// Chromium's own logs; the standard protocol has none.
     async fn log(&self, kind: &str) -> Vec<Value> {
-        let body = json!({ "type": kind }).to_string();
+        let answer = self.post("se/log", &json!({ "type": kind })).await;
+        answer["value"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// A command that only this driver has.
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let body = body.to_string();
         let request = format!(
-            "POST /session/{}/se/log HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\n\
+            "POST /session/{}/{path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             self.session,
             self.port,
@@ -191,8 +226,7 @@ impl Browser {
                 name.eq_ignore_ascii_case("content-length").then_some(length)
             });
             if read == 0 || length.is_some_and(|l| json.len() >= l) {
-                let value: Value = serde_json::from_str(json).expect("JSON from the driver");
-                return value["value"].as_array().cloned().unwrap_or_default();
+                return serde_json::from_str(json).expect("JSON from the driver");
             }
         }
     }

@@ -1,11 +1,17 @@
 //! The pages in a real browser. Needs Chromium and its driver; without them these tests fail and
 //! say how to install them.
 
+mod access;
 mod driver;
+mod layout;
+mod paper;
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use guide::book;
 use guide::workspace::Workspace;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::driver::{Browser, Options};
 use crate::fake;
@@ -13,22 +19,63 @@ use crate::fake;
 /// A served book, until the value is dropped.
 struct Site {
     url: String,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 async fn serve_fake() -> Site {
     let (folder, ws) = fake::book();
-    serve(folder, ws).await
-}
-
-async fn serve(folder: tempfile::TempDir, ws: Workspace) -> Site {
     let site = folder.path().join("site");
     book::build(&ws, &site).expect("the book builds");
+    Site { url: serve(ws, site).await, _folder: Some(folder) }
+}
+
+/// The real book, which all tests together build once.
+async fn serve_real() -> Site {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let ws = Workspace::here().expect("the workspace");
+    let site = BUILT.get_or_init(|| {
+        let site = Path::new(env!("CARGO_TARGET_TMPDIR")).join("book");
+        book::build(&ws, &site).expect("the book builds");
+        site
+    });
+    Site { url: serve(ws, site.clone()).await, _folder: None }
+}
+
+async fn serve(ws: Workspace, site: PathBuf) -> String {
     let listener = guide::serve::listen(4500).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let app = guide::serve::router(ws, site);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Site { url, _folder: folder }
+    url
+}
+
+/// The addresses of all pages, in reading order.
+fn real_pages() -> Vec<String> {
+    pages_with("")
+}
+
+/// The addresses of the pages that hold a directive.
+fn pages_with(directive: &str) -> Vec<String> {
+    let pages = book::pages(&Workspace::here().expect("the workspace")).expect("the pages");
+    let holding = pages.into_iter().filter(|page| page.text.contains(directive));
+    holding.map(|page| page.path.replace(".md", ".html")).collect()
+}
+
+/// Opens a page and waits for its exhibits and for its highlighted code.
+async fn open(browser: &Browser, site: &Site, page: &str) {
+    browser.open(&format!("{}/{page}", site.url)).await;
+    let ready = "return document.readyState === 'complete' && document.fonts.status === 'loaded' &&
+        [...document.querySelectorAll('break-it')].every((e) => e.querySelector('button')) &&
+        [...document.querySelectorAll('time-line')].every((e) => e.querySelector('input'))";
+    browser.wait(ready).await;
+}
+
+/// Opens a page and runs a script in it that returns what is wrong; collects it with its place.
+async fn complaints(browser: &Browser, site: &Site, page: &str, script: &str) -> Vec<String> {
+    open(browser, site, page).await;
+    let found = browser.run(script).await;
+    let found = found.as_array().unwrap_or_else(|| panic!("{page}: no list but {found}")).clone();
+    found.into_iter().map(|what| format!("{page}: {what}")).collect()
 }
 
 const NOTHING_LEFT: &str = "return document.querySelectorAll('break-it button').length > 0";
@@ -112,21 +159,18 @@ async fn an_answer_waits_for_the_search_and_shows_how_far_it_is() {
 /// The limit is the ten seconds of `wait`: a search of an exhibit that takes them has grown.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_exhibit_of_the_book_answers() {
-    let ws = Workspace::here().expect("the workspace");
-    let pages = book::pages(&ws).expect("the pages");
-    let site = serve(tempfile::tempdir().expect("a folder"), ws).await;
+    let site = serve_real().await;
     let browser = Browser::start(Options { still: true, ..Options::default() }).await;
     let mut exhibits = 0;
-    for page in pages.iter().filter(|page| page.text.contains("{{#breakit ")) {
-        browser.open(&format!("{}/{}", site.url, page.path.replace(".md", ".html"))).await;
-        browser.wait(NOTHING_LEFT).await;
+    for page in pages_with("{{#breakit ") {
+        open(&browser, &site, &page).await;
         for (tool, words) in [("3", "move|no move|unsafe"), ("5", "states are unsafe")] {
             browser.run("document.querySelector('.says').textContent = ''").await;
             browser.click(&format!(".tools button:nth-child({tool})")).await;
             let says = "document.querySelector('.says').textContent";
             browser.wait(&format!("return /{words}/.test({says})")).await;
             let capped = browser.run(&format!("return {says}.includes('limit')")).await;
-            assert_eq!(capped, json!(false), "{}: a search that is complete", page.path);
+            assert_eq!(capped, json!(false), "{page}: a search that is complete");
         }
         exhibits += 1;
     }
@@ -204,56 +248,13 @@ async fn a_phone_scrolls_nothing_sideways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn figures_can_be_read_in_both_themes() {
-    let site = serve_fake().await;
-    let browser = Browser::start(Options::default()).await;
-    for theme in ["light", "navy"] {
-        browser.open(&format!("{}/ch99/step1.html", site.url)).await;
-        browser.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')")).await;
-        browser.refresh().await;
-        let colours = browser
-            .run(
-                "return ['.spacetime .label', '.listing code', '.box p', '.terminal', 'main > p'].map(s => { \
-                 const e = document.querySelector(s); const c = getComputedStyle(e); \
-                 return [s, s.includes('label') ? c.fill : c.color, getComputedStyle(document.body).backgroundColor \
-                 === 'rgba(0, 0, 0, 0)' ? getComputedStyle(document.documentElement).backgroundColor : \
-                 getComputedStyle(document.body).backgroundColor] })",
-            )
-            .await;
-        for row in colours.as_array().expect("rows") {
-            let (text, paper) = (luminance(&row[1]), luminance(&row[2]));
-            let contrast = (text.max(paper) + 0.05) / (text.min(paper) + 0.05);
-            assert!(contrast > 4.5, "{theme}: {row} has contrast {contrast:.1}");
-        }
-    }
-    browser.close_without_complaints(&site.url).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn every_page_of_the_book_loads_without_complaint() {
-    let ws = Workspace::here().expect("the workspace");
-    let pages = book::pages(&ws).expect("the pages");
-    let site = serve(tempfile::tempdir().expect("a folder"), ws).await;
+    let site = serve_real().await;
     let browser = Browser::start(Options { phone: true, ..Options::default() }).await;
-    for page in pages {
-        let html = page.path.replace(".md", ".html");
-        browser.open(&format!("{}/{html}", site.url)).await;
+    for page in real_pages() {
+        open(&browser, &site, &page).await;
         let wide = browser.run("return document.scrollingElement.scrollWidth - innerWidth").await;
-        assert_eq!(wide, json!(0), "{html} is wider than a phone");
+        assert_eq!(wide, json!(0), "{page} is wider than a phone");
     }
     browser.close_without_complaints(&site.url).await;
-}
-
-/// Relative luminance of `rgb(r, g, b)`, as accessibility guidelines define it.
-fn luminance(colour: &Value) -> f64 {
-    let digits = colour.as_str().expect("a colour");
-    let parts: Vec<f64> = digits
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .filter_map(|p| p.parse().ok())
-        .collect();
-    let linear = |c: f64| {
-        let c = c / 255.0;
-        if c <= 0.039_28 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-    };
-    0.2126 * linear(parts[0]) + 0.7152 * linear(parts[1]) + 0.0722 * linear(parts[2])
 }

@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 
 use super::escape;
+use super::place::Label;
+use super::words::LINE;
 use crate::event::Kind;
 
 const INK: &str = "var(--fg, #1c1c28)";
@@ -33,21 +35,33 @@ pub(super) fn hatched(x: f64, from: f64, to: f64) -> String {
 
 pub(super) fn number(seq: u64, y: f64) -> String {
     format!(
-        "<text class=\"seq\" x=\"6\" y=\"{:.1}\" style=\"fill:{MUTED};font-size:10.5px\">{seq}</text>",
-        y + 4.0
+        "<text class=\"seq\" x=\"5\" y=\"{:.1}\" style=\"fill:{MUTED};font-size:13px\">{seq}</text>",
+        y + 4.5
     )
 }
 
 pub(super) fn dot(x: f64, y: f64) -> String {
-    format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.6\" style=\"fill:{INK}\"/>")
+    format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" style=\"fill:{INK}\"/>")
 }
 
-/// Text with a halo of paper, so that lines pass behind it.
-pub(super) fn label(text: &str, x: f64, y: f64, anchor: &str) -> String {
+/// Text with a halo of paper, so that lines pass behind it. What is cut off is in its title.
+pub(super) fn label(label: &Label) -> String {
+    let Label { lines, full, x, baseline, anchor, .. } = label;
+    let title = full.as_ref().map(|f| format!("<title>{}</title>", escape(f))).unwrap_or_default();
+    let words = match lines.as_slice() {
+        [line] => escape(line),
+        lines => {
+            let tall = |i: usize| if i == 0 { 0.0 } else { LINE };
+            let line = |(i, line): (usize, &String)| {
+                format!("<tspan x=\"{x:.1}\" dy=\"{}\">{}</tspan>", tall(i), escape(line))
+            };
+            // The space is for those who read or copy the words as one text.
+            lines.iter().enumerate().map(line).collect::<Vec<_>>().join(" ")
+        }
+    };
     format!(
-        "<text class=\"label\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" style=\"fill:{INK};\
-         paint-order:stroke;stroke:{PAPER};stroke-width:4px;stroke-linejoin:round\">{}</text>",
-        escape(text)
+        "<text class=\"label\" x=\"{x:.1}\" y=\"{baseline:.1}\" text-anchor=\"{anchor}\" style=\"fill:{INK};\
+         paint-order:stroke;stroke:{PAPER};stroke-width:4px;stroke-linejoin:round\">{title}{words}</text>"
     )
 }
 
@@ -155,8 +169,8 @@ pub(super) fn mark(kind: Kind, x: f64, y: f64) -> String {
 
 /// The verdict: outlined, with its own sign, and in words.
 pub(super) fn violation(lines: &[String], width: f64, y: f64) -> String {
-    let tall = f64::from(u32::try_from(lines.len()).unwrap_or(1)) * 17.0 + 14.0;
-    let top = y + 14.0 - tall;
+    let tall = f64::from(u32::try_from(lines.len()).unwrap_or(1)) * LINE + 16.0;
+    let top = y + 15.0 - tall;
     let left = super::GUTTER - 8.0;
     let mut out = format!(
         "<rect class=\"verdict\" x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{tall:.1}\" rx=\"6\" \
@@ -167,7 +181,7 @@ pub(super) fn violation(lines: &[String], width: f64, y: f64) -> String {
         top + 11.0,
     );
     for (i, line) in lines.iter().enumerate() {
-        let at = top + 20.0 + f64::from(u32::try_from(i).unwrap_or(0)) * 17.0;
+        let at = top + 21.0 + f64::from(u32::try_from(i).unwrap_or(0)) * LINE;
         let _ = write!(
             out,
             "<text x=\"{:.1}\" y=\"{at:.1}\" style=\"fill:{INK};font-weight:600\">{}</text>",

@@ -94,6 +94,45 @@ fn a_send_that_nothing_became_of_ends_in_a_short_stub() {
 }
 
 #[test]
+fn words_that_are_cut_off_are_in_a_title_and_long_ones_have_a_second_line() {
+    let mut log = half_an_order();
+    log.events[0].text = "order order-1: umbrella -1, alice -1, till +1".into();
+    let svg = render(&log);
+    assert!(svg.contains("umbrella -1,</tspan>"), "a second line");
+    assert!(!svg.contains('…'));
+    let long = ["a very long sentence"; 9].join(", and ");
+    log.events[0].text.clone_from(&long);
+    let svg = render(&log);
+    assert!(svg.contains(&format!("<title>{long}</title>")));
+    assert!(svg.contains("…</tspan>"));
+}
+
+#[test]
+fn words_of_a_fan_out_keep_clear_of_its_arrows() {
+    let log = half_an_order();
+    let layout = Layout::of(&log, &Messages::of(&log));
+    let arrow = geometry::Shaft {
+        send: 3,
+        end: 5,
+        from: (layout.columns[1], layout.rows[&3]),
+        to: (layout.columns[2], layout.rows[&5]),
+    };
+    for label in layout.labels.values() {
+        assert!(!arrow.crosses(&label.area()), "{label:?}");
+    }
+}
+
+#[test]
+fn every_event_says_how_far_down_it_is() {
+    let log = half_an_order();
+    let layout = Layout::of(&log, &Messages::of(&log));
+    let svg = render(&log);
+    for (seq, y) in &layout.rows {
+        assert!(svg.contains(&format!("data-seq=\"{seq}\" data-y=\"{y:.1}\"")), "event {seq}");
+    }
+}
+
+#[test]
 fn a_role_without_a_colour_gets_the_client_s() {
     assert_eq!(role_colour("weather"), role_colour("client"));
 }
