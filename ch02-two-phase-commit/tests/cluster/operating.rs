@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::process::Stdio;
 
 use ch02_two_phase_commit::system::SYSTEM;
 use lab::event::{Kind, Log};
@@ -154,15 +155,16 @@ fn a_load_goes_on_beside_restarts_and_has_a_verdict() {
     let keep = tempfile::tempdir().unwrap();
     let dir = keep.path().join("shop");
     let _cluster = Running::start(&dir);
-    let load = std::thread::spawn({
-        let dir = dir.clone();
-        move || ch02(&dir, &["load", "--clients", "4", "--seconds", "4"])
-    });
+    let mut load = std::process::Command::new(PROGRAM);
+    load.args(["load", "--clients", "4", "--seconds", "4", "--dir"]).arg(&dir);
+    let load = load.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until(&dir, &["client", "balances"], "till");
     for role in ["pay", "coord"] {
         let (text, code) = ch02(&dir, &["restart", role]);
         assert_eq!(code, 0, "{text}");
     }
-    let (text, code) = load.join().unwrap();
-    assert!(text.contains("verdict: ok") && code == 0, "{text}");
+    let output = load.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("verdict: ok") && output.status.success(), "{text}{said}");
 }
