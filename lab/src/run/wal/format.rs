@@ -1,14 +1,16 @@
 //! What the bytes of a log segment mean. A segment is a header, then frames, then zeros up to the
 //! size it was made with. *One frame is what one fsync made durable*, however many records
 //! wait in it. From that follows the one rule that tells a torn tail from bit rot: the next frame
-//! is only written after the sync of this one returned, so anything of a later frame behind a
-//! damaged one proves that the damaged one was durable once.
+//! is only written after the sync of this one returned, so anything behind a damaged frame, where there
+//! were zeros before, proves that the damaged one was durable once. A log that ends in order says so in
+//! its last frame, and its last segment ends there: then no tail is torn.
 //!
 //! ```text
 //! header   magic 8 · version 4 · zero 4 · cluster 8 · node 8 · number 8 · size 8 · zero 16 · crc 4
 //! frame    length 4 · crc of place and length 4 · crc of the body 4 · body
 //! body     start 8 · previous 8 · first 8 · keep 8 · count 4 · (length 4 · record) × count
 //! ```
+//! The highest bit of a count says that the log was closed in order with this frame.
 //! All numbers are little-endian. The first crc of a frame covers cluster, node, segment and offset
 //! as well: old bytes, or bytes of another log, or a record that holds a copy of a log, never look
 //! like a frame in another place. The header says only what is known before the segment is used; it
@@ -28,7 +30,7 @@ pub struct Identity {
 }
 
 /// The version this program writes, and the only one it reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The longest frame body that is ever written or believed. Whatever the node may persist fits, and
 /// what more is appended than fits is forced in several frames.
 pub const MAX_BODY: usize = 2 * MAX_RECORD;
@@ -65,7 +67,12 @@ pub(super) struct Numbers {
     pub(super) keep: u64,
     /// How many records follow.
     pub(super) count: u32,
+    /// Whether the log ended in order with this frame.
+    pub(super) closed: bool,
 }
+
+/// In a count: the log ended in order.
+const CLOSED: u32 = 1 << 31;
 
 /// Why a header is not one of ours.
 #[derive(PartialEq, Eq, Debug)]
@@ -151,11 +158,17 @@ pub(super) fn body(bytes: &[u8], place: Place) -> Option<&[u8]> {
     (crc32c_append(u32_at(bytes, 4), body) == u32_at(bytes, 8)).then_some(body)
 }
 
-/// Where behind a damaged frame another one has begun: the proof that the damaged one was durable.
-/// Its body does not matter. Looks at every offset, because the damage may be in a length.
-pub(super) fn later_frame(segment: &[u8], damaged: usize, place: Place) -> Option<usize> {
+/// Where behind a damaged frame a later write begins: the proof that the damaged one was durable. If
+/// the head of that one is whole, anything but zeros behind its end is one. Else it takes the head of
+/// another frame, whose body does not matter; every offset is looked at, because the damage may be in a
+/// length.
+pub(super) fn later_write(segment: &[u8], damaged: usize, place: Place) -> Option<usize> {
     let tail = segment.get(damaged + 1..)?;
     let end = tail.iter().rposition(|&b| b != 0)? + damaged + 2;
+    if let Some(len) = begun(&segment[damaged..], Place { at: damaged as u64, ..place }) {
+        let behind = damaged + FRAME + len;
+        return (behind < end).then_some(behind);
+    }
     (damaged + 1..end).find(|&at| begun(&segment[at..], Place { at: at as u64, ..place }).is_some())
 }
 
@@ -171,13 +184,15 @@ impl Numbers {
         for (room, field) in body.chunks_mut(8).zip(fields) {
             room.copy_from_slice(&field.to_le_bytes());
         }
-        body[32..NUMBERS].copy_from_slice(&self.count.to_le_bytes());
+        let count = if self.closed { self.count | CLOSED } else { self.count };
+        body[32..NUMBERS].copy_from_slice(&count.to_le_bytes());
     }
 
     fn decode(body: &[u8]) -> Option<Self> {
         let body = body.get(..NUMBERS)?;
         let [start, previous, first, keep] = [0, 8, 16, 24].map(|at| u64_at(body, at));
-        Some(Self { start, previous, first, keep, count: u32_at(body, 32) })
+        let (count, closed) = (u32_at(body, 32) & !CLOSED, u32_at(body, 32) & CLOSED != 0);
+        Some(Self { start, previous, first, keep, count, closed })
     }
 }
 

@@ -112,6 +112,8 @@ pub struct Wal {
     /// The number of the first record that counts: as asked for, and as the disk knows it.
     keep: u64,
     durable_keep: u64,
+    /// Whether the next frame is the last one.
+    closing: bool,
     stopped: bool,
     syncs: u64,
     bytes: u64,
@@ -168,13 +170,21 @@ impl Wal {
         if self.is_dirty() { self.write_frame() } else { Ok(()) }
     }
 
-    /// Ends the log in order: syncs, then writes an empty frame that vouches for the last full one.
+    /// Ends the log in order: syncs, then writes an empty frame that says so, and gives the room behind
+    /// it back. From then on whatever is not whole is damage, at the very end too.
     ///
     /// # Errors
     /// As for [`Wal::sync`].
     pub fn close(mut self) -> Result<(), LogError> {
         self.sync()?;
-        self.write_frame()
+        self.closing = true;
+        self.write_frame()?;
+        self.guard(|wal| {
+            let Self { disk, name, at, .. } = wal;
+            disk.finish().map_err(|e| io_error("prepare", name, e))?;
+            disk.truncate(name, *at).map_err(|e| io_error("truncate", name, e))?;
+            disk.sync(name).map_err(|e| io_error("sync", name, e))
+        })
     }
 
     /// How many fsyncs of records there were.
@@ -224,6 +234,7 @@ impl Wal {
             first: self.appended - u64::from(self.count),
             keep: self.keep,
             count: self.count,
+            closed: self.closing,
         };
         numbers.encode(&mut self.frame[FRAME..]);
         let place = Place { identity: self.identity, number: self.number, at: self.at };

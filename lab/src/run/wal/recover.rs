@@ -102,6 +102,7 @@ impl Wal {
             appended: log.last.end(),
             keep: log.last.keep,
             durable_keep: log.last.keep,
+            closing: false,
             stopped: false,
             syncs: 0,
             bytes: 0,
@@ -155,7 +156,7 @@ fn read_log(segments: &[Segment]) -> Result<Log<'_>, LogError> {
     let (used, unused) = segments.split_at(used);
     let torn = check_unused(used.last(), unused)?;
     let Some(tail) = used.last() else {
-        let last = Numbers { start: 0, previous: 0, first: 0, keep: 0, count: 0 };
+        let last = Numbers { start: 0, previous: 0, first: 0, keep: 0, count: 0, closed: false };
         let (ends, records) = (Vec::new(), Vec::new());
         return Ok(Log { stale: &[], used, ends, last, end: 0, records, torn });
     };
@@ -232,7 +233,10 @@ impl Segment {
         sealed_at: Option<u64>,
     ) -> Result<(Vec<Frame>, u64, Option<TornTail>), LogError> {
         let Self { name, header, bytes } = self;
-        let limit = self.whole(sealed_at.unwrap_or(header.size))?;
+        // Closed in order, a log gives the room behind its last frame back.
+        let is_shorter = sealed_at.is_none() && (bytes.len() as u64) < header.size;
+        let limit =
+            if is_shorter { bytes.len() } else { self.whole(sealed_at.unwrap_or(header.size))? };
         let mut frames = Vec::new();
         let mut at = HEADER;
         while at < limit {
@@ -247,6 +251,14 @@ impl Segment {
             Some(end) => {
                 let why = format!("the next segment vouches for it up to {end}");
                 Err(damaged(name, at, &why))
+            }
+            None if is_shorter => {
+                let closed = frames.last().is_some_and(|(numbers, _): &Frame| numbers.closed);
+                if at < bytes.len() || !closed {
+                    let why = "the file ends behind it, and no log that was closed in order";
+                    return Err(damaged(name, at, why));
+                }
+                Ok((frames, at as u64, None))
             }
             None => Ok((frames, at as u64, self.torn(at)?)),
         }
@@ -264,7 +276,7 @@ impl Segment {
     /// What lies behind the last whole frame: zeros, a torn write, or proof of damage.
     fn torn(&self, at: usize) -> Result<Option<TornTail>, LogError> {
         let Self { name, bytes, .. } = self;
-        if let Some(later) = format::later_frame(bytes, at, self.place(at)) {
+        if let Some(later) = format::later_write(bytes, at, self.place(at)) {
             let why = format!("a later write begins at byte {later}, so this one was durable");
             return Err(damaged(name, at, &why));
         }

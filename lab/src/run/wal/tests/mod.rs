@@ -183,6 +183,44 @@ fn after_an_orderly_end_or_a_new_start_every_bit_of_every_record_is_guarded() {
     }
 }
 
+/// Damage that reaches from a byte to the end of all that was written, whatever it consists of.
+#[test]
+fn after_an_orderly_end_a_damaged_end_is_refused_from_every_byte_on() {
+    let disk = small_log();
+    recover(&disk).unwrap().wal.close().unwrap();
+    let (last, bytes) =
+        files(&disk).into_iter().rfind(|(_, b)| b[HEADER..].iter().any(|&b| b != 0)).unwrap();
+    for from in HEADER..bytes.len() {
+        for how in [0, 0xaa, 0xff] {
+            let disk = disk.copy();
+            disk.damage(&last, |b| b[from..].fill(how));
+            if files(&disk).iter().any(|(name, now)| *name == last && *now == bytes) {
+                continue;
+            }
+            let error = recover(&disk).err().unwrap_or_else(|| panic!("byte {from}, {how:#x}"));
+            assert!(matches!(error, LogError::Damaged { .. }), "byte {from}: {error}");
+        }
+        let disk = disk.copy();
+        disk.damage(&last, |b| b.truncate(from));
+        assert!(recover(&disk).is_err(), "cut at {from}");
+    }
+}
+
+/// Without an orderly end a torn write looks like damage at its end. Behind it there are zeros, though.
+#[test]
+fn after_a_kill_damage_that_reaches_beyond_its_frame_is_refused() {
+    let disk = small_log();
+    let [(last, bytes), _] = ends(&disk);
+    let written = bytes.iter().rposition(|&b| b != 0).unwrap() + 1;
+    let tail = EMPTY + 2 * (4 + "record 8".len());
+    for from in written - tail + FRAME..written {
+        let disk = disk.copy();
+        disk.damage(&last, |b| b[from..written + 1].fill(0xaa));
+        let error = recover(&disk).err().unwrap_or_else(|| panic!("byte {from}"));
+        assert!(matches!(error, LogError::Damaged { .. }), "byte {from}: {error}");
+    }
+}
+
 #[test]
 fn no_flipped_bit_gives_a_start_number_twice() {
     let disk = MemDisk::new();
