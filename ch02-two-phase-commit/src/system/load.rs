@@ -67,6 +67,11 @@ impl Workload for Transfers {
         Box::pin(async move {
             let answer = Caller::new(self.shop).get("/balances?of=all").await;
             let answer = answer.map_err(|none| Error::no_answer(NAME, none))?;
+            if answer.status == 503 {
+                // A role is just being restarted, or what is read is locked: worth another question.
+                let (whom, why) = ("the shop".into(), answer.field("error").to_owned());
+                return Err(Error::NoAnswer { system: NAME, whom, why });
+            }
             if answer.status != 200 {
                 return Err(Error::Refused(format!("no balances: {}", answer.field("error"))));
             }

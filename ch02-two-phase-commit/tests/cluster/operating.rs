@@ -168,3 +168,54 @@ fn a_load_goes_on_beside_restarts_and_has_a_verdict() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("verdict: ok") && output.status.success(), "{text}{said}");
 }
+
+/// A cluster on a directory of its own, so that the directory can be changed while it does not run.
+fn on(dir: &Path) -> Result<Cluster, lab::system::Error> {
+    Cluster::start(Config {
+        program: PROGRAM.into(),
+        ..Config::new(SYSTEM, dir.to_owned()).unwrap()
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn a_role_whose_log_is_gone_is_refused_at_the_start_and_at_a_restart() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    let mut cluster = on(&dir).unwrap();
+    let (pay, away) = (dir.join("pay"), keep.path().join("away"));
+    cluster.kill("pay").unwrap();
+    std::fs::rename(&pay, &away).unwrap();
+    let refused = cluster.restart("pay", None).unwrap_err().to_string();
+    assert!(refused.contains("pay has run in this cluster before"), "{refused}");
+    cluster.stop().unwrap();
+    let Err(refused) = on(&dir) else { panic!("it starts without the log of pay") };
+    assert!(refused.to_string().contains("put the folder back"), "{refused}");
+    std::fs::rename(&away, &pay).unwrap();
+    on(&dir).unwrap().stop().unwrap();
+}
+
+#[test]
+fn a_restored_older_copy_of_a_log_gives_no_start_number_again() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    on(&dir).unwrap().stop().unwrap();
+    let (coord, older) = (dir.join("coord"), keep.path().join("older"));
+    copy(&coord, &older);
+    for _ in 0..2 {
+        on(&dir).unwrap().stop().unwrap();
+    }
+    std::fs::remove_dir_all(&coord).unwrap();
+    copy(&older, &coord);
+    let cluster = on(&dir).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let all = runtime.block_on(lab::system::report(&cluster.endpoints(), Some(cluster.id())));
+    let own = all.into_iter().find(|(role, _)| role == "coord").and_then(|(_, status)| status);
+    assert_eq!(own.unwrap().start, 4, "three starts before, one of them in the copy");
+}

@@ -119,6 +119,7 @@ impl Cluster {
     }
 
     fn launch(&mut self, role: &Role, crash: Option<u64>) -> Result<Member, Error> {
+        self.manifest.count_start(&self.config.dir, role)?;
         let mut child = Child::start(&role.name, self.command(role, crash), DEADLINE)?;
         let line = child.line(DEADLINE);
         let http = line.as_deref().and_then(|line| line.strip_prefix("http ")?.parse().ok());
@@ -139,6 +140,9 @@ impl Cluster {
         let mut command = Command::new(program);
         command.args(prefix).arg(&role.name).arg("--dir").arg(dir.join(&role.name));
         command.args(["--cluster", &self.manifest.cluster.to_string()]);
+        if let Some(starts) = self.manifest.starts.get(&role.name) {
+            command.args(["--least-start", &starts.to_string()]);
+        }
         command.args(options.to_args());
         if role.name == self.layout.front {
             let last = self.manifest.front.map_or(0, |front| front.port());

@@ -52,6 +52,18 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// A role that ran before has no log.
+    #[error(
+        "{} holds no log, and {role} has run in this cluster before. To start it anyway would forget \
+         what it acknowledged: put the folder back, or start a new cluster with another --dir",
+        dir.display()
+    )]
+    NoLog {
+        /// Which role.
+        role: String,
+        /// Where its log was.
+        dir: PathBuf,
+    },
     /// There was no answer.
     #[error("no answer from {whom} ({why}); see who is up with `cargo {system} status`")]
     NoAnswer {

@@ -11,6 +11,10 @@ use super::handle::{Handle, RoleReport};
 use super::service::{BoxFuture, Status};
 use crate::measure::{Failed, Floors, Measured, Operation, Until, Waits, closed_loop, micros};
 
+/// A role that is restarted answers again soon: it is asked so often, and so long after each silence.
+const MOST_ASKED: usize = 50;
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// What `load` does to a system.
 pub trait Workload: Send + Sync {
     /// How the result is put into words.
@@ -88,12 +92,12 @@ pub async fn load(
 ) -> Result<Load, Error> {
     let floors = Floors::measure(handle.dir())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let before = counts(system, handle).await?;
-    let audited = workload.audit().await?;
+    let before = patiently(|| counts(system, handle)).await?;
+    let audited = patiently(|| workload.audit()).await?;
     let customer = |i: usize| Asking(workload.customer(format!("load-{now}-{i}"), i as u64));
     let measured = closed_loop((0..clients).map(customer).collect(), Until::Time(time)).await;
-    let verdict = workload.verdict(&audited, &workload.audit().await?);
-    let after = counts(system, handle).await?;
+    let verdict = workload.verdict(&audited, &patiently(|| workload.audit()).await?);
+    let after = patiently(|| counts(system, handle)).await?;
     let grown: Vec<_> =
         before.iter().zip(&after).map(|(before, after)| after.since(before)).collect();
     let restarted = before.iter().zip(&after).filter(|(before, after)| before.start != after.start);
@@ -102,6 +106,20 @@ pub async fn load(
     let messages = grown.iter().map(|(_, messages)| messages).sum();
     let words = workload.words();
     Ok(Load { clients, measured, syncs, restarted, messages, verdict, floors, words })
+}
+
+/// Asks again while a role is just being restarted.
+async fn patiently<T, F>(mut ask: impl FnMut() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for _ in 0..MOST_ASKED {
+        match ask().await {
+            Err(Error::NoAnswer { .. }) => tokio::time::sleep(ASK_AGAIN).await,
+            answered => return answered,
+        }
+    }
+    ask().await
 }
 
 /// What a role has counted since its start.

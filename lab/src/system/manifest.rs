@@ -8,6 +8,7 @@
 //!
 //! Anything the nodes need: they have logs.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -16,7 +17,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
-use super::layout::Options;
+use super::layout::{Options, Role};
 use crate::run::disk::sync_directory;
 
 const FILE: &str = "cluster.json";
@@ -33,6 +34,9 @@ pub(super) struct Manifest {
     pub(super) control: Option<SocketAddr>,
     /// What wrote the logs, and can read them.
     pub(super) options: Options,
+    /// How often each role that keeps a log was started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) starts: BTreeMap<String, u64>,
 }
 
 /// A manifest and what proves that it is the one that was written.
@@ -76,6 +80,22 @@ impl Manifest {
         replace().map_err(Error::io(format!("write {FILE}")))
     }
 
+    /// Counts a start of a role outside of its own log: an older copy of that counts fewer. And a log
+    /// that is gone is not taken for a new one.
+    pub(super) fn count_start(&mut self, dir: &Path, role: &Role) -> Result<(), Error> {
+        if !role.has_log {
+            return Ok(());
+        }
+        let own = dir.join(&role.name);
+        let starts = self.starts.entry(role.name.clone()).or_default();
+        let is_empty = fs::read_dir(&own).map_or(true, |mut files| files.next().is_none());
+        if *starts > 0 && is_empty {
+            return Err(Error::NoLog { role: role.name.clone(), dir: own });
+        }
+        *starts += 1;
+        self.write(dir)
+    }
+
     fn checksum(&self) -> u32 {
         crc32c::crc32c(&serde_json::to_vec(self).expect("plain data always serialises"))
     }
@@ -89,7 +109,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let options = Options::default().with_flag("paxos").with_value("participant", "pay");
         let front = Some(([127, 0, 0, 1], 4000).into());
-        let manifest = Manifest { cluster: u64::MAX - 1, front, control: None, options };
+        let starts = BTreeMap::from([("pay".to_owned(), 3)]);
+        let manifest = Manifest { cluster: u64::MAX - 1, front, control: None, options, starts };
         manifest.write(dir.path()).unwrap();
         (dir, manifest)
     }

@@ -53,6 +53,7 @@ pub(super) fn command(system: &dyn System) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Make kill -9 as bad as a power cut"),
         )
+        .arg(number("least-start").help("The least number that this start may have"))
         .arg(number("crash-after-effect").help("Abort right after this effect, counted from 1"))
         .arg(path("events").requires("epoch").help("Write the event log into this directory"))
         .arg(number("epoch").help("Time 0 of the event log, in µs since 1970"))
@@ -73,6 +74,7 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
         options,
         dir: matches.get_one("dir").cloned().expect("it is required"),
         cluster: number("cluster").expect("it is required"),
+        least_start: number("least-start").unwrap_or(1),
         power_cut: matches.get_flag("power-cut"),
         crash_after_effect: number("crash-after-effect"),
         recording: events.map(|dir| Recording { dir, epoch }),

@@ -74,6 +74,8 @@ pub struct RoleConfig {
     pub dir: PathBuf,
     /// Which cluster it belongs to.
     pub cluster: u64,
+    /// The least number that this start may have.
+    pub least_start: u64,
     /// Make kill -9 as bad as a power cut.
     pub power_cut: bool,
     /// Abort right after this effect, counted from 1.
@@ -92,6 +94,7 @@ impl RoleConfig {
         let data = if self.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
         let mut config = run::Config::new(self.cluster, self.role.id, data);
         config.crash_after_effect = self.crash_after_effect;
+        config.log.least_start = self.least_start;
         let info =
             |role: &Role| (role.id, NodeInfo { name: role.name.clone(), role: role.kind.clone() });
         config.events = self.recording.clone().map(|Recording { dir, epoch }| EventFile {

@@ -308,7 +308,10 @@ fn snapshots_shorten_the_log_and_lose_nothing() {
     run(async {
         for round in 1..=2u64 {
             let node = Ledger::new(BACKUP).with_snapshots(4);
-            let small = Config { log: Options { segment: 512 }, ..config(PRIMARY, dir.path()) };
+            let small = Config {
+                log: Options { segment: 512, ..Options::default() },
+                ..config(PRIMARY, dir.path())
+            };
             let primary = Driver::start(small, node, ()).unwrap();
             let backup = start(config(BACKUP, dir.path()));
             introduce(&primary, &backup).await;

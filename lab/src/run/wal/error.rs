@@ -26,8 +26,8 @@ pub enum LogError {
     /// Bytes that were durable once are not what was written.
     #[error(
         "{file} is damaged at byte {at}: {why}; acknowledged records may be lost. Restore this \
-         directory from a copy, or remove all of it and let the node rejoin as an empty one if its \
-         group allows that"
+         directory from a copy (an older one forgets what was acknowledged since), or remove all of it \
+         and let the node rejoin as an empty one if its group allows that"
     )]
     Damaged {
         /// The segment.
@@ -39,7 +39,8 @@ pub enum LogError {
     },
     /// A segment is not there.
     #[error(
-        "{file} is missing; put it back from a copy, or remove the whole directory and let the node \
+        "{file} is missing; put it back, or the whole directory from a copy (an older one forgets what was \
+         acknowledged since), or remove the whole directory and let the node \
          rejoin as an empty one if its group allows that"
     )]
     Missing {

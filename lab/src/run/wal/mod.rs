@@ -67,11 +67,14 @@ use crate::run::disk::Disk;
 pub struct Options {
     /// How many bytes a segment is made with; a frame that is longer gets one of its size.
     pub segment: u64,
+    /// The least number that this start may have. An older copy of a log counts fewer starts than
+    /// there were; a parent that keeps the true count names it here, and no id is given twice.
+    pub least_start: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 4 << 20 }
+        Self { segment: 4 << 20, least_start: 1 }
     }
 }
 

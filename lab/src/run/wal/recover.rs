@@ -88,7 +88,7 @@ impl Wal {
             disk,
             identity,
             options,
-            start: log.last.start.saturating_add(1),
+            start: log.last.start.saturating_add(1).max(options.least_start),
             // Going over to the next segment makes it an older one.
             number: older.pop_back().map_or(0, |(number, _)| number),
             name: String::new(),

@@ -9,7 +9,7 @@ use crate::run::disk::MemDisk;
 
 const US: Identity = Identity { cluster: 7, node: 3 };
 /// Room for four or five frames.
-const SMALL: Options = Options { segment: 320 };
+const SMALL: Options = Options { segment: 320, least_start: 1 };
 
 fn recover(disk: &MemDisk) -> Result<Recovered, LogError> {
     Wal::recover(Box::new(disk.clone()), US, SMALL)

@@ -103,7 +103,7 @@ fn from_a_mark_on_nothing_is_lost_and_before_it_nothing_comes_back() {
 #[test]
 fn a_mark_and_what_is_dropped_cost_no_operation_and_one_fsync_makes_all_durable() {
     let disk = MemDisk::new();
-    let roomy = Options { segment: 1 << 16 };
+    let roomy = Options { segment: 1 << 16, ..Options::default() };
     let mut wal = Wal::recover(Box::new(disk.clone()), US, roomy).unwrap().wal;
     wal.append(b"old").unwrap();
     wal.sync().unwrap();
