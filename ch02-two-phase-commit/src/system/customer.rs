@@ -1,10 +1,11 @@
 //! The shop's customer on the command line: asks, and says what the answer means.
 
+use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use lab::http::{Answered, NoAnswer};
-use lab::system::{Error, Handle};
+use lab::system::{Error, Handle, say};
 use serde_json::{Value, json};
 
 use super::status::doubts;
@@ -76,7 +77,7 @@ pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> 
         }
         answer => answer?,
     };
-    println!("{}", answer.text);
+    say(&answer.text);
     Ok(answer.code)
 }
 
@@ -85,13 +86,13 @@ async fn ask(cluster: &Handle, wanted: &Wanted) -> Result<Answer, Error> {
     let no_answer = |none| cluster.no_answer(none);
     match wanted {
         Wanted::Buy { item, customer, quantity, key } => {
-            let key = key.clone().unwrap_or_else(fresh);
+            let key = key.clone().unwrap_or_else(fresh_key);
             let order =
                 json!({ "key": key, "item": item, "quantity": quantity, "customer": customer });
             Ok(meaning(cluster, &key, caller.post("/checkout", &order).await))
         }
         Wanted::Transfer { from, to, amount, key } => {
-            let key = key.clone().unwrap_or_else(fresh);
+            let key = key.clone().unwrap_or_else(fresh_key);
             let order = json!({ "key": key, "from": from, "to": to, "amount": amount });
             Ok(meaning(cluster, &key, caller.post("/transfer", &order).await))
         }
@@ -118,9 +119,12 @@ fn doubt_lines(roles: impl IntoIterator<Item = (String, Value)>) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a key that no client has used before")]
-fn fresh() -> String {
+fn fresh_key() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    format!("k{:x}{:x}", now.as_nanos(), std::process::id())
+    let key = format!("k{:x}{:x}", now.as_nanos(), std::process::id());
+    // Before it is asked: with the key, an order whose answer is lost can be asked about.
+    let _ = writeln!(std::io::stderr(), "key {key}");
+    key
 }
 
 fn meaning(cluster: &Handle, key: &str, answer: Result<Answered, NoAnswer>) -> Answer {

@@ -11,7 +11,7 @@ use lab::event::Log;
 use lab::run::{ClientPool, Driver};
 use lab::system::{
     BoxFuture, Error, Handle, Layout, NodeService, Options, RoleConfig, Service, Status, System,
-    Texts, Workload,
+    Texts, Workload, say,
 };
 use serde_json::Value;
 
@@ -225,9 +225,9 @@ async fn resolve(Resolve { role, tx, end }: Resolve, cluster: &Handle) -> Result
     let found = roles.iter().find(|one| one.role == role.name());
     let found = found.ok_or_else(|| Error::Refused(SYSTEM.absent(role.name())))?;
     heuristic::resolve(cluster, found.http, tx, end).await?;
-    println!("{} has ended {tx} as you ask, and released its accounts", role.name());
+    say(&format!("{} has ended {tx} as you ask, and released its accounts", role.name()));
     let flag = cluster.flag();
-    println!("if that was wrong, nothing here can repair it: see cargo {NAME} status{flag}");
+    say(&format!("if that was wrong, nothing here can repair it: see cargo {NAME} status{flag}"));
     Ok(0)
 }
 

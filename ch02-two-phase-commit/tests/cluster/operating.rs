@@ -219,3 +219,27 @@ fn a_restored_older_copy_of_a_log_gives_no_start_number_again() {
     let own = all.into_iter().find(|(role, _)| role == "coord").and_then(|(_, status)| status);
     assert_eq!(own.unwrap().start, 4, "three starts before, one of them in the copy");
 }
+
+#[test]
+fn a_reader_that_closes_its_end_changes_no_exit_code() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("shop");
+    let _cluster = Running::start(&dir);
+    for (args, code) in [
+        (&["status"][..], 0),
+        (&["client", "balances"], 0),
+        (&["client", "buy", "candle"], 0),
+        (&["client", "buy", "nothing-like-it"], 1),
+        (&["kill", "stock"], 0),
+        (&["kill", "stock"], 1),
+    ] {
+        let mut command = std::process::Command::new(PROGRAM);
+        command.args(args).arg("--dir").arg(&dir);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert_eq!(said.contains("key k"), args.contains(&"buy"), "{args:?}: {said}");
+    }
+}

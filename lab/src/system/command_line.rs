@@ -16,7 +16,7 @@ use super::interface::System;
 use super::layout::Options;
 use super::load::load;
 use super::role;
-use super::terminal::show;
+use super::terminal::{say, show};
 
 /// Does what a command line asks of a system. Exit code: 0 done, 1 not done, 2 could not be asked,
 /// 3 not known yet.
@@ -185,19 +185,19 @@ fn start(
 async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
     for one in handle.report().await?.roles {
         if let (None, Some(pid)) = (&one.status, one.pid) {
-            println!(
+            say(&format!(
                 "{:<6} does not answer; its process {pid} runs: frozen, or too busy",
                 one.role
-            );
+            ));
             continue;
         }
         let mut lines = system.describe(&one.role, one.status.as_ref()).into_iter();
-        println!("{:<6} {}", one.role, lines.next().unwrap_or_default());
+        say(&format!("{:<6} {}", one.role, lines.next().unwrap_or_default()));
         for line in lines {
-            println!("       {line}");
+            say(&format!("       {line}"));
         }
         if let (Some(status), Some(pid)) = (one.status, one.pid) {
-            println!(
+            say(&format!(
                 "       pid {pid}, start {}, http {}; since then {} records in {} fsyncs, \
                  {} bytes, {} messages sent",
                 status.start,
@@ -206,7 +206,7 @@ async fn status(system: &dyn System, handle: &Handle) -> Result<u8, Error> {
                 status.syncs,
                 status.log_bytes,
                 status.messages,
-            );
+            ));
         }
     }
     Ok(0)
@@ -216,30 +216,30 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
     let before = handle.report().await?.roles.into_iter().find(|one| one.role == role);
     let killed = handle.kill(role).await?;
     let Some(before) = before.filter(|one| one.pid.is_some()) else {
-        println!("{role} was down already");
+        say(&format!("{role} was down already"));
         return Ok(1);
     };
-    println!("killed {role} (SIGKILL), pid {}", killed.pid);
+    say(&format!("killed {role} (SIGKILL), pid {}", killed.pid));
     match before.status {
-        Some(status) => println!("lost:  {}", system.lost(&status)),
-        None => println!("lost:  its memory; it did not answer, so what that held is not known"),
+        Some(status) => say(&format!("lost:  {}", system.lost(&status))),
+        None => say("lost:  its memory; it did not answer, so what that held is not known"),
     }
     if killed.power_cut {
-        println!("       and whatever it had written and not synced: as in a power cut");
+        say("       and whatever it had written and not synced: as in a power cut");
     } else {
-        println!("kept:  its log. kill -9 does not take what the operating system already holds,");
-        println!("       so it says nothing about fsyncs; cluster --power-cut does");
+        say("kept:  its log. kill -9 does not take what the operating system already holds,");
+        say("       so it says nothing about fsyncs; cluster --power-cut does");
     }
     let (name, after, flag) = (system.name(), system.texts().after_a_kill, handle.flag());
-    println!("then:  cargo {name} {after}{flag}, cargo {name} restart {role}{flag}");
+    say(&format!("then:  cargo {name} {after}{flag}, cargo {name} restart {role}{flag}"));
     Ok(0)
 }
 
 async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, Error> {
     let restarted = handle.restart(role, crash).await?;
-    println!("{role} is back, pid {}, with everything its log kept", restarted.pid);
+    say(&format!("{role} is back, pid {}, with everything its log kept", restarted.pid));
     if let Some(effect) = restarted.crash_after_effect {
-        println!("it will die by itself right after effect {effect} of this start");
+        say(&format!("it will die by itself right after effect {effect} of this start"));
     }
     Ok(0)
 }
@@ -248,9 +248,11 @@ async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Resu
     let clients: u16 = args.get_one("clients").copied().expect("it has a default");
     let seconds: u64 = args.get_one("seconds").copied().expect("it has a default");
     let workload = system.workload(handle.front()?);
-    println!("{clients} customers for {seconds} s, each waits for its answer and asks again …");
+    say(&format!(
+        "{clients} customers for {seconds} s, each waits for its answer and asks again …"
+    ));
     let (clients, time) = (clients.into(), Duration::from_secs(seconds));
     let done = load(system.name(), &*workload, handle, clients, time).await?;
-    println!("{done}");
+    say(&done.to_string());
     Ok(u8::from(!done.verdict.0))
 }

@@ -51,3 +51,4 @@ pub use load::{Customer, Load, Words, Workload, load};
 pub use outage::{Observed, Outage, Watcher};
 pub use role::role;
 pub use service::{BoxFuture, NodeService, ReadStatus, Recording, RoleConfig, Service, Status};
+pub use terminal::say;

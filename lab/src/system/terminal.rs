@@ -6,10 +6,15 @@ use super::control::Event;
 use super::handle::Restarted;
 use super::interface::System;
 
+/// Prints a line. If the reader has closed its end, as `head` does, that ends the printing, and nothing
+/// else: what was done is done, and the exit code says so.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Shows it. `flag` is what a command needs to mean this cluster.
 pub(super) fn show(system: &dyn System, event: &Event, flag: &str) {
-    // A terminal that is gone does not end the cluster.
-    let _ = writeln!(std::io::stdout(), "{}", line(system, event, flag));
+    say(&line(system, event, flag));
 }
 
 fn line(system: &dyn System, event: &Event, flag: &str) -> String {
