@@ -6,8 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands;
-use crate::commands::check_history::{Model, Rules};
+use crate::commands::{self, check_history};
 use crate::error::Result;
 use crate::workspace::Workspace;
 
@@ -51,7 +50,7 @@ enum Command {
         to: String,
     },
     /// Judge what clients saw: exit code 0 ok, 1 violation, 2 undecided, 3 not readable
-    CheckHistory(CheckHistory),
+    CheckHistory(check_history::Options),
     /// Re-execute a recorded real run and show it
     Replay {
         /// The event log, as JSON lines
@@ -187,24 +186,6 @@ struct Explore {
     fault: Option<String>,
 }
 
-#[derive(Args, Debug)]
-struct CheckHistory {
-    /// The history, as JSON lines: process, type, f, key, value, time; at most 64 MiB, 1,000,000 lines
-    file: PathBuf,
-    /// What it is held against
-    #[arg(long, value_enum)]
-    model: Model,
-    /// Append: transactions also keep to the order of time (strict serializability)
-    #[arg(long)]
-    strict: bool,
-    /// Bank: what all balances add up to; default: what the first read adds up to
-    #[arg(long)]
-    total: Option<u64>,
-    /// Register and kv: give a key up, undecided, at this many states
-    #[arg(long, default_value_t = lab::check::linear::MOST_STATES)]
-    states: usize,
-}
-
 #[derive(Subcommand, Debug)]
 enum Book {
     /// Build it into target/book
@@ -273,10 +254,7 @@ pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
 
 fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32> {
     let as_hoped = match command {
-        Command::CheckHistory(CheckHistory { file, model, strict, total, states }) => {
-            let rules = Rules { model, strict, total, states };
-            return commands::check_history::check(&file, &rules, out);
-        }
+        Command::CheckHistory(options) => return check_history::check(&options, out),
         Command::Cluster(s) => return operate(ws, "cluster", s),
         Command::Status(s) => return operate(ws, "status", s),
         Command::Kill(s) => return operate(ws, "kill", s),

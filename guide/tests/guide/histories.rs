@@ -1,7 +1,6 @@
 //! `check-history`: exit codes, what it prints, what it refuses.
 
 use guide::commands::check_history::{MOST_LINES, Model, Rules, judge};
-use lab::check::linear::MOST_STATES;
 use proptest::prelude::*;
 
 use crate::fake;
@@ -19,7 +18,7 @@ fn check(history: &str, options: &str) -> (i32, String) {
 }
 
 /// `process type f value`, one a line, as JSON lines; the key is always `x`.
-fn lines(text: &str) -> String {
+pub(crate) fn lines(text: &str) -> String {
     let line = |(time, line): (usize, &str)| {
         let mut words = line.trim().splitn(4, ' ');
         let mut word = || words.next().unwrap_or("null").to_string();
@@ -37,7 +36,13 @@ fn a_history_that_some_order_explains_exits_0() {
         &lines("1 invoke write 1\n1 ok write\n2 invoke read\n2 ok read 1"),
         "--model register",
     );
-    assert_eq!((code, said.as_str()), (0, "ok: linearizable\n\nnext: cargo guide list\n"));
+    assert_eq!(
+        (code, said.as_str()),
+        (
+            0,
+            "ok: linearizable\n2 operations on 1 key: 1 answered read, 0 unknown outcomes\n\nnext: cargo guide list\n"
+        )
+    );
     let (code, said) = check(
         &lines("1 invoke txn [[\"append\",\"x\",1]]\n1 ok txn [[\"append\",\"x\",1]]"),
         "--model append",
@@ -93,7 +98,8 @@ fn what_the_history_does_not_say_exits_2() {
     let (code, said) = check("", "--model register");
     assert_eq!((code, said.lines().next()), (2, Some("undecided: no operation was answered")));
     let many: String = (0..6).map(|i| format!("{i} invoke write {i}\n")).collect();
-    let history = lines(&format!("{many}7 invoke read\n7 ok read 5\n7 invoke read\n7 ok read 9"));
+    let history =
+        lines(&format!("{many}7 invoke read\n7 ok read 5\n7 invoke read\n7 ok read null"));
     let (code, said) = check(&history, "--model register --states 4");
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("--model register --states 16"), "{said}");
@@ -131,13 +137,15 @@ fn a_history_that_is_missing_too_long_or_no_text_exits_3() {
     let args = ["guide", "check-history", "nowhere.jsonl", "--model", "bank"];
     assert_eq!(guide::cli::run(&ws, args.map(Into::into).to_vec(), &mut out), 3);
     assert!(String::from_utf8(out).unwrap().contains("nowhere.jsonl: cannot be read"));
-    let error = judge(&b"\n".repeat(MOST_LINES + 1), &RULES).unwrap_err();
-    assert_eq!(error.what, "more than 1000000 lines");
-    assert_eq!(judge(&[b'\n', 0xff], &RULES).unwrap_err().place, "2");
+    for (model, fix) in [
+        (Model::Register, "judge a shorter run; keys can be judged one by one"),
+        (Model::Append, "judge a shorter run"),
+    ] {
+        let error = judge(&b"\n".repeat(MOST_LINES + 1), &model.into(), None).unwrap_err();
+        assert_eq!((error.what.as_str(), error.fix.as_str()), ("more than 1000000 lines", fix));
+    }
+    assert_eq!(judge(&[b'\n', 0xff], &Model::Bank.into(), None).unwrap_err().place, "2");
 }
-
-const RULES: Rules =
-    Rules { model: Model::Register, strict: false, total: None, states: MOST_STATES };
 
 /// A line that is nearly one of a history.
 fn nearly() -> impl Strategy<Value = String> {
@@ -169,9 +177,9 @@ proptest! {
         strict: bool,
     ) {
         for model in [Model::Register, Model::Kv, Model::Append, Model::Bank] {
-            let rules = Rules { model, strict, ..RULES };
-            let _ = judge(&bytes, &rules);
-            let _ = judge(lines.concat().as_bytes(), &rules);
+            let rules = Rules { strict, ..model.into() };
+            let _ = judge(&bytes, &rules, None);
+            let _ = judge(lines.concat().as_bytes(), &rules, None);
         }
     }
 }

@@ -7,6 +7,7 @@ mod commands;
 mod exercises;
 mod fake;
 mod histories;
+mod history_options;
 mod made_up;
 mod mistakes;
 mod pages;

@@ -1,9 +1,12 @@
-//! A history as JSON lines, the form that test benches share:
+//! A history: one entry for each request and each answer, in the form that test benches share:
 //! `{"process":3,"type":"invoke","f":"read","key":"k7","value":{…},"time":1200}`.
 //!
 //! A process asks one thing at a time. `invoke` asks; `ok` is an answer; `fail` says for certain
 //! that nothing was done; `info` says that the outcome is unknown. Such an operation stays open for
 //! ever, because it may still be done at any later moment, and its process asks nothing more.
+//!
+//! Entries stand in the order of time. Where two have the same `time`, the order of the lines may be
+//! an accident: a violation that rests on it alone is not called one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,17 +14,23 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{number, text};
+
 /// What sort of line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Type {
     /// A question.
+    #[serde(alias = ":invoke")]
     Invoke,
     /// Its answer.
+    #[serde(alias = ":ok")]
     Ok,
     /// It was not done.
+    #[serde(alias = ":fail")]
     Fail,
     /// The outcome is unknown.
+    #[serde(alias = ":info")]
     Info,
 }
 
@@ -50,8 +59,25 @@ pub struct Entry {
 pub struct History {
     /// The lines.
     pub entries: Vec<Entry>,
-    /// Where each stood in the text it was read from; empty where no text had empty lines.
-    lines: Vec<usize>,
+    /// Where each was read; empty if they were not read from a text.
+    sources: Vec<Source>,
+    skipped: usize,
+}
+
+/// Where an entry was read, and what is not part of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Source {
+    pub(super) line: usize,
+    /// Whether it gave a reason why something was not done.
+    pub(super) has_error: bool,
+}
+
+/// Another order of the entries.
+pub(super) struct Ties {
+    /// The entry at each place.
+    pub(super) order: Vec<usize>,
+    /// The place of each entry.
+    pub(super) places: Vec<usize>,
 }
 
 /// A question with its answer.
@@ -72,6 +98,8 @@ pub struct End {
     pub at: usize,
     /// Whether it was done.
     pub done: bool,
+    /// Where it was not: whether the answer gave a reason (`error`) other than the model's.
+    pub has_error: bool,
     /// What came back.
     pub value: Value,
 }
@@ -93,47 +121,59 @@ impl fmt::Display for BadHistory {
 
 impl std::error::Error for BadHistory {}
 
+/// A key or a value, as it is written.
+pub(super) fn shown(value: &Value) -> String {
+    number::shown(&value.to_string())
+}
+
 impl History {
     /// These lines.
     #[must_use]
     pub fn of(entries: Vec<Entry>) -> Self {
-        Self { entries, lines: Vec::new() }
+        Self { entries, ..Self::default() }
     }
 
-    /// Reads JSON lines; empty ones are skipped.
+    /// Reads JSON lines, a JSON array, or EDN. Empty lines are skipped, and so is what a nemesis did.
     ///
     /// # Errors
-    /// The first line that is none.
-    pub fn from_json_lines(text: &str) -> Result<Self, BadHistory> {
-        let mut history = Self::default();
-        for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let read = serde_json::from_str(line);
-            let why = |e: serde_json::Error| {
-                // The text of one line has no other lines to tell about.
-                let words = e.to_string();
-                let words = words.split(" at line ").next().unwrap_or_default();
-                BadHistory { line: i + 1, why: format!("{words} (column {})", e.column()) }
-            };
-            history.entries.push(read.map_err(why)?);
-            history.lines.push(i + 1);
-        }
-        if history.lines.last() == Some(&history.entries.len()) {
-            history.lines.clear();
-        }
-        Ok(history)
+    /// The first line that belongs to no history.
+    pub fn read(text: &str) -> Result<Self, BadHistory> {
+        let text::Read { entries, sources, skipped } = text::read(text)?;
+        Ok(Self { entries, sources, skipped })
+    }
+
+    /// How many lines were of no client: `nemesis`, or a process below zero.
+    #[must_use]
+    pub fn skipped(&self) -> usize {
+        self.skipped
     }
 
     /// The line of an entry, from 1.
     #[must_use]
     pub fn line(&self, at: usize) -> usize {
-        self.lines.get(at).copied().unwrap_or(at + 1)
+        self.sources.get(at).map_or(at + 1, |source| source.line)
     }
 
     /// As JSON lines.
     #[must_use]
     pub fn to_json_lines(&self) -> String {
         let line = |entry| serde_json::to_string(entry).expect("plain data always serialises");
-        self.entries.iter().map(|entry| line(entry) + "\n").collect()
+        self.entries.iter().map(|entry| number::shown(&line(entry)) + "\n").collect()
+    }
+
+    /// Where equal times are concurrent: what is asked at a moment stands before what is answered
+    /// then. `None` if the entries stand so already.
+    pub(super) fn ties(&self) -> Option<Ties> {
+        let mut order: Vec<usize> = (0..self.entries.len()).collect();
+        for tied in order.chunk_by_mut(|a, b| self.entries[*a].time == self.entries[*b].time) {
+            tied.sort_by_key(|at| self.entries[*at].kind != Type::Invoke);
+        }
+        if order.is_sorted() {
+            return None;
+        }
+        let mut places = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(place, at)| places[*at] = place);
+        Some(Ties { order, places })
     }
 
     /// Pairs questions with answers, in the order of the questions.
@@ -163,12 +203,20 @@ impl History {
                 let (asked, answered) = (&operation.question.f, &entry.f);
                 return Err(bad(format!("process {process} asked {asked}, not {answered}")));
             }
+            if !entry.key.is_null() && entry.key != operation.question.key {
+                let keys = [&operation.question.key, &entry.key].map(shown);
+                return Err(bad(format!(
+                    "process {process} asked about key {}, and is answered about {}",
+                    keys[0], keys[1]
+                )));
+            }
             if entry.kind == Type::Info {
                 waiting.insert(process, None);
             } else {
                 waiting.remove(&process);
                 let done = entry.kind == Type::Ok;
-                operation.end = Some(End { at, done, value: entry.value.clone() });
+                let has_error = self.sources.get(at).is_some_and(|source| source.has_error);
+                operation.end = Some(End { at, done, has_error, value: entry.value.clone() });
             }
         }
         Ok(operations)
@@ -182,7 +230,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Operation>, BadHistory> {
-        History::from_json_lines(text)?.operations()
+        History::read(text)?.operations()
     }
 
     #[test]
@@ -216,10 +264,53 @@ mod tests {
         }
     }
 
+    /// What texts in any notation are made of.
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        "#{",
+        "#_",
+        "#x",
+        "##",
+        "\"",
+        "\\",
+        ",",
+        ":",
+        ";",
+        "\n",
+        "é",
+        "-",
+        "+",
+        ".",
+        "e",
+        "0",
+        "18446744073709551617",
+        "N",
+        "nil",
+        "null",
+        ":process",
+        ":type :invoke",
+        ":f :read",
+        "{:process 1 :type :ok :f :read}",
+        "{\"process\":1,\"type\":\"invoke\",\"f\":\"read\"}",
+        "\u{10FFFF}",
+        "\u{feff}",
+        ":nemesis",
+    ];
+
     proptest! {
         #[test]
-        fn no_text_makes_the_reader_panic(text in ".{0,200}") {
+        fn no_text_makes_the_reader_panic(
+            text in ".{0,200}",
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..24),
+        ) {
             let _ = read(&text);
+            let _ = read(&pieces.concat());
+            let _ = read(&pieces.join(" "));
         }
     }
 }

@@ -15,10 +15,14 @@
 
 pub mod append;
 pub mod bank;
+mod edn;
 mod history;
 pub mod linear;
+mod number;
+mod text;
 
 pub use history::{BadHistory, End, Entry, History, Operation, Type};
+pub use number::value;
 
 /// What a checker says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,3 +42,29 @@ pub enum Verdict {
         why: String,
     },
 }
+
+/// A verdict, and how much it rests on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was judged.
+    pub counts: Counts,
+}
+
+/// How much of what a history contains: a verdict on nothing is no verdict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Operations, or transactions.
+    pub operations: usize,
+    /// Those of them that read, and were answered.
+    pub reads: usize,
+    /// Those of them whose outcome is unknown.
+    pub unknown: usize,
+    /// Keys, lists, or accounts.
+    pub keys: usize,
+}
+
+/// Why a violation is not called one.
+const TIES: &str = "explained only if what has equal times was concurrent; with exact times, or \
+                    the number of the line as `time`, it is decided";

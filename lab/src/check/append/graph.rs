@@ -116,10 +116,11 @@ impl Graph {
 
     /// A junction for each end, one after the other; a transaction that begins stands behind the
     /// last.
-    fn add_time(&mut self, all: &Understood, counts: &[bool]) {
+    fn add_time(&mut self, all: &Understood, counts: &[bool], places: Option<&[usize]>) {
+        let place = |at: usize| places.map_or(at, |places| places[at]);
         let counted = all.transactions.iter().enumerate().filter(|(i, _)| counts[*i]);
-        let begun = counted.clone().map(|(i, one)| (one.invoked, i, false));
-        let ended = counted.filter_map(|(i, one)| Some((one.ended?, i, true)));
+        let begun = counted.clone().map(|(i, one)| (place(one.invoked), i, false));
+        let ended = counted.filter_map(|(i, one)| Some((place(one.ended?), i, true)));
         let mut events: Vec<(usize, usize, bool)> = begun.chain(ended).collect();
         events.sort_unstable();
         let mut now = None;
@@ -137,8 +138,14 @@ impl Graph {
     }
 }
 
-/// The graph of everything that was done.
-pub(super) fn graph(all: &Understood, lists: &BTreeMap<u32, List>, promise: Promise) -> Graph {
+/// The graph of everything that was done; in time, the entries have these places, if others than
+/// their own.
+pub(super) fn graph(
+    all: &Understood,
+    lists: &BTreeMap<u32, List>,
+    promise: Promise,
+    places: Option<&[usize]>,
+) -> Graph {
     let transactions = all.transactions.len();
     let mut counts: Vec<bool> = all.transactions.iter().map(|one| one.fate == Fate::Done).collect();
     for (key, list) in lists {
@@ -167,7 +174,7 @@ pub(super) fn graph(all: &Understood, lists: &BTreeMap<u32, List>, promise: Prom
         graph.add_list(all, *key, list, unread);
     }
     if promise == Promise::StrictSerializable {
-        graph.add_time(all, &counts);
+        graph.add_time(all, &counts, places);
     }
     graph
 }

@@ -37,29 +37,51 @@ mod words;
 use self::anomaly::Anomaly;
 pub use self::anomaly::Promise;
 use self::read::{Fate, Transaction, Understood, understand};
-use super::{BadHistory, Entry, History, Verdict};
+use super::{BadHistory, Entry, History, Judged, TIES, Verdict};
 
 /// Judges a history of transactions: `f` is `txn`, the value a list of operations.
 ///
 /// # Errors
-/// The history does not pair up, is not of this form, or appends a value twice to one list.
+/// See [`judge`].
 pub fn check(history: &History, promise: Promise) -> Result<Verdict, BadHistory> {
-    let understood = understand(history)?;
-    if understood.transactions.iter().all(|one| one.fate != Fate::Done) {
-        return Ok(Verdict::Undecided { why: "no transaction was answered".into() });
-    }
-    Ok(match judge(&understood, promise) {
-        Ok(()) => Verdict::Ok,
-        Err(anomaly) => {
-            let window = window(history, &understood.transactions, &anomaly.shown);
-            Verdict::Violation { why: anomaly.why, window }
-        }
-    })
+    judge(history, promise).map(|judged| judged.verdict)
 }
 
-fn judge(understood: &Understood, promise: Promise) -> Result<(), Anomaly> {
+/// The same, with what was judged.
+///
+/// # Errors
+/// The history does not pair up, is not of this form, or appends a value twice to one list.
+pub fn judge(history: &History, promise: Promise) -> Result<Judged, BadHistory> {
+    let understood = understand(history)?;
+    let counts = understood.counts();
+    if understood.transactions.iter().all(|one| one.fate != Fate::Done) {
+        let why = "no transaction was answered".into();
+        return Ok(Judged { verdict: Verdict::Undecided { why }, counts });
+    }
+    let violation = |anomaly: Anomaly| {
+        let window = window(history, &understood.transactions, &anomaly.shown);
+        Verdict::Violation { why: anomaly.why, window }
+    };
+    let ties = history.ties().filter(|_| promise == Promise::StrictSerializable);
+    let verdict = match (anomaly(&understood, promise, None), ties) {
+        (Ok(()), _) => Verdict::Ok,
+        (Err(found), None) => violation(found),
+        (Err(_), Some(ties)) => match anomaly(&understood, promise, Some(&ties.places)) {
+            Ok(()) => Verdict::Undecided { why: TIES.into() },
+            Err(found) => violation(found),
+        },
+    };
+    Ok(Judged { verdict, counts })
+}
+
+/// Looks for an anomaly, with the entries at other places if need be.
+fn anomaly(
+    understood: &Understood,
+    promise: Promise,
+    places: Option<&[usize]>,
+) -> Result<(), Anomaly> {
     let lists = lists::lists(understood)?;
-    let graph = graph::graph(understood, &lists, promise);
+    let graph = graph::graph(understood, &lists, promise, places);
     match cycle::shortest(&graph) {
         None => Ok(()),
         Some(cycle) => {

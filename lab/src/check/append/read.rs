@@ -1,10 +1,11 @@
 //! From JSON to transactions. Keys and values become numbers: equal ones the same.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::check::{BadHistory, History, Operation};
+use crate::check::history::shown;
+use crate::check::{BadHistory, Counts, History, Operation};
 
 /// What became of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,8 +57,24 @@ pub(super) struct Understood {
 
 impl Understood {
     /// A key or a value as it was written.
-    pub(super) fn name(&self, number: u32) -> &Value {
-        &self.names[number as usize]
+    pub(super) fn name(&self, number: u32) -> String {
+        shown(&self.names[number as usize])
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let all = self.transactions.iter();
+        let is_read = |op: &Op| matches!(op, Op::Read(..));
+        let reads = |one: &&Transaction| one.fate == Fate::Done && one.ops.iter().any(is_read);
+        let ops = all.clone().flat_map(|one| &one.ops);
+        let keys = ops.map(|op| match op {
+            Op::Append(Item { key, .. }) | Op::Read(key, _) => *key,
+        });
+        Counts {
+            operations: all.len(),
+            reads: all.clone().filter(reads).count(),
+            unknown: all.clone().filter(|one| one.fate == Fate::Unknown).count(),
+            keys: keys.collect::<BTreeSet<u32>>().len(),
+        }
     }
 }
 
@@ -92,8 +109,10 @@ pub(super) fn understand(history: &History) -> Result<Understood, BadHistory> {
             let Op::Append(item) = *op else { continue };
             let writer = Writer { transaction: number, place, is_last: true };
             if writers.insert(item, writer).is_some() {
-                let (key, value) =
-                    (&names.names[item.key as usize], &names.names[item.value as usize]);
+                let (key, value) = (
+                    shown(&names.names[item.key as usize]),
+                    shown(&names.names[item.value as usize]),
+                );
                 let why = format!(
                     "{value} is appended to {key} a second time; every value must be its own"
                 );
@@ -119,15 +138,21 @@ fn transaction(operation: &Operation, names: &mut Names) -> Result<Transaction, 
         None => (Fate::Unknown, None, questions),
         Some(end) if !end.done => (Fate::NotDone, Some(end.at), questions),
         Some(end) => {
-            let answers = ops(&end.value, names).map_err(|why| (end.at, why))?;
+            let mut answers = ops(&end.value, names).map_err(|why| (end.at, why))?;
+            // `null` is how Jepsen's clients return the list of a key that is not there.
+            let reads = answers.iter_mut().filter_map(|op| match op {
+                Op::Read(_, list) => Some(list),
+                Op::Append(_) => None,
+            });
+            reads.for_each(|list| *list = Some(list.take().unwrap_or_default()));
             let same = questions.len() == answers.len()
                 && questions.iter().zip(&answers).all(|pair| match pair {
                     (Op::Append(asked), Op::Append(done)) => asked == done,
-                    (Op::Read(asked, _), Op::Read(done, list)) => asked == done && list.is_some(),
+                    (Op::Read(asked, _), Op::Read(done, _)) => asked == done,
                     _ => false,
                 });
             if !same {
-                let why = "the answer must repeat the question, with a list for every read";
+                let why = "the answer must repeat the question, with the list that each read found";
                 return Err((end.at, why.into()));
             }
             (Fate::Done, Some(end.at), answers)
@@ -140,7 +165,7 @@ fn ops(value: &Value, names: &mut Names) -> Result<Vec<Op>, String> {
     let expected = || {
         format!(
             "expected a list such as [[\"append\",\"x\",1],[\"r\",\"y\",[1]]], found {}",
-            value.to_string().chars().take(60).collect::<String>()
+            shown(value).chars().take(60).collect::<String>()
         )
     };
     let list = value.as_array().ok_or_else(expected)?;
@@ -148,9 +173,11 @@ fn ops(value: &Value, names: &mut Names) -> Result<Vec<Op>, String> {
         let [name, key, value] = op.as_array().map(Vec::as_slice)? else { return None };
         let key = names.number(key);
         match (name.as_str()?, value) {
-            ("append", value) => Some(Op::Append(Item { key, value: names.number(value) })),
-            ("r", Value::Null) => Some(Op::Read(key, None)),
-            ("r", Value::Array(list)) => {
+            ("append" | ":append", value) => {
+                Some(Op::Append(Item { key, value: names.number(value) }))
+            }
+            ("r" | ":r", Value::Null) => Some(Op::Read(key, None)),
+            ("r" | ":r", Value::Array(list)) => {
                 Some(Op::Read(key, Some(list.iter().map(|value| names.number(value)).collect())))
             }
             _ => None,

@@ -67,7 +67,7 @@ pub(super) fn two_reads(
 ) -> Anomaly {
     let mut why = format!("{what} {}", all.name(key));
     for (reader, values) in reads {
-        let values: Vec<String> = values.iter().map(|value| all.name(*value).to_string()).collect();
+        let values: Vec<String> = values.iter().map(|value| all.name(*value)).collect();
         let process = all.transactions[reader].process;
         why += &format!("\n  process {process} read [{}]", values.join(","));
     }

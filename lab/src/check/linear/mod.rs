@@ -9,27 +9,44 @@
 //!
 //! | model | asks |
 //! |---|---|
-//! | `register` | `read`; `write` with a value; `cas` with `[from, to]`, which answers `fail` if it was not `from` |
+//! | `register` | `read`; `write` with a value; `cas` with `[from, to]`, which answers `fail` if it saw another value than `from` |
 //! | `kv` | `get`; `put` with a value; `delete` |
 //!
-//! A key that was never written reads as `null`. An operation whose end is unknown may be done at
-//! any later moment, or never.
+//! A key that was never written reads as `null`, or as the initial value. An operation whose end is
+//! unknown may be done at any later moment, or never. A `fail` says that nothing was done; that of a
+//! `cas` is an answer about the value as well, unless it gives another reason, its `error`.
+//!
+//! Keys may also be the first half of every value, as in Jepsen's independent tests:
+//! `"value":["k2",null]`.
 //!
 //! # Left out
 //!
 //! Models beyond a value for each key; a queue or a set needs another state, not another search.
 //! Repeated questions: if a client asks again, its question began when it first asked.
 
+mod budget;
+mod calls;
+mod independent;
 mod search;
-
-use std::collections::{BTreeMap, HashMap};
+mod window;
 
 use serde_json::Value;
 
-pub use search::MOST_STATES;
-use search::{Call, Found, NOTHING, Op, search};
+pub use self::budget::{Budget, MOST_STATES};
+use self::calls::{Key, Keys, understand};
+use self::search::{Call, Found, search};
+use self::window::{Part, unwritten};
+use super::history::Ties;
+use super::{BadHistory, Entry, History, Judged, Verdict};
 
-use super::{BadHistory, Entry, History, Operation, Verdict};
+/// The key of lines that have none.
+const NAMELESS: &str = "null";
+
+/// Each key is searched for so many states before any is searched for more: the easy ones come first.
+const FIRST_ROUND: usize = 20_000;
+
+/// So many states are searched in all for a smaller part that shows a violation.
+const SMALLER: usize = 2_000_000;
 
 /// What the keys are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,164 +57,117 @@ pub enum Model {
     Kv,
 }
 
-/// Judges a history; gives a key up, undecided, after so many states.
+/// What a history is held against.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rules {
+    /// What may be asked.
+    pub model: Model,
+    /// What every key reads as before it is written.
+    pub initial: Value,
+}
+
+impl From<Model> for Rules {
+    fn from(model: Model) -> Self {
+        Self { model, initial: Value::Null }
+    }
+}
+
+/// Judges a history. Where the budget ends first, the keys that are left are undecided.
 ///
 /// # Errors
 /// The history does not pair up, or asks what the model does not know.
-pub fn check(history: &History, model: Model, states: usize) -> Result<Verdict, BadHistory> {
-    let mut names: HashMap<Value, u32> = HashMap::from([(Value::Null, NOTHING)]);
-    let mut keys: BTreeMap<String, Vec<Call>> = BTreeMap::new();
-    for operation in history.operations()? {
-        let bad = |why| BadHistory { line: history.line(operation.invoked), why };
-        let mut name = |value: &Value| {
-            let fresh = u32::try_from(names.len()).expect("fewer than 2³² values");
-            *names.entry(value.clone()).or_insert(fresh)
+pub fn check(history: &History, rules: &Rules, budget: &mut Budget) -> Result<Judged, BadHistory> {
+    let Keys { keys, initial, counts } = understand(history, rules)?;
+    let mut verdicts = Verdicts {
+        history,
+        order: (0..history.entries.len()).collect(),
+        ties: history.ties(),
+        initial,
+        smaller: Budget::states(SMALLER),
+        violation: None,
+        tied: Vec::new(),
+    };
+    let mut open: Vec<(&String, &Key)> = keys.iter().collect();
+    let mut most = FIRST_ROUND;
+    loop {
+        open.retain(|(name, key)| verdicts.add(name, key, most, budget));
+        if open.is_empty() || budget.is_spent() || verdicts.violation.is_some() {
+            break;
+        }
+        most = most.saturating_mul(4);
+    }
+    let mut undecided = Vec::new();
+    if !open.is_empty() {
+        let names: Vec<&str> = open.iter().map(|(name, _)| name.as_str()).collect();
+        undecided.push(format!("{}, not decided: {}", budget.end(), keys_of(&names)));
+    }
+    if !verdicts.tied.is_empty() {
+        undecided.push(format!("{}: {}", super::TIES, keys_of(&verdicts.tied)));
+    }
+    if keys.values().flat_map(|key| &key.calls).all(|call| call.answered.is_none()) {
+        undecided.push("no operation was answered".into());
+    }
+    let verdict = match verdicts.violation {
+        Some((why, window)) => {
+            Verdict::Violation { why: [vec![why], undecided].concat().join("\n"), window }
+        }
+        None if undecided.is_empty() => Verdict::Ok,
+        None => Verdict::Undecided { why: undecided.join("\n") },
+    };
+    Ok(Judged { verdict, counts })
+}
+
+fn keys_of(names: &[&str]) -> String {
+    let plural = if names.len() == 1 { "key" } else { "keys" };
+    if names == [NAMELESS] {
+        "the only key".into()
+    } else {
+        format!("{plural} {}", names.join(", "))
+    }
+}
+
+/// What was found so far.
+struct Verdicts<'a> {
+    history: &'a History,
+    /// The places of the entries: as they stand.
+    order: Vec<usize>,
+    /// Where equal times are concurrent, if they stand otherwise.
+    ties: Option<Ties>,
+    initial: u32,
+    /// For the search for a smaller part.
+    smaller: Budget<'a>,
+    /// The one with the fewest entries.
+    violation: Option<(String, Vec<Entry>)>,
+    /// Keys whose verdict rests on the order of entries with equal times.
+    tied: Vec<&'a str>,
+}
+
+impl<'a> Verdicts<'a> {
+    /// Searches a key. True if it is still open.
+    fn add(&mut self, name: &'a str, key: &'a Key, most: usize, budget: &mut Budget) -> bool {
+        let mut search = |calls: &[Call]| match unwritten(calls, self.initial) {
+            Some(end) => Found::Impossible(end),
+            None => search(calls, Some(self.initial), most, budget),
         };
-        if let Some(op) = understand(model, &operation, &mut name).map_err(bad)? {
-            let answered = operation.end.as_ref().map(|end| end.at);
-            let call = Call { op, invoked: operation.invoked, answered };
-            keys.entry(operation.question.key.to_string()).or_default().push(call);
-        }
-    }
-    let mut shortest: Option<(String, Vec<Entry>)> = None;
-    let mut undecided = None;
-    for (key, calls) in &keys {
-        match search(calls, Some(NOTHING), states) {
-            Found::Explained => {}
-            Found::GaveUp => {
-                undecided.get_or_insert_with(|| format!("key {key}: more than {states} states"));
-            }
-            Found::Impossible(end) => {
-                let (why, window) = violation(history, key, calls, end, states);
-                if shortest.as_ref().is_none_or(|(_, least)| window.len() < least.len()) {
-                    shortest = Some((why, window));
-                }
+        let mut found = search(&key.calls);
+        let (mut calls, mut order) = (&key.calls, &self.order);
+        let moved: Vec<Call>;
+        if let (Found::Impossible(_), Some(ties)) = (found, &self.ties) {
+            moved = key.calls.iter().map(|call| call.moved(|at| ties.places[at])).collect();
+            (calls, order) = (&moved, &ties.order);
+            found = search(calls);
+            if found == Found::Explained {
+                self.tied.push(name);
             }
         }
+        if let Found::Impossible(end) = found {
+            let (history, initial) = (self.history, self.initial);
+            let part = Part { history, order, name, key, calls, initial };
+            let (why, window) = part.violation(end, &mut self.smaller);
+            if self.violation.as_ref().is_none_or(|(_, least)| window.len() < least.len()) {
+                self.violation = Some((why, window));
+            }
+        }
+        found == Found::GaveUp
     }
-    if keys.values().flatten().all(|call| call.answered.is_none()) {
-        undecided = Some("no operation was answered".into());
-    }
-    Ok(match (shortest, undecided) {
-        (Some((why, window)), _) => Verdict::Violation { why, window },
-        (None, Some(why)) => Verdict::Undecided { why },
-        (None, None) => Verdict::Ok,
-    })
-}
-
-/// What an operation did, if it says anything: one that was not done does not, and neither does a
-/// read without an answer.
-fn understand(
-    model: Model,
-    operation: &Operation,
-    name: &mut impl FnMut(&Value) -> u32,
-) -> Result<Option<Op>, String> {
-    let asked = &operation.question;
-    let answer = operation.end.as_ref();
-    let op = match (model, asked.f.as_str()) {
-        (Model::Register, "read") | (Model::Kv, "get") => {
-            answer.map(|end| Op::Read(if end.done { name(&end.value) } else { NOTHING }))
-        }
-        (Model::Register, "write") | (Model::Kv, "put") => Some(Op::Write(name(&asked.value))),
-        (Model::Kv, "delete") => Some(Op::Write(NOTHING)),
-        (Model::Register, "cas") => {
-            let Some([from, to]) = asked.value.as_array().map(Vec::as_slice) else {
-                return Err("the value of a cas is [from, to]".into());
-            };
-            Some(Op::Cas(name(from), name(to)))
-        }
-        (Model::Register, f) => {
-            return Err(format!("a register knows read, write and cas, not {f}"));
-        }
-        (Model::Kv, f) => return Err(format!("a kv store knows get, put and delete, not {f}")),
-    };
-    Ok(op.filter(|_| answer.is_none_or(|end| end.done)))
-}
-
-/// The shortest stretch before this end that nothing explains, whatever was there when it began.
-fn violation(
-    history: &History,
-    key: &str,
-    calls: &[Call],
-    end: usize,
-    states: usize,
-) -> (String, Vec<Entry>) {
-    let last = calls.iter().find(|call| call.answered == Some(end)).expect("one has this end");
-    if never_written(last, calls) {
-        let window = [last.invoked, end].map(|at| history.entries[at].clone()).to_vec();
-        return (told(history, key, end, "no operation wrote what is in"), window);
-    }
-    let calls = until(calls, end);
-    let impossible = |calls: &[Call]| matches!(search(calls, None, states), Found::Impossible(_));
-    // The last moment from which on nothing explains it; from the first on nothing did.
-    let mut starts = sorted(calls.iter().map(|call| call.invoked));
-    starts.reverse();
-    let start = first_such(&starts, |start| impossible(&from(&calls, start)));
-    let shown = from(&calls, start);
-    let shown = if impossible(&shown) { shown } else { calls };
-    let places = shown.iter().filter(|call| call.invoked >= start || call.answered.is_some());
-    let places = sorted(places.flat_map(|call| [Some(call.invoked), call.answered]).flatten());
-    let window = places.into_iter().map(|at| history.entries[at].clone()).collect();
-    (told(history, key, end, "no order of the operations explains"), window)
-}
-
-fn told(history: &History, key: &str, end: usize, what: &str) -> String {
-    let Entry { process, f, value, .. } = &history.entries[end];
-    let about = if key == "null" { String::new() } else { format!("key {key}: ") };
-    let value = if value.is_null() { String::new() } else { format!(" {value}") };
-    format!("{about}{what} the answer `{f}{value}` to process {process}")
-}
-
-/// Whether a call has found a value that no other call had begun to write.
-fn never_written(call: &Call, calls: &[Call]) -> bool {
-    let (Op::Read(found) | Op::Cas(found, _)) = call.op else { return false };
-    let wrote = |other: &Call| match other.op {
-        Op::Write(value) | Op::Cas(_, value) => {
-            value == found && call.answered > Some(other.invoked)
-        }
-        Op::Read(_) => false,
-    };
-    found != NOTHING && !calls.iter().any(wrote)
-}
-
-fn sorted(places: impl Iterator<Item = usize>) -> Vec<usize> {
-    let mut places: Vec<usize> = places.collect();
-    places.sort_unstable();
-    places
-}
-
-/// The first place of which this is true, if it is true of the last and of all behind the first.
-/// Looks near the first ones first: they are the cheap ones.
-fn first_such(places: &[usize], holds: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, places.len() - 1);
-    let mut stride = 1;
-    while low < high {
-        let middle = usize::midpoint(low, high).min(low + stride);
-        if holds(places[middle]) {
-            high = middle;
-        } else {
-            low = middle + 1;
-            stride *= 2;
-        }
-    }
-    places[high]
-}
-
-/// What was known after this answer: later ones are still open, and an open read says nothing.
-fn until(calls: &[Call], end: usize) -> Vec<Call> {
-    let asked = calls.iter().filter(|call| call.invoked < end);
-    let known = asked.map(|call| Call { answered: call.answered.filter(|at| *at <= end), ..*call });
-    known.filter(|call| call.answered.is_some() || !matches!(call.op, Op::Read(_))).collect()
-}
-
-/// What can matter from this question on. What was asked before may have been done before: it may
-/// still happen, and need not.
-fn from(calls: &[Call], start: usize) -> Vec<Call> {
-    let late = calls.iter().filter(|call| call.answered.is_none_or(|at| at > start));
-    let relaxed = late.filter_map(|call| match call.op {
-        _ if call.invoked >= start => Some(*call),
-        Op::Read(_) => None,
-        Op::Write(_) | Op::Cas(..) => Some(Call { answered: None, ..*call }),
-    });
-    relaxed.collect()
 }

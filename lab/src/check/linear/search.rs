@@ -6,14 +6,17 @@
 //! it remembers those pairs and turns round when it meets one again (Lowe, 2017). That turns most
 //! histories from exponential into linear; the rest end at a bound, undecided.
 //!
+//! A read that is possible now changes nothing, so whatever is possible without it is possible after
+//! it too. It is done at once, before any write is tried, and it has no alternative: it is taken back
+//! together with the write before it.
+//!
 //! What is done is remembered as a 128-bit fingerprint, as the explorer remembers states.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
+use super::budget::Budget;
 use crate::fingerprint::fingerprint;
-
-/// So many states are searched for each key unless the caller sets another limit.
-pub const MOST_STATES: usize = 2_000_000;
 
 /// The value of a key that was never written.
 pub(super) const NOTHING: u32 = 0;
@@ -24,6 +27,8 @@ pub(super) enum Op {
     Read(u32),
     Write(u32),
     Cas(u32, u32),
+    /// A cas from this value that found another one.
+    FailedCas(u32),
 }
 
 /// An operation with its places in the history.
@@ -33,6 +38,13 @@ pub(super) struct Call {
     pub(super) invoked: usize,
     /// `None`: it may be done at any later moment, or never.
     pub(super) answered: Option<usize>,
+}
+
+impl Call {
+    /// The same call at other places.
+    pub(super) fn moved(&self, to: impl Fn(usize) -> usize) -> Self {
+        Self { invoked: to(self.invoked), answered: self.answered.map(&to), ..*self }
+    }
 }
 
 /// What came of a search.
@@ -53,7 +65,35 @@ impl Op {
             Self::Read(seen) => might_be(seen).then_some(Some(seen)),
             Self::Write(new) => Some(Some(new)),
             Self::Cas(old, new) => might_be(old).then_some(Some(new)),
+            Self::FailedCas(old) => (value != Some(old)).then_some(value),
         }
+    }
+
+    /// Whether it is possible now and changes nothing.
+    fn is_idle(self, value: Option<u32>) -> bool {
+        !matches!(self, Self::Write(_)) && self.apply(value) == Some(value)
+    }
+
+    pub(super) fn writes(self) -> bool {
+        matches!(self, Self::Write(_) | Self::Cas(..))
+    }
+}
+
+/// A fingerprint is its own hash.
+#[derive(Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.0 = (self.0 << 8) ^ u64::from(*byte));
+    }
+
+    fn write_u128(&mut self, print: u128) {
+        self.0 = print as u64;
     }
 }
 
@@ -114,45 +154,121 @@ impl Line {
     }
 }
 
-/// Whether some order explains every answer, from this first value on.
-pub(super) fn search(calls: &[Call], first: Option<u32>, states: usize) -> Found {
-    let mut line = Line::new(calls);
-    let mut unexplained = calls.iter().filter(|call| call.answered.is_some()).count();
-    let prints: Vec<u128> = (0..calls.len() as u64).map(|i| fingerprint(&i)).collect();
-    let mut met = HashSet::new();
-    let mut tried: Vec<(usize, Option<u32>)> = Vec::new();
-    let (mut value, mut done) = (first, 0_u128);
+/// A try, and what there was before it.
+struct Try {
+    call: usize,
+    was: Option<u32>,
+    /// So many were done.
+    done: usize,
+}
+
+struct Search<'a> {
+    calls: &'a [Call],
+    line: Line,
+    value: Option<u32>,
+    /// In the order in which they were done.
+    done: Vec<usize>,
+    /// Of all that are done.
+    print: u128,
+    prints: Vec<u128>,
+    unexplained: usize,
+    tried: Vec<Try>,
+}
+
+impl Search<'_> {
+    fn perform(&mut self, call: usize) {
+        self.line.lift(call);
+        self.done.push(call);
+        self.print ^= self.prints[call];
+        self.unexplained -= usize::from(self.calls[call].answered.is_some());
+    }
+
+    /// Everything that changes nothing and is possible now.
+    fn perform_idle(&mut self) {
+        let mut place = self.line.behind(0);
+        while let Some(here) = place {
+            let (call, is_answer) = self.line.what[here];
+            if is_answer {
+                break;
+            }
+            if self.calls[call].op.is_idle(self.value) {
+                let before = self.line.before[here];
+                self.perform(call);
+                place = self.line.behind(before);
+            } else {
+                place = self.line.behind(here);
+            }
+        }
+    }
+
+    /// Takes the last try back, with all that was done after it. Gives its place.
+    fn take_back(&mut self) -> Option<usize> {
+        let Try { call, was, done } = self.tried.pop()?;
+        for call in self.done.drain(done..).rev() {
+            self.line.put_back(call);
+            self.print ^= self.prints[call];
+            self.unexplained += usize::from(self.calls[call].answered.is_some());
+        }
+        self.value = was;
+        Some(self.line.places[call].0)
+    }
+
+    fn state(&self) -> u128 {
+        // No call has a number beyond 2³².
+        let value = self.value.map_or(1 << 33, |value| (1 << 32) | u64::from(value));
+        self.print ^ fingerprint(&value)
+    }
+}
+
+/// Whether some order explains every answer, from this first value on. `most` states are searched,
+/// and no more than are left in the budget.
+pub(super) fn search(
+    calls: &[Call],
+    first: Option<u32>,
+    most: usize,
+    budget: &mut Budget,
+) -> Found {
+    let mut search = Search {
+        calls,
+        line: Line::new(calls),
+        value: first,
+        done: Vec::new(),
+        print: 0,
+        prints: (0..calls.len() as u64).map(|i| fingerprint(&i)).collect(),
+        unexplained: calls.iter().filter(|call| call.answered.is_some()).count(),
+        tried: Vec::new(),
+    };
+    let mut met: HashSet<u128, BuildHasherDefault<Identity>> = HashSet::default();
     // Every place that any order leads to is met, so the furthest is as far as any order goes.
     let mut furthest = 0;
-    let mut place = line.behind(0);
-    while unexplained > 0 {
+    search.perform_idle();
+    let mut place = search.line.behind(0);
+    while search.unexplained > 0 {
         let here = place.expect("an answer is still ahead");
-        let (call, is_answer) = line.what[here];
+        let (call, is_answer) = search.line.what[here];
         if is_answer {
             furthest = calls[call].answered.map_or(furthest, |at| furthest.max(at));
-            let Some((last, was)) = tried.pop() else { return Found::Impossible(furthest) };
-            line.put_back(last);
-            done ^= prints[last];
-            value = was;
-            unexplained += usize::from(calls[last].answered.is_some());
-            place = line.behind(line.places[last].0);
+            let Some(back) = search.take_back() else { return Found::Impossible(furthest) };
+            place = search.line.behind(back);
             continue;
         }
-        let fresh =
-            calls[call].op.apply(value).filter(|after| met.insert((done ^ prints[call], *after)));
-        let Some(after) = fresh else {
-            place = line.behind(here);
+        let Some(after) = calls[call].op.apply(search.value) else {
+            place = search.line.behind(here);
             continue;
         };
-        if met.len() > states {
+        search.tried.push(Try { call, was: search.value, done: search.done.len() });
+        search.perform(call);
+        search.value = after;
+        search.perform_idle();
+        if !met.insert(search.state()) {
+            search.take_back();
+            place = search.line.behind(here);
+            continue;
+        }
+        if met.len() > most || !budget.spend() {
             return Found::GaveUp;
         }
-        tried.push((call, value));
-        line.lift(call);
-        done ^= prints[call];
-        value = after;
-        unexplained -= usize::from(calls[call].answered.is_some());
-        place = line.behind(0);
+        place = search.line.behind(0);
     }
     Found::Explained
 }

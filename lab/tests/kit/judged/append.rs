@@ -192,14 +192,14 @@ fn what_is_no_history_of_transactions_is_refused_with_its_line() {
             "{{\"process\":1,\"type\":\"invoke\",\"f\":\"txn\",\"value\":{value},\"time\":0}}\n"
         )
     };
-    let line = |text: &str| check(&History::from_json_lines(text).unwrap(), Promise::Serializable);
+    let line = |text: &str| check(&History::read(text).unwrap(), Promise::Serializable);
     for value in ["3", "[3]", "[[\"append\",\"x\"]]", "[[\"w\",\"x\",1]]", "[[\"r\",\"x\",1]]"] {
         assert_eq!(line(&text(value)).unwrap_err().line, 1, "{value}");
     }
     let twice = "[[\"append\",\"x\",1],[\"append\",\"x\",1]]";
     assert!(line(&text(twice)).unwrap_err().why.contains("must be its own"));
     let ask = text("[[\"r\",\"x\",null]]");
-    for answer in ["[[\"r\",\"x\",null]]", "[[\"r\",\"y\",[]]]", "[]", "null"] {
+    for answer in ["[[\"r\",\"y\",[]]]", "[[\"append\",\"x\",1]]", "[]", "null"] {
         let both = ask.clone() + &text(answer).replace("invoke", "ok");
         assert_eq!(line(&both).unwrap_err().line, 2, "{answer}");
     }

@@ -3,7 +3,9 @@
 
 mod append;
 mod append_oracle;
+mod hard;
 mod linear;
+mod written;
 
 use lab::check::{Entry, History, Type, Verdict};
 use serde_json::Value;

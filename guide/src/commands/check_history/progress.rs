@@ -1,0 +1,46 @@
+//! How far a search is, for a terminal; and when its time is over.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// A clock that a search asks whether to go on.
+pub(super) struct Progress<'a> {
+    began: Instant,
+    seconds: u64,
+    /// The second that was printed last.
+    shown: u64,
+    terminal: Option<&'a mut dyn Write>,
+}
+
+impl<'a> Progress<'a> {
+    #[expect(clippy::disallowed_methods, reason = "a search may not take longer than one waits")]
+    pub(super) fn new(seconds: u64, terminal: Option<&'a mut dyn Write>) -> Self {
+        Self { began: Instant::now(), seconds, shown: 0, terminal }
+    }
+
+    /// Prints the count once a second; whether there is time left.
+    pub(super) fn may_go_on(&mut self, states: usize) -> bool {
+        let elapsed = self.began.elapsed();
+        let (second, seconds) = (elapsed.as_secs(), self.seconds);
+        if second > self.shown
+            && let Some(terminal) = &mut self.terminal
+        {
+            self.shown = second;
+            // A line that cannot be printed is only missed.
+            let _ = write!(terminal, "\r{states} states, {second} of {seconds} s\x1b[K");
+            let _ = terminal.flush();
+        }
+        elapsed < Duration::from_secs(seconds)
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if self.shown > 0
+            && let Some(terminal) = &mut self.terminal
+        {
+            let _ = write!(terminal, "\r\x1b[K");
+            let _ = terminal.flush();
+        }
+    }
+}
