@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{self, check_history};
 use crate::error::Result;
+use crate::output::Output;
 use crate::workspace::Workspace;
 
 /// The guide through Fun Topics in Distributed Systems. Without a command: build and serve the book.
@@ -232,8 +233,9 @@ enum Exercise {
 }
 
 /// Runs one command. Returns the exit code: 0 done, 1 a verdict or answer was not as hoped, 2 an error.
-/// Where 2 is a verdict, an error is 3.
+/// Where 2 is a verdict, an error is 3. A reader who closes the output early changes none of them.
 pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
+    let out = &mut Output::new(out);
     let judges = args.get(1).is_some_and(|command| command == "check-history");
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -247,7 +249,7 @@ pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(out, "{error}");
-            2
+            if judges { 3 } else { 2 }
         }
     }
 }

@@ -14,5 +14,6 @@ pub mod commands;
 pub mod error;
 pub mod exercise;
 pub mod export;
+pub mod output;
 pub mod serve;
 pub mod workspace;

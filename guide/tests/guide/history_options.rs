@@ -1,7 +1,7 @@
-//! `check-history`: its options, standard input, and how far a long search is.
+//! `check-history`: its options, standard input, pipes that close, and how far a long search is.
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{Error, ErrorKind, Write};
 use std::process::{Command, Output, Stdio};
 
 use guide::commands::check_history::{Model, Rules, judge};
@@ -168,6 +168,52 @@ fn a_search_ends_with_its_time_and_shows_on_a_terminal_how_far_it_is() {
     assert!(terminal.is_empty(), "there was nothing to wait for");
 }
 
+/// An output that fails after so many bytes.
+struct Fails(usize, ErrorKind);
+
+impl Write for Fails {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        if self.0 == 0 {
+            return Err(self.1.into());
+        }
+        let written = bytes.len().min(self.0);
+        self.0 -= written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_early_changes_no_exit_code() {
+    let (dir, ws) = fake::book();
+    let file = dir.path().join("h.jsonl");
+    for (history, model, code) in [
+        (lines(OK), "register", 0),
+        (lines(BAD), "register", 1),
+        (String::new(), "register", 2),
+        ("no history".into(), "register", 3),
+        (String::new(), "nothing", 3),
+    ] {
+        std::fs::write(&file, history).unwrap();
+        for bytes in [0, 1, 15, 40] {
+            let args = ["guide", "check-history", &file.display().to_string(), "--model", model];
+            let args = args.map(Into::into).to_vec();
+            let mut closed = Fails(bytes, ErrorKind::BrokenPipe);
+            assert_eq!(guide::cli::run(&ws, args, &mut closed), code, "{model} {bytes}");
+        }
+    }
+    let args = ["guide", "check-history", &file.display().to_string(), "--model", "bank"];
+    let mut full = Fails(5, ErrorKind::StorageFull);
+    let code = guide::cli::run(&ws, args.map(Into::into).to_vec(), &mut full);
+    assert_eq!(code, 3, "a verdict that is not printed is none");
+    let mut closed = Fails(0, ErrorKind::BrokenPipe);
+    let args = ["guide", "list"].map(Into::into).to_vec();
+    assert_eq!(guide::cli::run(&ws, args, &mut closed), 0, "and so for every command");
+}
+
 /// Runs the program with a history on its standard input.
 fn run(options: &[&str], history: &str, stdout: Stdio) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_guide"));
@@ -193,4 +239,15 @@ fn a_history_may_come_from_standard_input() {
     let output = run(&["-", "--model", "register", "--seconds", "2"], &hard(), Stdio::piped());
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stderr.is_empty(), "progress is for terminals");
+}
+
+#[test]
+fn a_pipe_that_is_closed_keeps_the_verdict_of_the_program() {
+    for (history, code) in [(OK, 0), (BAD, 1), ("", 2), ("1 invoke jump", 3)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = run(&["-", "--model", "register"], &lines(history), writer.into());
+        assert_eq!(output.status.code(), Some(code));
+        assert!(output.stderr.is_empty());
+    }
 }
