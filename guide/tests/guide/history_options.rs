@@ -5,6 +5,7 @@ use std::io::{Error, ErrorKind, Write};
 use std::process::{Command, Output, Stdio};
 
 use guide::commands::check_history::{Model, Rules, judge};
+use lab::check::linear::MOST_STATES;
 
 use crate::fake;
 use crate::histories::lines;
@@ -54,6 +55,8 @@ fn an_option_that_means_nothing_for_the_model_exits_3() {
             assert!(said.contains(&format!("means nothing for --model {model}")), "{said}");
         }
     }
+    let (_, help) = check("", "--help");
+    assert!(help.contains(&format!("[default: {MOST_STATES}]")), "{help}");
     for option in ["--states 0", "--seconds 0", "--initial {", "--initial", "--lines -1", "--what"]
     {
         let (code, said) = check(&lines(OK), &format!("--model register {option}"));
@@ -235,6 +238,18 @@ fn a_history_may_come_from_standard_input() {
         let said = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert!(said.starts_with(words), "{said}");
+    }
+    let edn = "{:process 0 :type :invoke :f :write :value 1 :time 0 :index 0}
+        {:process 0 :type :ok :f :write :value 1 :time 1 :index 1}
+        {:process :nemesis :type :info :f :start :value nil :time 2 :index 2}";
+    for text in [edn.to_string(), format!("[{edn}]"), format!("\u{feff}{edn}")] {
+        let output = run(&["-", "--model", "register"], &text, Stdio::piped());
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            said.starts_with("ok: linearizable\n1 operation on 1 key: 0 answered reads"),
+            "{said}"
+        );
+        assert!(said.contains("; 1 line of no client skipped"), "{said}");
     }
     let output = run(&["-", "--model", "register", "--seconds", "2"], &hard(), Stdio::piped());
     assert_eq!(output.status.code(), Some(2));

@@ -14,7 +14,7 @@ use crate::check::{BadHistory, Counts, History, Operation};
 #[derive(Default)]
 pub(super) struct Key {
     pub(super) calls: Vec<Call>,
-    /// Writes that answered `fail`: the value, the question and the answer.
+    /// What answered `fail`: the value that it did not write, the question and the answer.
     pub(super) failed: Vec<(u32, [usize; 2])>,
 }
 
@@ -48,18 +48,19 @@ pub(super) fn understand(history: &History, rules: &Rules) -> Result<Keys, BadHi
         }
         counts.unknown += usize::from(end.is_none());
         counts.reads += usize::from(matches!(op, Some(Op::Read(_))));
-        match (op, end) {
-            (Some(Op::Write(value)), Some(end)) if !end.done => {
-                key.failed.push((value, [operation.invoked, end.at]));
-            }
-            (Some(op), end) => {
-                let answered = end.map(|end| end.at);
-                key.calls.push(Call { op, invoked: operation.invoked, answered });
-            }
-            (None, _) => {}
+        let answered = end.map(|end| end.at);
+        if let Some(end) = end.filter(|end| !end.done) {
+            let new = match asked.f.as_str() {
+                "read" | "get" => None,
+                "delete" => Some(&Value::Null),
+                "cas" => asked.value.get(1),
+                _ => Some(&asked.value),
+            };
+            key.failed.extend(new.map(|new| (name(new), [operation.invoked, end.at])));
         }
-        if let (Some(Op::FailedCas(_)), Some(end), Some(to)) = (op, end, asked.value.get(1)) {
-            key.failed.push((name(to), [operation.invoked, end.at]));
+        let was_done = end.is_none_or(|end| end.done);
+        if let Some(op) = op.filter(|op| was_done || matches!(op, Op::FailedCas(_))) {
+            key.calls.push(Call { op, invoked: operation.invoked, answered });
         }
     }
     counts.keys = keys.len();

@@ -6,7 +6,7 @@ use super::NAMELESS;
 use super::budget::Budget;
 use super::calls::Key;
 use super::search::{Call, Found, Op, search};
-use crate::check::history::shown;
+use crate::check::history::shown as value_shown;
 use crate::check::{Entry, History, Type};
 
 /// So many states are searched at a time.
@@ -56,35 +56,28 @@ impl Part<'_> {
         }
         part = fewest(part, |calls| impossible(calls, first));
         let places = part.shown.iter().flat_map(|call| [Some(call.invoked), call.answered]);
-        (
-            self.told(last, end, "no order of the operations explains"),
-            self.entries(places.flatten()),
-        )
+        let shown = places.flatten().map(|place| self.order[place]).collect();
+        (self.told(last, end, "no order of the operations explains"), self.at(shown))
     }
 
     /// Nothing wrote what this answer contains; but something may have tried to.
     fn with_attempts(&self, last: &Call, end: usize, found: u32) -> (String, Vec<Entry>) {
         let mut why = self.told(last, end, "no operation wrote what is in");
-        let mut window = self.entries([last.invoked, end].into_iter());
-        let failed = self.key.failed.iter().filter(|(value, _)| *value == found);
-        for (_, places) in failed {
-            let tried = &self.history.entries[places[0]];
-            let (f, value, process) = (&tried.f, shown(&tried.value), tried.process);
+        let mut shown: Vec<usize> = [last.invoked, end].map(|place| self.order[place]).to_vec();
+        for (_, places) in self.key.failed.iter().filter(|(value, _)| *value == found) {
+            let Entry { f, value, process, .. } = &self.history.entries[places[0]];
+            let value = value_shown(value);
             why += &format!(
                 "\n`{f} {value}` of process {process} was answered `fail`: it was not done"
             );
-            let lines = places.map(|at| self.history.entries[at].clone());
-            let at = window.partition_point(|entry| entry.time <= lines[0].time);
-            window.splice(at..at, lines);
+            shown.extend(places);
         }
-        window.sort_by_key(|entry| entry.time);
-        (why, window)
+        (why, self.at(shown))
     }
 
-    fn entries(&self, places: impl Iterator<Item = usize>) -> Vec<Entry> {
-        let mut places: Vec<usize> = places.map(|place| self.order[place]).collect();
-        places.sort_unstable();
-        places.into_iter().map(|at| self.history.entries[at].clone()).collect()
+    fn at(&self, mut entries: Vec<usize>) -> Vec<Entry> {
+        entries.sort_unstable();
+        entries.into_iter().map(|at| self.history.entries[at].clone()).collect()
     }
 
     fn told(&self, last: &Call, end: usize, what: &str) -> String {
@@ -93,9 +86,9 @@ impl Part<'_> {
         let about =
             if self.name == NAMELESS { String::new() } else { format!("key {}: ", self.name) };
         let value = match last.op {
-            Op::Read(_) => format!(" {}", shown(&answer.value)),
+            Op::Read(_) => format!(" {}", value_shown(&answer.value)),
             _ if asked.value.is_null() => String::new(),
-            _ => format!(" {}", shown(&asked.value)),
+            _ => format!(" {}", value_shown(&asked.value)),
         };
         let kind = if answer.kind == Type::Fail { "fail` to `" } else { "" };
         let Entry { process, f, .. } = answer;

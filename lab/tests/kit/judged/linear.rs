@@ -85,6 +85,30 @@ fn a_write_that_failed_is_never_seen() {
 }
 
 #[test]
+fn where_nothing_wrote_a_value_all_that_failed_to_are_shown() {
+    let (why, window) = violation(judge(
+        "1 invoke write 7
+         3 invoke read
+         3 fail read
+         2 invoke cas [5, 7]
+         1 fail write
+         2 fail cas
+         4 invoke write 6
+         4 fail write
+         5 invoke read
+         5 ok read 7",
+    ));
+    assert_eq!(
+        why,
+        "key \"x\": no operation wrote what is in the answer `read 7` to process 5\n\
+         `write 7` of process 1 was answered `fail`: it was not done\n\
+         `cas [5,7]` of process 2 was answered `fail`: it was not done"
+    );
+    let times: Vec<u64> = window.iter().map(|entry| entry.time).collect();
+    assert_eq!(times, [0, 3, 4, 5, 8, 9]);
+}
+
+#[test]
 fn of_two_that_compare_and_set_the_same_value_one_wins() {
     let both = "1 invoke write 0
         1 ok write
