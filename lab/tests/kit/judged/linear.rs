@@ -1,11 +1,10 @@
 //! One key at a time: registers and stores.
 
 use lab::check::linear::{self, Budget, MOST_STATES, Model};
-use lab::check::{BadHistory, History, Operation, Type, Verdict};
-use proptest::prelude::*;
+use lab::check::{BadHistory, History, Type, Verdict};
 use serde_json::{Value, json};
 
-use super::{line, some_order, violation};
+use super::{line, violation};
 
 /// `process type f value`, one a line.
 fn history(text: &str) -> History {
@@ -175,125 +174,4 @@ fn twenty_thousand_operations_of_eight_clients_on_one_key_are_judged() {
     line(&mut history, 1, Type::Ok, "read", &json!("x"), json!(7));
     let (_, window) = violation(check(&history, Model::Register, MOST_STATES).unwrap());
     assert!(window.len() < 30, "{} lines", window.len());
-}
-
-/// One random operation: what, with which values, for how long, and how it ends.
-#[derive(Clone, Debug)]
-struct Drawn {
-    what: u8,
-    values: (u8, u8),
-    at: u8,
-    lasts: u8,
-    end: u8,
-}
-
-fn drawn() -> impl Strategy<Value = Drawn> {
-    (0..3_u8, (0..3_u8, 0..3_u8), 0..12_u8, 0..8_u8, 0..8_u8)
-        .prop_map(|(what, values, at, lasts, end)| Drawn { what, values, at, lasts, end })
-}
-
-fn value(number: u8) -> Value {
-    if number == 0 { Value::Null } else { json!(number) }
-}
-
-/// Each operation by a process of its own; what is read is random, and mostly wrong.
-fn random(drawn: &[Drawn]) -> History {
-    let mut events = Vec::new();
-    for (i, one) in drawn.iter().enumerate() {
-        let f = ["read", "write", "cas"][usize::from(one.what)];
-        let (a, b) = (value(one.values.0), value(one.values.1));
-        // Nothing can be read and compared, not written.
-        let new = json!(one.values.0.max(1));
-        let asked = [Value::Null, new, json!([a, b])][usize::from(one.what)].clone();
-        let told = if f == "read" { a } else { Value::Null };
-        let kind = [Type::Ok, Type::Fail, Type::Info][usize::from(one.end.saturating_sub(5))];
-        events.push((one.at, 0, i, Type::Invoke, f, asked));
-        events.push((one.at + one.lasts, 1, i, kind, f, told));
-    }
-    events.sort_by_key(|(at, is_end, i, ..)| (*at, *is_end, *i));
-    let mut history = History::default();
-    for (_, _, i, kind, f, value) in events {
-        line(&mut history, i as u64, kind, f, &Value::Null, value);
-    }
-    history
-}
-
-/// Tries every order of every subset that has all that was answered. Equal times are concurrent, or
-/// their order is that of the lines.
-fn oracle(history: &History, concurrent: bool) -> bool {
-    let all = history.operations().unwrap();
-    let says =
-        |one: &&Operation| one.question.f == "cas" || one.end.as_ref().is_none_or(|end| end.done);
-    let all: Vec<_> = all.iter().filter(says).collect();
-    let time = |at: usize| if concurrent { history.entries[at].time as usize } else { at };
-    let follows = |order: &[usize], next: usize| {
-        let ended_before = |other: usize| {
-            all[other].end.as_ref().is_some_and(|end| time(end.at) < time(all[next].invoked))
-        };
-        (0..all.len()).all(|other| order.contains(&other) || other == next || !ended_before(other))
-    };
-    let explains = |order: &[usize]| {
-        let answered = (0..all.len()).filter(|i| all[*i].end.is_some());
-        if answered.clone().any(|i| !order.contains(&i)) {
-            return false;
-        }
-        let mut now = Value::Null;
-        order.iter().all(|i| {
-            let asked = &all[*i].question;
-            match asked.f.as_str() {
-                "write" => now = asked.value.clone(),
-                "cas" if all[*i].end.as_ref().is_some_and(|end| !end.done) => {
-                    return asked.value[0] != now;
-                }
-                "cas" if asked.value[0] == now => now = asked.value[1].clone(),
-                "cas" => return false,
-                _ => return all[*i].end.as_ref().is_none_or(|end| end.value == now),
-            }
-            true
-        })
-    };
-    some_order(all.len(), &mut { follows }, &mut { explains })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6_000))]
-
-    #[test]
-    fn the_search_agrees_with_trying_every_order(
-        drawn in prop::collection::vec(drawn(), 0..7),
-        times in prop::collection::vec(0..2_u64, 14),
-    ) {
-        let mut history = random(&drawn);
-        let mut now = 0;
-        for (entry, step) in history.entries.iter_mut().zip(times) {
-            now += step;
-            entry.time = now;
-        }
-        let judged = check(&history, Model::Register, MOST_STATES).unwrap();
-        let answered = history.entries.iter().any(|entry| match entry.kind {
-            Type::Ok => true,
-            Type::Fail => entry.f == "cas",
-            Type::Invoke | Type::Info => false,
-        });
-        let expected = match (oracle(&history, false), oracle(&history, true)) {
-            (true, _) if answered => "ok",
-            (true, _) | (false, true) => "undecided",
-            (false, false) => "violation",
-        };
-        let found = match judged {
-            Verdict::Ok => "ok",
-            Verdict::Undecided { .. } => "undecided",
-            Verdict::Violation { .. } => "violation",
-        };
-        prop_assert_eq!(found, expected, "{}{:?}", history.to_json_lines(), judged);
-    }
-
-    #[test]
-    fn the_window_is_a_violation_by_itself(drawn in prop::collection::vec(drawn(), 0..7)) {
-        let judged = check(&random(&drawn), Model::Register, MOST_STATES).unwrap();
-        if let Verdict::Violation { window, .. } = judged {
-            let history = History::of(window);
-            prop_assert!(!oracle(&history, false), "{:#?}", history);
-        }
-    }
 }

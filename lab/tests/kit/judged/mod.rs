@@ -5,6 +5,7 @@ mod append;
 mod append_oracle;
 mod hard;
 mod linear;
+mod linear_oracle;
 mod written;
 
 use lab::check::{Entry, History, Type, Verdict};
