@@ -111,6 +111,27 @@ fn what_cannot_be_read_exits_3_with_the_line_and_what_to_write_instead() {
     for (history, model, words) in [
         ("{\"process\":1}\n".to_string(), "register", "DIR/h.jsonl:1: missing field `type`"),
         (format!("{ask}\n\nhello\n"), "register", "DIR/h.jsonl:4: expected value (column 1)"),
+        (
+            "0\t:invoke\t:read\tnil".into(),
+            "register",
+            "h.jsonl:1: invalid type: integer `0`, expected an object",
+        ),
+        (
+            "[1,\"invoke\",\"read\"]".into(),
+            "kv",
+            "DIR/h.jsonl:1: an array, and each line must be an object",
+        ),
+        (lines("1 invoke put"), "kv", "DIR/h.jsonl:1: a put needs a `value` that is not null"),
+        (
+            lines("1 invoke read\n1 ok read {\"a\":1.5}"),
+            "bank",
+            "DIR/h.jsonl:2: a has 1.5, and a balance is an",
+        ),
+        (
+            lines("1 invoke write 1\n1 ok write 2"),
+            "register",
+            "DIR/h.jsonl:2: process 1 asked write 1",
+        ),
         (format!("{ask}\n{ask}"), "register", "DIR/h.jsonl:3: process 1 asks again"),
         (lines("1 invoke jump"), "register", "DIR/h.jsonl:1: a register knows read, write and cas"),
         (lines("1 invoke jump"), "kv", "DIR/h.jsonl:1: a kv store knows get, put and delete"),

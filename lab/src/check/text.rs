@@ -22,6 +22,7 @@ pub(super) struct Read {
 
 /// An operation as it is written. Jepsen's keywords keep their colon.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Line {
     #[serde(alias = ":process")]
     process: Value,
