@@ -31,9 +31,10 @@ impl Voting {
     }
 
     /// Not decided yet. If its vote was lost, it votes again. If it waits for a lock, that is no
-    /// silence: while each participant that has not voted asks, the coordinator goes on waiting.
+    /// silence: while each participant that has not voted asks, the coordinator goes on waiting. Not for
+    /// a read: what it saw was in the vote, and a participant that was restarted since has it no more.
     fn on_inquire(&mut self, from: NodeId, tx: TxId, cx: &mut Cx) {
-        if self.yes.contains_key(&from) || self.after.is_some() {
+        if self.yes.contains_key(&from) || self.after.is_some() || self.order.is_read() {
             return;
         }
         let branch = self.order.0[&from].clone();

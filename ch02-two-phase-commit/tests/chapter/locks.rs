@@ -114,3 +114,14 @@ fn a_wait_for_a_lock_is_no_silence_and_a_process_that_is_down_is() {
     assert!(votes_timer(&receive(&mut coord, PAY, Msg::Inquire { tx: tx(2) })));
     assert!(!votes_timer(&receive(&mut coord, PAY, Msg::Inquire { tx: tx(2) })), "stock is silent");
 }
+
+/// What a read saw is in the vote. A participant that was restarted since may have lost it, so a read is
+/// never voted on twice: its coordinator gives it up, and the reader asks again.
+#[test]
+fn a_read_is_not_prepared_a_second_time() {
+    let mut coord = Coordinator::default();
+    react(&mut coord, COORD, Duration::ZERO, Input::Boot { start: 1 });
+    let order = Order::new(&[(STOCK, "boots", 0), (PAY, "till", 0)]);
+    receive(&mut coord, READER, Msg::Submit { key: Key::new("read"), order });
+    assert_eq!(receive(&mut coord, PAY, Msg::Inquire { tx: tx(1) }), []);
+}
