@@ -13,8 +13,8 @@
 //!
 //! `hint`, `show` and `proof` rest on one search of all states, made once for all pages that show this
 //! exhibit. A page asks for it with `search`, again and again, as soon as it opens; so there is progress
-//! to show, an answer is ready when a button is pressed, and when the last page closes nobody asks any
-//! more and the search stands still. The other three calls finish it if it is not done.
+//! to show, an answer is ready when a button is pressed, and after the last page has closed no page
+//! asks any more, and the search stands still. The other three calls finish it if it is not done.
 //!
 //! A search that reached its limit on states says `capped`: then `unsafe` counts what was found so
 //! far, `stuck` is `null` (a state that was not expanded is no state that is stuck), and from a state

@@ -1,5 +1,4 @@
-//! Wrong answers that nobody has to think of: the solution with one rule broken, for every place where
-//! it keeps one.
+//! Wrong answers that follow from the solution: one rule broken, for every place where it keeps one.
 //!
 //! - each record that is written is left out;
 //! - each message that is sent after a record is sent before it;

@@ -66,7 +66,7 @@ impl Log {
         self.end
     }
 
-    /// Drops all records in front of a mark that is later than the one before.
+    /// Drops all records before a mark that is later than the one before.
     pub(super) fn discard_before(&mut self, mark: Mark) {
         self.changes += 1;
         match &mut self.wal {

@@ -157,7 +157,7 @@ impl Handle {
     /// # Errors
     /// The parent does not answer: the cluster does not run.
     pub async fn report(&self) -> Result<Report, Error> {
-        read(self.control()?.get("/status").await.map_err(|none| self.unheard(none))?)
+        read(self.control()?.get("/status").await.map_err(|none| self.silent(none))?)
     }
 
     /// Kills one role.
@@ -191,7 +191,7 @@ impl Handle {
     }
 
     /// The parent did not answer. If it does not listen, it does not run.
-    fn unheard(&self, none: NoAnswer) -> Error {
+    fn silent(&self, none: NoAnswer) -> Error {
         if none.refused {
             return self.no_cluster();
         }
@@ -201,7 +201,7 @@ impl Handle {
 
     async fn post<T: DeserializeOwned>(&self, path: &str, order: Order) -> Result<T, Error> {
         let answer = self.control()?.post(path, &json!(order)).await;
-        read(answer.map_err(|none| self.unheard(none))?)
+        read(answer.map_err(|none| self.silent(none))?)
     }
 
     fn no_cluster(&self) -> Error {

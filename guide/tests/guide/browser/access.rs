@@ -19,7 +19,7 @@ fn axe() -> String {
         .unwrap_or_else(|e| panic!("no axe-core ({e}); get it: npm ci --prefix guide/tests/axe"))
 }
 
-/// Findings that keep somebody from reading a page, or make it hard.
+/// Findings that keep a reader from a page, or make it hard to read.
 async fn findings(width: u32) {
     let script = axe()
         + "; return axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
