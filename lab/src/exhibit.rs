@@ -1,6 +1,6 @@
 //! One call at a time: how the page drives the very code that the tests check.
 //!
-//! A call is JSON and carries the whole path from the first state, so a server keeps nothing between
+//! A call is JSON and carries the whole path from the first state (or the end of the opening), so a server keeps nothing between
 //! calls and a link is a list of numbers.
 //!
 //! | call | asks | answer |
@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use crate::explore::{Edge, Limits, Model, Report, Search, enabled};
 use crate::node::Protocol;
 use crate::record::Recorder;
+use crate::script::Play;
 use crate::world::{Action, Ghost, Transition, World};
 
 /// A longer path than this is no path that a reader clicked.
@@ -44,6 +45,7 @@ const FORWARD: usize = 20_000;
 pub struct Exhibit<P: Protocol, G> {
     model: Model<P, G>,
     limits: Limits,
+    opening: &'static str,
     search: Mutex<Option<Search<P, G>>>,
     known: OnceLock<Known>,
 }
@@ -82,7 +84,14 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     #[must_use]
     pub fn new(model: Model<P, G>, limits: Limits) -> Self {
         let limits = Limits { stop_when_unsafe: false, edges: true, ..limits };
-        Self { model, limits, search: Mutex::default(), known: OnceLock::new() }
+        Self { model, limits, opening: "", search: Mutex::default(), known: OnceLock::new() }
+    }
+
+    /// The same, but it begins at the end of this script: for a world whose first moves are the same
+    /// for all readers, and that has too many states from its first one. The script must fit the model.
+    #[must_use]
+    pub fn opening(self, script: &'static str) -> Self {
+        Self { opening: script, ..self }
     }
 
     /// Answers one call; what is wrong with it comes as `{"error": …}`.
@@ -214,7 +223,8 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
         if let Some(known) = self.known.get() {
             return known.states;
         }
-        let going = search.get_or_insert_with(|| Search::new(&self.model, &self.limits));
+        let first = || Search::from_world(&self.model, &self.limits, &self.first());
+        let going = search.get_or_insert_with(first);
         let is_over = going.advance(ROUND);
         let states = going.states();
         if is_over && let Some(search) = search.take() {
@@ -282,7 +292,13 @@ impl<P: Protocol, G: Ghost> Exhibit<P, G> {
     }
 
     fn first(&self) -> World<P, G> {
-        World::new(self.model.shown(&self.limits), &mut ())
+        let topology = self.model.shown(&self.limits);
+        if self.opening.is_empty() {
+            return World::new(topology, &mut ());
+        }
+        let played = Play::new(self.model.clone(), "").run(self.opening);
+        let played = played.unwrap_or_else(|why| panic!("the opening of an exhibit: {why}"));
+        played.world().within(&topology)
     }
 
     fn after(&self, path: &[usize]) -> Result<World<P, G>, String> {

@@ -44,8 +44,8 @@ mod tests {
     /// One order, one crash, and a network that loses, doubles and delays as it likes.
     fn judge(name: &str) {
         let mutant = ALL.iter().find(|mutant| mutant.name == name).expect("a mutant");
-        mutant.assert_as_recorded(ATOMIC, 1, |nodes, promised| {
-            nodes.model(Scope::ONE_ORDER, promised)
+        mutant.assert_as_recorded(ATOMIC, |nodes, _, promised| {
+            (nodes.model(Scope::ONE_ORDER, promised), Limits::safety(1))
         });
     }
 

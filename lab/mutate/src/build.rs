@@ -60,10 +60,11 @@ fn declared(module: &str, file: &Path) -> String {
 }
 
 fn listed(module: &str, mutant: &Mutant) -> String {
-    let Mutant { name, shows, killed_by, steps, states, harm, .. } = mutant;
+    let Mutant { name, shows, scope, unseen, killed_by, steps, states, harm, .. } = mutant;
     let harm = harm.as_ref().map(|harm| (&harm.property, harm.steps));
+    let unseen = unseen.as_ref().map(|unseen| (&unseen.scope, unseen.states));
     format!(
-        "    Mutant {{\n        name: {name:?},\n        shows: {shows:?},\n        killed_by: {killed_by:?},\n        \
+        "    Mutant {{\n        name: {name:?},\n        shows: {shows:?},\n        scope: {scope:?},\n        unseen: {unseen:?},\n        killed_by: {killed_by:?},\n        \
          steps: {steps:?},\n        states: {states:?},\n        harm: {harm:?},\n        \
          design: design!({module}),\n    }},\n"
     )

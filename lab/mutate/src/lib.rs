@@ -37,6 +37,10 @@ pub struct Mutant {
     pub file: String,
     /// What is changed in it, in this order; never empty.
     pub changes: Vec<Change>,
+    /// The scope in which it is searched, by a name of the chapter's own; empty where there is one.
+    pub scope: String,
+    /// A smaller scope in which nothing notices it.
+    pub unseen: Option<Unseen>,
     /// What notices: the invariant that breaks first, or a word of the failed check; `nothing` if the
     /// mutant survives.
     pub killed_by: String,
@@ -66,6 +70,16 @@ pub struct Harm {
     pub property: String,
     /// The length of the shortest schedule that breaks it, in events.
     pub steps: usize,
+}
+
+/// A scope in which a mutant keeps every promise: too small to tell it from the step.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseen {
+    /// Its name.
+    pub scope: String,
+    /// How many states were searched.
+    pub states: usize,
 }
 
 /// Why a mutant cannot be made.
@@ -125,6 +139,9 @@ struct Text {
     replace: Option<String>,
     #[serde(default)]
     change: Vec<Change>,
+    #[serde(default)]
+    scope: String,
+    unseen: Option<Unseen>,
     killed_by: String,
     steps: Option<usize>,
     states: Option<usize>,
@@ -150,8 +167,8 @@ impl Mutant {
         if let Some(Change { find, .. }) = changes.iter().find(|c| c.find == c.replace) {
             return Err(Error::Same { name, find: find.clone() });
         }
-        let Text { shows, file, killed_by, steps, states, harm, .. } = text;
-        Ok(Self { name, shows, file, changes, killed_by, steps, states, harm })
+        let Text { shows, file, scope, unseen, killed_by, steps, states, harm, .. } = text;
+        Ok(Self { name, shows, file, changes, scope, unseen, killed_by, steps, states, harm })
     }
 
     /// All mutants of a folder, by name: each TOML file in it but a `Cargo.toml`. A folder that does

@@ -1,0 +1,159 @@
+//! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
+
+use lab::event::{Kind, Log};
+use lab::explore::{Limits, explore};
+use lab::script::Play;
+use lab::sim::{self, FaultSchedule};
+use lab::study::{Story, Told};
+use lab::view::thousands;
+
+use crate::designs::{self, CONSENSUS};
+use crate::invariants::something_is_learned;
+use crate::worlds::{Crashing, Nodes, Scope};
+
+/// A figure that a script tells.
+struct Figure {
+    name: &'static str,
+    step: &'static str,
+    scope: Scope,
+    script: &'static str,
+}
+
+const TOLD: &[Figure] = &[
+    Figure {
+        name: "lost-write",
+        step: "step1",
+        scope: Scope::ONE,
+        script: "lose replica-1 replica-2
+crash replica-1 after 2 deliver web-1 replica-1
+deliver replica-1 web-1
+timeout replica-2
+timeout web-1
+deliver web-1 replica-2
+deliver replica-2 web-1",
+    },
+    Figure {
+        name: "split-vote",
+        step: "step2",
+        scope: Scope::THREE,
+        script: "deliver web-1 replica-1
+deliver web-2 replica-2
+deliver web-3 replica-3
+lose web-2 replica-1
+lose web-3 replica-1
+deliver web-1 replica-2
+deliver web-1 replica-3
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver replica-3 web-1",
+    },
+    Figure { name: "adopts", step: "step3", scope: Scope::TWO, script: ADOPTS },
+    Figure { name: "forgets", step: "step3", scope: Scope::TWO, script: FORGETS },
+    Figure { name: "remembers", step: "step4", scope: Scope::TWO, script: REMEMBERS },
+];
+
+/// Alice is chosen by two replicas; one of them tells `web-2`, which adopts her.
+const ADOPTS: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver web-2 replica-2
+deliver web-2 replica-3
+deliver replica-2 web-2
+deliver replica-3 web-2";
+
+/// The same, but the replica that the two majorities share restarts in between.
+const REMEMBERS: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+crash replica-2
+restart replica-2
+deliver web-2 replica-2
+deliver web-2 replica-3
+deliver replica-2 web-2
+deliver replica-3 web-2";
+
+/// And on, until `web-2` learns something else.
+const FORGETS: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+crash replica-2
+restart replica-2
+deliver web-2 replica-2
+deliver web-2 replica-3
+deliver replica-2 web-2
+deliver replica-3 web-2
+deliver web-2 replica-2
+deliver web-2 replica-3
+deliver replica-2 web-2
+deliver replica-3 web-2";
+
+/// The runs that the book shows, by name.
+#[must_use]
+pub fn figures() -> Vec<(String, Log)> {
+    let story =
+        |name, step: &str, world, told| Story { name, step: format!("ch03/{step}"), world, told };
+    let told = TOLD.iter().map(|told| {
+        let world = designs::row(told.step).model(told.scope);
+        story(told.name, told.step, world, Told::Script(told.script))
+    });
+    let two = designs::row("step1").model(Scope::TWO);
+    let late = Limits { timeouts: Some(3), ..Limits::safety(0) };
+    let found = [story("two-primaries", "step1", two, Told::Shortest(late))];
+    told.chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
+}
+
+/// Runs of step 2 without any fault: of these many seeds, so many end with a split vote.
+#[must_use]
+pub fn split_votes(seeds: u64) -> u64 {
+    let world = designs::row("step2").model(Scope::THREE);
+    let run = |seed| sim::run(&world, &FaultSchedule::none(), seed).world;
+    (0..seeds).filter(|seed| !something_is_learned(&run(*seed))).count() as u64
+}
+
+/// How many states the safety of single-decree Paxos was searched in: three ballots, one crash of a
+/// replica, cut anywhere. The slow tests assert it.
+pub const STATES_THREE_BALLOTS: usize = 13_892_334;
+
+/// How many states a small world of step 4 has with two ballots, and how deep they lie.
+fn two_ballots(crashing: Crashing) -> (usize, usize) {
+    let limits = Limits { timeouts: Some(0), ..Limits::safety(1) };
+    let world = Nodes::STEP4.model(Scope::TWO.crashing(crashing), CONSENSUS);
+    let report = explore(&world, &limits);
+    assert!(!report.gave_up && report.violation.is_none(), "step 4 is safe in this scope");
+    (report.graph.states(), report.graph.depth())
+}
+
+/// The counted numbers in the text, by name.
+#[must_use]
+pub fn numbers() -> Vec<(String, String)> {
+    let mut numbers = Vec::new();
+    for id in ["step2", "step3", "step4"] {
+        let world = designs::row(id).model(Scope::ONE);
+        let log = Play::new(world, "").run("run").expect("a value is chosen").into_log();
+        let count = |kind| log.events.iter().filter(|event| event.kind == kind).count();
+        numbers.push((format!("messages_{id}"), count(Kind::Send).to_string()));
+        numbers.push((format!("records_{id}"), count(Kind::Persist).to_string()));
+    }
+    let (states, depth) = two_ballots(Crashing::Replicas);
+    numbers.push(("states_two_ballots".into(), thousands(states)));
+    numbers.push(("depth_two_ballots".into(), depth.to_string()));
+    numbers.push(("states_three_ballots".into(), thousands(STATES_THREE_BALLOTS)));
+    let split = split_votes(1_000);
+    numbers.push(("split_votes_in_1000".into(), split.to_string()));
+    numbers
+}

@@ -1,0 +1,40 @@
+//! The chapter as the guide sees it.
+
+use lab::chapter::{Chapter, Figure, Models};
+
+use crate::{book, designs};
+
+struct PaxosChapter;
+
+/// This chapter.
+#[must_use]
+pub fn chapter() -> &'static dyn Chapter {
+    &PaxosChapter
+}
+
+impl Chapter for PaxosChapter {
+    fn id(&self) -> &'static str {
+        "ch03"
+    }
+
+    fn question(&self) -> &'static str {
+        "How does a group decide once?"
+    }
+
+    fn folder(&self) -> &'static str {
+        "ch03-paxos"
+    }
+
+    fn models(&self) -> Option<&dyn Models> {
+        Some(designs::study())
+    }
+
+    fn figures(&self) -> Vec<(String, Figure)> {
+        let figures = book::figures().into_iter();
+        figures.map(|(name, log)| (name, Figure::SpaceTime(log))).collect()
+    }
+
+    fn numbers(&self) -> Vec<(String, String)> {
+        book::numbers()
+    }
+}

@@ -1,0 +1,274 @@
+//! The designs of this chapter: what each promises, where it is tried, and what is expected of it.
+//!
+//! *crash* is a process that never comes back, *restart* one that does. The cells from *cut* to *drift*
+//! are 200 simulated runs each; all others are proofs about a small world.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use lab::chapter::{StepInfo, Verdict};
+use lab::exhibit::Exhibit;
+use lab::explore::{Limits, Model};
+use lab::study::{Check, Design, How, Study, Target};
+
+use crate::group::{AnyNode, Paxos};
+use crate::invariants::{GroupWorld, Ledger};
+use crate::worlds::{Crashing, Nodes, PROPOSERS, Scope};
+use crate::{step2_majority_vote as step2, step3_single_decree as step3};
+
+/// What a store promises that is read and written (step 1).
+pub const STORE: &[&str] = &["READ"];
+/// What consensus promises.
+pub const CONSENSUS: &[&str] = &["AGREE", "VALID"];
+
+/// The columns of the matrix.
+pub const FAULTS: [&str; 11] = [
+    "no fault",
+    "crash",
+    "restart",
+    "loss",
+    "duplicate",
+    "cut",
+    "one-way cut",
+    "pause",
+    "drift",
+    "wiped",
+    "lying disk",
+];
+
+/// The designs that survive every storm: crashes with restarts, lost and doubled messages.
+pub const ROBUST: [&str; 1] = ["step4"];
+
+/// Runs per cell that is judged by simulation.
+const SEEDS: Range<u64> = 0..200;
+/// A value is chosen within a few milliseconds where nothing fails; faults begin within these, in µs.
+const BUSY: Range<u64> = 0..8_000;
+/// The clients of step 1 take this long, in µs.
+const BUSY_CLIENTS: Range<u64> = 0..1_000_000;
+/// How long cuts, pauses and absences last, in µs: longer than any timer of the chapter.
+const LONG: Range<u64> = 1_000..2_000_000;
+/// More states than any world of a page has.
+const STATES: usize = 500_000;
+
+/// A search that is to end at a broken promise may need more.
+const MANY: usize = 5_000_000;
+
+/// Two proposers, and one of the replicas may crash: they are alike.
+const TWO: Scope = Scope::TWO.crashing(Crashing::OneReplica);
+
+/// Two replicas have promised to `web-1`.
+const PREPARED: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1";
+
+/// A design as a row.
+pub struct Row {
+    /// Its name, files and verdict.
+    pub info: StepInfo,
+    /// What it promises, of [`crate::invariants`].
+    pub promised: &'static [&'static str],
+    /// Its nodes.
+    pub nodes: Nodes,
+    /// Its small world.
+    pub scope: Scope,
+    /// How many timers may expire in a search: each makes a new ballot, and those have no end.
+    pub timeouts: Option<u8>,
+    /// What has happened before a reader of the page may choose.
+    opening: &'static str,
+    /// What is expected under each of [`FAULTS`]: a verdict and its reason, between semicolons.
+    expected: &'static str,
+}
+
+/// All designs, in reading order.
+pub fn rows() -> &'static [Row] {
+    static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
+    ROWS.get_or_init(all)
+}
+
+/// A design by its id.
+///
+/// # Panics
+/// If there is none.
+#[must_use]
+pub fn row(id: &str) -> &'static Row {
+    let row = rows().iter().find(|row| row.info.id == id);
+    row.unwrap_or_else(|| panic!("no design of this chapter is called {id}"))
+}
+
+/// All designs with their checks.
+#[must_use]
+pub fn study() -> &'static Study<Paxos, Ledger> {
+    static STUDY: OnceLock<Study<Paxos, Ledger>> = OnceLock::new();
+    STUDY.get_or_init(|| {
+        let designs = rows().iter().map(Row::design).collect();
+        Study { chapter: "ch03", designs, outcome: told }
+    })
+}
+
+/// What the proposers know at the end of a run.
+fn told(world: &GroupWorld) -> String {
+    let lines = PROPOSERS.iter().filter_map(|id| world.summary(*id));
+    lines.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn all() -> Vec<Row> {
+    vec![
+        Row {
+            info: info(
+                "step1",
+                "step1_primary_backup",
+                "Primary and backup: an acknowledged write is lost",
+                "unsafe",
+                &["ch03-paxos/src/step1_primary_backup.rs"],
+            ),
+            promised: STORE,
+            nodes: Nodes::PrimaryBackup,
+            scope: TWO,
+            timeouts: Some(3),
+            opening: "",
+            expected: "ok; unsafe READ; unsafe READ; ok; ok; unsafe READ; unsafe READ; \
+                       unsafe READ; ok; unsafe READ; unsafe READ",
+        },
+        Row {
+            info: info(
+                "step2",
+                "step2_majority_vote",
+                "Majority vote: safe, and stuck after a split vote",
+                "stuck; unsafe after a restart",
+                &["ch03-paxos/src/step2_majority_vote.rs"],
+            ),
+            promised: CONSENSUS,
+            nodes: Nodes::Group {
+                proposer: |group, value| AnyNode::new(step2::Proposer::new(group, value)),
+                acceptor: |group| AnyNode::new(step2::Acceptor::new(group)),
+            },
+            scope: Scope::THREE.crashing(Crashing::OneReplica),
+            timeouts: None,
+            opening: "",
+            expected: "stuck waits for ever; stuck waits for replica-2; unsafe AGREE; ok; ok; ok; \
+                       ok; ok; ok; unsafe AGREE; unsafe AGREE",
+        },
+        Row {
+            info: info(
+                "step3",
+                "step3_single_decree",
+                "Single-decree Paxos in memory: a restart forgets",
+                "unsafe after a restart",
+                &["ch03-paxos/src/step3_single_decree.rs"],
+            ),
+            promised: CONSENSUS,
+            nodes: Nodes::Group {
+                proposer: |group, value| AnyNode::new(step3::Proposer::new(group, value)),
+                acceptor: |group| AnyNode::new(step3::Acceptor::new(group)),
+            },
+            scope: TWO,
+            timeouts: Some(1),
+            opening: PREPARED,
+            expected: "ok; ok; unsafe AGREE; ok; ok; ok; ok; ok; ok; unsafe AGREE; unsafe AGREE",
+        },
+        Row {
+            info: info(
+                "step4",
+                "step4_durable",
+                "Single-decree Paxos on disk: safe after any restart",
+                "ok while a majority is up",
+                &["ch03-paxos/src/step4_durable.rs"],
+            ),
+            promised: CONSENSUS,
+            nodes: Nodes::STEP4,
+            scope: TWO,
+            timeouts: Some(1),
+            opening: PREPARED,
+            expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe AGREE; unsafe AGREE",
+        },
+    ]
+}
+
+impl Row {
+    /// A world of this design that promises what it promises.
+    #[must_use]
+    pub fn model(&self, scope: Scope) -> Model<Paxos, Ledger> {
+        self.nodes.model(scope, self.promised)
+    }
+
+    /// The world that is simulated: any replica may fail.
+    fn busy(&self) -> Model<Paxos, Ledger> {
+        self.nodes.busy(self.promised)
+    }
+
+    fn design(&self) -> Design<Paxos, Ledger> {
+        let limits =
+            Limits { states: STATES, timeouts: self.timeouts, ..Limits::progress(1, 0, 0) };
+        let expected: Vec<&str> = self.expected.split("; ").collect();
+        assert_eq!(expected.len(), FAULTS.len(), "{}: one verdict a column", self.info.id);
+        let world = self.model(self.scope);
+        let busy = match self.nodes {
+            Nodes::PrimaryBackup => BUSY_CLIENTS,
+            Nodes::Group { .. } => BUSY,
+        };
+        let target = Target { busy, lasts: LONG, ..Target::of(&self.busy()) };
+        Design {
+            busy: self.busy(),
+            safety: safety_of(self.timeouts),
+            target,
+            checks: FAULTS.iter().zip(expected).map(|(f, e)| self.check(f, e)).collect(),
+            exhibit: Exhibit::new(self.model(TWO), limits).opening(self.opening),
+            ..Design::new(self.info.clone(), &world)
+        }
+    }
+
+    fn check(&self, fault: &'static str, expected: &'static str) -> Check<Paxos, Ledger> {
+        let progress = |crashes, losses| Limits {
+            states: STATES,
+            timeouts: self.timeouts,
+            ..Limits::progress(crashes, losses, 0)
+        };
+        let first_ballots = |crashes| Limits { timeouts: Some(0), ..Limits::safety(crashes) };
+        let how = match fault {
+            "no fault" => How::Explore(vec![progress(0, 0)]),
+            "crash" => How::Explore(vec![Limits { restarts: false, ..progress(1, 0) }]),
+            "restart" => How::Explore(vec![first_ballots(1), progress(1, 0)]),
+            "loss" => How::Explore(vec![progress(0, 1)]),
+            // On a set every message may come again, at any time.
+            "duplicate" => How::Explore(vec![first_ballots(0)]),
+            "wiped" => How::Explore(vec![Limits { wipes: true, states: MANY, ..progress(1, 0) }]),
+            "lying disk" => {
+                How::Explore(vec![Limits { forgets: 2, states: MANY, ..progress(1, 0) }])
+            }
+            _timed => How::Simulate(SEEDS),
+        };
+        let world = match how {
+            How::Simulate(_) => self.busy(),
+            How::Explore(_) if fault == "no fault" => self.model(self.scope),
+            How::Explore(_) => self.model(TWO),
+        };
+        Check { fault, world, how, expected: (Verdict::of(expected), reason(expected)) }
+    }
+}
+
+/// With a crash, each proposer has one ballot; without, one of them has another.
+fn safety_of(timeouts: Option<u8>) -> fn(u8) -> Limits {
+    match timeouts {
+        None => Limits::safety,
+        Some(1) => {
+            |crashes| Limits { timeouts: Some(u8::from(crashes == 0)), ..Limits::safety(crashes) }
+        }
+        Some(_) => |crashes| Limits { timeouts: Some(3), ..Limits::safety(crashes) },
+    }
+}
+
+/// `unsafe AGREE` gives `AGREE`.
+fn reason(expected: &'static str) -> &'static str {
+    expected.split_once(' ').map_or("", |(_, reason)| reason)
+}
+
+fn info(
+    id: &'static str,
+    module: &'static str,
+    title: &'static str,
+    verdict: &'static str,
+    files: &[&'static str],
+) -> StepInfo {
+    StepInfo { id, module, files: files.to_vec(), title, verdict }
+}

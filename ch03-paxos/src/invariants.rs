@@ -1,0 +1,140 @@
+//! What has to be true, whatever happens.
+//!
+//! | name | says |
+//! |---|---|
+//! | AGREE | no two processes learn different values |
+//! | VALID | what is learned was proposed |
+//! | READ | a read finds what was acknowledged before it began, or something newer (step 1) |
+//!
+//! AGREE and VALID are the safety of consensus (Lamport, *Paxos Made Simple*, section 2.1). READ is
+//! linearizability (Herlihy and Wing 1990) for a register that is written a few times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use lab::world::{Event, World};
+use lab::{Node, NodeId};
+
+use crate::client::Client;
+use crate::group::Paxos;
+use crate::types::{Msg, Note, Value};
+use crate::worlds::{PROPOSERS, WANTED};
+
+/// What only an observer of all processes can see.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Ledger {
+    /// What was learned, by whomever.
+    learned: BTreeSet<Value>,
+    /// Writes that were acknowledged.
+    written: BTreeSet<Value>,
+    /// For each write, what had been acknowledged when it began.
+    before_write: BTreeMap<Value, BTreeSet<Value>>,
+    /// For each read under way, what had been acknowledged when it began.
+    before_read: BTreeMap<NodeId, BTreeSet<Value>>,
+    /// The first read that found too little.
+    stale: Option<String>,
+}
+
+/// Folds what happens into the ledger.
+pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
+    let own = Arc::make_mut;
+    match event {
+        Event::Note(Note::Learned(value)) if !ledger.learned.contains(value) => {
+            own(ledger).learned.insert(value.clone());
+        }
+        Event::Send(envelope) => match &envelope.msg {
+            Msg::Write { value } if !ledger.before_write.contains_key(value) => {
+                let written = ledger.written.clone();
+                own(ledger).before_write.insert(value.clone(), written);
+            }
+            Msg::Read if !ledger.before_read.contains_key(&at) => {
+                let written = ledger.written.clone();
+                own(ledger).before_read.insert(at, written);
+            }
+            _ => {}
+        },
+        Event::Receive(envelope) => match &envelope.msg {
+            Msg::Written { value } if !ledger.written.contains(value) => {
+                own(ledger).written.insert(value.clone());
+            }
+            Msg::Have { value } if ledger.before_read.contains_key(&at) => {
+                own(ledger).read(at, value.as_ref());
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+impl Ledger {
+    /// A read ends: is what it found new enough?
+    fn read(&mut self, at: NodeId, found: Option<&Value>) {
+        let acknowledged = self.before_read.remove(&at).expect("the read began");
+        // Something acknowledged is newer than `found` if `found` was acknowledged before it began.
+        let is_newer = |written: &Value| match found {
+            None => true,
+            Some(found) => self.before_write[written].contains(found),
+        };
+        if let Some(lost) = acknowledged.iter().find(|written| is_newer(written)) {
+            let found = found.map_or("nothing".into(), ToString::to_string);
+            let why = format!("{lost} was acknowledged, and a later read finds {found}");
+            self.stale.get_or_insert(why);
+        }
+    }
+}
+
+/// A world of the chapter.
+pub type GroupWorld = World<Paxos, Ledger>;
+
+/// AGREE: no two processes learn different values.
+///
+/// # Errors
+/// The values.
+pub fn agree(world: &GroupWorld) -> Result<(), String> {
+    let mut learned = world.ghost().learned.iter();
+    match (learned.next(), learned.next()) {
+        (Some(one), Some(other)) => Err(format!("{one} is learned, and {other} is too")),
+        _ => Ok(()),
+    }
+}
+
+/// VALID: what is learned was proposed.
+///
+/// # Errors
+/// The value.
+pub fn valid(world: &GroupWorld) -> Result<(), String> {
+    match world.ghost().learned.iter().find(|value| !WANTED.contains(&&*value.0)) {
+        Some(value) => Err(format!("{value} is learned, and no process proposed it")),
+        None => Ok(()),
+    }
+}
+
+/// READ: a read finds what was acknowledged before it began, or something newer.
+///
+/// # Errors
+/// What is lost.
+pub fn read(world: &GroupWorld) -> Result<(), String> {
+    world.ghost().stale.clone().map_or(Ok(()), Err)
+}
+
+/// Whether every client has its answers, and every proposer that is up knows what is chosen.
+#[must_use]
+pub fn settled(world: &GroupWorld) -> bool {
+    let mut nodes = world.nodes().filter(|(id, _)| PROPOSERS.contains(id));
+    nodes.all(|(_, node)| match node.downcast_ref::<Client>() {
+        Some(client) => client.is_done(),
+        None => node.summary().learned.is_some(),
+    })
+}
+
+/// Whether a value is learned.
+#[must_use]
+pub fn something_is_learned(world: &GroupWorld) -> bool {
+    !world.ghost().learned.is_empty()
+}
+
+/// Whether a read found what was written.
+#[must_use]
+pub fn something_is_written(world: &GroupWorld) -> bool {
+    !world.ghost().written.is_empty() && world.ghost().before_read.is_empty()
+}

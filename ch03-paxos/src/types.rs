@@ -1,0 +1,127 @@
+//! The nouns of the chapter: what is decided, under which ballot, and what the processes send to each
+//! other, write down and wait for.
+//!
+//! Every step uses these words. Read [`Msg`] as the protocol's table of contents.
+
+use std::sync::Arc;
+
+use lab::NodeId;
+use serde::{Deserialize, Serialize};
+
+/// What a group decides on: who gets the last umbrella. Chosen by whoever proposes it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Value(pub Arc<str>);
+
+impl Value {
+    /// A value from text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+// ANCHOR: ballot
+/// Names one attempt to get a value chosen, for ever. `round` says which attempt, and the other two
+/// fields make it unique: no two proposers share a `node`, and no two starts of one proposer share a
+/// `start`. Ballots are compared in the order of the fields.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Ballot {
+    /// Which attempt: 1 for the first.
+    pub round: u32,
+    /// Whose.
+    pub node: NodeId,
+    /// Which start of that proposer. A process that comes back begins with round 1 again, and this
+    /// keeps it from using the same ballot for another value.
+    pub start: u64,
+}
+// ANCHOR_END: ballot
+
+/// A value with the ballot under which an acceptor accepted it.
+pub type Vote = (Ballot, Value);
+
+/// All messages. The comment tells who sends it to whom, and what receiving it entitles you to.
+#[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Client → replica: "write this" (step 1). Sent again until answered.
+    Write { value: Value },
+    /// Replica → client: written. Whatever happens next, a later read must find it.
+    Written { value: Value },
+    /// Client → replica: "what is written?" (step 1).
+    Read,
+    /// Replica → client: this.
+    Have { value: Option<Value> },
+    /// Primary → backup: a copy of what is written, and a sign that the primary is up (step 1).
+    Copy { value: Option<Value> },
+
+    /// Proposer → acceptor: "vote for this" (step 2).
+    Ask { value: Value },
+    /// Acceptor → proposer: what its vote is for (step 2). The same value from a majority means that
+    /// it is chosen.
+    Voted { value: Value },
+
+    /// Proposer → acceptor: phase 1. "Will you ignore every ballot below this one?"
+    Prepare { ballot: Ballot },
+    /// Acceptor → proposer: "I will; and this is what I accepted last." From a majority it entitles
+    /// the proposer to ask for acceptance: of the value with the highest ballot among these, or of
+    /// any value if none accepted anything.
+    Promise { ballot: Ballot, accepted: Option<Vote> },
+    /// Proposer → acceptor: phase 2. "Accept this, unless you promised otherwise."
+    Accept { ballot: Ballot, value: Value },
+    /// Acceptor → proposer and learners: accepted. The same ballot from a majority means that the
+    /// value is chosen, for ever.
+    Accepted { ballot: Ballot, value: Value },
+}
+
+/// What survives a crash.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// Replica: this is written (step 1).
+    Written(Value),
+    /// Acceptor: will ignore every ballot below this one. Written before the promise is sent.
+    Promised(Ballot),
+    /// Acceptor: accepted this under that ballot. Written before any process is told.
+    Accepted(Ballot, Value),
+}
+
+/// What nodes wait for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Timer {
+    /// Client or proposer: no answer yet; try again.
+    Retry,
+    /// Client: time for the next thing to do (step 1).
+    Next,
+    /// Primary: time for the next copy (step 1).
+    Beat,
+    /// Backup: no copy for long; take over (step 1).
+    Suspect,
+}
+
+/// Facts that no message and no record shows.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Note {
+    /// A proposer or a learner knows that this value is chosen.
+    Learned(Value),
+    /// A backup is the primary from now on (step 1).
+    TookOver,
+}
+
+/// How long nodes wait, as ranges that the driver draws from.
+pub mod wait {
+    use std::ops::Range;
+    use std::time::Duration;
+
+    const fn millis(from: u64, to: u64) -> Range<Duration> {
+        Duration::from_millis(from)..Duration::from_millis(to)
+    }
+
+    /// For an answer, or for a majority, before trying again.
+    pub const RETRY: Range<Duration> = millis(200, 400);
+    /// Between two things that a client does.
+    pub const NEXT: Range<Duration> = millis(100, 200);
+    /// Between two copies of a primary.
+    pub const BEAT: Range<Duration> = millis(50, 60);
+    /// Without a copy, before a backup takes over.
+    pub const SUSPECT: Range<Duration> = millis(150, 300);
+}

@@ -1,0 +1,72 @@
+//! How the chapter's nouns read in a log. One line each, in the words of the book.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::types::{Ballot, Msg, Note, Record, Timer, Value};
+
+impl Display for Value {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Round and proposer: `2.1` is the second round of node 1, and `2.1/3` the same in its third start.
+impl Display for Ballot {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}.{}", self.round, self.node.0)?;
+        if self.start > 1 { write!(f, "/{}", self.start) } else { Ok(()) }
+    }
+}
+
+impl Display for Msg {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Write { value } => write!(f, "write {value}"),
+            Self::Written { value } => write!(f, "written: {value}"),
+            Self::Read => f.write_str("read"),
+            Self::Have { value: Some(value) } => write!(f, "have {value}"),
+            Self::Have { value: None } => f.write_str("have nothing"),
+            Self::Copy { value: Some(value) } => write!(f, "copy: {value}"),
+            Self::Copy { value: None } => f.write_str("copy: nothing"),
+            Self::Ask { value } => write!(f, "vote for {value}?"),
+            Self::Voted { value } => write!(f, "voted for {value}"),
+            Self::Prepare { ballot } => write!(f, "prepare {ballot}"),
+            Self::Promise { ballot, accepted: None } => write!(f, "promise {ballot}"),
+            Self::Promise { ballot, accepted: Some((of, value)) } => {
+                write!(f, "promise {ballot}; accepted {of} {value}")
+            }
+            Self::Accept { ballot, value } => write!(f, "accept {ballot} {value}"),
+            Self::Accepted { ballot, value } => write!(f, "accepted {ballot} {value}"),
+        }
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Written(value) => write!(f, "written {value}"),
+            Self::Promised(ballot) => write!(f, "promised {ballot}"),
+            Self::Accepted(ballot, value) => write!(f, "accepted {ballot} {value}"),
+        }
+    }
+}
+
+impl Display for Timer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Self::Retry => "no answer",
+            Self::Next => "goes on",
+            Self::Beat => "time for a copy",
+            Self::Suspect => "no copy came",
+        })
+    }
+}
+
+impl Display for Note {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Learned(value) => write!(f, "learned: {value} is chosen"),
+            Self::TookOver => f.write_str("is the primary now"),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Small worlds: big enough for every failure of this chapter, small enough to explore them all.
+//!
+//! One umbrella is left. `web-1` wants it for Alice and `web-2` for Bob (and sometimes `web-3` for
+//! Carol), and the replicas settle who gets it.
+
+use std::collections::BTreeMap;
+
+use lab::NodeId;
+use lab::explore::{Check, Model};
+use lab::world::Role;
+
+use crate::client::{Client, Op};
+use crate::group::{AnyNode, Group, Paxos};
+use crate::invariants::{self as must, Ledger};
+use crate::step1_primary_backup as step1;
+use crate::step4_durable::{self as step4, Learner};
+use crate::types::Value;
+
+/// The proposers, or the clients of step 1.
+pub const PROPOSERS: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
+const PROPOSER_NAMES: [&str; 3] = ["web-1", "web-2", "web-3"];
+/// What each of them wants.
+pub const WANTED: [&str; 3] = ["alice", "bob", "carol"];
+/// The replicas.
+pub const REPLICAS: [NodeId; 3] = [NodeId(11), NodeId(12), NodeId(13)];
+const REPLICA_NAMES: [&str; 3] = ["replica-1", "replica-2", "replica-3"];
+/// Learns without proposing.
+pub const LEARNER: NodeId = NodeId(21);
+
+/// How often a client of a simulated world writes and reads.
+const ROUNDS: u8 = 10;
+
+/// What a small world contains.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scope {
+    /// Proposers: 1 to 3. In step 1, clients.
+    pub proposers: u8,
+    /// Whether a learner is told what acceptors accept.
+    pub learner: bool,
+    /// Which processes may crash.
+    pub crashing: Crashing,
+}
+
+/// Which processes may crash. All at once would be more than a search has time for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crashing {
+    /// Each of the replicas.
+    Replicas,
+    /// The second replica: enough for a page, since the replicas are alike.
+    OneReplica,
+    /// Each of the proposers.
+    Proposers,
+}
+
+impl Scope {
+    /// One proposer.
+    pub const ONE: Self = Self { proposers: 1, learner: false, crashing: Crashing::Replicas };
+    /// Two proposers.
+    pub const TWO: Self = Self { proposers: 2, ..Self::ONE };
+    /// Three proposers.
+    pub const THREE: Self = Self { proposers: 3, ..Self::ONE };
+
+    /// The same with a learner.
+    #[must_use]
+    pub const fn with_learner(self) -> Self {
+        Self { learner: true, ..self }
+    }
+
+    /// The same, and these may crash.
+    #[must_use]
+    pub const fn crashing(self, crashing: Crashing) -> Self {
+        Self { crashing, ..self }
+    }
+}
+
+/// What a world of one design is made from.
+#[derive(Clone, Copy, Debug)]
+pub enum Nodes {
+    /// Clients, a primary and its backup.
+    PrimaryBackup,
+    /// Proposers and acceptors.
+    Group {
+        /// A proposer that wants this.
+        proposer: fn(Group, Value) -> AnyNode,
+        /// An acceptor that has promised nothing.
+        acceptor: fn(Group) -> AnyNode,
+    },
+}
+
+impl Nodes {
+    /// Step 4.
+    pub const STEP4: Self = Self::Group {
+        proposer: |group, value| AnyNode::new(step4::Proposer::new(group, value)),
+        acceptor: |group| AnyNode::new(step4::Acceptor::new(group)),
+    };
+
+    fn roles(&self, scope: Scope) -> Vec<Role<Paxos>> {
+        match *self {
+            Self::PrimaryBackup => primary_backup(scope.proposers, 1),
+            Self::Group { proposer, acceptor } => {
+                let learners: &[NodeId] = if scope.learner { &[LEARNER] } else { &[] };
+                let group = Group::new(&REPLICAS).with_learners(learners);
+                let may_crash = |role: Role<Paxos>, yes| if yes { role.may_crash() } else { role };
+                let proposers = (0..usize::from(scope.proposers)).map(|i| {
+                    let node = proposer(group.clone(), Value::new(WANTED[i]));
+                    let role = Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", node);
+                    may_crash(role, scope.crashing == Crashing::Proposers)
+                });
+                let acceptors = (0..REPLICAS.len()).map(|i| {
+                    let node = acceptor(group.clone());
+                    let role = Role::new(REPLICAS[i], REPLICA_NAMES[i], "replica", node);
+                    may_crash(
+                        role,
+                        match scope.crashing {
+                            Crashing::Replicas => true,
+                            Crashing::OneReplica => i == 1,
+                            Crashing::Proposers => false,
+                        },
+                    )
+                });
+                let learner = scope.learner.then(|| {
+                    Role::new(LEARNER, "learner", "client", Learner::new(Group::new(&REPLICAS)))
+                });
+                proposers.chain(acceptors).chain(learner).collect()
+            }
+        }
+    }
+
+    /// A world that is simulated: two proposers, or two clients that take their time.
+    #[must_use]
+    pub fn busy(&self, promised: &[&'static str]) -> Model<Paxos, Ledger> {
+        let small = self.model(Scope::TWO, promised);
+        match self {
+            Self::Group { .. } => small,
+            Self::PrimaryBackup => Model { roles: primary_backup(2, ROUNDS), ..small },
+        }
+    }
+
+    /// A small world with the promises that are to be checked in it.
+    #[must_use]
+    pub fn model(&self, scope: Scope, promised: &[&'static str]) -> Model<Paxos, Ledger> {
+        let all = promises();
+        let sometimes = match self {
+            Self::PrimaryBackup => ("a write is read", must::something_is_written as _),
+            Self::Group { .. } => ("a value is learned", must::something_is_learned as _),
+        };
+        Model {
+            observe: must::observe,
+            always: promised.iter().map(|name| (*name, all[name])).collect(),
+            sometimes: vec![sometimes],
+            goal: must::settled,
+            ..Model::new(self.roles(scope))
+        }
+    }
+}
+
+/// Clients that write a value and read, once or several times.
+fn primary_backup(clients: u8, rounds: u8) -> Vec<Role<Paxos>> {
+    let group = Group::new(&REPLICAS[..2]);
+    let ops = |who: &str| {
+        let value = move |round| match round {
+            1 => Value::new(who),
+            _ => Value::new(&format!("{who}-{round}")),
+        };
+        let round = move |round| match rounds {
+            1 => vec![Op::Write(value(round)), Op::Read],
+            _ => vec![Op::Write(value(round)), Op::Wait, Op::Read, Op::Wait],
+        };
+        (1..=rounds).flat_map(round).collect::<Vec<_>>()
+    };
+    let clients = (0..usize::from(clients)).map(|i| {
+        let client = Client::new(&group, &ops(WANTED[i]));
+        Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", client)
+    });
+    let replicas = (0..2).map(|i| {
+        let node = step1::Replica::new(group.clone());
+        Role::new(REPLICAS[i], REPLICA_NAMES[i], "replica", node).may_crash()
+    });
+    clients.chain(replicas).collect()
+}
+
+/// The properties that a step promises; see [`crate::invariants`].
+#[must_use]
+pub fn promises() -> BTreeMap<&'static str, Check<Paxos, Ledger>> {
+    BTreeMap::from([
+        ("AGREE", must::agree as Check<Paxos, Ledger>),
+        ("VALID", must::valid),
+        ("READ", must::read),
+    ])
+}

@@ -1,0 +1,71 @@
+//! Each figure of the book shows what its caption claims.
+
+use ch03_paxos::book::{figures, numbers};
+use lab::event::{Kind, Log};
+
+fn figure(name: &str) -> Log {
+    let found = figures().into_iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("no figure {name}")).1
+}
+
+fn last_state(log: &Log, node: &str) -> String {
+    let mut states = log.events.iter().filter(|e| e.node == node).filter_map(|e| e.state.clone());
+    states.next_back().unwrap_or_else(|| panic!("{node} never changes in {}", log.header.title))
+}
+
+#[test]
+fn the_broken_ones_break_what_they_say() {
+    for (name, property) in
+        [("lost-write", "READ"), ("two-primaries", "READ"), ("forgets", "AGREE")]
+    {
+        let verdict = figure(name).header.verdict.unwrap_or_default();
+        assert!(verdict.starts_with(property), "{name}: {verdict:?}");
+    }
+}
+
+#[test]
+fn the_unbroken_ones_break_nothing() {
+    for name in ["split-vote", "adopts", "remembers"] {
+        assert_eq!(figure(name).header.verdict, None, "{name}");
+    }
+}
+
+#[test]
+fn two_primaries_need_no_crash() {
+    let log = figure("two-primaries");
+    assert!(log.events.iter().all(|event| event.kind != Kind::Crash));
+    assert!(last_state(&log, "replica-1").starts_with("primary"));
+    assert!(last_state(&log, "replica-2").starts_with("primary"));
+}
+
+#[test]
+fn in_a_split_vote_each_value_has_one_vote() {
+    let log = figure("split-vote");
+    assert_eq!(last_state(&log, "web-1"), "wants alice; votes: alice 1, bob 1, carol 1");
+}
+
+#[test]
+fn web_2_wants_bob_and_asks_for_alice() {
+    for name in ["adopts", "remembers"] {
+        assert_eq!(last_state(&figure(name), "web-2"), "round 1: 0 accepted alice", "{name}");
+    }
+}
+
+#[test]
+fn figures_fit_on_a_page() {
+    for (name, log) in figures() {
+        let shown = log.events.iter().filter(|e| e.kind != Kind::Send).count();
+        assert!(shown <= 25, "{name} has {shown} events");
+    }
+}
+
+/// One proposer, three replicas: a question and an answer for each, in each phase.
+#[test]
+fn costs_are_counted() {
+    let numbers: std::collections::BTreeMap<_, _> = numbers().into_iter().collect();
+    let count = |name: &str| numbers[name].as_str();
+    assert_eq!(count("messages_step2"), "6");
+    assert_eq!(count("messages_step3"), "12");
+    assert_eq!(count("messages_step4"), "12");
+    assert_eq!((count("records_step3"), count("records_step4")), ("0", "6"));
+}

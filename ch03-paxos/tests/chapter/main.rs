@@ -1,0 +1,9 @@
+//! The chapter's tests.
+
+mod determinism;
+mod explore;
+mod figures;
+mod learner;
+mod matrix;
+mod random;
+mod scripts;
