@@ -8,6 +8,7 @@ use lab::study::{Story, Told};
 use lab::view::thousands;
 
 use crate::designs::{self, CONSENSUS};
+use crate::duel;
 use crate::invariants::something_is_learned;
 use crate::worlds::{Crashing, Nodes, Scope};
 
@@ -39,13 +40,9 @@ deliver replica-2 web-1",
         script: "deliver web-1 replica-1
 deliver web-2 replica-2
 deliver web-3 replica-3
-lose web-2 replica-1
-lose web-3 replica-1
-deliver web-1 replica-2
-deliver web-1 replica-3
 deliver replica-1 web-1
-deliver replica-2 web-1
-deliver replica-3 web-1",
+deliver replica-2 web-2
+deliver replica-3 web-3",
     },
     Figure { name: "adopts", step: "step3", scope: Scope::TWO, script: ADOPTS },
     Figure { name: "forgets", step: "step3", scope: Scope::TWO, script: FORGETS },
@@ -102,6 +99,22 @@ deliver web-2 replica-3
 deliver replica-2 web-2
 deliver replica-3 web-2";
 
+/// Each prepare arrives just before the accept of the other one.
+const DUEL: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver replica-1 web-1
+deliver replica-2 web-1
+deliver web-2 replica-1
+deliver web-2 replica-2
+deliver web-1 replica-1
+deliver replica-1 web-1
+deliver replica-1 web-2
+deliver replica-2 web-2
+deliver web-1 replica-1
+deliver web-1 replica-2
+deliver web-2 replica-1
+deliver replica-1 web-2";
+
 /// The runs that the book shows, by name.
 #[must_use]
 pub fn figures() -> Vec<(String, Log)> {
@@ -111,10 +124,12 @@ pub fn figures() -> Vec<(String, Log)> {
         let world = designs::row(told.step).model(told.scope);
         story(told.name, told.step, world, Told::Script(told.script))
     });
+    let rivals = duel::RIVALS.model(Scope::TWO, CONSENSUS);
+    let duel = [story("duel", "step5", rivals, Told::Script(DUEL))];
     let two = designs::row("step1").model(Scope::TWO);
     let late = Limits { timeouts: Some(3), ..Limits::safety(0) };
     let found = [story("two-primaries", "step1", two, Told::Shortest(late))];
-    told.chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
+    told.chain(duel).chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
 }
 
 /// Runs of step 2 without any fault: of these many seeds, so many end with a split vote.
@@ -142,7 +157,7 @@ fn two_ballots(crashing: Crashing) -> (usize, usize) {
 #[must_use]
 pub fn numbers() -> Vec<(String, String)> {
     let mut numbers = Vec::new();
-    for id in ["step2", "step3", "step4"] {
+    for id in ["step2", "step3", "step4", "step5"] {
         let world = designs::row(id).model(Scope::ONE);
         let log = Play::new(world, "").run("run").expect("a value is chosen").into_log();
         let count = |kind| log.events.iter().filter(|event| event.kind == kind).count();

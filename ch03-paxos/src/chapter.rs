@@ -1,8 +1,8 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::{Chapter, Figure, Models};
+use lab::chapter::{Chapter, Figure, Models, Table};
 
-use crate::{book, designs};
+use crate::{book, designs, duel};
 
 struct PaxosChapter;
 
@@ -32,6 +32,10 @@ impl Chapter for PaxosChapter {
     fn figures(&self) -> Vec<(String, Figure)> {
         let figures = book::figures().into_iter();
         figures.map(|(name, log)| (name, Figure::SpaceTime(log))).collect()
+    }
+
+    fn tables(&self) -> Vec<(String, Table)> {
+        vec![("duels".into(), duel::table())]
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

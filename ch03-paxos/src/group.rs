@@ -28,21 +28,29 @@ pub type Input = lab::Input<Paxos>;
 /// Any node of this chapter.
 pub type AnyNode = lab::AnyNode<Paxos>;
 
-// ANCHOR: group
-/// The replicas that decide together, and who is told what they accepted.
+/// The replicas that decide together, and who takes part otherwise.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Group {
     /// The replicas.
     pub replicas: Arc<[NodeId]>,
-    /// Who else learns, besides the proposers.
+    /// Who proposes (a proposer of step 5 tells the others what it does).
+    pub proposers: Arc<[NodeId]>,
+    /// Who is told what is accepted, besides the proposer that asked.
     pub learners: Arc<[NodeId]>,
 }
 
 impl Group {
-    /// A group without learners of its own.
+    /// A group without proposers and learners of its own.
     #[must_use]
     pub fn new(replicas: &[NodeId]) -> Self {
-        Self { replicas: replicas.into(), learners: Arc::new([]) }
+        let none: Arc<[NodeId]> = Arc::new([]);
+        Self { replicas: replicas.into(), proposers: none.clone(), learners: none }
+    }
+
+    /// The same group with these proposers.
+    #[must_use]
+    pub fn with_proposers(self, proposers: &[NodeId]) -> Self {
+        Self { proposers: proposers.into(), ..self }
     }
 
     /// The same group with these learners.
@@ -51,19 +59,20 @@ impl Group {
         Self { learners: learners.into(), ..self }
     }
 
+    // ANCHOR: is_majority
     /// Whether these are more than half of the replicas. Any two majorities share a replica: that is
     /// what everything in this chapter rests on.
     #[must_use]
     pub fn is_majority(&self, of: &BTreeSet<NodeId>) -> bool {
         2 * of.len() > self.replicas.len()
     }
+    // ANCHOR_END: is_majority
 
     /// Sends the same message to every replica.
     pub fn send_to_all(&self, msg: &Msg, cx: &mut Cx) {
         self.replicas.iter().for_each(|&id| cx.send(id, msg.clone()));
     }
 }
-// ANCHOR_END: group
 
 /// What properties, logs and pages may ask about a node of this chapter.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

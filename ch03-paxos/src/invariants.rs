@@ -18,7 +18,7 @@ use lab::{Node, NodeId};
 use crate::client::Client;
 use crate::group::Paxos;
 use crate::types::{Msg, Note, Value};
-use crate::worlds::{PROPOSERS, WANTED};
+use crate::worlds::{PROPOSERS, REPLICAS, WANTED};
 
 /// What only an observer of all processes can see.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct Ledger {
     before_read: BTreeMap<NodeId, BTreeSet<Value>>,
     /// The first read that found too little.
     stale: Option<String>,
+    /// Ballots that were begun, where [`observe_ballots`] counts them.
+    pub ballots: u64,
 }
 
 /// Folds what happens into the ledger.
@@ -63,6 +65,18 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
             _ => {}
         },
         _ => {}
+    }
+}
+
+/// Folds what happens into the ledger, and counts the ballots that are begun. For runs only: a search
+/// would tell states apart by the count.
+pub fn observe_ballots(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
+    observe(ledger, at, event);
+    if let Event::Send(envelope) = event
+        && let Msg::Prepare { .. } = envelope.msg
+        && envelope.to == REPLICAS[0]
+    {
+        Arc::make_mut(ledger).ballots += 1;
     }
 }
 

@@ -15,6 +15,8 @@
 //! | [`step2_majority_vote`] | let a majority vote, once: safe, and stuck after a split vote |
 //! | [`step3_single_decree`] | Paxos in memory: safe until an acceptor restarts |
 //! | [`step4_durable`] | Paxos on disk: safe, whatever crashes and comes back |
+//! | [`step5_leader`] | back off at random, and let one lead: duels become rare |
+//! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
 //! Everything here is core: no clock, no socket, no thread.
@@ -34,12 +36,15 @@ mod chapter;
 pub mod client;
 #[cfg(feature = "study")]
 pub mod designs;
+#[cfg(feature = "study")]
+pub mod duel;
 pub mod group;
 pub mod invariants;
 pub mod step1_primary_backup;
 pub mod step2_majority_vote;
 pub mod step3_single_decree;
 pub mod step4_durable;
+pub mod step5_leader;
 pub mod types;
 mod words;
 pub mod worlds;

@@ -69,6 +69,14 @@ pub enum Msg {
     Promise { ballot: Ballot, accepted: Option<Vote> },
     /// Proposer → acceptor: phase 2. "Accept this, unless you promised otherwise."
     Accept { ballot: Ballot, value: Value },
+    /// Acceptor → proposer: "I have promised a higher ballot, and this is it" (from step 5 on). A hint:
+    /// it entitles to nothing, and saves the proposer from waiting.
+    Refused { ballot: Ballot, promised: Ballot },
+    /// Proposer → the other proposers: "I lead, under this ballot" (from step 5 on). A hint as well:
+    /// whoever hears of a higher ballot than its own waits before it tries again.
+    Lead { ballot: Ballot },
+    /// Proposer → the other proposers: this is chosen (from step 5 on).
+    Chosen { value: Value },
     /// Acceptor → proposer and learners: accepted. The same ballot from a majority means that the
     /// value is chosen, for ever.
     Accepted { ballot: Ballot, value: Value },
@@ -118,6 +126,8 @@ pub mod wait {
 
     /// For an answer, or for a majority, before trying again.
     pub const RETRY: Range<Duration> = millis(200, 400);
+    /// Before a proposer takes the lead from one that is silent (from step 5 on).
+    pub const LEAD: Range<Duration> = millis(150, 300);
     /// Between two things that a client does.
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// Between two copies of a primary.

@@ -36,6 +36,9 @@ impl Display for Msg {
                 write!(f, "promise {ballot}; accepted {of} {value}")
             }
             Self::Accept { ballot, value } => write!(f, "accept {ballot} {value}"),
+            Self::Refused { ballot, promised } => write!(f, "refuse {ballot}; promised {promised}"),
+            Self::Lead { ballot } => write!(f, "lead, {ballot}"),
+            Self::Chosen { value } => write!(f, "chosen: {value}"),
             Self::Accepted { ballot, value } => write!(f, "accepted {ballot} {value}"),
         }
     }

@@ -30,6 +30,12 @@ pub const LEARNER: NodeId = NodeId(21);
 /// How often a client of a simulated world writes and reads.
 const ROUNDS: u8 = 10;
 
+/// What the proposer with this number wants.
+#[must_use]
+pub fn wanted(proposer: usize) -> Value {
+    Value::new(WANTED[proposer])
+}
+
 /// What a small world contains.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Scope {
@@ -80,8 +86,8 @@ pub enum Nodes {
     PrimaryBackup,
     /// Proposers and acceptors.
     Group {
-        /// A proposer that wants this.
-        proposer: fn(Group, Value) -> AnyNode,
+        /// The proposer with this number, counted from 0; it wants [`WANTED`].
+        proposer: fn(Group, usize) -> AnyNode,
         /// An acceptor that has promised nothing.
         acceptor: fn(Group) -> AnyNode,
     },
@@ -90,7 +96,7 @@ pub enum Nodes {
 impl Nodes {
     /// Step 4.
     pub const STEP4: Self = Self::Group {
-        proposer: |group, value| AnyNode::new(step4::Proposer::new(group, value)),
+        proposer: |group, i| AnyNode::new(step4::Proposer::new(group, wanted(i))),
         acceptor: |group| AnyNode::new(step4::Acceptor::new(group)),
     };
 
@@ -99,10 +105,12 @@ impl Nodes {
             Self::PrimaryBackup => primary_backup(scope.proposers, 1),
             Self::Group { proposer, acceptor } => {
                 let learners: &[NodeId] = if scope.learner { &[LEARNER] } else { &[] };
-                let group = Group::new(&REPLICAS).with_learners(learners);
+                let proposers = &PROPOSERS[..usize::from(scope.proposers)];
+                let group = Group::new(&REPLICAS).with_proposers(proposers);
+                let group = group.with_learners(learners);
                 let may_crash = |role: Role<Paxos>, yes| if yes { role.may_crash() } else { role };
                 let proposers = (0..usize::from(scope.proposers)).map(|i| {
-                    let node = proposer(group.clone(), Value::new(WANTED[i]));
+                    let node = proposer(group.clone(), i);
                     let role = Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", node);
                     may_crash(role, scope.crashing == Crashing::Proposers)
                 });

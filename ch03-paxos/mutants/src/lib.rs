@@ -11,7 +11,7 @@
 //! Mutants of disks and networks: those are not lines of a step.
 
 use ch03_paxos::group::AnyNode;
-use ch03_paxos::worlds::{Crashing, Nodes, Scope};
+use ch03_paxos::worlds::{Crashing, Nodes, Scope, wanted};
 use lab::explore::Limits;
 
 /// A step with something changed.
@@ -21,7 +21,7 @@ pub type Mutant = lab::testing::Mutant<Nodes>;
 macro_rules! design {
     ($module:ident) => {
         Nodes::Group {
-            proposer: |group, value| AnyNode::new($module::Proposer::new(group, value)),
+            proposer: |group, i| AnyNode::new($module::Proposer::new(group, wanted(i))),
             acceptor: |group| AnyNode::new($module::Acceptor::new(group)),
         }
     };

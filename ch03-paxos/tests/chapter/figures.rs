@@ -25,7 +25,7 @@ fn the_broken_ones_break_what_they_say() {
 
 #[test]
 fn the_unbroken_ones_break_nothing() {
-    for name in ["split-vote", "adopts", "remembers"] {
+    for name in ["split-vote", "adopts", "remembers", "duel"] {
         assert_eq!(figure(name).header.verdict, None, "{name}");
     }
 }
@@ -41,7 +41,9 @@ fn two_primaries_need_no_crash() {
 #[test]
 fn in_a_split_vote_each_value_has_one_vote() {
     let log = figure("split-vote");
-    assert_eq!(last_state(&log, "web-1"), "wants alice; votes: alice 1, bob 1, carol 1");
+    for (web, wanted) in [("web-1", "alice"), ("web-2", "bob"), ("web-3", "carol")] {
+        assert_eq!(last_state(&log, web), format!("wants {wanted}; votes: {wanted} 1"));
+    }
 }
 
 #[test]
@@ -68,4 +70,15 @@ fn costs_are_counted() {
     assert_eq!(count("messages_step3"), "12");
     assert_eq!(count("messages_step4"), "12");
     assert_eq!((count("records_step3"), count("records_step4")), ("0", "6"));
+}
+
+#[test]
+fn in_a_duel_both_are_refused_and_nothing_is_accepted() {
+    let log = figure("duel");
+    let refused = |node: &str| {
+        let mut received = log.events.iter().filter(|e| e.kind == Kind::Receive && e.node == node);
+        received.any(|e| e.text.starts_with("refuse"))
+    };
+    assert!(refused("web-1") && refused("web-2"));
+    assert!(log.events.iter().all(|e| !e.text.starts_with("accepted")));
 }

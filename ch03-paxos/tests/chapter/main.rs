@@ -1,6 +1,7 @@
 //! The chapter's tests.
 
 mod determinism;
+mod duel;
 mod explore;
 mod figures;
 mod learner;

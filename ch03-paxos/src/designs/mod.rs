@@ -3,6 +3,8 @@
 //! *crash* is a process that never comes back, *restart* one that does. The cells from *cut* to *drift*
 //! are 200 simulated runs each; all others are proofs about a small world.
 
+mod rows;
+
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -11,10 +13,9 @@ use lab::exhibit::Exhibit;
 use lab::explore::{Limits, Model};
 use lab::study::{Check, Design, How, Study, Target};
 
-use crate::group::{AnyNode, Paxos};
+use crate::group::Paxos;
 use crate::invariants::{GroupWorld, Ledger};
 use crate::worlds::{Crashing, Nodes, PROPOSERS, Scope};
-use crate::{step2_majority_vote as step2, step3_single_decree as step3};
 
 /// What a store promises that is read and written (step 1).
 pub const STORE: &[&str] = &["READ"];
@@ -37,7 +38,7 @@ pub const FAULTS: [&str; 11] = [
 ];
 
 /// The designs that survive every storm: crashes with restarts, lost and doubled messages.
-pub const ROBUST: [&str; 1] = ["step4"];
+pub const ROBUST: [&str; 2] = ["step4", "step5"];
 
 /// Runs per cell that is judged by simulation.
 const SEEDS: Range<u64> = 0..200;
@@ -56,12 +57,6 @@ const MANY: usize = 5_000_000;
 /// Two proposers, and one of the replicas may crash: they are alike.
 const TWO: Scope = Scope::TWO.crashing(Crashing::OneReplica);
 
-/// Two replicas have promised to `web-1`.
-const PREPARED: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1";
-
 /// A design as a row.
 pub struct Row {
     /// Its name, files and verdict.
@@ -74,6 +69,8 @@ pub struct Row {
     pub scope: Scope,
     /// How many timers may expire in a search: each makes a new ballot, and those have no end.
     pub timeouts: Option<u8>,
+    /// How many timers have to expire before the second proposer has a ballot.
+    second: u8,
     /// What has happened before a reader of the page may choose.
     opening: &'static str,
     /// What is expected under each of [`FAULTS`]: a verdict and its reason, between semicolons.
@@ -83,7 +80,7 @@ pub struct Row {
 /// All designs, in reading order.
 pub fn rows() -> &'static [Row] {
     static ROWS: OnceLock<Vec<Row>> = OnceLock::new();
-    ROWS.get_or_init(all)
+    ROWS.get_or_init(rows::all)
 }
 
 /// A design by its id.
@@ -110,79 +107,6 @@ pub fn study() -> &'static Study<Paxos, Ledger> {
 fn told(world: &GroupWorld) -> String {
     let lines = PROPOSERS.iter().filter_map(|id| world.summary(*id));
     lines.map(ToString::to_string).collect::<Vec<_>>().join("; ")
-}
-
-fn all() -> Vec<Row> {
-    vec![
-        Row {
-            info: info(
-                "step1",
-                "step1_primary_backup",
-                "Primary and backup: an acknowledged write is lost",
-                "unsafe",
-                &["ch03-paxos/src/step1_primary_backup.rs"],
-            ),
-            promised: STORE,
-            nodes: Nodes::PrimaryBackup,
-            scope: TWO,
-            timeouts: Some(3),
-            opening: "",
-            expected: "ok; unsafe READ; unsafe READ; ok; ok; unsafe READ; unsafe READ; \
-                       unsafe READ; ok; unsafe READ; unsafe READ",
-        },
-        Row {
-            info: info(
-                "step2",
-                "step2_majority_vote",
-                "Majority vote: safe, and stuck after a split vote",
-                "stuck; unsafe after a restart",
-                &["ch03-paxos/src/step2_majority_vote.rs"],
-            ),
-            promised: CONSENSUS,
-            nodes: Nodes::Group {
-                proposer: |group, value| AnyNode::new(step2::Proposer::new(group, value)),
-                acceptor: |group| AnyNode::new(step2::Acceptor::new(group)),
-            },
-            scope: Scope::THREE.crashing(Crashing::OneReplica),
-            timeouts: None,
-            opening: "",
-            expected: "stuck waits for ever; stuck waits for replica-2; unsafe AGREE; ok; ok; ok; \
-                       ok; ok; ok; unsafe AGREE; unsafe AGREE",
-        },
-        Row {
-            info: info(
-                "step3",
-                "step3_single_decree",
-                "Single-decree Paxos in memory: a restart forgets",
-                "unsafe after a restart",
-                &["ch03-paxos/src/step3_single_decree.rs"],
-            ),
-            promised: CONSENSUS,
-            nodes: Nodes::Group {
-                proposer: |group, value| AnyNode::new(step3::Proposer::new(group, value)),
-                acceptor: |group| AnyNode::new(step3::Acceptor::new(group)),
-            },
-            scope: TWO,
-            timeouts: Some(1),
-            opening: PREPARED,
-            expected: "ok; ok; unsafe AGREE; ok; ok; ok; ok; ok; ok; unsafe AGREE; unsafe AGREE",
-        },
-        Row {
-            info: info(
-                "step4",
-                "step4_durable",
-                "Single-decree Paxos on disk: safe after any restart",
-                "ok while a majority is up",
-                &["ch03-paxos/src/step4_durable.rs"],
-            ),
-            promised: CONSENSUS,
-            nodes: Nodes::STEP4,
-            scope: TWO,
-            timeouts: Some(1),
-            opening: PREPARED,
-            expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe AGREE; unsafe AGREE",
-        },
-    ]
 }
 
 impl Row {
@@ -224,7 +148,11 @@ impl Row {
             timeouts: self.timeouts,
             ..Limits::progress(crashes, losses, 0)
         };
-        let first_ballots = |crashes| Limits { timeouts: Some(0), ..Limits::safety(crashes) };
+        let first_ballots = |crashes| Limits {
+            timeouts: Some(self.second),
+            states: MANY,
+            ..Limits::safety(crashes)
+        };
         let how = match fault {
             "no fault" => How::Explore(vec![progress(0, 0)]),
             "crash" => How::Explore(vec![Limits { restarts: false, ..progress(1, 0) }]),
@@ -232,9 +160,18 @@ impl Row {
             "loss" => How::Explore(vec![progress(0, 1)]),
             // On a set every message may come again, at any time.
             "duplicate" => How::Explore(vec![first_ballots(0)]),
-            "wiped" => How::Explore(vec![Limits { wipes: true, states: MANY, ..progress(1, 0) }]),
+            "wiped" => {
+                let of = match self.nodes {
+                    Nodes::PrimaryBackup => progress(1, 0),
+                    Nodes::Group { .. } => Limits { cuts: false, ..first_ballots(1) },
+                };
+                How::Explore(vec![Limits { wipes: true, ..of }])
+            }
             "lying disk" => {
-                How::Explore(vec![Limits { forgets: 2, states: MANY, ..progress(1, 0) }])
+                let lying = |of: Limits| Limits { forgets: 1, cuts: false, ..of };
+                let [slow, any] = [progress(1, 0), first_ballots(1)].map(lying);
+                let any = Limits { states: STATES, ..any };
+                How::Explore(vec![Limits { states: MANY, ..slow }, any])
             }
             _timed => How::Simulate(SEEDS),
         };
@@ -251,6 +188,10 @@ impl Row {
 fn safety_of(timeouts: Option<u8>) -> fn(u8) -> Limits {
     match timeouts {
         None => Limits::safety,
+        Some(2) => |crashes| Limits {
+            timeouts: Some(1 + u8::from(crashes == 0)),
+            ..Limits::safety(crashes)
+        },
         Some(1) => {
             |crashes| Limits { timeouts: Some(u8::from(crashes == 0)), ..Limits::safety(crashes) }
         }
@@ -261,14 +202,4 @@ fn safety_of(timeouts: Option<u8>) -> fn(u8) -> Limits {
 /// `unsafe AGREE` gives `AGREE`.
 fn reason(expected: &'static str) -> &'static str {
     expected.split_once(' ').map_or("", |(_, reason)| reason)
-}
-
-fn info(
-    id: &'static str,
-    module: &'static str,
-    title: &'static str,
-    verdict: &'static str,
-    files: &[&'static str],
-) -> StepInfo {
-    StepInfo { id, module, files: files.to_vec(), title, verdict }
 }
