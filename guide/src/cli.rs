@@ -180,7 +180,7 @@ struct Explore {
     #[arg(long, default_value_t = 0)]
     duplicates: u8,
     /// Give up, undecided, at this many states
-    #[arg(long, default_value_t = 300_000)]
+    #[arg(long, default_value_t = 10_000_000)]
     states: usize,
     /// Judge one cell of the matrix instead, such as restart
     #[arg(long, conflicts_with_all = ["crashes", "losses", "duplicates", "states"])]

@@ -91,8 +91,14 @@ pub trait Models: Sync {
     /// then shrinks that run.
     fn find(&self, step: &str, fault: Option<&str>, seeds: Range<u64>) -> Option<Found>;
 
-    /// Explores every order of events of the step's small world within the bounds.
-    fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored>;
+    /// Explores every order of events of the step's small world within the bounds. `watch` is called
+    /// now and then with the number of states so far.
+    fn explore(
+        &self,
+        step: &str,
+        bounds: &Bounds,
+        watch: &mut dyn FnMut(usize),
+    ) -> Option<Explored>;
 
     /// Judges one cell of the matrix.
     fn check(&self, step: &str, fault: &str) -> Option<Checked>;

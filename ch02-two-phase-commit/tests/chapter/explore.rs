@@ -152,10 +152,10 @@ fn an_exploration_says_what_is_expected() {
     let bounds = Bounds { crashes: 1, losses: 1, duplicates: 0, states: 300_000 };
     let steps = study().steps().into_iter().map(|info| info.id);
     for step in steps.filter(|id| !WIDE.contains(id)) {
-        let explored = study().explore(step, &bounds).expect("a step");
+        let explored = study().explore(step, &bounds, &mut |_| {}).expect("a step");
         assert!(explored.as_expected, "{step}: {}", explored.summary);
     }
-    let step3 = study().explore("step3", &bounds).expect("step 3").summary;
+    let step3 = study().explore("step3", &bounds, &mut |_| {}).expect("step 3").summary;
     assert_eq!(
         step3,
         "safe in 10,246 states; stuck if coord never returns (with the schedule); ok if it does"
@@ -165,7 +165,7 @@ fn an_exploration_says_what_is_expected() {
 #[test]
 fn more_states_than_the_limit_are_not_what_is_expected() {
     let bounds = Bounds { crashes: 1, losses: 1, duplicates: 0, states: 1_000 };
-    let explored = study().explore("step3", &bounds).expect("step 3");
+    let explored = study().explore("step3", &bounds, &mut |_| {}).expect("step 3");
     assert_eq!(explored.summary, "undecided: more than 1,000 states");
     assert!(!explored.as_expected);
 }

@@ -84,7 +84,7 @@ fn step3_forgets_after_a_restart_of_one_replica() {
 fn an_exploration_says_what_is_expected() {
     let bounds = Bounds { crashes: 1, losses: 0, duplicates: 0, states: 2_000_000 };
     for step in study().steps() {
-        let explored = study().explore(step.id, &bounds).expect("a step");
+        let explored = study().explore(step.id, &bounds, &mut |_| {}).expect("a step");
         assert!(explored.as_expected, "{}: {}", step.id, explored.summary);
     }
 }

@@ -1,11 +1,12 @@
 //! `guide explore` and `matrix`: verdicts.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write, stderr};
 use std::time::Instant;
 
 use lab::chapter::{Bounds, Searched};
 use lab::view::{text, thousands};
 
+use super::progress::Progress;
 use super::{cannot, next, say, unknown_fault};
 use crate::book::tables;
 use crate::error::Result;
@@ -20,8 +21,14 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
     let step = ws.step(name)?;
     let name = step.name();
     let began = Instant::now();
-    let explored =
-        step.models.explore(step.info.id, bounds).ok_or_else(|| cannot(&name, "be explored"))?;
+    let mut terminal = stderr();
+    let terminal = terminal.is_terminal().then_some(&mut terminal as &mut dyn Write);
+    let mut progress = Progress::new(None, terminal);
+    let explored = step.models.explore(step.info.id, bounds, &mut |states| {
+        progress.may_go_on(states);
+    });
+    drop(progress);
+    let explored = explored.ok_or_else(|| cannot(&name, "be explored"))?;
     let seconds = began.elapsed().as_secs_f64();
     let Bounds { crashes, losses, duplicates, states: _ } = bounds;
     let within = format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}");

@@ -8,6 +8,7 @@ pub mod exercise;
 pub mod explore;
 pub mod list;
 pub mod measure;
+mod progress;
 pub mod run;
 pub mod system;
 

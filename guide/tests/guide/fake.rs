@@ -170,7 +170,13 @@ impl Models for Fake {
         vec!["crash", "loss"]
     }
 
-    fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
+    fn explore(
+        &self,
+        step: &str,
+        bounds: &Bounds,
+        watch: &mut dyn FnMut(usize),
+    ) -> Option<Explored> {
+        watch(12);
         let ok = step == "step2";
         let summary = if ok { "safe in 12 states" } else { "unsafe in 11 events" };
         let schedules = if ok { vec![] } else { vec![half_an_order("shortest")] };

@@ -7,12 +7,14 @@ use super::{Design, Study};
 use crate::Protocol;
 use crate::chapter::{Bounds, Explored, Searched, Verdict};
 use crate::event::Log;
-use crate::explore::{Edge, Limits, Report, Violation, explore, log_of};
+use crate::explore::{Edge, Limits, Model, Report, Search, Violation, log_of};
 use crate::view::thousands;
 use crate::world::Ghost;
 
 /// So many stuck states are read to name the processes they wait for.
 const MOST_READ: usize = 500;
+/// After about so many more states, whoever waits is told.
+const TELL_EVERY: usize = 20_000;
 
 /// What the two searches of one exploration come to.
 struct Found {
@@ -22,14 +24,32 @@ struct Found {
     stuck_for_good: bool,
 }
 
+fn watched<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    limits: &Limits,
+    watch: &mut dyn FnMut(usize),
+) -> Report<P> {
+    let mut search = Search::new(model, limits);
+    while !search.advance(TELL_EVERY) {
+        watch(search.states());
+    }
+    search.into_report()
+}
+
 impl<P: Protocol, G: Ghost> Study<P, G> {
-    pub(super) fn explored(&self, design: &Design<P, G>, bounds: &Bounds) -> Explored {
+    pub(super) fn explored(
+        &self,
+        design: &Design<P, G>,
+        bounds: &Bounds,
+        watch: &mut dyn FnMut(usize),
+    ) -> Explored {
         let model = &design.small;
         let limits = |limits: Limits| Limits { states: bounds.states, ..limits };
         let on_set = limits((design.safety)(bounds.crashes));
         let on_bag = limits((design.progress)(bounds));
-        let (safety, progress) = (explore(model, &on_set), explore(model, &on_bag));
+        let safety = watched(model, &on_set, watch);
         let states = safety.graph.states();
+        let progress = watched(model, &on_bag, &mut |more| watch(states + more));
         let searched = Searched {
             states: states + progress.graph.states(),
             bytes: safety.bytes + progress.bytes,

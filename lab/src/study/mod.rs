@@ -173,8 +173,13 @@ impl<P: Protocol, G: Ghost> Models for Study<P, G> {
         })
     }
 
-    fn explore(&self, step: &str, bounds: &Bounds) -> Option<Explored> {
-        Some(self.explored(self.design(step)?, bounds))
+    fn explore(
+        &self,
+        step: &str,
+        bounds: &Bounds,
+        watch: &mut dyn FnMut(usize),
+    ) -> Option<Explored> {
+        Some(self.explored(self.design(step)?, bounds, watch))
     }
 
     fn check(&self, step: &str, fault: &str) -> Option<Checked> {

@@ -1,7 +1,6 @@
 //! `guide check-history`: judges what clients saw, whatever system they asked.
 
 mod options;
-mod progress;
 
 use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stderr, stdin};
@@ -12,7 +11,7 @@ use lab::check::linear::Budget;
 use lab::check::{BadHistory, Counts, History, Judged, Verdict, append, bank, linear};
 
 pub use self::options::{Model, Options, Rules};
-use self::progress::Progress;
+use super::progress::Progress;
 use super::{next, say};
 use crate::error::{Error, Result};
 
@@ -180,7 +179,7 @@ pub fn judge(bytes: &[u8], rules: &Rules, terminal: Option<&mut dyn Write>) -> R
         return Err(Error::at(line, what, "sort the lines by `time`: verdicts rest on the order"));
     }
     let linear = |model| {
-        let mut progress = Progress::new(rules.seconds, terminal);
+        let mut progress = Progress::new(Some(rules.seconds), terminal);
         let mut budget = Budget::watched(rules.states, |states| progress.may_go_on(states));
         let rules = linear::Rules { model, initial: rules.initial.clone() };
         linear::check(&history, &rules, &mut budget).map(|judged| (judged, budget.is_spent()))
