@@ -128,9 +128,9 @@ struct Measure {
 
 #[derive(Args, Debug)]
 struct Serve {
-    /// The first port to try
-    #[arg(long, default_value_t = 3000)]
-    port: u16,
+    /// The port; without it, the next free one from 3000 on
+    #[arg(long)]
+    port: Option<u16>,
     /// Open the book in a browser
     #[arg(long)]
     open: bool,
@@ -244,7 +244,7 @@ pub fn run(ws: &Workspace, args: Vec<OsString>, out: &mut dyn Write) -> i32 {
             return if judges && e.use_stderr() { 3 } else { e.exit_code() };
         }
     };
-    let command = cli.command.unwrap_or(Command::Serve(Serve { port: 3000, open: false }));
+    let command = cli.command.unwrap_or(Command::Serve(Serve { port: None, open: false }));
     match dispatch(ws, command, out) {
         Ok(code) => code,
         Err(error) => {

@@ -7,14 +7,16 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use lab::event::{Event, Header, Log, NodeInfo};
+use lab::http::{Caller, Limits};
 use lab::view::svg;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -24,7 +26,10 @@ use crate::error::{Error, Result};
 use crate::workspace::Workspace;
 
 const BODY_LIMIT: usize = 64 * 1024;
+const FIRST_PORT: u16 = 3_000;
 const PORTS_TO_TRY: u16 = 50;
+/// For a server on this machine to say what it is.
+const PATIENCE: Duration = Duration::from_secs(1);
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; font-src 'self' data:";
 
@@ -34,34 +39,47 @@ struct Shared {
     site: PathBuf,
 }
 
-/// Builds the book, serves it until the process is interrupted.
+/// Builds the book, serves it until the process is interrupted. Without a port on the next free one; if
+/// another process serves this book already, there.
 ///
 /// # Errors
-/// The book does not build, or no port is free.
-pub fn serve(ws: &Workspace, port: u16, open: bool, out: &mut dyn Write) -> Result<bool> {
+/// The book does not build, or the port is taken.
+pub fn serve(ws: &Workspace, port: Option<u16>, open: bool, out: &mut dyn Write) -> Result<bool> {
     let site = ws.root.join("target/book");
-    crate::book::build(ws, &site)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::new(format!("cannot start the server: {e}"), ""))?;
     runtime.block_on(async {
-        let listener = listen(port).await?;
-        let port = listener.local_addr().map_or(port, |a| a.port());
-        let url = format!("http://127.0.0.1:{port}/");
-        greet(ws, &url, out)?;
+        let found = match port {
+            Some(port) => Found::Free(listen_on(port).await?),
+            None => find(ws).await?,
+        };
+        crate::book::build(ws, &site)?;
+        let (listener, url) = match found {
+            Found::Free(listener) => {
+                let url = url(listener.local_addr().map_or(FIRST_PORT, |a| a.port()));
+                greet(ws, &url, out)?;
+                (Some(listener), url)
+            }
+            Found::Served(port) => {
+                let url = url(port);
+                let built = "its pages are built anew, Ctrl-C in its own terminal stops it";
+                say(out, &format!("\n  The book is open already at  {url}\n  ({built})"))?;
+                (None, url)
+            }
+        };
         if open {
             browse(&url);
         }
-        let app = router(ws.clone(), site);
-        axum::serve(listener, app)
-            .with_graceful_shutdown(async {
-                let _ = tokio::signal::ctrl_c().await;
-            })
-            .await
-            .map_err(|e| Error::new(format!("the server stopped: {e}"), "start it again"))
-    })?;
-    Ok(true)
+        let Some(listener) = listener else { return Ok(true) };
+        let limits = Limits::of_process().map_err(|few| Error::new(few.to_string(), ""))?;
+        lab::http::serve(listener, router(ws.clone(), site), limits, async {
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await;
+        Ok(true)
+    })
 }
 
 fn greet(ws: &Workspace, url: &str, out: &mut dyn Write) -> Result<()> {
@@ -75,22 +93,56 @@ fn greet(ws: &Workspace, url: &str, out: &mut dyn Write) -> Result<()> {
     out.flush().map_err(|e| Error::new(format!("cannot print: {e}"), ""))
 }
 
-/// The first free port from `port` on.
-///
-/// # Errors
-/// None of the next fifty is free.
-pub async fn listen(port: u16) -> Result<TcpListener> {
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/")
+}
+
+/// A port for the book.
+enum Found {
+    Free(TcpListener),
+    /// Another process serves this very book there.
+    Served(u16),
+}
+
+/// The first port that is free, or that serves this book.
+async fn find(ws: &Workspace) -> Result<Found> {
     let mut last = String::new();
-    for candidate in port..=port.saturating_add(PORTS_TO_TRY) {
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).await {
-            Ok(listener) => return Ok(listener),
+    for port in FIRST_PORT..=FIRST_PORT + PORTS_TO_TRY {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Ok(listener) => return Ok(Found::Free(listener)),
+            Err(_) if serves(ws, port).await => return Ok(Found::Served(port)),
             Err(e) => last = e.to_string(),
         }
     }
     Err(Error::new(
-        format!("no free port from {port} to {}: {last}", port.saturating_add(PORTS_TO_TRY)),
+        format!("no free port from {FIRST_PORT} to {}: {last}", FIRST_PORT + PORTS_TO_TRY),
         "choose another with `cargo guide serve --port 8080`",
     ))
+}
+
+/// This port and no other.
+///
+/// # Errors
+/// It is taken.
+pub async fn listen_on(port: u16) -> Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|e| {
+        Error::new(
+            format!("port {port} is taken: {e}"),
+            "end what uses it, choose another --port, or leave --port out for the next free one",
+        )
+    })
+}
+
+/// Whether a server of this workspace answers there.
+async fn serves(ws: &Workspace, port: u16) -> bool {
+    let mut caller = Caller::new((Ipv4Addr::LOCALHOST, port).into()).within(PATIENCE);
+    let answer = caller.get("/api/book").await;
+    answer.is_ok_and(|answer| answer.field("book") == name(ws))
+}
+
+/// Names the book of a workspace, and tells nobody where that is.
+fn name(ws: &Workspace) -> String {
+    format!("{:032x}", lab::fingerprint(&ws.root))
 }
 
 fn browse(url: &str) {
@@ -99,13 +151,19 @@ fn browse(url: &str) {
     let _ = std::process::Command::new(opener).arg(url).spawn();
 }
 
-/// The server: `/api/call`, and the files of the built book.
+/// The server: `/api/call`, `/api/book`, and the files of the built book, which are only read.
 pub fn router(ws: Workspace, site: PathBuf) -> Router {
+    let book = json!({ "book": name(&ws) }).to_string();
+    let shared = Arc::new(Shared { ws, site });
     Router::new()
         .route("/api/call", post(call))
-        .fallback(file)
+        .route(
+            "/api/book",
+            get(move || async { ([(header::CONTENT_TYPE, "application/json")], book) }),
+        )
+        .fallback_service(get(file).with_state(Arc::clone(&shared)))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(Arc::new(Shared { ws, site }))
+        .with_state(shared)
 }
 
 async fn call(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {

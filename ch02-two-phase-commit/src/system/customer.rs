@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use lab::http::{Answered, NoAnswer};
-use lab::system::{Error, Handle, say};
+use lab::system::{Error, Handle, quoted, say};
 use serde_json::{Value, json};
 
 use super::status::doubts;
@@ -129,7 +129,11 @@ fn fresh_key() -> String {
 
 fn meaning(cluster: &Handle, key: &str, answer: Result<Answered, NoAnswer>) -> Answer {
     let pending = |why: &str| Answer {
-        text: format!("pending ({why}): ask again with the same key, --key {key}"),
+        text: format!(
+            "pending ({why}): ask again with the same key, --key {}{}",
+            quoted(key),
+            cluster.flag()
+        ),
         code: 3,
     };
     let answer = match answer {

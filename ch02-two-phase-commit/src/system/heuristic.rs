@@ -7,14 +7,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::post;
 use clap::ValueEnum;
-use lab::http::{answer, refuse};
+use lab::http::{Object, answer, refuse};
 use lab::run::ClientPool;
 use lab::system::{Error, Handle};
 use serde::{Deserialize, Serialize};
@@ -59,21 +57,14 @@ pub(super) fn tx(text: &str) -> Result<TxId, String> {
 
 /// `POST /resolve`: only participants have it.
 pub(super) fn router(pool: ClientPool<Shop>) -> Router {
-    let resolve = move |request: Result<Json<Request>, JsonRejection>| {
+    let resolve = move |Object(request): Object<Request>| {
         let pool = pool.clone();
         async move { resolved(&pool, request).await }
     };
     Router::new().route("/resolve", post(resolve))
 }
 
-async fn resolved(
-    pool: &ClientPool<Shop>,
-    request: Result<Json<Request>, JsonRejection>,
-) -> Response {
-    let Request { tx: name, end } = match request {
-        Ok(Json(request)) => request,
-        Err(bad) => return refuse(bad.status(), &bad.body_text()),
-    };
+async fn resolved(pool: &ClientPool<Shop>, Request { tx: name, end }: Request) -> Response {
     let tx = match tx(&name) {
         Ok(tx) => tx,
         Err(bad) => return refuse(StatusCode::BAD_REQUEST, &bad),
@@ -100,24 +91,24 @@ async fn ask(pool: &ClientPool<Shop>, tx: TxId, commit: bool) -> Option<bool> {
     }
 }
 
-/// Calls the page of one role.
+/// Calls the page of one role. Gives why it was not done, if it was not.
 ///
 /// # Errors
-/// It was not done, and why.
+/// There is no answer.
 pub(super) async fn resolve(
     cluster: &Handle,
     endpoint: SocketAddr,
     tx: TxId,
     end: HeuristicOutcome,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
     let request = Request { tx: tx.to_string(), end };
     let answer = cluster.caller(endpoint)?.post("/resolve", &json!(request)).await;
     let answer = answer.map_err(|none| cluster.no_answer(none))?;
-    match answer.status {
-        200 => Ok(()),
-        404 => Err(Error::Refused("no operator can decide for this role by hand".into())),
-        _ => Err(Error::Refused(answer.field("error").to_owned())),
-    }
+    Ok(match answer.status {
+        200 => None,
+        404 => Some("no operator can decide for this role by hand".into()),
+        _ => Some(answer.field("error").to_owned()),
+    })
 }
 
 #[cfg(test)]

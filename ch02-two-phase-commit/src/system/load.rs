@@ -70,7 +70,7 @@ impl Workload for Transfers {
             if answer.status == 503 {
                 // A role is just being restarted, or what is read is locked: worth another question.
                 let (whom, why) = ("the shop".into(), answer.field("error").to_owned());
-                return Err(Error::NoAnswer { system: NAME, whom, why });
+                return Err(Error::silent(NAME, whom, why));
             }
             if answer.status != 200 {
                 return Err(Error::Refused(format!("no balances: {}", answer.field("error"))));

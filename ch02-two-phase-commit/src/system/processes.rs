@@ -224,7 +224,10 @@ async fn resolve(Resolve { role, tx, end }: Resolve, cluster: &Handle) -> Result
     let roles = cluster.report().await?.roles;
     let found = roles.iter().find(|one| one.role == role.name());
     let found = found.ok_or_else(|| Error::Refused(SYSTEM.absent(role.name())))?;
-    heuristic::resolve(cluster, found.http, tx, end).await?;
+    if let Some(why) = heuristic::resolve(cluster, found.http, tx, end).await? {
+        say(&format!("not done: {why}"));
+        return Ok(1);
+    }
     say(&format!("{} has ended {tx} as you ask, and released its accounts", role.name()));
     let flag = cluster.flag();
     say(&format!("if that was wrong, nothing here can repair it: see cargo {NAME} status{flag}"));

@@ -13,11 +13,12 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use lab::http::{answer, refuse};
+use lab::http::{NOT_JSON, answer, is_json, refuse};
 use lab::run::{ClientPool, Pooled};
 use lab::system::{Endpoints, report};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::catalog;
 use super::request::{self, BadRequest, MAX_BODY, Request};
@@ -26,6 +27,8 @@ use crate::types::{Key, Msg, Outcome, Refusal, wait};
 
 /// So long a request waits for its outcome before it answers "pending".
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Each look opens a connection to every role, and descriptors are kept for the log.
+const MOST_LOOKS: usize = 4;
 
 #[derive(Clone)]
 struct Pages {
@@ -33,6 +36,8 @@ struct Pages {
     endpoints: Arc<Mutex<Endpoints>>,
     start: u64,
     reads: Arc<AtomicU64>,
+    /// So many may ask all roles at a time.
+    looks: Arc<Semaphore>,
 }
 
 /// What came back within the time.
@@ -50,7 +55,8 @@ pub(super) fn router(
     start: u64,
     endpoints: Arc<Mutex<Endpoints>>,
 ) -> Router {
-    let shop = Pages { pool, endpoints, start, reads: Arc::default() };
+    let looks = Arc::new(Semaphore::new(MOST_LOOKS));
+    let shop = Pages { pool, endpoints, start, reads: Arc::default(), looks };
     Router::new()
         .route("/checkout", post(checkout))
         .route("/transfer", post(transfer))
@@ -117,11 +123,8 @@ async fn ask(mut client: Pooled<Shop>, Request { key, order }: &Request) -> Repl
 }
 
 fn json_body(headers: &HeaderMap, body: Body) -> Result<Bytes, Box<Response>> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    let kind = kind.map(|kind| kind.split(';').next().unwrap_or_default().trim());
-    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
-        let why = "send JSON, with the header Content-Type: application/json";
-        return Err(Box::new(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)));
+    if !is_json(headers) {
+        return Err(Box::new(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON)));
     }
     body.map_err(|rejection| {
         Box::new(match rejection.status() {
@@ -207,6 +210,7 @@ async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejec
 /// `GET /in-doubt`: what every role waits for, `coord` too.
 async fn in_doubt(State(shop): State<Pages>) -> Response {
     let endpoints = shop.endpoints.lock().expect("no thread panics with this lock held").clone();
+    let _look = shop.looks.acquire().await.expect("it is never closed");
     let doubts = |status: Value| json!({ "up": true, "in_doubt": status["in_doubt"], "locked": status["locked"] });
     let all = report(&endpoints, None).await.into_iter().map(|(role, status)| {
         (role, status.map_or_else(|| json!({ "up": false }), |s| doubts(Value::Object(s.own))))

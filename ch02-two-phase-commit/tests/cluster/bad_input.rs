@@ -40,11 +40,15 @@ fn every_mistake_has_its_own_answer_and_changes_nothing() {
     let test = TestCluster::new();
     let before = test.balances();
     let good = r#"{"key":"k","from":"pay/bob","to":"pay/alice","amount":1}"#;
+    let twice = r#"{"key":"k","from":"pay/bob","to":"pay/alice","amount":1,"amount":2}"#;
     let json = "application/json";
     let long = format!("{}{}", good, " ".repeat(MAX_BODY));
     for (method, path, body, kind, status, says) in [
         (Method::POST, "/transfer", "{", json, 400, "not what is expected"),
         (Method::POST, "/transfer", "", json, 400, "not what is expected"),
+        (Method::POST, "/transfer", r#"["k","pay/bob","pay/alice",1]"#, json, 400, "object"),
+        (Method::POST, "/checkout", r#" ["k","boots",1,"bob"]"#, json, 400, "object"),
+        (Method::POST, "/transfer", twice, json, 400, "duplicate field `amount`"),
         (Method::POST, "/transfer", good, "text/plain", 415, "application/json"),
         (Method::POST, "/transfer", &long, json, 413, "16384"),
         (Method::GET, "/transfer", "", json, 405, "POST"),
@@ -57,12 +61,20 @@ fn every_mistake_has_its_own_answer_and_changes_nothing() {
         assert_eq!(answer.status, status, "{path} {body:.40}");
         assert!(answer.field("error").contains(says), "{path} {body:.40}: {}", answer.body);
     }
-    let foreign =
-        format!("POST /transfer HTTP/1.1\r\nHost: shop.example\r\nContent-Type: {json}\r\n");
-    let foreign =
-        format!("{foreign}Connection: close\r\nContent-Length: {}\r\n\r\n{good}", good.len());
-    let line = raw(&test, foreign.as_bytes(), false);
-    assert!(line.contains("403"), "{line:?}");
+    for (headers, status) in [
+        ("Host: shop.example", "403"),
+        ("Host: 127.0.0.1\r\nHost: 127.0.0.1", "400"),
+        ("Host: 127.0.0.1\r\nHost: shop.example", "400"),
+        ("Host: 127.0.0.1\r\nContent-Encoding: gzip", "415"),
+        ("Host: 127.0.0.1\r\nContent-Encoding: identity, br", "415"),
+        ("Host: 127.0.0.1\r\nContent-Encoding: identity\r\nContent-Encoding: gzip", "415"),
+    ] {
+        let head = format!("POST /transfer HTTP/1.1\r\n{headers}\r\nContent-Type: {json}\r\n");
+        let request =
+            format!("{head}Connection: close\r\nContent-Length: {}\r\n\r\n{good}", good.len());
+        let line = raw(&test, request.as_bytes(), false);
+        assert!(line.contains(status), "{headers:?}: {line:?}");
+    }
     assert_eq!(test.balances(), before);
 }
 

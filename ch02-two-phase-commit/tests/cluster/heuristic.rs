@@ -66,7 +66,7 @@ fn only_what_is_in_doubt_is_decided_by_hand_and_only_at_a_participant() {
     let test = TestCluster::new();
     assert_eq!(resolve(&test, Role::Pay, "7.1", "commit"), 409);
     assert_eq!(resolve(&test, Role::Pay, "seven", "commit"), 400);
-    assert_eq!(resolve(&test, Role::Pay, "7.1", "maybe"), 422);
+    assert_eq!(resolve(&test, Role::Pay, "7.1", "maybe"), 400);
     assert_eq!(resolve(&test, Role::Coord, "7.1", "commit"), 404);
     assert_eq!(test.checkout("k", "umbrella", 1, "alice").status, 200);
     assert_eq!(resolve(&test, Role::Stock, "1.1", "abort"), 409, "it has ended");

@@ -5,6 +5,7 @@
 mod append_lists;
 mod bad_input;
 mod bank;
+mod connections;
 mod crash_points;
 mod heuristic;
 mod kit;
@@ -15,4 +16,5 @@ mod orders;
 mod paxos;
 mod replay;
 mod story;
+mod told;
 mod workload;

@@ -33,7 +33,7 @@ fn orders_are_done_once_declined_whole_and_never_replaced() {
 /// Kills `coord` right after this effect of an order. Says what it came to once `coord` was back,
 /// and `None` if it got through without a crash.
 fn dies_after(test: &mut TestCluster, effect: u64) -> Option<Told> {
-    if test.cluster.restart(Role::Coord, Some(effect)).is_err() {
+    if test.cluster.restart(Role::Coord, Some(effect)).unwrap().crashed {
         test.cluster.restart(Role::Coord, None).unwrap();
         test.settled();
         return dies_after(test, effect + 1);

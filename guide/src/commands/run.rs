@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use lab::event::Log;
+use lab::system::quoted;
 use lab::view::text;
 
 use super::{cannot, next, say, unknown_fault};
@@ -138,7 +139,7 @@ pub fn replay(
             say(out, "")?;
             say(out, "replayed: every node did again what it did then")?;
             page(&log, html, out)?;
-            next(out, &[format!("cargo guide replay {place} --html run.html")])?;
+            next(out, &[format!("cargo guide replay {} --html run.html", quoted(&place))])?;
             Ok(true)
         }
         Err(why) => {

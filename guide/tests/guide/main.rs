@@ -12,3 +12,4 @@ mod made_up;
 mod mistakes;
 mod pages;
 mod real_book;
+mod served;

@@ -2,21 +2,20 @@
 //! What other terminals and later runs need to know is in the manifest.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::config::Config;
 use super::error::Error;
 use super::handle::{Killed, Restarted};
-use super::interface::System;
-use super::layout::{Addresses, Endpoints, Layout, Options, Role};
+use super::layout::{Addresses, Endpoints, Layout, Role};
 use super::lock::DirectoryLock;
 use super::manifest::Manifest;
 use super::recording;
-use crate::run::children::Child;
+use crate::run::children::{Child, ChildError, is_abort};
 use crate::run::disk::make_durable_directory;
 
 /// How long a role has to start, or to be reached by the others at first.
@@ -27,40 +26,6 @@ const BACK: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(5);
 
 const LOOK: Duration = Duration::from_millis(20);
-
-/// How to run a cluster.
-#[derive(Clone)]
-pub struct Config {
-    /// What it is a cluster of.
-    pub system: &'static dyn System,
-    /// Where everything is kept, a folder for each role.
-    pub dir: PathBuf,
-    /// The program that plays the roles, mostly this one.
-    pub program: PathBuf,
-    /// What comes before a role's arguments on its command line: mostly `role`.
-    pub prefix: Vec<OsString>,
-    /// What the system is asked for.
-    pub options: Options,
-    /// Make kill -9 as bad as a power cut.
-    pub power_cut: bool,
-    /// The port of the front role; 0 takes the one of last time, or a free one.
-    pub port: u16,
-    /// Record the run into this directory.
-    pub events: Option<PathBuf>,
-}
-
-impl Config {
-    /// A cluster whose roles are played by this very program, as `role …`.
-    ///
-    /// # Errors
-    /// The operating system does not say which program this is.
-    pub fn new(system: &'static dyn System, dir: PathBuf) -> Result<Self, Error> {
-        let program = std::env::current_exe().map_err(Error::io("find this program"))?;
-        let (prefix, options) = (vec!["role".into()], Options::default());
-        let (power_cut, port, events) = (false, 0, None);
-        Ok(Self { system, dir, program, prefix, options, power_cut, port, events })
-    }
-}
 
 struct Member {
     child: Child,
@@ -91,6 +56,9 @@ impl Cluster {
         // Children may run elsewhere one day; a relative path would follow them.
         config.dir = config.dir.canonicalize().map_err(Error::io("find the data directory"))?;
         let lock = DirectoryLock::take(&config.dir)?;
+        // Before anything is started or written down; the role that takes it looks again.
+        TcpListener::bind(("127.0.0.1", config.port))
+            .map_err(|source| Error::PortTaken { port: config.port, source })?;
         if config.events.is_some() && layout.roles.iter().any(|role| !role.has_log) {
             let why = "a run in which a role has no log cannot be replayed: leave --events out";
             return Err(Error::Refused(why.into()));
@@ -122,11 +90,18 @@ impl Cluster {
         self.manifest.count_start(&self.config.dir, role)?;
         let mut child = Child::start(&role.name, self.command(role, crash), DEADLINE)?;
         let line = child.line(DEADLINE);
+        // Its output ends a moment before it does.
+        if line.is_none()
+            && child.ends_within(BACK)
+            && let Some(status) = child.status()
+        {
+            return Err(ChildError::Ended { name: role.name.clone(), status }.into());
+        }
         let http = line.as_deref().and_then(|line| line.strip_prefix("http ")?.parse().ok());
         let Some(http) = http else {
             let why = line.map_or_else(|| "silence".into(), |line| format!("it said {line:?}"));
             let system = self.config.system.name();
-            return Err(Error::NoAnswer { system, whom: role.name.clone(), why });
+            return Err(Error::silent(system, role.name.clone(), why));
         };
         if role.name == self.layout.front {
             self.manifest.front = Some(http);
@@ -148,6 +123,9 @@ impl Cluster {
             let last = self.manifest.front.map_or(0, |front| front.port());
             let port = if *port == 0 { last } else { *port };
             command.args(["--http", &SocketAddr::from(([127, 0, 0, 1], port)).to_string()]);
+            if self.config.port != 0 {
+                command.arg("--exact-port");
+            }
         }
         if self.loses_unsynced(role) {
             command.arg("--power-cut");
@@ -217,7 +195,7 @@ impl Cluster {
     }
 
     /// Starts a role again, after a kill or any other end; one that is up is killed first. With
-    /// `crash` it aborts right after that effect.
+    /// `crash` it aborts right after that effect, which may be before it serves.
     ///
     /// # Errors
     /// There is no such role, or it does not start.
@@ -227,12 +205,27 @@ impl Cluster {
         crash: Option<u64>,
     ) -> Result<Restarted, Error> {
         let role = self.role(role.as_ref())?;
-        self.kill(&role.name)?;
-        let member = self.launch(&role, crash)?;
+        let Killed { pid, .. } = self.kill(&role.name)?;
+        let http = self.member(&role.name).http;
+        let before = Restarted {
+            role: role.name.clone(),
+            pid,
+            http,
+            crash_after_effect: crash,
+            crashed: true,
+        };
+        let member = match self.launch(&role, crash) {
+            Err(Error::Child(ChildError::Ended { status, .. }))
+                if crash.is_some() && is_abort(status) =>
+            {
+                return Ok(before);
+            }
+            member => member?,
+        };
         let (pid, http) = (member.child.pid(), member.http);
-        self.members.insert(role.name.clone(), member);
+        self.members.insert(role.name, member);
         self.introduce(BACK);
-        Ok(Restarted { role: role.name, pid, http, crash_after_effect: crash })
+        Ok(Restarted { pid, http, crashed: false, ..before })
     }
 
     /// Which roles have ended by themselves since the last call, and how.
@@ -277,6 +270,15 @@ impl Cluster {
     #[must_use]
     pub fn endpoint(&self, role: impl AsRef<str>) -> SocketAddr {
         self.members[role.as_ref()].http
+    }
+
+    /// Where the other roles reach a role.
+    ///
+    /// # Panics
+    /// There is no such role.
+    #[must_use]
+    pub fn peer_port(&self, role: impl AsRef<str>) -> SocketAddr {
+        self.members[role.as_ref()].child.addr()
     }
 
     /// Where users are served.

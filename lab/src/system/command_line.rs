@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use super::cluster::Config;
+use super::config::Config;
 use super::control::run_cluster;
 use super::error::Error;
 use super::handle::Handle;
@@ -139,7 +139,7 @@ fn act(
     let dir: PathBuf = args.get_one("dir").cloned().expect("it has a default");
     let handle = Handle::new(system.name(), dir, &default_dir(system));
     let role = || args.get_one::<String>("role").expect("it is required").as_str();
-    match command {
+    let done = match command {
         "cluster" => start(system, prefix, args, &handle),
         "status" => wait(status(system, &handle)),
         "kill" => wait(kill(system, &handle, role())),
@@ -149,7 +149,8 @@ fn act(
         }
         "load" => wait(loaded(system, &handle, args)),
         own => wait(system.act(own, args, &handle)),
-    }
+    };
+    done.map_err(|error| error.with_flag(handle.flag()))
 }
 
 fn wait(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
@@ -237,6 +238,12 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
 
 async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, Error> {
     let restarted = handle.restart(role, crash).await?;
+    if let (true, Some(effect)) = (restarted.crashed, crash) {
+        say(&format!("{role} died by itself right after effect {effect}, before it could serve"));
+        let (name, flag) = (handle.system(), handle.flag());
+        say(&format!("then:  cargo {name} restart {role}{flag}"));
+        return Ok(0);
+    }
     say(&format!("{role} is back, pid {}, with everything its log kept", restarted.pid));
     if let Some(effect) = restarted.crash_after_effect {
         say(&format!("it will die by itself right after effect {effect} of this start"));

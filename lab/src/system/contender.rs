@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use super::cluster::{Cluster, Config};
+use super::cluster::Cluster;
+use super::config::Config;
 use super::error::Error;
 use super::handle::report;
 use super::interface::System;
@@ -101,8 +102,7 @@ pub(super) async fn settle(system: &dyn System, endpoints: &Endpoints) -> Result
     loop {
         let (mut busy, mut counts) = (false, Vec::new());
         for (role, status) in report(endpoints, None).await {
-            let down =
-                || Error::NoAnswer { system: system.name(), whom: role, why: "it is down".into() };
+            let down = || Error::silent(system.name(), role, "it is down".into());
             let status = status.ok_or_else(down)?;
             busy |= system.is_busy(&status);
             counts.push((status.syncs, status.messages));

@@ -5,21 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::cluster::{Cluster, Config};
+use super::cluster::Cluster;
+use super::config::Config;
 use super::error::Error;
 use super::handle::{Killed, Order, Report, Restarted, RoleReport, report};
-use crate::http::{answer, finish, of_cluster, refuse};
+use crate::http::{Limits, Object, answer, finish, of_cluster, refuse, serve};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long requests that are under way have to end, once the cluster has to.
@@ -108,10 +108,10 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
         .with_state(control.clone());
     let pages = of_cluster(pages, id);
     let (close, closing) = oneshot::channel::<()>();
-    let serving = axum::serve(listener, finish(pages)).with_graceful_shutdown(async {
+    let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;
+    let mut serving = tokio::spawn(serve(listener, finish(pages), limits, async {
         let _ = closing.await;
-    });
-    let mut serving = tokio::spawn(serving.into_future());
+    }));
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -211,24 +211,13 @@ impl Control {
     }
 }
 
-type Asked = Result<Json<Order>, JsonRejection>;
-
-async fn kill(State(control): State<Control>, order: Asked) -> Response {
-    match order {
-        Ok(Json(order)) => {
-            control.change(move |cluster| cluster.kill(order.role), Event::Killed).await
-        }
-        Err(bad) => refuse(bad.status(), &bad.body_text()),
-    }
+async fn kill(State(control): State<Control>, Object(order): Object<Order>) -> Response {
+    control.change(move |cluster| cluster.kill(order.role), Event::Killed).await
 }
 
-async fn restart(State(control): State<Control>, order: Asked) -> Response {
-    match order {
-        Ok(Json(Order { role, crash_after_effect: crash })) => {
-            control.change(move |cluster| cluster.restart(role, crash), Event::Restarted).await
-        }
-        Err(bad) => refuse(bad.status(), &bad.body_text()),
-    }
+async fn restart(State(control): State<Control>, Object(order): Object<Order>) -> Response {
+    let Order { role, crash_after_effect: crash } = order;
+    control.change(move |cluster| cluster.restart(role, crash), Event::Restarted).await
 }
 
 async fn status(State(control): State<Control>) -> Response {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::terminal::quoted;
 use crate::http::NoAnswer;
 use crate::run::Fatal;
 use crate::run::children::ChildError;
@@ -30,9 +31,22 @@ pub enum Error {
     /// Another cluster runs on this directory.
     #[error("a cluster already runs on {}; end it, or choose another --dir", .0.display())]
     Locked(PathBuf),
+    /// The port that was asked for is taken.
+    #[error(
+        "port {port} is taken ({source}): end what uses it, choose another --port, or leave --port \
+         out for a free one"
+    )]
+    PortTaken {
+        /// Which.
+        port: u16,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// No cluster runs on this directory.
     #[error(
-        "no cluster runs on {0}; start one with `cargo {system} cluster --dir {0}`", dir.display()
+        "no cluster runs on {}; start one with `cargo {system} cluster --dir {}`",
+        dir.display(),
+        quoted(&dir.display().to_string())
     )]
     NoCluster {
         /// The name of the system.
@@ -65,7 +79,7 @@ pub enum Error {
         dir: PathBuf,
     },
     /// There was no answer.
-    #[error("no answer from {whom} ({why}); see who is up with `cargo {system} status`")]
+    #[error("no answer from {whom} ({why}); see who is up with `cargo {system} status{flag}`")]
     NoAnswer {
         /// The name of the system.
         system: &'static str,
@@ -73,6 +87,8 @@ pub enum Error {
         whom: String,
         /// Why there is none.
         why: String,
+        /// What a command needs to mean the same cluster, as in ` --dir DIR`.
+        flag: String,
     },
     /// The answer was no.
     #[error("{0}")]
@@ -92,7 +108,24 @@ impl Error {
     /// A server of this system did not answer.
     #[must_use]
     pub fn no_answer(system: &'static str, none: NoAnswer) -> Self {
-        Self::NoAnswer { system, whom: none.server.to_string(), why: none.why }
+        Self::silent(system, none.server.to_string(), none.why)
+    }
+
+    /// There was no answer from there.
+    #[must_use]
+    pub fn silent(system: &'static str, whom: String, why: String) -> Self {
+        Self::NoAnswer { system, whom, why, flag: String::new() }
+    }
+
+    /// The same, and what it says to paste means this cluster.
+    #[must_use]
+    pub(super) fn with_flag(self, flag: String) -> Self {
+        match self {
+            Self::NoAnswer { system, whom, why, flag: _ } => {
+                Self::NoAnswer { system, whom, why, flag }
+            }
+            other => other,
+        }
     }
 
     pub(super) fn no_cluster(system: &'static str, dir: &Path) -> Self {

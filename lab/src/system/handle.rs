@@ -12,6 +12,7 @@ use super::error::Error;
 use super::layout::Endpoints;
 use super::manifest::Manifest;
 use super::service::Status;
+use super::terminal::quoted;
 use crate::http::{Answered, Caller, NoAnswer};
 
 /// What `/kill` and `/restart` are asked.
@@ -45,6 +46,8 @@ pub struct Restarted {
     pub http: SocketAddr,
     /// It will abort right after this effect.
     pub crash_after_effect: Option<u64>,
+    /// It did so before it could serve.
+    pub crashed: bool,
 }
 
 /// One role, as its parent sees it.
@@ -116,6 +119,12 @@ impl Handle {
         Self { system, dir, is_default }
     }
 
+    /// The name of the system.
+    #[must_use]
+    pub(super) fn system(&self) -> &'static str {
+        self.system
+    }
+
     /// Where everything is kept.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -125,7 +134,8 @@ impl Handle {
     /// What the next command needs to mean the same cluster: ` --dir DIR`, or nothing.
     #[must_use]
     pub fn flag(&self) -> String {
-        if self.is_default { String::new() } else { format!(" --dir {}", self.dir.display()) }
+        let dir = || quoted(&self.dir.display().to_string());
+        if self.is_default { String::new() } else { format!(" --dir {}", dir()) }
     }
 
     /// Where the front role serves users, or did so last.
@@ -177,7 +187,7 @@ impl Handle {
     /// What it means that a server of this cluster did not answer.
     #[must_use]
     pub fn no_answer(&self, none: NoAnswer) -> Error {
-        Error::no_answer(self.system, none)
+        Error::no_answer(self.system, none).with_flag(self.flag())
     }
 
     fn manifest(&self) -> Result<Manifest, Error> {
@@ -196,7 +206,7 @@ impl Handle {
             return self.no_cluster();
         }
         let whom = "the program that keeps this cluster".into();
-        Error::NoAnswer { system: self.system, whom, why: none.why }
+        Error::silent(self.system, whom, none.why)
     }
 
     async fn post<T: DeserializeOwned>(&self, path: &str, order: Order) -> Result<T, Error> {

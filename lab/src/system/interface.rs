@@ -62,7 +62,7 @@ pub trait System: Sync {
 
     /// Why a role of another layout is not there.
     fn absent(&self, role: &str) -> String {
-        format!("there is no {role} here: see `cargo {} status`", self.name())
+        format!("there is no {role} here: `status` shows which roles there are")
     }
 
     /// Starts what runs in the process of a role.

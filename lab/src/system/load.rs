@@ -144,7 +144,7 @@ impl Counted {
 async fn counts(system: &'static str, handle: &Handle) -> Result<Vec<Counted>, Error> {
     let roles = handle.report().await?.roles.into_iter();
     let counts = roles.map(|RoleReport { role, status, .. }| {
-        let down = || Error::NoAnswer { system, whom: role.clone(), why: "it is down".into() };
+        let down = || Error::silent(system, role.clone(), "it is down".into());
         let Status { start, syncs, messages, .. } = status.ok_or_else(down)?;
         Ok(Counted { role, start, syncs, messages })
     });

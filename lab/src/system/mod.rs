@@ -12,7 +12,7 @@
 //! | `service.rs`, `routes.rs` | what runs in a role, and the pages that each role has |
 //! | `handle.rs`, `load.rs`, `interface.rs` | a running cluster from outside, a load on it, and what a chapter says |
 //! | `role.rs` | one role as a process |
-//! | `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
+//! | `config.rs`, `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
 //! | `contender.rs`, `outage.rs` | a cluster measured: beside others, and while a role is down |
 //! | `control.rs`, `terminal.rs`, `command_line.rs` | a cluster until Ctrl-C, what it shows, and all commands |
 //!
@@ -23,6 +23,7 @@
 
 mod cluster;
 mod command_line;
+mod config;
 mod contender;
 mod control;
 mod error;
@@ -39,8 +40,9 @@ mod routes;
 mod service;
 mod terminal;
 
-pub use cluster::{Cluster, Config};
+pub use cluster::Cluster;
 pub use command_line::{run, run_within};
+pub use config::Config;
 pub use contender::{ClusterContender, measure_alone};
 pub use control::{Event, run_cluster};
 pub use error::Error;
@@ -51,4 +53,4 @@ pub use load::{Customer, Load, Words, Workload, load};
 pub use outage::{Observed, Outage, Watcher};
 pub use role::role;
 pub use service::{BoxFuture, NodeService, ReadStatus, Recording, RoleConfig, Service, Status};
-pub use terminal::say;
+pub use terminal::{quoted, say};

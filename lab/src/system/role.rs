@@ -15,6 +15,7 @@ use super::layout::{Addresses, Endpoints, Options};
 use super::routes::router;
 use super::service::{Recording, RoleConfig, Service};
 use crate::NodeId;
+use crate::http::{Limits, serve};
 use crate::run::children::{say_ready, watch_stdin};
 
 /// Runs a role until its standard input ends: what `role NAME --dir …` on a command line means.
@@ -33,6 +34,7 @@ pub fn role(
 /// The arguments of a role. [`super::Cluster`] writes them, [`play`] reads them.
 pub(super) fn command(system: &dyn System) -> Command {
     let number = |name| Arg::new(name).long(name).value_parser(value_parser!(u64));
+    let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
     let path = |name| Arg::new(name).long(name).value_parser(value_parser!(PathBuf));
     Command::new("role")
         .about("Be one role (the cluster starts these itself)")
@@ -47,12 +49,8 @@ pub(super) fn command(system: &dyn System) -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help("Where it serves HTTP; if that is taken, on a free port"),
         )
-        .arg(
-            Arg::new("power-cut")
-                .long("power-cut")
-                .action(ArgAction::SetTrue)
-                .help("Make kill -9 as bad as a power cut"),
-        )
+        .arg(flag("exact-port").help("Refuse to serve HTTP on another port"))
+        .arg(flag("power-cut").help("Make kill -9 as bad as a power cut"))
         .arg(number("least-start").help("The least number that this start may have"))
         .arg(number("crash-after-effect").help("Abort right after this effect, counted from 1"))
         .arg(path("events").requires("epoch").help("Write the event log into this directory"))
@@ -92,12 +90,14 @@ pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Erro
     let config = config(system, matches)?;
     let service = system.serve(&config)?;
     let pages = router(config.role.name, config.cluster, &service);
-    let listener = listen(*matches.get_one("http").expect("it has a default"))?;
+    let wanted = *matches.get_one("http").expect("it has a default");
+    let listener = listen(wanted, !matches.get_flag("exact-port"))?;
     let http = listener.local_addr().map_err(Error::io("read the own address"))?;
+    let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;
     let runtime = service.runtime();
     runtime.spawn(async move {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => drop(axum::serve(listener, pages).await),
+            Ok(listener) => serve(listener, pages, limits, std::future::pending()).await,
             Err(error) => tracing::error!(%error, "no HTTP"),
         }
     });
@@ -139,10 +139,13 @@ fn introduce(
     }
 }
 
-fn listen(wanted: SocketAddr) -> Result<TcpListener, Error> {
-    let free = SocketAddr::new(wanted.ip(), 0);
-    let listener = TcpListener::bind(wanted).or_else(|_| TcpListener::bind(free));
-    let listener = listener.map_err(Error::io(format!("listen on {wanted}")))?;
+/// A listener there; on a free port if that is taken, unless an operator asked for it.
+fn listen(wanted: SocketAddr, or_free: bool) -> Result<TcpListener, Error> {
+    let listener = match TcpListener::bind(wanted) {
+        Err(_) if or_free => TcpListener::bind(SocketAddr::new(wanted.ip(), 0)),
+        listener => listener,
+    };
+    let listener = listener.map_err(|source| Error::PortTaken { port: wanted.port(), source })?;
     listener.set_nonblocking(true).map_err(Error::io("listen without blocking"))?;
     Ok(listener)
 }

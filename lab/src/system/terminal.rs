@@ -12,6 +12,16 @@ pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// A word as a shell reads it: commands are printed to be pasted.
+#[must_use]
+pub fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+@%,=".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Shows it. `flag` is what a command needs to mean this cluster.
 pub(super) fn show(system: &dyn System, event: &Event, flag: &str) {
     say(&line(system, event, flag));
@@ -35,7 +45,15 @@ fn line(system: &dyn System, event: &Event, flag: &str) -> String {
         Event::Killed(killed) => {
             format!("{:<6} killed (SIGKILL), pid {}", killed.role, killed.pid)
         }
-        Event::Restarted(Restarted { role, pid, http, crash_after_effect }) => {
+        Event::Restarted(Restarted {
+            role,
+            crash_after_effect: Some(effect),
+            crashed: true,
+            ..
+        }) => {
+            format!("{role:<6} died right after its effect {effect}, as it was asked to")
+        }
+        Event::Restarted(Restarted { role, pid, http, crash_after_effect, .. }) => {
             let crash = crash_after_effect.map_or_else(String::new, |effect| {
                 format!("; will die right after its effect {effect}")
             });
@@ -48,5 +66,23 @@ fn line(system: &dyn System, event: &Event, flag: &str) -> String {
                 "{role:<6} did not end by itself and was killed; its log kept what it answered for"
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is quoted, a shell gives back as one word.
+    #[test]
+    #[cfg(unix)]
+    fn a_shell_reads_a_quoted_word_as_it_was() {
+        for word in ["plain", "target/ch02", "my shop", "it's", "$HOME", "a;b", "", "-x", "ä\"\\"]
+        {
+            let line = format!("printf %s {}", quoted(word));
+            let read = std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(String::from_utf8(read.stdout).unwrap(), word, "{line}");
+        }
+        assert_eq!(quoted("target/ch02"), "target/ch02", "what needs no quotes has none");
     }
 }

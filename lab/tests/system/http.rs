@@ -21,26 +21,42 @@ async fn serve() -> SocketAddr {
 
 #[tokio::test]
 async fn every_refusal_is_json_with_a_reason() {
-    let mut caller = Caller::new(serve().await);
+    let caller_addr = serve().await;
+    let mut caller = Caller::new(caller_addr);
     let answer = caller.post("/page", &json!({})).await.unwrap();
     assert_eq!((answer.status, answer.field("error")), (409, "not now"));
     let answer = caller.get("/page").await.unwrap();
     assert_eq!(answer.status, 405);
+    let raw = raw(caller_addr, "GET /page HTTP/1.1\r\nHost: localhost").await;
+    assert!(raw.to_ascii_lowercase().contains("\r\nallow: post\r\n"), "{raw}");
     assert!(answer.field("error").contains("change with POST"));
     let put = caller.call(Method::PUT, "/other", "x".into(), "text/plain").await.unwrap();
     assert_eq!(put.status, 404);
     assert!(put.field("error").contains("no such page"));
 }
 
+/// The whole answer to a request with this head.
+async fn raw(addr: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    let request = format!("{head}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 #[tokio::test]
 async fn only_who_calls_it_by_a_name_of_this_machine_is_answered() {
     let addr = serve().await;
-    for (host, status) in [("127.0.0.1", "404"), ("localhost:80", "404"), ("shop.example", "403")] {
-        let mut stream = TcpStream::connect(addr).await.unwrap();
-        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
+    for (host, status) in [
+        ("127.0.0.1", "404"),
+        ("localhost:80", "404"),
+        ("shop.example", "403"),
+        ("localhost\r\nHost: localhost", "400"),
+        ("localhost\r\nContent-Encoding: gzip", "415"),
+        ("localhost\r\nContent-Encoding: Identity", "404"),
+    ] {
+        let answer = raw(addr, &format!("GET / HTTP/1.1\r\nHost: {host}")).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{host}: {answer}");
     }
 }

@@ -5,6 +5,7 @@
 mod toy;
 
 mod cluster;
+mod connections;
 mod http;
 mod measured;
 mod pair;

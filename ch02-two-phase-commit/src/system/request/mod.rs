@@ -1,7 +1,9 @@
 //! Bytes from outside become an order, or a refusal that says what to change. Everything a node is
 //! asked has passed here: known accounts, whole amounts in range, each account at most once.
 
+use lab::http::object;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::catalog::{self, TILL};
 use crate::accounts::MOST;
@@ -135,8 +137,8 @@ pub(super) fn read_only(of: Option<&str>) -> Result<Order, BadRequest> {
     Ok(Order::new(&lines))
 }
 
-fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, BadRequest> {
-    serde_json::from_slice(body).map_err(|e| BadRequest::Json(e.to_string()))
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadRequest> {
+    object(body).map_err(BadRequest::Json)
 }
 
 fn checked_key(text: &str) -> Result<Key, BadRequest> {

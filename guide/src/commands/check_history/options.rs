@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use lab::check::linear::MOST_STATES;
+use lab::system::quoted;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -147,13 +148,4 @@ impl Options {
         }
         format!("{line} {more}")
     }
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+@%,=".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_string();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

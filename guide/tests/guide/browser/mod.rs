@@ -42,7 +42,7 @@ async fn serve_real() -> Site {
 }
 
 async fn serve(ws: Workspace, site: PathBuf) -> String {
-    let listener = guide::serve::listen(4500).await.expect("a port");
+    let listener = guide::serve::listen_on(0).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let app = guide::serve::router(ws, site);
     tokio::spawn(async move { axum::serve(listener, app).await });

@@ -237,6 +237,22 @@ fn ended(
     }
 }
 
+/// Whether a process ended as one does that aborts itself.
+#[cfg(unix)]
+#[must_use]
+pub fn is_abort(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt as _;
+    const SIGABRT: i32 = 6;
+    status.signal() == Some(SIGABRT)
+}
+
+/// Whether a process ended as one does that aborts itself.
+#[cfg(not(unix))]
+#[must_use]
+pub fn is_abort(status: ExitStatus) -> bool {
+    !status.success()
+}
+
 /// In a child: prints that it is ready, and where.
 pub fn say_ready(addr: SocketAddr) {
     println!("{READY}{addr}");

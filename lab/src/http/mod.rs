@@ -5,7 +5,11 @@
 //!
 //! # Left out
 //!
-//! TLS, sign-in, and deadlines for clients that send slowly or nothing.
+//! TLS and sign-in.
+
+mod body;
+mod json;
+mod serve;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,13 +20,16 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::run::is_self_connection;
+
+pub use json::{NOT_JSON, Object, is_json, object};
+pub use serve::{Limits, TooFewFiles, serve};
 
 /// Longer than any of our servers lets a request wait.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -132,7 +139,6 @@ impl Caller {
         body: Bytes,
         content_type: &str,
     ) -> Result<Answered, Why> {
-        let text = |e: hyper::Error| e.to_string();
         let mut request = hyper::Request::builder()
             .method(method)
             .uri(path)
@@ -142,13 +148,7 @@ impl Caller {
             request = request.header(CLUSTER, cluster);
         }
         let request = request.body(Full::new(body)).map_err(|e| e.to_string())?;
-        self.connection.take_if(|connection| connection.is_closed());
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(connect(self.server).await?),
-        };
-        connection.ready().await.map_err(text)?;
-        let response = connection.send_request(request).await.map_err(text)?;
+        let response = self.send(request).await?;
         let status = response.status().as_u16();
         if self.cluster.is_some() && status == StatusCode::MISDIRECTED_REQUEST.as_u16() {
             return Err(Why { why: "another cluster answers there".into(), refused: true });
@@ -157,6 +157,36 @@ impl Caller {
         let body = body.map_err(|e| e.to_string())?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Ok(Answered { status, body })
+    }
+
+    /// A server closes connections that are idle. On a connection that is used again, a request that was
+    /// not sent for that reason is sent on a new one; one that was sent is not.
+    async fn send(
+        &mut self,
+        mut request: hyper::Request<Full<Bytes>>,
+    ) -> Result<hyper::Response<Incoming>, Why> {
+        loop {
+            let (mut connection, is_new) = match self.connection.take() {
+                Some(connection) => (connection, false),
+                None => (connect(self.server).await?, true),
+            };
+            match connection.ready().await {
+                Err(_) if !is_new => continue,
+                is_ready => is_ready.map_err(|e| e.to_string())?,
+            }
+            let unsent = match connection.try_send_request(request).await {
+                Ok(response) => {
+                    self.connection = Some(connection);
+                    return Ok(response);
+                }
+                Err(mut error) => error.take_message().ok_or(error),
+            };
+            request = match unsent {
+                Ok(unsent) if !is_new => unsent,
+                Ok(_) => return Err("the connection was closed".to_owned().into()),
+                Err(error) => return Err(error.into_error().to_string().into()),
+            };
+        }
     }
 }
 
@@ -221,13 +251,26 @@ pub fn finish(router: Router) -> Router {
         let why = "this page takes another method; read with GET, change with POST";
         refuse(StatusCode::METHOD_NOT_ALLOWED, why)
     };
-    router.fallback(no_page).method_not_allowed_fallback(no_method).layer(from_fn(only_loopback))
+    router
+        .fallback(no_page)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn(only_plain_and_local))
 }
 
 /// A page of some other site, open in a browser here, must not be able to talk to a server of ours
-/// under a name of its own. Together with the content type that every change needs, it cannot.
-async fn only_loopback(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+/// under a name of its own. Together with the content type that every change needs, it cannot. And a
+/// body that is encoded would be read as if it were not.
+async fn only_plain_and_local(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if headers.get_all(header::HOST).iter().count() > 1 {
+        return refuse(StatusCode::BAD_REQUEST, "more than one Host; send one");
+    }
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let why = "send the body as it is, without Content-Encoding";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
     if matches!(name, Some("127.0.0.1" | "localhost" | "[::1]")) {
         return next.run(request).await;
