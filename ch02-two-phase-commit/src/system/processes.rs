@@ -167,7 +167,7 @@ impl System for Processes {
     fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String> {
         let own = status.map_or(Value::Null, |status| Value::Object(status.own.clone()));
         let mut lines = vec![status::doubts(role, &own)];
-        for field in ["guessed", "damage"] {
+        for field in ["because", "guessed", "damage"] {
             let ends = own[field].as_array().into_iter().flatten().filter_map(Value::as_str);
             lines.extend(ends.map(|end| format!("{field}: {end}")));
         }
@@ -242,6 +242,12 @@ fn database(text: &str) -> Result<(Role, String), String> {
     if role.is_coordinator() || !url.starts_with("postgres") {
         return Err(wanted.into());
     }
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
+    if user.is_some_and(|(user, _)| user.contains(':')) || url.contains("password=") {
+        let why = "leave the password out: every user of this machine can read a command line; set \
+                   PGPASSWORD in the environment of `cluster` instead";
+        return Err(why.into());
+    }
     Ok((role, url.to_owned()))
 }
 
@@ -255,6 +261,7 @@ fn databases(options: &Options) -> Result<BTreeMap<Role, String>, Error> {
 fn participant(config: &RoleConfig, url: &str) -> Result<Arc<dyn Service>, Error> {
     let config = super::postgres::Config {
         crash_after_effect: config.crash_after_effect,
+        password: std::env::var("PGPASSWORD").ok(),
         ..super::postgres::Config::new(config.cluster, config.role.id, url)
     };
     Ok(Arc::new(super::postgres::Participant::start(&config)?))
@@ -272,4 +279,27 @@ fn not_built_in() -> Error {
          --participant pay=postgres://…`"
             .into(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_with_the_place_for_it() {
+        for address in [
+            "pay=postgres://shop:secret@localhost/shop",
+            "pay=postgresql://shop:@localhost:5432/shop",
+            "stock=postgres://localhost/shop?user=shop&password=secret",
+        ] {
+            let refused = database(address).unwrap_err();
+            assert!(refused.contains("PGPASSWORD"), "{address}: {refused}");
+            assert!(!refused.contains("secret"), "{refused}");
+        }
+        for address in
+            ["pay=postgres://shop@localhost:5432/shop", "pay=postgres://localhost/shop?user=a:b"]
+        {
+            assert!(database(address).is_ok(), "{address}");
+        }
+    }
 }

@@ -17,6 +17,9 @@ pub struct RoleStatus {
     pub in_doubt: Vec<String>,
     /// Accounts that no other transaction may touch meanwhile.
     pub locked: Vec<String>,
+    /// What stays in doubt although it is decided, and why.
+    #[serde(default)]
+    pub because: Vec<String>,
     /// What an operator ended here, while it is not known how it really ended.
     #[serde(default)]
     pub guessed: Vec<String>,
@@ -48,14 +51,22 @@ pub(super) fn read(answer: Msg) -> Option<Map<String, Value>> {
     let status = RoleStatus {
         in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
         locked: locked.iter().map(ToString::to_string).collect(),
-        guessed: guessed.into_iter().map(|end| heuristic(end, "the truth is not known")).collect(),
-        damage: damage
-            .into_iter()
-            .map(|end| heuristic(end, "all others did the opposite"))
-            .collect(),
+        because: Vec::new(),
+        guessed: guessed.into_iter().map(self::guessed).collect(),
+        damage: damage.into_iter().map(self::damage).collect(),
         syncs: 0,
     };
     Some(status.own())
+}
+
+/// What was decided by hand, while it is not known how it really ended. `true` is commit.
+pub(super) fn guessed(end: (TxId, bool)) -> String {
+    heuristic(end, "the truth is not known")
+}
+
+/// What was decided by hand, and wrong.
+pub(super) fn damage(end: (TxId, bool)) -> String {
+    heuristic(end, "all others did the opposite")
 }
 
 fn heuristic((tx, commit): (TxId, bool), rest: &str) -> String {

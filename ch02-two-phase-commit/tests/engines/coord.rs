@@ -36,12 +36,16 @@ pub(crate) struct Coord {
 
 impl Coord {
     pub(crate) fn of(postgres: &Postgres) -> Self {
+        Self::with(&config(postgres))
+    }
+
+    pub(crate) fn with(config: &Config) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let participant = Participant::start(&config(postgres)).unwrap_or_else(|e| panic!("{e}"));
+        let participant = Participant::start(config).unwrap_or_else(|e| panic!("{e}"));
         let listen = ([127, 0, 0, 1], 0).into();
         let place = Place { cluster: CLUSTER, me: COORD, start: 1, listen };
         let (post, deliveries) = ExternalNode::start(place, runtime.handle().clone()).unwrap();

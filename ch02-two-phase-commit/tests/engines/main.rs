@@ -9,11 +9,13 @@ mod ledger;
 #[path = "../cluster/workload.rs"]
 mod workload;
 
+mod by_hand;
 mod compare;
 mod coord;
 mod facts;
 mod kills;
 mod orphans;
 mod participant;
+mod passwords;
 mod sql;
 mod unfit;

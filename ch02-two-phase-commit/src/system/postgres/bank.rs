@@ -63,7 +63,10 @@ impl Effects {
 impl Bank {
     /// Takes the database over, and makes what is not there.
     pub(super) async fn open(config: &Config) -> Result<Self, Unfit> {
-        let address = tokio_postgres::Config::from_str(&config.url).map_err(Unfit::Address)?;
+        let mut address = tokio_postgres::Config::from_str(&config.url).map_err(Unfit::Address)?;
+        if let (None, Some(password)) = (address.get_password(), &config.password) {
+            address.password(password);
+        }
         let schema = format!("ch02_{}", catalog::ledger(config.me));
         let pool = Pool::new(address, &schema);
         let mut keeper = pool.connect().await.map_err(Unfit::Unreachable)?;
@@ -131,6 +134,10 @@ async fn prepare_tables(keeper: &mut Client, schema: &str, config: &Config) -> R
          CREATE TABLE IF NOT EXISTS dtx_outcome (
              gtrid text PRIMARY KEY,
              outcome text NOT NULL CHECK (outcome IN ('committed', 'aborted')));
+         CREATE TABLE IF NOT EXISTS dtx_told (gtrid text PRIMARY KEY);
+         CREATE TABLE IF NOT EXISTS dtx_damage (
+             gtrid text PRIMARY KEY,
+             did text NOT NULL CHECK (did IN ('committed', 'aborted')));
          CREATE TABLE IF NOT EXISTS dtx_owner (
              only_one bool PRIMARY KEY DEFAULT true CHECK (only_one),
              cluster text NOT NULL,

@@ -11,6 +11,8 @@ pub struct Config {
     pub me: NodeId,
     /// The database: `postgres://user@host:port/database`.
     pub url: String,
+    /// The password, for an address that has none.
+    pub password: Option<String>,
     /// Abort the process right after this effect: a change in the database, or a message.
     pub crash_after_effect: Option<u64>,
 }
@@ -19,6 +21,6 @@ impl Config {
     /// A participant of a cluster.
     #[must_use]
     pub fn new(cluster: u64, me: NodeId, url: &str) -> Self {
-        Self { cluster, me, url: url.to_owned(), crash_after_effect: None }
+        Self { cluster, me, url: url.to_owned(), password: None, crash_after_effect: None }
     }
 }

@@ -12,6 +12,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::bank::Bank;
+use super::by_hand;
 use super::pool::{LIMIT, Lane};
 use super::unfit::words;
 use crate::types::TxId;
@@ -28,8 +29,13 @@ pub(super) enum Verdict {
 pub(super) enum Finished {
     /// It is so, and durable.
     Done,
-    /// To be committed, and neither promised nor committed here: a promise was lost.
-    Missing,
+    /// It had ended here already, and not so: somebody decided by hand, or a promise was lost. Noted, and
+    /// durable.
+    Damage,
+    /// To be committed, after the coordinator had it aborted.
+    Contradiction,
+    /// It is promised still, and this database user may not end it.
+    Forbidden(String),
     /// Not known. The coordinator will send it again.
     Unsure(String),
 }
@@ -59,17 +65,26 @@ pub(super) async fn finish(bank: &Bank, tx: TxId, verdict: Verdict) -> Finished 
 
 /// "No such transaction" may mean that it is committed. Only its own row says so.
 async fn commit(client: &Client, gid: &str) -> Finished {
-    match client.batch_execute(&format!("COMMIT PREPARED '{gid}'")).await {
-        Ok(()) => Finished::Done,
-        Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => {
-            match outcome(client, gid).await {
-                Ok(Some(outcome)) if outcome == "committed" => Finished::Done,
-                Ok(_) => Finished::Missing,
-                Err(error) => Finished::Unsure(words(&error)),
-            }
-        }
-        Err(error) => Finished::Unsure(words(&error)),
+    let (told, commit) = (by_hand::tell(gid), format!("COMMIT PREPARED '{gid}'"));
+    let (told, committed) =
+        join!(biased; client.batch_execute(&told), client.batch_execute(&commit));
+    match (told, committed) {
+        (Ok(()), Ok(())) => return Finished::Done,
+        (Ok(()), Err(error)) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => {}
+        (Err(error), _) | (_, Err(error)) => return unsure(client, gid, &error).await,
     }
+    let noted = match by_hand::row(client, gid).await {
+        Ok(Some(row)) if row.is_committed => by_hand::tell_now(client, gid).await,
+        // Said again, because the acknowledgement was lost.
+        Ok(Some(row)) if row.is_damage => Ok(()),
+        Ok(Some(_)) => return Finished::Contradiction,
+        Ok(None) => match by_hand::blame(client, gid, false).await {
+            Ok(()) => return Finished::Damage,
+            failed => failed,
+        },
+        Err(error) => Err(error),
+    };
+    noted.map_or_else(|error| Finished::Unsure(words(&error)), |()| Finished::Done)
 }
 
 /// Takes it back if it is there, and leaves a row for a prepare that comes late. Nothing waits for
@@ -80,18 +95,44 @@ async fn abort(client: &Client, gid: &str) -> Finished {
         "BEGIN; SET LOCAL synchronous_commit = off;
          INSERT INTO dtx_outcome VALUES ('{gid}', 'aborted') ON CONFLICT DO NOTHING; COMMIT"
     );
-    let (rolled_back, fenced) =
-        join!(biased; client.batch_execute(&rollback), client.batch_execute(&fence));
-    match (rolled_back, fenced) {
-        (Ok(()), Ok(())) => Finished::Done,
-        (Err(error), Ok(())) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Finished::Done,
-        (Err(error), _) | (_, Err(error)) => Finished::Unsure(words(&error)),
+    let (rolled_back, fenced, row) = join!(
+        biased;
+        client.batch_execute(&rollback),
+        client.batch_execute(&fence),
+        by_hand::row(client, gid),
+    );
+    let row = match (rolled_back, fenced, row) {
+        (Ok(()), Ok(()), _) => return Finished::Done,
+        (Err(error), Ok(()), row) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => row,
+        (Err(error), ..) | (_, Err(error), _) => return unsure(client, gid, &error).await,
+    };
+    match row {
+        // What it was told to commit, an abort that comes late does not change.
+        Ok(Some(row)) if row.is_committed && !row.is_told && !row.is_damage => {
+            let noted = by_hand::blame(client, gid, true).await;
+            noted.map_or_else(|error| Finished::Unsure(words(&error)), |()| Finished::Damage)
+        }
+        Ok(_) => Finished::Done,
+        Err(error) => Finished::Unsure(words(&error)),
     }
 }
 
-/// What the row of that name says, if it is there to be seen.
-pub(super) async fn outcome(client: &Client, gid: &str) -> Result<Option<String>, Error> {
-    let question = "SELECT outcome FROM dtx_outcome WHERE gtrid = $1";
-    let row = client.query_typed_opt(question, &[(&gid, Type::TEXT)]).await?;
-    row.map(|row| row.try_get(0)).transpose()
+/// Why it is not known how it ended.
+async fn unsure(client: &Client, gid: &str, error: &Error) -> Finished {
+    if error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE) {
+        return Finished::Unsure(words(error));
+    }
+    // What failed beside it may have left a transaction open, in which nothing is answered.
+    let _ = client.batch_execute("ROLLBACK").await;
+    let question = "SELECT owner::text, current_user::text FROM pg_prepared_xacts WHERE gid = $1";
+    let row = client.query_typed_opt(question, &[(&gid, Type::TEXT)]).await;
+    let users =
+        row.ok().flatten().and_then(|row| Some((row.try_get(0).ok()?, row.try_get(1).ok()?)));
+    let Some((owner, me)): Option<(String, String)> = users else {
+        return Finished::Unsure(words(error));
+    };
+    Finished::Forbidden(format!(
+        "the database user {owner} prepared it, and {me} may not end it; start this participant with an \
+         address that names {owner}"
+    ))
 }

@@ -24,6 +24,7 @@
 //! | `bank.rs` | the tables, and what makes a database unfit |
 //! | `prepare.rs`, `finish.rs` | the two phases |
 //! | `orphans.rs` | what a process that died left behind |
+//! | `by_hand.rs` | what somebody typed into PostgreSQL meanwhile |
 //! | `actor.rs`, `participant.rs` | who takes the messages, and the process's side of it |
 //! | `compare/` | our shop measured beside two PostgreSQL, and beside one |
 //!
@@ -31,10 +32,11 @@
 //!
 //! Wound-wait. Who holds a row is PostgreSQL's secret, so a wait for one ends by `lock_timeout` with
 //! a no, and the customer tries again: on busy accounts that declines orders which ours would have
-//! done. TLS and passwords from the environment. Forgetting: `dtx_outcome` grows with the orders.
+//! done. TLS. Forgetting: `dtx_outcome` and `dtx_told` grow with the orders.
 
 mod actor;
 mod bank;
+mod by_hand;
 pub mod compare;
 mod config;
 mod finish;

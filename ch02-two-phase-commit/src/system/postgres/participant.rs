@@ -17,9 +17,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::actor::{Actor, ActorStatus, Wanted};
 use super::bank::{Bank, wal_counts};
+use super::by_hand::ByHand;
 use super::config::Config;
 use super::unfit::Unfit;
-use crate::system::status::RoleStatus;
+use crate::system::status::{self, RoleStatus};
 use crate::types::Msg;
 
 /// A running participant. Dropping it ends it, and keeps what it promised.
@@ -45,10 +46,13 @@ impl Participant {
         let handle = runtime.handle().clone();
         let opened = async {
             let bank = Bank::open(config).await?;
-            let before = wal_counts(&*bank.keeper().await?).await.unwrap_or_default();
-            Ok((Arc::new(bank), before))
+            let keeper = bank.keeper().await?;
+            let before = wal_counts(&keeper).await.unwrap_or_default();
+            let by_hand = ByHand::read(&keeper, bank.names).await.map_err(Unfit::Refuses)?;
+            drop(keeper);
+            Ok((Arc::new(bank), before, by_hand))
         };
-        let (bank, before) =
+        let (bank, before, by_hand) =
             runtime.block_on(opened).map_err(|unfit: Unfit| Error::Other(Box::new(unfit)))?;
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let place = Place { cluster: config.cluster, me: config.me, start: bank.start, listen };
@@ -56,7 +60,7 @@ impl Participant {
         let post = Arc::new(post);
         let (wanted, requests) = mpsc::channel(16);
         let (end, ended) = watch::channel(false);
-        let actor = Actor::new(Arc::clone(&bank), Arc::clone(&post));
+        let actor = Actor::new(Arc::clone(&bank), Arc::clone(&post), by_hand);
         handle.spawn(async move {
             if let Err(unfit) = actor.run(deliveries, requests).await {
                 tracing::error!(%unfit, "the participant ends");
@@ -68,9 +72,10 @@ impl Participant {
     }
 
     async fn report(&self) -> Option<Status> {
-        let (answer, status) = oneshot::channel();
+        let (answer, reported) = oneshot::channel();
         self.wanted.send(Wanted::Status(answer)).await.ok()?;
-        let ActorStatus { in_doubt, orphans, locked } = status.await.ok()?;
+        let ActorStatus { in_doubt, orphans, locked, because, guessed, damage } =
+            reported.await.ok()?;
         let locked = locked.iter().map(ToString::to_string);
         let orphans = orphans.iter().map(|tx| format!("whatever {tx} touches"));
         let now = async { wal_counts(&*self.bank.keeper().await.ok()?).await.ok() };
@@ -78,7 +83,13 @@ impl Participant {
         let own = RoleStatus {
             in_doubt: in_doubt.iter().map(ToString::to_string).collect(),
             locked: locked.chain(orphans).collect(),
-            ..RoleStatus::default()
+            because: because
+                .iter()
+                .map(|(tx, why)| format!("{tx} stays in doubt: {why}"))
+                .collect(),
+            guessed: guessed.into_iter().map(status::guessed).collect(),
+            damage: damage.into_iter().map(status::damage).collect(),
+            syncs: 0,
         };
         Some(Status {
             own: own.own(),

@@ -152,7 +152,8 @@ pub async fn promise(client: &Client, gid: &str) -> (Result<(), Error>, Result<b
     join!(biased; client.batch_execute(&prepare), is_prepared(client, gid))
 }
 
-async fn is_prepared(client: &Client, gid: &str) -> Result<bool, Error> {
+/// Whether it is promised.
+pub(super) async fn is_prepared(client: &Client, gid: &str) -> Result<bool, Error> {
     let question =
         "SELECT 1 FROM pg_prepared_xacts WHERE gid = $1 AND database = current_database()";
     Ok(client.query_typed_opt(question, &[(&gid, Type::TEXT)]).await?.is_some())
@@ -162,7 +163,7 @@ async fn is_prepared(client: &Client, gid: &str) -> Result<bool, Error> {
 /// abort.
 async fn met(client: &Client, gid: &str, branch: &Branch, error: &Error) -> Voted {
     let (prepared, outcome) =
-        join!(biased; is_prepared(client, gid), super::finish::outcome(client, gid));
+        join!(biased; is_prepared(client, gid), super::by_hand::row(client, gid));
     match (prepared, outcome) {
         (Ok(true), _) => {
             let names: Vec<&str> = branch.iter().map(|change| &*change.account.0).collect();

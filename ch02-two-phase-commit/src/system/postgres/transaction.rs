@@ -18,6 +18,8 @@ pub(super) struct Transaction {
     pub(super) branch: Option<Branch>,
     /// What travels along with every message about it.
     pub(super) context: Context,
+    /// Why it could not be ended as decided, the last time.
+    pub(super) why: Option<String>,
 }
 
 /// How far it is.
@@ -31,6 +33,10 @@ pub(super) enum Stage {
 }
 
 impl Transaction {
+    pub(super) fn new(stage: Stage, branch: Option<Branch>, context: Context) -> Self {
+        Self { stage, branch, context, why: None }
+    }
+
     /// Whether it waits for the coordinator, whatever happens.
     pub(super) fn is_in_doubt(&self) -> bool {
         matches!(self.stage, Stage::Prepared { .. } | Stage::Ending { promised: true })

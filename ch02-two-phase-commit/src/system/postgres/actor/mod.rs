@@ -6,6 +6,8 @@
 //!
 //! Order between attempts. The one that gets the row first is first.
 
+mod search;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +16,13 @@ use lab::run::{Context, Deliveries, Delivery, ExternalNode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval};
 
-use super::bank::Bank;
-use super::finish::{Finished, Verdict, finish};
-use super::orphans::{self, Orphans};
-use super::prepare::{Voted, prepare};
-use super::transaction::{Stage, Transaction};
-use super::unfit::Unfit;
+use crate::system::postgres::bank::Bank;
+use crate::system::postgres::by_hand::ByHand;
+use crate::system::postgres::finish::{Finished, Verdict, finish};
+use crate::system::postgres::orphans::Orphans;
+use crate::system::postgres::prepare::{Voted, prepare};
+use crate::system::postgres::transaction::{Stage, Transaction};
+use crate::system::postgres::unfit::Unfit;
 use crate::types::{Account, Balances, Branch, COORD, Msg, Refusal, TxId, Vote, wait};
 
 /// So many attempts may be open; for more there is a no.
@@ -36,6 +39,10 @@ pub(super) struct ActorStatus {
     /// In doubt, and what they touch is not known any more.
     pub(super) orphans: Vec<TxId>,
     pub(super) locked: BTreeSet<Account>,
+    /// In doubt, although the coordinator has decided; and why.
+    pub(super) because: Vec<(TxId, String)>,
+    pub(super) guessed: Vec<(TxId, bool)>,
+    pub(super) damage: Vec<(TxId, bool)>,
 }
 
 /// What another task of this process asks of the loop.
@@ -50,6 +57,8 @@ enum Report {
     Finished(TxId, Verdict, Finished),
     Listed(BTreeSet<TxId>),
     Found(Orphans),
+    /// These were promised, and are no more: this is how they ended here.
+    Ended(Vec<(TxId, bool)>),
     /// The database did not answer: look again later.
     Blind(Unfit),
 }
@@ -59,6 +68,7 @@ pub(super) struct Actor {
     bank: Arc<Bank>,
     post: Arc<ExternalNode<Msg>>,
     transactions: BTreeMap<TxId, Transaction>,
+    by_hand: ByHand,
     tell: mpsc::UnboundedSender<Report>,
     reports: mpsc::UnboundedReceiver<Report>,
     /// A search for orphans is under way.
@@ -69,10 +79,19 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(bank: Arc<Bank>, post: Arc<ExternalNode<Msg>>) -> Self {
+    pub(super) fn new(bank: Arc<Bank>, post: Arc<ExternalNode<Msg>>, by_hand: ByHand) -> Self {
         let (tell, reports) = mpsc::unbounded_channel();
-        let (transactions, searched) = (BTreeMap::new(), Instant::now());
-        Self { bank, post, transactions, tell, reports, searching: false, blind: false, searched }
+        Self {
+            bank,
+            post,
+            transactions: BTreeMap::new(),
+            by_hand,
+            tell,
+            reports,
+            searching: false,
+            blind: false,
+            searched: Instant::now(),
+        }
     }
 
     /// Runs until asked to stop, or until the database belongs to another process.
@@ -130,7 +149,7 @@ impl Actor {
             return self.vote(tx, Vote::No(why), &context);
         }
         let stage = Stage::Preparing { then: None };
-        self.transactions.insert(tx, Transaction { stage, branch: Some(branch.clone()), context });
+        self.transactions.insert(tx, Transaction::new(stage, Some(branch.clone()), context));
         self.spawn(async move |bank| Report::Voted(tx, prepare(&bank, tx, &branch).await));
     }
 
@@ -148,7 +167,7 @@ impl Actor {
             // Of an earlier start, ended long ago, or never known: the database knows.
             None => {
                 let stage = Stage::Ending { promised: false };
-                self.transactions.insert(tx, Transaction { stage, branch: None, context });
+                self.transactions.insert(tx, Transaction::new(stage, None, context));
                 self.finish(tx, verdict);
             }
         }
@@ -177,6 +196,7 @@ impl Actor {
             Report::Finished(tx, verdict, finished) => self.on_finished(tx, verdict, finished),
             Report::Listed(prepared) => self.on_listed(prepared),
             Report::Found(orphans) => self.on_found(orphans),
+            Report::Ended(ended) => self.on_ended(ended),
             Report::Blind(taken @ (Unfit::Taken(_) | Unfit::NotOurs { .. })) => return Err(taken),
             Report::Blind(unfit) => {
                 if !std::mem::replace(&mut self.blind, true) {
@@ -224,21 +244,36 @@ impl Actor {
 
     fn on_finished(&mut self, tx: TxId, verdict: Verdict, finished: Finished) {
         let transaction = self.transactions.remove(&tx).expect("it stays until its task is done");
+        let (commit, context) = (verdict == Verdict::Commit, transaction.context);
         match finished {
-            Finished::Done if verdict == Verdict::Commit => {
-                self.send(&Msg::Ack { tx }, &transaction.context);
+            Finished::Done => self.by_hand.settle(tx),
+            Finished::Damage => {
+                let did = if commit { "aborted" } else { "committed" };
+                tracing::error!(%tx, "{did} here by hand, and all others did the opposite");
+                self.by_hand.blame(tx, !commit);
             }
-            Finished::Done => {}
-            Finished::Missing => {
-                tracing::error!(%tx, "to be committed, and this database has never promised it");
-            }
-            Finished::Unsure(why) => {
-                tracing::debug!(%tx, why, "not ended");
-                // Asks again, and so is told the same again.
-                if matches!(transaction.stage, Stage::Ending { promised: true }) {
-                    self.found(tx, transaction);
+            Finished::Contradiction => {
+                if self.by_hand.contradict(tx) {
+                    tracing::error!(%tx, "to be committed, after the coordinator had it aborted");
                 }
+                return;
             }
+            Finished::Forbidden(why) => return self.on_unsure(tx, transaction, why, true),
+            Finished::Unsure(why) => return self.on_unsure(tx, transaction, why, false),
+        }
+        // Also for damage: the coordinator can do nothing about it, and may forget.
+        if commit {
+            self.send(&Msg::Ack { tx }, &context);
+        }
+    }
+
+    /// Asks again, if it is promised, and so is told the same again.
+    fn on_unsure(&mut self, tx: TxId, transaction: Transaction, why: String, promised: bool) {
+        if transaction.why.as_ref() != Some(&why) {
+            tracing::warn!(%tx, why, "not ended");
+        }
+        if promised || matches!(transaction.stage, Stage::Ending { promised: true }) {
+            self.found(tx, Transaction { why: Some(why), ..transaction });
         }
     }
 
@@ -257,6 +292,7 @@ impl Actor {
                 asking.push((*tx, transaction.context));
             }
         }
+        asking.extend(self.by_hand.due().into_iter().map(|tx| (tx, Context::default())));
         for (tx, context) in asking {
             self.send(&Msg::Inquire { tx }, &context);
         }
@@ -265,56 +301,14 @@ impl Actor {
         }
     }
 
-    /// Looks for orphans, from time to time: a transaction of a dead process may be prepared after
-    /// it has died, because PostgreSQL was still busy with it.
-    fn search(&mut self) {
-        if std::mem::replace(&mut self.searching, true) {
-            return;
-        }
-        self.searched = Instant::now();
-        self.spawn(async |bank| match orphans::prepared(&bank).await {
-            Ok(prepared) => Report::Listed(prepared),
-            Err(unfit) => Report::Blind(unfit),
-        });
-    }
-
-    /// What is prepared was listed before this. Now: what we are busy with.
-    fn on_listed(&mut self, prepared: BTreeSet<TxId>) {
-        self.blind = false;
-        let idle: BTreeSet<TxId> =
-            prepared.into_iter().filter(|tx| !self.transactions.contains_key(tx)).collect();
-        if idle.is_empty() {
-            self.searching = false;
-            return;
-        }
-        self.spawn(async move |bank| match orphans::still(&bank, idle).await {
-            Ok(orphans) => Report::Found(orphans),
-            Err(unfit) => Report::Blind(unfit),
-        });
-    }
-
-    fn on_found(&mut self, orphans: Orphans) {
-        self.searching = false;
-        for tx in orphans.unknown {
-            if !self.transactions.contains_key(&tx) {
-                let stage = Stage::Ending { promised: true };
-                self.found(tx, Transaction { stage, branch: None, context: Context::default() });
-                self.send(&Msg::Inquire { tx }, &Context::default());
-            }
-        }
-        for tx in orphans.aborted {
-            if !self.transactions.contains_key(&tx) {
-                self.on_verdict(tx, Verdict::Abort, Context::default());
-            }
-        }
-    }
-
     fn status(&self) -> ActorStatus {
-        let mut status = ActorStatus::default();
+        let (guessed, damage) = (self.by_hand.guessed(), self.by_hand.damage());
+        let mut status = ActorStatus { guessed, damage, ..ActorStatus::default() };
         for (tx, transaction) in
             self.transactions.iter().filter(|(_, transaction)| transaction.is_in_doubt())
         {
             status.in_doubt.push(*tx);
+            status.because.extend(transaction.why.clone().map(|why| (*tx, why)));
             status.locked.extend(transaction.locked());
             if transaction.branch.is_none() {
                 status.orphans.push(*tx);
