@@ -8,6 +8,7 @@
 //! | [`three_phase_commit`] | does one more round make waiting unnecessary? |
 //! | [`paxos_commit`] | what if the decision is not on one machine? |
 //! | [`fencing`] | what if the coordinator that was replaced still runs? |
+//! | [`decision_store`] | what if the decisions are in a store, such as etcd? |
 //! | [`one_phase`] | what does an order of a single participant need? |
 //! | [`read_only`] | may a participant that only read leave early? |
 //! | [`heuristic`] | what if an operator decides by hand? |
@@ -16,6 +17,8 @@
 //! changes the few it is about (see [`lab::AnyNode`]). So each file is the difference, and the step
 //! inside is the very one of the main path.
 
+#[cfg(feature = "study")]
+pub mod decision_store;
 #[cfg(feature = "study")]
 pub mod fencing;
 #[cfg(feature = "study")]

@@ -85,6 +85,14 @@ pub enum Msg {
     Write { epoch: u64, record: Box<types::Record> },
     /// Store → coordinator: written, and durable.
     Written { epoch: u64, record: Box<types::Record> },
+    /// Participant → coordinators: "I voted yes long ago. What became of this attempt at this request?"
+    InquireAbout { tx: TxId, key: Key },
+    /// Coordinator → coordinator: "I am at it". Entitles to wait longer, and to nothing else.
+    StillOpen { tx: TxId },
+    /// Coordinator → store: "keep this as how its request ended, if nothing is kept for that yet".
+    Decide { record: Box<types::Record> },
+    /// Store → coordinator: how that request ended, for ever. Entitles to tell everyone.
+    Decision { record: Box<types::Record> },
     /// Operator → participant: "end this one so, whatever the others do" (heuristic decisions).
     Resolve { tx: TxId, commit: bool },
     /// Participant → operator: ended so; or it was not in doubt, and nothing was done.
@@ -178,6 +186,10 @@ impl Display for Msg {
             Self::Yours { epoch, log } => write!(f, "yours, epoch {epoch}, {} records", log.len()),
             Self::Write { epoch, record } => write!(f, "epoch {epoch}: write {record}"),
             Self::Written { epoch, record } => write!(f, "epoch {epoch}: wrote {record}"),
+            Self::InquireAbout { tx, key } => write!(f, "what became of {tx}, {key}?"),
+            Self::StillOpen { tx } => write!(f, "{tx} is still open"),
+            Self::Decide { record } => write!(f, "if nothing is: {record}"),
+            Self::Decision { record } => write!(f, "it is: {record}"),
             Self::Resolve { tx, commit } => write!(f, "by hand: {} {tx}", end(*commit)),
             Self::Resolved { tx, done: true } => write!(f, "{tx} ended by hand"),
             Self::Resolved { tx, done: false } => write!(f, "{tx} is not in doubt"),

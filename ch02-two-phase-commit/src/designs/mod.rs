@@ -45,8 +45,16 @@ pub const FAULTS: [&str; 12] = [
 ];
 
 /// The designs that survive every storm: crashes with restarts, lost and doubled messages.
-pub const ROBUST: [&str; 7] =
-    ["step3", "step4", "step5", "termination", "paxos-commit", "fencing", "one-phase"];
+pub const ROBUST: [&str; 8] = [
+    "step3",
+    "step4",
+    "step5",
+    "termination",
+    "paxos-commit",
+    "fencing",
+    "decision-store",
+    "one-phase",
+];
 
 /// Runs per cell that is judged by simulation.
 const SEEDS: Range<u64> = 0..200;

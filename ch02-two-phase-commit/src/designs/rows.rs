@@ -6,7 +6,8 @@ use lab::explore::Limits;
 
 use super::{ATOMIC, PLAIN, Row};
 use crate::deeper::{
-    fencing, one_phase, paxos_commit, read_only, termination, three_phase_commit as three_phase,
+    decision_store, fencing, one_phase, paxos_commit, read_only, termination,
+    three_phase_commit as three_phase,
 };
 use crate::shop::AnyNode;
 use crate::worlds::{Nodes, Read};
@@ -17,7 +18,7 @@ use crate::{
 
 /// The steps in reading order, then those off the main path.
 pub(super) fn all() -> Vec<Row> {
-    [atomic(), isolated_or_undone(), left_alone(), several(), fewer()]
+    [atomic(), isolated_or_undone(), left_alone(), several(), stored(), fewer()]
         .into_iter()
         .flatten()
         .collect()
@@ -55,6 +56,15 @@ fn on_bag(crashes: u8) -> Limits {
 fn for_good(bounds: &Bounds) -> Limits {
     let limits = Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
     Limits { restarts: false, ..limits }
+}
+
+/// Two coordinators that act on timers have too many states for a process that comes back: without
+/// crashes on a set, and with them on a bag.
+fn without_returns(crashes: u8) -> Limits {
+    match crashes {
+        0 => Limits { timeouts: Some(2), ..Limits::safety(0) },
+        _ => Limits { restarts: false, ..on_bag(crashes) },
+    }
 }
 
 /// From no coordination to atomic commitment.
@@ -269,6 +279,42 @@ fn several() -> Vec<Row> {
             ..like_step3()
         },
     ]
+}
+
+/// The decision in a store that any coordinator may ask.
+fn stored() -> Vec<Row> {
+    vec![Row {
+        info: info(
+            "decision-store",
+            "deeper/decision_store",
+            "Decision store: the first row decides",
+            "atomic with two coordinators; stuck while the store is down",
+            &[
+                "ch02-two-phase-commit/src/deeper/decision_store/server.rs",
+                "ch02-two-phase-commit/src/deeper/decision_store/coordinator.rs",
+                "ch02-two-phase-commit/src/deeper/decision_store/participant.rs",
+            ],
+        ),
+        nodes: Nodes {
+            standbys: decision_store::STANDBYS,
+            endpoints: decision_store::ENDPOINTS,
+            ..Nodes::new(
+                || AnyNode::new(decision_store::Coordinator::default()),
+                |accounts| {
+                    AnyNode::new(decision_store::Participant::new(step4::Participant::new(
+                        accounts,
+                    )))
+                },
+            )
+        },
+        read: Read::Snapshot,
+        safety: without_returns,
+        progress: for_good,
+        wide: true,
+        expected: "ok; stuck waits for store; ok; ok; ok; ok; ok; ok; ok; unsafe MONEY; \
+                   unsafe MONEY; ok",
+        ..like_step3()
+    }]
 }
 
 /// Fewer messages.

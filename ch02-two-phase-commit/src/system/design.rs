@@ -9,7 +9,7 @@ use lab::NodeId;
 use lab::system::Options;
 
 use super::catalog;
-use crate::deeper::{heuristic, paxos_commit, termination};
+use crate::deeper::{decision_store, heuristic, paxos_commit, termination};
 use crate::shop::AnyNode;
 use crate::step4_isolation as step4;
 use crate::types::{COORD, PAY, STOCK};
@@ -25,6 +25,8 @@ pub enum Role {
     /// As `coord-2`.
     #[value(name = "coord-3")]
     Coord3,
+    /// Asks the store that keeps the decisions.
+    Store,
     /// Keeps the shelf.
     Stock,
     /// Keeps the purses and the till.
@@ -33,7 +35,8 @@ pub enum Role {
 
 impl Role {
     /// All there are in any design, in the order of their columns.
-    pub const ALL: [Self; 5] = [Self::Coord, Self::Coord2, Self::Coord3, Self::Stock, Self::Pay];
+    pub const ALL: [Self; 6] =
+        [Self::Coord, Self::Coord2, Self::Coord3, Self::Store, Self::Stock, Self::Pay];
 
     /// As it is called everywhere.
     #[must_use]
@@ -42,6 +45,7 @@ impl Role {
             Self::Coord => "coord",
             Self::Coord2 => "coord-2",
             Self::Coord3 => "coord-3",
+            Self::Store => "store",
             Self::Stock => "stock",
             Self::Pay => "pay",
         }
@@ -65,6 +69,7 @@ impl Role {
             Self::Coord => COORD,
             Self::Coord2 => paxos_commit::COORD_2,
             Self::Coord3 => paxos_commit::COORD_3,
+            Self::Store => decision_store::STORE,
             Self::Stock => STOCK,
             Self::Pay => PAY,
         }
@@ -75,8 +80,14 @@ impl Role {
     pub fn is_coordinator(self) -> bool {
         match self {
             Self::Coord | Self::Coord2 | Self::Coord3 => true,
-            Self::Stock | Self::Pay => false,
+            Self::Store | Self::Stock | Self::Pay => false,
         }
+    }
+
+    /// Whether it keeps accounts.
+    #[must_use]
+    pub fn is_participant(self) -> bool {
+        matches!(self, Self::Stock | Self::Pay)
     }
 }
 
@@ -96,27 +107,31 @@ pub enum Design {
     Termination,
     /// Three coordinators, of which two are enough (`deeper/paxos_commit`).
     Paxos,
+    /// Two coordinators, and the decisions in an etcd (`deeper/decision_store`).
+    Decisions,
 }
 
 impl Design {
-    const ALL: [Self; 3] = [Self::TwoPhases, Self::Termination, Self::Paxos];
+    const ALL: [Self; 4] = [Self::TwoPhases, Self::Termination, Self::Paxos, Self::Decisions];
 
     /// Its processes, in the order of their columns.
     #[must_use]
     pub fn roles(self) -> &'static [Role] {
         match self {
             Self::TwoPhases | Self::Termination => &[Role::Coord, Role::Stock, Role::Pay],
-            Self::Paxos => &Role::ALL,
+            Self::Paxos => &[Role::Coord, Role::Coord2, Role::Coord3, Role::Stock, Role::Pay],
+            Self::Decisions => &[Role::Coord, Role::Coord2, Role::Store, Role::Stock, Role::Pay],
         }
     }
 
-    /// The flag of `cluster` that asks for it, without its dashes; the first design needs none.
+    /// The option of `cluster` that asks for it, without its dashes; the first design needs none.
     #[must_use]
     pub fn flag(self) -> Option<&'static str> {
         match self {
             Self::TwoPhases => None,
             Self::Termination => Some("termination"),
             Self::Paxos => Some("paxos"),
+            Self::Decisions => Some("decisions"),
         }
     }
 
@@ -139,6 +154,7 @@ impl Design {
             Self::TwoPhases => "ch02/step4 cluster",
             Self::Termination => "ch02/termination cluster",
             Self::Paxos => "ch02/paxos-commit cluster",
+            Self::Decisions => "ch02/decision-store cluster",
         }
     }
 
@@ -156,6 +172,7 @@ impl Design {
                     AnyNode::new(termination::Coordinator::new(step4::Coordinator::default()))
                 }
                 Self::Paxos => AnyNode::new(paxos_commit::Coordinator::default()),
+                Self::Decisions => AnyNode::new(decision_store::Coordinator::default()),
             };
         }
         let step4 = step4::Participant::new(catalog::opening(role.id()));
@@ -163,6 +180,11 @@ impl Design {
             Self::TwoPhases => heuristic::Participant::new(step4),
             Self::Termination => heuristic::Participant::new(termination::Participant::new(step4)),
             Self::Paxos => heuristic::Participant::new(paxos_commit::Participant::new(step4)),
+            // Outside: what an operator decided is asked about in its words as well.
+            Self::Decisions => {
+                let heuristic = heuristic::Participant::new(step4);
+                return AnyNode::new(decision_store::Participant::new(heuristic));
+            }
         })
     }
 

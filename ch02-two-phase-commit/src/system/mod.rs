@@ -2,7 +2,7 @@
 //!
 //! The shop as three operating system processes on loopback: `coord`, `stock` and `pay`, each one
 //! node of step 4 behind a driver with a log on disk. With [`Design::Paxos`] `coord-2` and `coord-3`
-//! are there as well. What every system needs is in [`lab::system`]: processes, the parent that
+//! are there as well; with [`Design::Decisions`] `coord-2` and `store`. What every system needs is in [`lab::system`]: processes, the parent that
 //! starts, kills and restarts them, the command line. [`SYSTEM`] says what is special about this one.
 //!
 //! | file | what it is |
@@ -13,6 +13,7 @@
 //! | `status.rs`, `heuristic.rs` | what an operator reads of a role, and decides for a participant |
 //! | `design.rs` | which design they run, and its roles |
 //! | `postgres/` | a participant that keeps its accounts in a database |
+//! | `decisions.rs` | the decisions in an etcd |
 //! | `customer.rs`, `load.rs` | who asks the shop: one by hand, or many |
 //! | `outage/` | what a dead coordinator stops, measured |
 //! | `processes.rs` | all of it as a system |
@@ -24,6 +25,8 @@
 
 mod catalog;
 mod customer;
+#[cfg(feature = "engines")]
+mod decisions;
 mod design;
 mod heuristic;
 mod load;

@@ -25,6 +25,7 @@ use super::{NAME, shop, status};
 use crate::types::{Msg, TxId};
 
 const PARTICIPANT: &str = "participant";
+const DECISIONS: &str = "decisions";
 
 /// Two-phase commit as processes: see [`super`].
 pub const SYSTEM: &dyn System = &Processes;
@@ -65,9 +66,9 @@ impl System for Processes {
         let paxos =
             "Let three coordinators keep the votes: two are enough to finish what one began";
         vec![
-            flag("paxos").conflicts_with_all(["termination", PARTICIPANT]).help(paxos),
+            flag("paxos").conflicts_with_all(["termination", PARTICIPANT, DECISIONS]).help(paxos),
             flag("termination")
-                .conflicts_with(PARTICIPANT)
+                .conflicts_with_all([PARTICIPANT, DECISIONS])
                 .help("Let participants in doubt ask each other"),
             Arg::new(PARTICIPANT)
                 .long(PARTICIPANT)
@@ -75,6 +76,11 @@ impl System for Processes {
                 .action(ArgAction::Append)
                 .value_parser(database)
                 .help("Let one participant keep its accounts in PostgreSQL"),
+            Arg::new(DECISIONS)
+                .long(DECISIONS)
+                .value_name("etcd://HOST:PORT,…")
+                .conflicts_with(PARTICIPANT)
+                .help("Keep the decisions in an etcd, where two coordinators find them"),
         ]
     }
 
@@ -84,18 +90,24 @@ impl System for Processes {
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
         let (design, databases) = (Design::of_options(options), databases(options)?);
-        if !databases.is_empty() && cfg!(not(feature = "engines")) {
+        let needs_engine = !databases.is_empty() || design == Design::Decisions;
+        if needs_engine && cfg!(not(feature = "engines")) {
             return Err(not_built_in());
         }
+        #[cfg(feature = "engines")]
+        options
+            .values(DECISIONS)
+            .iter()
+            .try_for_each(|address| super::decisions::check(address))?;
         if let Some(flag) = design.flag().filter(|_| !databases.is_empty()) {
-            let why = "a participant in PostgreSQL speaks two-phase commit alone: leave out";
+            let why = "a participant in PostgreSQL takes part in two-phase commit alone: leave out";
             return Err(Error::Refused(format!("{why} --{flag}")));
         }
         let role = |role: &Role| lab::system::Role {
             name: role.name().into(),
             id: role.id(),
             kind: role.kind().into(),
-            has_log: !databases.contains_key(role),
+            has_log: !databases.contains_key(role) && *role != Role::Store,
             peers: design.peers(*role),
         };
         // Not the address: a database may move, and the address may hold a password.
@@ -151,6 +163,9 @@ impl System for Processes {
         if let Some(url) = databases(&config.options)?.remove(&role) {
             return participant(config, &url);
         }
+        if role == Role::Store {
+            return store(config);
+        }
         let design = Design::of_options(&config.options);
         let driver = Arc::new(Driver::start(config.node(), design.node(role), ())?);
         let pool = ClientPool::new(driver.clients());
@@ -158,7 +173,7 @@ impl System for Processes {
             Role::Coord => {
                 shop::router(pool.clone(), driver.start_count(), Arc::clone(&config.endpoints))
             }
-            Role::Coord2 | Role::Coord3 => Router::new(),
+            Role::Coord2 | Role::Coord3 | Role::Store => Router::new(),
             Role::Stock | Role::Pay => heuristic::router(pool.clone()),
         };
         Ok(Arc::new(NodeService::new(driver, pool, (Msg::Status, status::read), routes)))
@@ -239,7 +254,7 @@ fn database(text: &str) -> Result<(Role, String), String> {
     let wanted = "write stock=postgres://USER@HOST:PORT/DATABASE, or pay=…";
     let (role, url) = text.split_once('=').ok_or(wanted)?;
     let role = Role::of_name(role).ok_or(wanted)?;
-    if role.is_coordinator() || !url.starts_with("postgres") {
+    if !role.is_participant() || !url.starts_with("postgres") {
         return Err(wanted.into());
     }
     let user = url.split_once("://").and_then(|(_, rest)| rest.split('/').next()?.rsplit_once('@'));
@@ -267,6 +282,17 @@ fn participant(config: &RoleConfig, url: &str) -> Result<Arc<dyn Service>, Error
     Ok(Arc::new(super::postgres::Participant::start(&config)?))
 }
 
+#[cfg(feature = "engines")]
+fn store(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
+    let address = config.options.values(DECISIONS).last().cloned().unwrap_or_default();
+    Ok(Arc::new(super::decisions::start(config, &address)?))
+}
+
+#[cfg(not(feature = "engines"))]
+fn store(_config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
+    Err(not_built_in())
+}
+
 #[cfg(not(feature = "engines"))]
 fn participant(_config: &RoleConfig, _url: &str) -> Result<Arc<dyn Service>, Error> {
     Err(not_built_in())
@@ -274,9 +300,9 @@ fn participant(_config: &RoleConfig, _url: &str) -> Result<Arc<dyn Service>, Err
 
 fn not_built_in() -> Error {
     Error::Refused(
-        "this build has no PostgreSQL client in it; start it with `cargo run -p \
+        "this build has no client of PostgreSQL or etcd in it; start it with `cargo run -p \
          ch02-two-phase-commit --features engines --bin ch02-two-phase-commit -- cluster \
-         --participant pay=postgres://…`"
+         …` and the same options"
             .into(),
     )
 }

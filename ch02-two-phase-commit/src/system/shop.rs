@@ -211,7 +211,15 @@ async fn balances(State(shop): State<Pages>, query: Result<Query<Of>, QueryRejec
 async fn in_doubt(State(shop): State<Pages>) -> Response {
     let endpoints = shop.endpoints.lock().expect("no thread panics with this lock held").clone();
     let _look = shop.looks.acquire().await.expect("it is never closed");
-    let doubts = |status: Value| json!({ "up": true, "in_doubt": status["in_doubt"], "locked": status["locked"] });
+    let doubts = |status: Value| {
+        let mut own = json!({ "up": true });
+        for field in ["in_doubt", "locked", "waits"] {
+            if !status[field].is_null() {
+                own[field] = status[field].clone();
+            }
+        }
+        own
+    };
     let all = report(&endpoints, None).await.into_iter().map(|(role, status)| {
         (role, status.map_or_else(|| json!({ "up": false }), |s| doubts(Value::Object(s.own))))
     });

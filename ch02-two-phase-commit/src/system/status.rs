@@ -85,6 +85,10 @@ pub async fn report(endpoints: &Endpoints) -> BTreeMap<Role, Option<RoleStatus>>
 
 /// What a role waits for, in one line; null for one that is down.
 pub(super) fn doubts(role: &str, status: &Value) -> String {
+    if role == Role::Store.name() && !status.is_null() && status["up"] != json!(false) {
+        let why = status["waits"].as_str();
+        return why.map_or("passes decisions on".into(), |why| format!("waits for etcd: {why}"));
+    }
     if status.is_null() || status["up"] == json!(false) {
         return "down".into();
     }

@@ -93,6 +93,10 @@ fn every_crash_point_of_every_design_ends_as_counted() {
     assert_eq!(counted("termination"), CrashPoints { points: 38, waiting: 3, pairs: 139, ..fine });
     assert_eq!(counted("3pc"), CrashPoints { points: 53, pairs: 287, ..fine });
     assert_eq!(counted("paxos-commit"), CrashPoints { points: 55, pairs: 518, ..fine });
+    assert_eq!(
+        counted("decision-store"),
+        CrashPoints { points: 45, waiting: 2, pairs: 211, ..fine }
+    );
     assert_eq!(counted("fencing"), CrashPoints { points: 53, waiting: 4, pairs: 319, ..fine });
 }
 

@@ -13,7 +13,7 @@ use lab::chapter::{Bounds, Models};
 use lab::explore::{Edge, Limits, Report, explore};
 
 /// Too many processes for a crash and a loss; `deeper.rs` explores them.
-const WIDE: [&str; 2] = ["paxos-commit", "fencing"];
+const WIDE: [&str; 3] = ["paxos-commit", "fencing", "decision-store"];
 const STEP2: Nodes = Nodes::new(
     || AnyNode::new(step2::Coordinator::default()),
     |accounts| AnyNode::new(step2::Participant::new(accounts)),

@@ -2,6 +2,7 @@
 
 #[path = "../shared/append_lists.rs"]
 mod append_lists;
+mod decision_store;
 mod deeper;
 mod determinism;
 mod explore;

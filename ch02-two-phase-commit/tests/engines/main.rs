@@ -1,5 +1,5 @@
-//! The participant that keeps its accounts in PostgreSQL, beside a real PostgreSQL that each test
-//! starts for itself.
+//! The participant that keeps its accounts in PostgreSQL, and the decisions in an etcd, beside real ones
+//! that each test starts for itself.
 
 #[allow(dead_code, reason = "the tests of the cluster use all of it")]
 #[path = "../cluster/kit.rs"]
@@ -12,6 +12,7 @@ mod workload;
 mod by_hand;
 mod compare;
 mod coord;
+mod decisions;
 mod facts;
 mod kills;
 mod orphans;

@@ -43,5 +43,5 @@ pub use {
     postgres::Postgres,
     proxies::{haproxy, nginx},
     server::Engine,
-    stores::{etcd, redis},
+    stores::{Etcd, redis},
 };

@@ -34,7 +34,7 @@ pub(super) struct Manifest {
     pub(super) control: Option<SocketAddr>,
     /// What wrote the logs, and can read them.
     pub(super) options: Options,
-    /// How often each role that keeps a log was started.
+    /// How often each role was started.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) starts: BTreeMap<String, u64>,
 }
@@ -83,13 +83,10 @@ impl Manifest {
     /// Counts a start of a role outside of its own log: an older copy of that counts fewer. And a log
     /// that is gone is not taken for a new one.
     pub(super) fn count_start(&mut self, dir: &Path, role: &Role) -> Result<(), Error> {
-        if !role.has_log {
-            return Ok(());
-        }
         let own = dir.join(&role.name);
         let starts = self.starts.entry(role.name.clone()).or_default();
         let is_empty = fs::read_dir(&own).map_or(true, |mut files| files.next().is_none());
-        if *starts > 0 && is_empty {
+        if role.has_log && *starts > 0 && is_empty {
             return Err(Error::NoLog { role: role.name.clone(), dir: own });
         }
         *starts += 1;

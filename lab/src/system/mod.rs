@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `layout.rs`, `error.rs` | roles and options as data; why something is refused |
 //! | `service.rs`, `routes.rs` | what runs in a role, and the pages that each role has |
+//! | `first_write/`, `effect_count.rs` | a store as a neighbour of the nodes; what is no node is killed as well |
 //! | `handle.rs`, `load.rs`, `interface.rs` | a running cluster from outside, a load on it, and what a chapter says |
 //! | `role.rs` | one role as a process |
 //! | `config.rs`, `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
@@ -26,7 +27,9 @@ mod command_line;
 mod config;
 mod contender;
 mod control;
+mod effect_count;
 mod error;
+mod first_write;
 mod handle;
 mod interface;
 mod layout;
@@ -45,7 +48,11 @@ pub use command_line::{run, run_within};
 pub use config::Config;
 pub use contender::{ClusterContender, measure_alone};
 pub use control::{Event, run_cluster};
+pub use effect_count::EffectCount;
 pub use error::Error;
+pub use first_write::{Asked, Away, FirstWrite, Kept, StoreService, StoreWords};
+#[cfg(feature = "engines")]
+pub use first_write::{BadAddress, Etcd};
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
 pub use interface::{System, Texts};
 pub use layout::{Endpoints, Layout, Options, Role};

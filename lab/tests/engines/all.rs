@@ -1,6 +1,6 @@
 //! The same four questions to each of the five.
 
-use lab::engines::{self, Engine, EngineError, Postgres, postgres};
+use lab::engines::{self, Engine, EngineError, Etcd, Postgres, postgres};
 
 use crate::kit::{ask, gone, processes};
 
@@ -69,7 +69,12 @@ fn redis_comes_and_goes() {
 #[test]
 fn etcd_comes_and_goes() {
     let question = b"GET /version HTTP/1.0\r\nHost: localhost\r\n\r\n";
-    comes_and_goes(&Kind { start: engines::etcd, engine: itself, question, answer: "etcdserver" });
+    comes_and_goes(&Kind {
+        start: Etcd::start,
+        engine: Etcd::engine,
+        question,
+        answer: "etcdserver",
+    });
 }
 
 #[test]

@@ -2,4 +2,6 @@
 
 mod all;
 mod crash;
+#[cfg(feature = "system")]
+mod first_write;
 mod kit;

@@ -7,10 +7,10 @@
 //! Changing tables that an older version made: there is one version.
 
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lab::NodeId;
+use lab::system::EffectCount;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
@@ -33,31 +33,11 @@ const LOOK: Duration = Duration::from_millis(10);
 pub(super) struct Bank {
     pub(super) names: Names,
     pub(super) pool: Pool,
-    pub(super) effects: Effects,
+    pub(super) effects: EffectCount,
     /// Which start of this participant it is.
     pub(super) start: u64,
     /// Holds the advisory lock, and looks around.
     keeper: Mutex<Client>,
-}
-
-/// Counts what was done to the world, and aborts the process right after the one it was told.
-pub(super) struct Effects {
-    done: AtomicU64,
-    last: Option<u64>,
-}
-
-impl Effects {
-    /// One more thing is done: a change in the database, or a message.
-    pub(super) fn done(&self) {
-        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.last.is_some_and(|last| done >= last) {
-            std::process::abort();
-        }
-    }
-
-    pub(super) fn count(&self) -> u64 {
-        self.done.load(Ordering::Relaxed)
-    }
 }
 
 impl Bank {
@@ -74,7 +54,7 @@ impl Bank {
         take(&keeper, config.me, PREDECESSOR).await?;
         let start = prepare_tables(&mut keeper, &schema, config).await?;
         let names = Names { cluster: config.cluster, me: config.me };
-        let effects = Effects { done: AtomicU64::new(0), last: config.crash_after_effect };
+        let effects = EffectCount::new(config.crash_after_effect);
         Ok(Self { names, pool, effects, start, keeper: Mutex::new(keeper) })
     }
 
