@@ -159,34 +159,32 @@ impl Caller {
         Ok(Answered { status, body })
     }
 
-    /// A server closes connections that are idle. On a connection that is used again, a request that was
-    /// not sent for that reason is sent on a new one; one that was sent is not.
+    /// A server closes connections that are idle. If it did so to one that is used again, the request goes
+    /// out on a new one: unless it was sent and may have changed something.
     async fn send(
         &mut self,
         mut request: hyper::Request<Full<Bytes>>,
     ) -> Result<hyper::Response<Incoming>, Why> {
-        loop {
-            let (mut connection, is_new) = match self.connection.take() {
-                Some(connection) => (connection, false),
-                None => (connect(self.server).await?, true),
-            };
-            match connection.ready().await {
-                Err(_) if !is_new => continue,
-                is_ready => is_ready.map_err(|e| e.to_string())?,
-            }
-            let unsent = match connection.try_send_request(request).await {
+        if let Some(mut used) = self.connection.take()
+            && used.ready().await.is_ok()
+        {
+            let read = (request.method() == Method::GET).then(|| request.clone());
+            match used.try_send_request(request).await {
                 Ok(response) => {
-                    self.connection = Some(connection);
+                    self.connection = Some(used);
                     return Ok(response);
                 }
-                Err(mut error) => error.take_message().ok_or(error),
-            };
-            request = match unsent {
-                Ok(unsent) if !is_new => unsent,
-                Ok(_) => return Err("the connection was closed".to_owned().into()),
-                Err(error) => return Err(error.into_error().to_string().into()),
-            };
+                Err(mut error) => match error.take_message().or(read) {
+                    Some(again) => request = again,
+                    None => return Err(error.into_error().to_string().into()),
+                },
+            }
         }
+        let mut new = connect(self.server).await?;
+        new.ready().await.map_err(|e| e.to_string())?;
+        let response = new.send_request(request).await.map_err(|e| e.to_string())?;
+        self.connection = Some(new);
+        Ok(response)
     }
 }
 
