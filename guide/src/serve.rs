@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 const BODY_LIMIT: usize = 64 * 1024;
 const FIRST_PORT: u16 = 3_000;
 const PORTS_TO_TRY: u16 = 50;
-/// For a server on this machine to say what it is.
+/// For a server on this machine to answer what it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 const POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; font-src 'self' data:";
@@ -140,7 +140,7 @@ async fn serves(ws: &Workspace, port: u16) -> bool {
     answer.is_ok_and(|answer| answer.field("book") == name(ws))
 }
 
-/// Names the book of a workspace, and tells nobody where that is.
+/// Names the book of a workspace without its path.
 fn name(ws: &Workspace) -> String {
     format!("{:032x}", lab::fingerprint(&ws.root))
 }

@@ -91,7 +91,7 @@ pub enum Msg {
     StillOpen { tx: TxId },
     /// Coordinator → store: "keep this as how its request ended, if nothing is kept for that yet".
     Decide { record: Box<types::Record> },
-    /// Store → coordinator: how that request ended, for ever. Entitles to tell everyone.
+    /// Store → coordinator: how that request ended, for ever. Entitles to send it to every participant.
     Decision { record: Box<types::Record> },
     /// Operator → participant: "end this one so, whatever the others do" (heuristic decisions).
     Resolve { tx: TxId, commit: bool },

@@ -1,5 +1,5 @@
-//! Two coordinators and a store that keeps the first row of each key. Each half of that is needed: that
-//! the store keeps the first, and that whoever does not know asks it.
+//! Two coordinators and a store that keeps the first row of each key. Both halves are needed: that the
+//! store keeps the first row, and that a coordinator that does not know asks it.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ const STORED: Nodes = Nodes {
     )
 };
 
-/// A store that keeps nothing: it agrees with whoever asks.
+/// A store that keeps nothing: it answers each coordinator with its own row.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Agreeing(decision_store::Coordinator);
 

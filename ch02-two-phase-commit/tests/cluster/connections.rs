@@ -1,4 +1,4 @@
-//! Connections that say nothing, to every port of the shop, while orders go on and roles come back.
+//! Connections that send nothing, to every port of the shop, while orders go on and roles come back.
 
 use std::net::{SocketAddr, TcpStream};
 

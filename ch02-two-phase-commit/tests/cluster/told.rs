@@ -1,4 +1,4 @@
-//! What an operator is told: to paste, and by the exit code.
+//! What an operator reads: commands to paste, refusals, exit codes.
 
 use std::path::Path;
 

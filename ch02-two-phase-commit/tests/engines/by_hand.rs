@@ -1,5 +1,5 @@
-//! Somebody types `COMMIT PREPARED` or `ROLLBACK PREPARED` into PostgreSQL, and the coordinator says the
-//! same later, or the opposite.
+//! An operator types `COMMIT PREPARED` or `ROLLBACK PREPARED` into PostgreSQL, and the coordinator sends
+//! the same later, or the opposite.
 
 use ch02_two_phase_commit::system::postgres::Config;
 use ch02_two_phase_commit::system::{Role, report};

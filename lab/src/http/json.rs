@@ -8,10 +8,10 @@ use serde::de::DeserializeOwned;
 
 use super::refuse;
 
-/// Why a body is refused that is not said to be JSON.
+/// Why a body is refused whose content type is not JSON.
 pub const NOT_JSON: &str = "send JSON, with the header Content-Type: application/json";
 
-/// Whether a request says that its body is JSON. A page of some other site cannot say that unasked.
+/// Whether the content type of a request is JSON. A page of some other site cannot set that unasked.
 #[must_use]
 pub fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());

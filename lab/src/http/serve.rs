@@ -1,9 +1,9 @@
-//! Serves a router, and bounds what a client that says nothing can keep: a place, and some time.
+//! Serves a router, and bounds what a client that sends nothing can keep: a place, and some time.
 //!
 //! A connection has a time for each head, from its first moment or from the last answer on, so silent,
 //! slow and idle ones are closed; a body that does not arrive in time is answered 408. When all places
 //! are taken, the connection that has been without a request for longest makes room, and a new one is
-//! answered 503 only if all of them have one. So a client that asks is let in, however many others say
+//! answered 503 only if all of them have one. So a client that asks is let in, however many others send
 //! nothing.
 //!
 //! # Left out
@@ -39,8 +39,8 @@ use crate::run::most_open_files;
 const MOST: u64 = 1_024;
 /// With fewer, a browser and a few terminals get into each other's way.
 const FEWEST: u64 = 16;
-/// Descriptors that no client takes: the log and its next segments, other nodes and those that say they
-/// are, a database, standard streams.
+/// Descriptors that no client takes: the log and its next segments, connections of other nodes and those
+/// without a hello yet, a database, standard streams.
 const KEPT: u64 = 96;
 /// For the head of a request, and for its body.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -148,7 +148,7 @@ struct Places {
     limit: usize,
     taken: Vec<(AbortHandle, Arc<Client>)>,
     clock: Arc<AtomicU64>,
-    /// It was full a moment ago, and the log says so.
+    /// It was full a moment ago, and the log has that.
     is_reported: bool,
 }
 
@@ -244,7 +244,7 @@ async fn answered(
     late
 }
 
-/// Everyone asks something just now.
+/// All places have a request.
 fn turn_away(stream: TcpStream) {
     let body = r#"{"error":"too many ask at once; ask again in a moment"}"#;
     let answer = format!(

@@ -1,4 +1,4 @@
-//! File descriptors: a log that cannot open its next file ends the process, so what strangers can take
+//! File descriptors: a log that cannot open its next file ends the process, so what clients can take
 //! is bounded by what is left over.
 
 /// More than any process here needs.

@@ -13,7 +13,7 @@ use crate::world::Ghost;
 
 /// So many stuck states are read to name the processes they wait for.
 const MOST_READ: usize = 500;
-/// After about so many more states, whoever waits is told.
+/// After about so many more states the caller is shown how far it is.
 const TELL_EVERY: usize = 20_000;
 
 /// What the two searches of one exploration come to.

@@ -117,7 +117,7 @@ impl Error {
         Self::NoAnswer { system, whom, why, flag: String::new() }
     }
 
-    /// The same, and what it says to paste means this cluster.
+    /// The same, and the command in it means this cluster.
     #[must_use]
     pub(super) fn with_flag(self, flag: String) -> Self {
         match self {

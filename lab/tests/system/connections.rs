@@ -1,4 +1,4 @@
-//! Clients that say nothing, or not enough, or slowly: they are closed, and keep no other client out.
+//! Clients that send nothing, or not enough, or slowly: they are closed, and keep no other client out.
 
 use std::net::SocketAddr;
 use std::time::Duration;

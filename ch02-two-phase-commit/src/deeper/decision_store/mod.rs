@@ -3,13 +3,13 @@
 //! In step 4 a decision is a record in the log of `coord`: while `coord` is down, participants wait.
 //! Here it is a row in a store that runs elsewhere, on more than one machine if need be. The store does
 //! one thing: it keeps the first row of each key, and answers with the row that it has. So the key of a
-//! request has one decision, whoever asks first and however often.
+//! request has one decision, whichever coordinator asks first and however often.
 //!
 //! - `coord` has all the votes: it asks for *committed*. If the answer is its own row, that is the
 //!   decision. If not, another coordinator was first, and the attempt is aborted.
-//! - A participant in doubt asks both coordinators. One that does not know, and does not hear from the
-//!   other that it is at it, asks the store for *declined*, and answers what comes back: the store cannot
-//!   have both.
+//! - A participant in doubt asks both coordinators. One that does not know, and gets no *still open* from
+//!   the other one, asks the store for *declined*, and answers what comes back: the store cannot have
+//!   both.
 //!
 //! No coordinator writes anything down, and none needs a fence (see `fencing`): what a paused one asks
 //! for comes second, and changes nothing. The price is a round trip to the store for each order.

@@ -7,8 +7,8 @@ use crate::deeper::Msg as Deeper;
 use crate::shop::{AnyNode, ByTx, Cx, Effect, Input, Shop, Summary};
 use crate::types::{COORD, Key, Msg, Record, TxId};
 
-/// The participant of a step. It remembers for which request each attempt is: a coordinator that never
-/// heard of the attempt needs that to ask the store.
+/// The participant of a step. It remembers for which request each attempt is: a coordinator that does
+/// not know the attempt needs that to ask the store.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Participant {
     inner: AnyNode,

@@ -62,7 +62,7 @@ impl Row {
     }
 }
 
-/// Collects votes. What it knows is also in the store, or is nobody's promise.
+/// Collects votes. What it knows is also in the store, or binds no process.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Server {
     start: u64,
@@ -217,9 +217,9 @@ impl Server {
             cx.send(from, verdict(row, tx));
         } else if let Some(voting) = self.voting.get_mut(&tx) {
             voting.on_inquire(from, tx, cx);
-            Self::say_still_open(tx, cx);
+            Self::send_still_open(tx, cx);
         } else if self.deciding.contains_key(&tx) {
-            Self::say_still_open(tx, cx);
+            Self::send_still_open(tx, cx);
         } else if tx.start == self.start {
             // Given up since this start, and nobody else asks for its commit.
             cx.send(from, Msg::Abort { tx });
@@ -230,14 +230,14 @@ impl Server {
             match owner(tx) == cx.me() {
                 // Of an earlier start of this process: no coordinator is at it any more.
                 true => self.ask_store(tx, cx),
-                // The other coordinator may be at it, and then says so.
+                // The other coordinator may be at it, and then sends *still open*.
                 false => cx.set_timer(Timer::Resend(tx), wait::VOTES),
             }
         }
     }
 
     /// The participant asks the other coordinator as well, which would not wait for ever.
-    fn say_still_open(tx: TxId, cx: &mut Cx) {
+    fn send_still_open(tx: TxId, cx: &mut Cx) {
         let other = if cx.me() == COORD { COORD_2 } else { COORD };
         cx.send(other, Msg::Deeper(Deeper::StillOpen { tx }));
     }
@@ -334,7 +334,7 @@ impl Voting {
     }
 }
 
-/// What a participant is told that asks about an attempt, once the row of its key is known.
+/// What a participant gets that asks about an attempt, once the row of its key is known.
 fn verdict(row: &Row, tx: TxId) -> Msg {
     if row.commits(tx) { Msg::Commit { tx } } else { Msg::Abort { tx } }
 }

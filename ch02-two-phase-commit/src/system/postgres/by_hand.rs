@@ -3,14 +3,14 @@
 //! where no message shows it. Told afterwards, from three tables:
 //!
 //! - `dtx_outcome` has the transaction's own row if it committed;
-//! - `dtx_told` has a row if the coordinator said *commit*: it is written before `COMMIT PREPARED`, and
+//! - `dtx_told` has a row if the coordinator sent *commit*: it is written before `COMMIT PREPARED`, and
 //!   what is committed without it was committed by hand;
-//! - `dtx_damage` has a row if the coordinator said the opposite. It stays: people have to make up for it.
+//! - `dtx_damage` has a row if the coordinator sent the opposite. It stays: people have to make up for it.
 //!
 //! # Left out
 //!
 //! A transaction that was rolled back by hand while this process was down: it leaves no trace until the
-//! coordinator says *commit*.
+//! coordinator sends *commit*.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ impl ByHand {
         Ok(found)
     }
 
-    /// It was promised, and has ended without a word of the coordinator.
+    /// It was promised, and has ended although the coordinator sent nothing.
     pub(super) fn guess(&mut self, tx: TxId, did: bool) {
         self.guessed.insert(tx, (did, None));
     }
@@ -97,13 +97,13 @@ impl ByHand {
 pub(super) struct Row {
     /// It committed here; otherwise an abort came.
     pub(super) is_committed: bool,
-    /// The coordinator said *commit*.
+    /// The coordinator sent *commit*.
     pub(super) is_told: bool,
     /// It ended here one way, and everywhere else the other way.
     pub(super) is_damage: bool,
 }
 
-/// What the row of that name says, if it is there to be seen.
+/// The row of that name, if it is there to be seen.
 pub(super) async fn row(client: &Client, gid: &str) -> Result<Option<Row>, Error> {
     let question = "SELECT outcome = 'committed',
                         EXISTS (SELECT FROM dtx_told WHERE gtrid = $1),
@@ -132,7 +132,7 @@ pub(super) async fn ended(client: &Client, names: Names, txs: &[TxId]) -> Vec<(T
     found
 }
 
-/// Notes that the coordinator said *commit*. Nothing waits for it to be durable: a `COMMIT PREPARED`
+/// Notes that the coordinator sent *commit*. Nothing waits for it to be durable: a `COMMIT PREPARED`
 /// that comes after it in the log forces both.
 pub(super) fn tell(gid: &str) -> String {
     format!(

@@ -29,7 +29,7 @@ pub(super) enum Verdict {
 pub(super) enum Finished {
     /// It is so, and durable.
     Done,
-    /// It had ended here already, and not so: somebody decided by hand, or a promise was lost. Noted, and
+    /// It had ended here already, and not so: an operator decided by hand, or a promise was lost. Noted, and
     /// durable.
     Damage,
     /// To be committed, after the coordinator had it aborted.
@@ -75,7 +75,7 @@ async fn commit(client: &Client, gid: &str) -> Finished {
     }
     let noted = match by_hand::row(client, gid).await {
         Ok(Some(row)) if row.is_committed => by_hand::tell_now(client, gid).await,
-        // Said again, because the acknowledgement was lost.
+        // Sent again, because the acknowledgement was lost.
         Ok(Some(row)) if row.is_damage => Ok(()),
         Ok(Some(_)) => return Finished::Contradiction,
         Ok(None) => match by_hand::blame(client, gid, false).await {
@@ -107,7 +107,7 @@ async fn abort(client: &Client, gid: &str) -> Finished {
         (Err(error), ..) | (_, Err(error), _) => return unsure(client, gid, &error).await,
     };
     match row {
-        // What it was told to commit, an abort that comes late does not change.
+        // An abort that comes late does not change what the coordinator had committed.
         Ok(Some(row)) if row.is_committed && !row.is_told && !row.is_damage => {
             let noted = by_hand::blame(client, gid, true).await;
             noted.map_or_else(|error| Finished::Unsure(words(&error)), |()| Finished::Damage)

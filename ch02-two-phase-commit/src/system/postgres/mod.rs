@@ -24,7 +24,7 @@
 //! | `bank.rs` | the tables, and what makes a database unfit |
 //! | `prepare.rs`, `finish.rs` | the two phases |
 //! | `orphans.rs` | what a process that died left behind |
-//! | `by_hand.rs` | what somebody typed into PostgreSQL meanwhile |
+//! | `by_hand.rs` | what an operator typed into PostgreSQL meanwhile |
 //! | `actor.rs`, `participant.rs` | who takes the messages, and the process's side of it |
 //! | `compare/` | our shop measured beside two PostgreSQL, and beside one |
 //!

@@ -7,7 +7,7 @@
 //!
 //! # Left out
 //!
-//! Asking again: whoever asked does that, because its question may be lost as well.
+//! Asking again: the node that asked does that, because its question may be lost as well.
 
 #[cfg(feature = "engines")]
 mod etcd;

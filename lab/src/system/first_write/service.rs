@@ -158,7 +158,7 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
     }
 
     /// An empty store in the place of the one that was used would decide everything anew. Once it was
-    /// met, an operator has to say that all is well.
+    /// met, an operator has to look.
     async fn know(&self) -> Result<(), Away> {
         let (used, lost) = (self.dir.join(USED), self.dir.join(LOST));
         let was_used = used.exists();
@@ -178,7 +178,7 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
         )))
     }
 
-    /// Says it once when the store goes away, and once when it is back.
+    /// Logs it once when the store goes away, and once when it is back.
     fn note(&self, why: Option<String>) {
         let mut waits = self.waits.lock().expect("no thread panics with this lock held");
         match (&*waits, &why) {

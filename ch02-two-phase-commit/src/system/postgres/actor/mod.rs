@@ -267,7 +267,7 @@ impl Actor {
         }
     }
 
-    /// Asks again, if it is promised, and so is told the same again.
+    /// If it is promised, it asks again, and so receives the same again.
     fn on_unsure(&mut self, tx: TxId, transaction: Transaction, why: String, promised: bool) {
         if transaction.why.as_ref() != Some(&why) {
             tracing::warn!(%tx, why, "not ended");

@@ -79,7 +79,7 @@ impl Actor {
         });
     }
 
-    /// If the coordinator has said nothing meanwhile, it was not this process that ended them.
+    /// If the coordinator has sent nothing meanwhile, it was not this process that ended them.
     pub(super) fn on_ended(&mut self, ended: Vec<(TxId, bool)>) {
         for (tx, did) in ended {
             let stage = self.transactions.get(&tx).map(|transaction| &transaction.stage);
