@@ -44,6 +44,35 @@ deliver replica-1 web-1
 deliver replica-2 web-2
 deliver replica-3 web-3",
     },
+    Figure {
+        name: "log",
+        step: "step6",
+        scope: Scope::ONE,
+        script: "deliver replica-1 replica-2
+deliver replica-2 replica-1
+deliver web-1 replica-1
+deliver replica-1 replica-2
+deliver replica-2 replica-1
+deliver replica-1 web-1
+deliver replica-1 replica-2",
+    },
+    Figure {
+        name: "new-leader",
+        step: "step6",
+        scope: Scope::ONE,
+        script: "deliver replica-1 replica-2
+deliver replica-2 replica-1
+deliver web-1 replica-1
+deliver replica-1 replica-2
+deliver replica-2 replica-1
+deliver replica-1 web-1
+crash replica-1
+timeout replica-3
+deliver replica-3 replica-2
+deliver replica-2 replica-3
+deliver replica-3 replica-2
+deliver replica-2 replica-3",
+    },
     Figure { name: "adopts", step: "step3", scope: Scope::TWO, script: ADOPTS },
     Figure { name: "forgets", step: "step3", scope: Scope::TWO, script: FORGETS },
     Figure { name: "remembers", step: "step4", scope: Scope::TWO, script: REMEMBERS },
@@ -164,6 +193,15 @@ pub fn numbers() -> Vec<(String, String)> {
         numbers.push((format!("messages_{id}"), count(Kind::Send).to_string()));
         numbers.push((format!("records_{id}"), count(Kind::Persist).to_string()));
     }
+    let of_log = |commands| {
+        let world = designs::row("step6").model(Scope::ONE.commands(commands));
+        let play = Play::new(world, "").run(designs::LEADS).and_then(|play| play.run("run"));
+        let log = play.expect("commands are chosen").into_log();
+        [Kind::Send, Kind::Persist].map(|kind| log.events.iter().filter(|e| e.kind == kind).count())
+    };
+    let ([messages, records], [before, kept]) = (of_log(2), of_log(1));
+    numbers.push(("messages_step6".into(), (messages - before).to_string()));
+    numbers.push(("records_step6".into(), (records - kept).to_string()));
     let (states, depth) = two_ballots(Crashing::Replicas);
     numbers.push(("states_two_ballots".into(), thousands(states)));
     numbers.push(("depth_two_ballots".into(), depth.to_string()));

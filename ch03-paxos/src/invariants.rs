@@ -4,6 +4,8 @@
 //! |---|---|
 //! | AGREE | no two processes learn different values |
 //! | VALID | what is learned was proposed |
+//! | LOG | no two replicas apply different entries in the same slot (from step 6 on) |
+//! | ACK | what was answered is in the log, in the slot that was named (from step 6 on) |
 //! | READ | a read finds what was acknowledged before it began, or something newer (step 1) |
 //!
 //! AGREE and VALID are the safety of consensus (Lamport, *Paxos Made Simple*, section 2.1). READ is
@@ -15,8 +17,9 @@ use std::sync::Arc;
 use lab::world::{Event, World};
 use lab::{Node, NodeId};
 
-use crate::client::Client;
+use crate::client::{Client, Writer};
 use crate::group::Paxos;
+use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Msg, Note, Value};
 use crate::worlds::{PROPOSERS, REPLICAS, WANTED};
 
@@ -33,6 +36,12 @@ pub struct Ledger {
     before_read: BTreeMap<NodeId, BTreeSet<Value>>,
     /// The first read that found too little.
     stale: Option<String>,
+    /// What was applied, by whichever replica first.
+    log: BTreeMap<Slot, Entry>,
+    /// The first slot in which a replica applied something else.
+    forked: Option<(Slot, Entry)>,
+    /// What clients were told.
+    answered: BTreeMap<Command, Slot>,
     /// Ballots that were begun, where [`observe_ballots`] counts them.
     pub ballots: u64,
 }
@@ -44,6 +53,15 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
         Event::Note(Note::Learned(value)) if !ledger.learned.contains(value) => {
             own(ledger).learned.insert(value.clone());
         }
+        Event::Note(Note::Applied(slot, entry)) => match ledger.log.get(slot) {
+            None => {
+                own(ledger).log.insert(*slot, entry.clone());
+            }
+            Some(known) if known != entry && ledger.forked.is_none() => {
+                own(ledger).forked = Some((*slot, entry.clone()));
+            }
+            Some(_) => {}
+        },
         Event::Send(envelope) => match &envelope.msg {
             Msg::Write { value } if !ledger.before_write.contains_key(value) => {
                 let written = ledger.written.clone();
@@ -58,6 +76,9 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
         Event::Receive(envelope) => match &envelope.msg {
             Msg::Written { value } if !ledger.written.contains(value) => {
                 own(ledger).written.insert(value.clone());
+            }
+            Msg::Log(Log::Answer { command, slot }) if !ledger.answered.contains_key(command) => {
+                own(ledger).answered.insert(command.clone(), *slot);
             }
             Msg::Have { value } if ledger.before_read.contains_key(&at) => {
                 own(ledger).read(at, value.as_ref());
@@ -123,6 +144,34 @@ pub fn valid(world: &GroupWorld) -> Result<(), String> {
     }
 }
 
+/// LOG: no two replicas apply different entries in the same slot.
+///
+/// # Errors
+/// The slot and the entries.
+pub fn log(world: &GroupWorld) -> Result<(), String> {
+    let ledger = world.ghost();
+    ledger.forked.as_ref().map_or(Ok(()), |(slot, entry)| {
+        Err(format!("{slot} is {} here and {entry} there", ledger.log[slot]))
+    })
+}
+
+/// ACK: what was answered is in the log, in the slot that was named.
+///
+/// # Errors
+/// The command.
+pub fn ack(world: &GroupWorld) -> Result<(), String> {
+    let ledger = world.ghost();
+    let is_there = |(command, slot): &(&Command, &Slot)| {
+        ledger.log.get(slot) == Some(&Entry::Command((*command).clone()))
+    };
+    match ledger.answered.iter().find(|answer| !is_there(answer)) {
+        Some((command, slot)) => {
+            Err(format!("{command} was answered, and {slot} is another entry"))
+        }
+        None => Ok(()),
+    }
+}
+
 /// READ: a read finds what was acknowledged before it began, or something newer.
 ///
 /// # Errors
@@ -135,9 +184,10 @@ pub fn read(world: &GroupWorld) -> Result<(), String> {
 #[must_use]
 pub fn settled(world: &GroupWorld) -> bool {
     let mut nodes = world.nodes().filter(|(id, _)| PROPOSERS.contains(id));
-    nodes.all(|(_, node)| match node.downcast_ref::<Client>() {
-        Some(client) => client.is_done(),
-        None => node.summary().learned.is_some(),
+    nodes.all(|(_, node)| {
+        let client = node.downcast_ref().map(Client::is_done);
+        let writer = node.downcast_ref().map(Writer::is_done);
+        client.or(writer).unwrap_or_else(|| node.summary().learned.is_some())
     })
 }
 
@@ -145,6 +195,12 @@ pub fn settled(world: &GroupWorld) -> bool {
 #[must_use]
 pub fn something_is_learned(world: &GroupWorld) -> bool {
     !world.ghost().learned.is_empty()
+}
+
+/// Whether a client was answered.
+#[must_use]
+pub fn something_is_answered(world: &GroupWorld) -> bool {
+    !world.ghost().answered.is_empty()
 }
 
 /// Whether a read found what was written.

@@ -16,6 +16,7 @@
 //! | [`step3_single_decree`] | Paxos in memory: safe until an acceptor restarts |
 //! | [`step4_durable`] | Paxos on disk: safe, whatever crashes and comes back |
 //! | [`step5_leader`] | back off at random, and let one lead: duels become rare |
+//! | [`step6_log`] | a log of decisions: phase 1 once, no-ops in holes |
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
@@ -45,6 +46,7 @@ pub mod step2_majority_vote;
 pub mod step3_single_decree;
 pub mod step4_durable;
 pub mod step5_leader;
+pub mod step6_log;
 pub mod types;
 mod words;
 pub mod worlds;

@@ -173,7 +173,7 @@ impl Acceptor {
                 self.promised = Some(ballot);
                 self.accepted = Some((ballot, value));
             }
-            other @ Record::Written(_) => group::foreign_record(&other),
+            other => group::foreign_record(&other),
         }
     }
     // ANCHOR_END: on_replay

@@ -293,7 +293,7 @@ impl Acceptor {
                 self.promised = Some(ballot);
                 self.accepted = Some((ballot, value));
             }
-            other @ Record::Written(_) => group::foreign_record(&other),
+            other => group::foreign_record(&other),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Ballot, Msg, Note, Record, Timer, Value};
 
 impl Display for Value {
@@ -40,6 +41,47 @@ impl Display for Msg {
             Self::Lead { ballot } => write!(f, "lead, {ballot}"),
             Self::Chosen { value } => write!(f, "chosen: {value}"),
             Self::Accepted { ballot, value } => write!(f, "accepted {ballot} {value}"),
+            Self::Log(msg) => write!(f, "{msg}"),
+        }
+    }
+}
+
+impl Display for Slot {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+impl Display for Command {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{}", self.value)
+    }
+}
+
+impl Display for Entry {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::NoOp => f.write_str("no-op"),
+            Self::Command(command) => write!(f, "{command}"),
+        }
+    }
+}
+
+impl Display for Log {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Request { command } => write!(f, "do {command}"),
+            Self::Answer { command, slot } => write!(f, "done: {command} in {slot}"),
+            Self::Prepare { ballot, first } => write!(f, "prepare {ballot} from {first}"),
+            Self::Promise { ballot, accepted } => {
+                write!(f, "promise {ballot}")?;
+                let mut told = accepted.iter();
+                told.try_for_each(|(slot, (of, entry))| write!(f, "; {slot} {of} {entry}"))
+            }
+            Self::Accept { ballot, slot, entry } => write!(f, "accept {ballot} {slot} {entry}"),
+            Self::Accepted { ballot, slot } => write!(f, "accepted {ballot} {slot}"),
+            Self::Commit { ballot, open } => write!(f, "commit {ballot} before {open}"),
+            Self::Fetch { first, .. } => write!(f, "fetch from {first}"),
         }
     }
 }
@@ -50,6 +92,7 @@ impl Display for Record {
             Self::Written(value) => write!(f, "written {value}"),
             Self::Promised(ballot) => write!(f, "promised {ballot}"),
             Self::Accepted(ballot, value) => write!(f, "accepted {ballot} {value}"),
+            Self::AcceptedAt(slot, ballot, entry) => write!(f, "accepted {ballot} {slot} {entry}"),
         }
     }
 }
@@ -60,7 +103,7 @@ impl Display for Timer {
             Self::Retry => "no answer",
             Self::Next => "goes on",
             Self::Beat => "time for a copy",
-            Self::Suspect => "no copy came",
+            Self::Suspect => "no message came",
         })
     }
 }
@@ -70,6 +113,7 @@ impl Display for Note {
         match self {
             Self::Learned(value) => write!(f, "learned: {value} is chosen"),
             Self::TookOver => f.write_str("is the primary now"),
+            Self::Applied(slot, entry) => write!(f, "applied {slot} {entry}"),
         }
     }
 }

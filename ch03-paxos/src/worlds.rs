@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use lab::NodeId;
-use lab::explore::{Check, Model};
+use lab::explore::{Check, Model, Reached};
 use lab::world::Role;
 
-use crate::client::{Client, Op};
+use crate::client::{Client, Op, Writer};
 use crate::group::{AnyNode, Group, Paxos};
 use crate::invariants::{self as must, Ledger};
 use crate::step1_primary_backup as step1;
@@ -45,6 +45,8 @@ pub struct Scope {
     pub learner: bool,
     /// Which processes may crash.
     pub crashing: Crashing,
+    /// How many commands each client of a log has.
+    pub commands: u8,
 }
 
 /// Which processes may crash. All at once would be more than a search has time for.
@@ -60,7 +62,8 @@ pub enum Crashing {
 
 impl Scope {
     /// One proposer.
-    pub const ONE: Self = Self { proposers: 1, learner: false, crashing: Crashing::Replicas };
+    pub const ONE: Self =
+        Self { proposers: 1, learner: false, crashing: Crashing::Replicas, commands: 1 };
     /// Two proposers.
     pub const TWO: Self = Self { proposers: 2, ..Self::ONE };
     /// Three proposers.
@@ -70,6 +73,12 @@ impl Scope {
     #[must_use]
     pub const fn with_learner(self) -> Self {
         Self { learner: true, ..self }
+    }
+
+    /// The same, and each client of a log has so many commands.
+    #[must_use]
+    pub const fn commands(self, commands: u8) -> Self {
+        Self { commands, ..self }
     }
 
     /// The same, and these may crash.
@@ -84,6 +93,8 @@ impl Scope {
 pub enum Nodes {
     /// Clients, a primary and its backup.
     PrimaryBackup,
+    /// Clients, and replicas that keep a log.
+    Log(fn(Group) -> AnyNode),
     /// Proposers and acceptors.
     Group {
         /// The proposer with this number, counted from 0; it wants [`WANTED`].
@@ -103,32 +114,29 @@ impl Nodes {
     fn roles(&self, scope: Scope) -> Vec<Role<Paxos>> {
         match *self {
             Self::PrimaryBackup => primary_backup(scope.proposers, 1),
+            Self::Log(replica) => {
+                let group = Group::new(&REPLICAS);
+                let clients = (0..usize::from(scope.proposers)).map(|i| {
+                    let values = (1..=scope.commands).map(|round| value(WANTED[i], round));
+                    let client = Writer::new(&group, i, values);
+                    Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", client)
+                });
+                clients.chain(replicas(scope, || replica(group.clone()))).collect()
+            }
             Self::Group { proposer, acceptor } => {
                 let learners: &[NodeId] = if scope.learner { &[LEARNER] } else { &[] };
                 let proposers = &PROPOSERS[..usize::from(scope.proposers)];
                 let group = Group::new(&REPLICAS).with_proposers(proposers);
                 let group = group.with_learners(learners);
-                let may_crash = |role: Role<Paxos>, yes| if yes { role.may_crash() } else { role };
                 let proposers = (0..usize::from(scope.proposers)).map(|i| {
                     let node = proposer(group.clone(), i);
                     let role = Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", node);
                     may_crash(role, scope.crashing == Crashing::Proposers)
                 });
-                let acceptors = (0..REPLICAS.len()).map(|i| {
-                    let node = acceptor(group.clone());
-                    let role = Role::new(REPLICAS[i], REPLICA_NAMES[i], "replica", node);
-                    may_crash(
-                        role,
-                        match scope.crashing {
-                            Crashing::Replicas => true,
-                            Crashing::OneReplica => i == 1,
-                            Crashing::Proposers => false,
-                        },
-                    )
-                });
                 let learner = scope.learner.then(|| {
                     Role::new(LEARNER, "learner", "client", Learner::new(Group::new(&REPLICAS)))
                 });
+                let acceptors = replicas(scope, || acceptor(group.clone()));
                 proposers.chain(acceptors).chain(learner).collect()
             }
         }
@@ -137,9 +145,9 @@ impl Nodes {
     /// A world that is simulated: two proposers, or two clients that take their time.
     #[must_use]
     pub fn busy(&self, promised: &[&'static str]) -> Model<Paxos, Ledger> {
-        let small = self.model(Scope::TWO, promised);
+        let small = self.model(Scope::TWO.commands(ROUNDS), promised);
         match self {
-            Self::Group { .. } => small,
+            Self::Log(_) | Self::Group { .. } => small,
             Self::PrimaryBackup => Model { roles: primary_backup(2, ROUNDS), ..small },
         }
     }
@@ -148,9 +156,10 @@ impl Nodes {
     #[must_use]
     pub fn model(&self, scope: Scope, promised: &[&'static str]) -> Model<Paxos, Ledger> {
         let all = promises();
-        let sometimes = match self {
-            Self::PrimaryBackup => ("a write is read", must::something_is_written as _),
-            Self::Group { .. } => ("a value is learned", must::something_is_learned as _),
+        let sometimes: (&str, Reached<Paxos, Ledger>) = match self {
+            Self::PrimaryBackup => ("a write is read", must::something_is_written),
+            Self::Log(_) => ("a client is answered", must::something_is_answered),
+            Self::Group { .. } => ("a value is learned", must::something_is_learned),
         };
         Model {
             observe: must::observe,
@@ -162,17 +171,35 @@ impl Nodes {
     }
 }
 
+/// `alice`, and from the second round on `alice-2`.
+fn value(who: &str, round: u8) -> Value {
+    if round == 1 { Value::new(who) } else { Value::new(&format!("{who}-{round}")) }
+}
+
+fn may_crash(role: Role<Paxos>, yes: bool) -> Role<Paxos> {
+    if yes { role.may_crash() } else { role }
+}
+
+/// The three replicas.
+fn replicas(scope: Scope, node: impl Fn() -> AnyNode) -> impl Iterator<Item = Role<Paxos>> {
+    let all = REPLICAS.into_iter().zip(REPLICA_NAMES).enumerate();
+    all.map(move |(i, (id, name))| {
+        let crashes = match scope.crashing {
+            Crashing::Replicas => true,
+            Crashing::OneReplica => i == 1,
+            Crashing::Proposers => false,
+        };
+        may_crash(Role::new(id, name, "replica", node()), crashes)
+    })
+}
+
 /// Clients that write a value and read, once or several times.
 fn primary_backup(clients: u8, rounds: u8) -> Vec<Role<Paxos>> {
     let group = Group::new(&REPLICAS[..2]);
     let ops = |who: &str| {
-        let value = move |round| match round {
-            1 => Value::new(who),
-            _ => Value::new(&format!("{who}-{round}")),
-        };
-        let round = move |round| match rounds {
-            1 => vec![Op::Write(value(round)), Op::Read],
-            _ => vec![Op::Write(value(round)), Op::Wait, Op::Read, Op::Wait],
+        let round = |round| match rounds {
+            1 => vec![Op::Write(value(who, round)), Op::Read],
+            _ => vec![Op::Write(value(who, round)), Op::Wait, Op::Read, Op::Wait],
         };
         (1..=rounds).flat_map(round).collect::<Vec<_>>()
     };
@@ -194,5 +221,7 @@ pub fn promises() -> BTreeMap<&'static str, Check<Paxos, Ledger>> {
         ("AGREE", must::agree as Check<Paxos, Ledger>),
         ("VALID", must::valid),
         ("READ", must::read),
+        ("LOG", must::log),
+        ("ACK", must::ack),
     ])
 }

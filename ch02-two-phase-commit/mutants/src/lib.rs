@@ -21,7 +21,7 @@ pub type Mutant = lab::testing::Mutant<Nodes>;
 
 /// What a changed module makes.
 macro_rules! design {
-    ($module:ident) => {
+    ($module:ident, $step:ident) => {
         Nodes::new(
             || AnyNode::new($module::Coordinator::default()),
             |accounts| AnyNode::new($module::Participant::new(accounts)),

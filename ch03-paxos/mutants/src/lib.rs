@@ -19,7 +19,10 @@ pub type Mutant = lab::testing::Mutant<Nodes>;
 
 /// What a changed module makes.
 macro_rules! design {
-    ($module:ident) => {
+    ($module:ident, step6_log) => {
+        Nodes::Log(|group| AnyNode::new($module::Replica::new(group)))
+    };
+    ($module:ident, $step:ident) => {
         Nodes::Group {
             proposer: |group, i| AnyNode::new($module::Proposer::new(group, wanted(i))),
             acceptor: |group| AnyNode::new($module::Acceptor::new(group)),
@@ -33,7 +36,7 @@ include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 const STATES: usize = 20_000_000;
 
 /// What happens in a scope: its world, and the limits of the environment. Each of the two proposers
-/// has one ballot, and a timer that expires gives one of them another.
+/// has one ballot, and a timer that expires gives one of them another, or makes a follower lead.
 ///
 /// # Panics
 /// If there is no such scope.
@@ -50,19 +53,21 @@ pub fn scope(name: &str) -> (Scope, Limits) {
         "2 ballots, a replica restarts" => (two(Crashing::Replicas), limits(0, 1)),
         "2 ballots, a proposer restarts" => (two(Crashing::Proposers), limits(0, 1)),
         "3 ballots" => (Scope::TWO, limits(1, 0)),
+        "a log, 2 leaders" => (Scope::TWO, limits(1, 0)),
         _ => panic!("no scope of this chapter is called {name:?}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use ch03_paxos::designs::CONSENSUS;
+    use ch03_paxos::designs::{CONSENSUS, LOG};
 
     use super::*;
 
     fn judge(name: &str) {
         let mutant = ALL.iter().find(|mutant| mutant.name == name).expect("a mutant");
-        mutant.assert_as_recorded(CONSENSUS, |nodes, name, promised| {
+        let is_log = mutant.scope.starts_with("a log");
+        mutant.assert_as_recorded(if is_log { LOG } else { CONSENSUS }, |nodes, name, promised| {
             let (scope, limits) = scope(name);
             (nodes.model(scope, promised), limits)
         });

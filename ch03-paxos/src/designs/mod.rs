@@ -5,10 +5,12 @@
 
 mod rows;
 
+pub(crate) use rows::LEADS;
+
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use lab::chapter::{StepInfo, Verdict};
+use lab::chapter::{Bounds, StepInfo, Verdict};
 use lab::exhibit::Exhibit;
 use lab::explore::{Limits, Model};
 use lab::study::{Check, Design, How, Study, Target};
@@ -21,6 +23,9 @@ use crate::worlds::{Crashing, Nodes, PROPOSERS, Scope};
 pub const STORE: &[&str] = &["READ"];
 /// What consensus promises.
 pub const CONSENSUS: &[&str] = &["AGREE", "VALID"];
+
+/// What a log of decisions promises.
+pub const LOG: &[&str] = &["LOG", "ACK"];
 
 /// The columns of the matrix.
 pub const FAULTS: [&str; 11] = [
@@ -38,7 +43,7 @@ pub const FAULTS: [&str; 11] = [
 ];
 
 /// The designs that survive every storm: crashes with restarts, lost and doubled messages.
-pub const ROBUST: [&str; 2] = ["step4", "step5"];
+pub const ROBUST: [&str; 3] = ["step4", "step5", "step6"];
 
 /// Runs per cell that is judged by simulation.
 const SEEDS: Range<u64> = 0..200;
@@ -57,6 +62,9 @@ const MANY: usize = 5_000_000;
 /// Two proposers, and one of the replicas may crash: they are alike.
 const TWO: Scope = Scope::TWO.crashing(Crashing::OneReplica);
 
+/// One proposer or client, and one of the replicas may crash.
+const ONE: Scope = Scope::ONE.crashing(Crashing::OneReplica);
+
 /// A design as a row.
 pub struct Row {
     /// Its name, files and verdict.
@@ -67,6 +75,8 @@ pub struct Row {
     pub nodes: Nodes,
     /// Its small world.
     pub scope: Scope,
+    /// The world that a reader of its page steps through.
+    page: Scope,
     /// How many timers may expire in a search: each makes a new ballot, and those have no end.
     pub timeouts: Option<u8>,
     /// How many timers have to expire before the second proposer has a ballot.
@@ -122,22 +132,30 @@ impl Row {
     }
 
     fn design(&self) -> Design<Paxos, Ledger> {
-        let limits =
-            Limits { states: STATES, timeouts: self.timeouts, ..Limits::progress(1, 0, 0) };
+        let limits = match self.nodes {
+            // What breaks it is a timer that expires while messages are on their way.
+            Nodes::PrimaryBackup => {
+                let timers_last = false;
+                Limits { timeouts: Some(2), timers_last, ..Limits::progress(1, 1, 0) }
+            }
+            _ => Limits { timeouts: self.timeouts, ..Limits::progress(1, 0, 0) },
+        };
+        let limits = Limits { states: STATES, ..limits };
         let expected: Vec<&str> = self.expected.split("; ").collect();
         assert_eq!(expected.len(), FAULTS.len(), "{}: one verdict a column", self.info.id);
         let world = self.model(self.scope);
         let busy = match self.nodes {
             Nodes::PrimaryBackup => BUSY_CLIENTS,
-            Nodes::Group { .. } => BUSY,
+            Nodes::Log(_) | Nodes::Group { .. } => BUSY,
         };
         let target = Target { busy, lasts: LONG, ..Target::of(&self.busy()) };
         Design {
             busy: self.busy(),
-            safety: safety_of(self.timeouts),
+            safety: safety_of(self),
+            progress: progress_of(self.nodes),
             target,
             checks: FAULTS.iter().zip(expected).map(|(f, e)| self.check(f, e)).collect(),
-            exhibit: Exhibit::new(self.model(TWO), limits).opening(self.opening),
+            exhibit: Exhibit::new(self.model(self.page), limits).opening(self.opening),
             ..Design::new(self.info.clone(), &world)
         }
     }
@@ -153,7 +171,16 @@ impl Row {
             states: MANY,
             ..Limits::safety(crashes)
         };
+        let is_log = matches!(self.nodes, Nodes::Log(_));
         let how = match fault {
+            // A follower may suspect a leader at any time where there is no clock, so elections have no
+            // end: the simulator says whether a log goes on.
+            "no fault" | "crash" | "loss" if is_log => How::Simulate(SEEDS),
+            "restart" if is_log => How::Explore(vec![first_ballots(1)]),
+            "lying disk" if is_log => {
+                let lying = Limits { forgets: 1, cuts: false, ..first_ballots(1) };
+                How::Explore(vec![Limits { states: STATES, ..lying }])
+            }
             "no fault" => How::Explore(vec![progress(0, 0)]),
             "crash" => How::Explore(vec![Limits { restarts: false, ..progress(1, 0) }]),
             "restart" => How::Explore(vec![first_ballots(1), progress(1, 0)]),
@@ -163,7 +190,9 @@ impl Row {
             "wiped" => {
                 let of = match self.nodes {
                     Nodes::PrimaryBackup => progress(1, 0),
-                    Nodes::Group { .. } => Limits { cuts: false, ..first_ballots(1) },
+                    Nodes::Log(_) | Nodes::Group { .. } => {
+                        Limits { cuts: false, ..first_ballots(1) }
+                    }
                 };
                 How::Explore(vec![Limits { wipes: true, ..of }])
             }
@@ -178,25 +207,41 @@ impl Row {
         let world = match how {
             How::Simulate(_) => self.busy(),
             How::Explore(_) if fault == "no fault" => self.model(self.scope),
+            How::Explore(_) if is_log && fault == "wiped" => self.model(ONE.commands(2)),
+            How::Explore(_) if is_log => self.model(ONE),
             How::Explore(_) => self.model(TWO),
         };
         Check { fault, world, how, expected: (Verdict::of(expected), reason(expected)) }
     }
 }
 
-/// With a crash, each proposer has one ballot; without, one of them has another.
-fn safety_of(timeouts: Option<u8>) -> fn(u8) -> Limits {
-    match timeouts {
-        None => Limits::safety,
-        Some(2) => |crashes| Limits {
+/// With a crash, each proposer has one ballot; without, one of them has another. In a log, a second
+/// replica may lead.
+fn safety_of(row: &Row) -> fn(u8) -> Limits {
+    match (row.nodes, row.timeouts) {
+        (Nodes::Log(_), _) => |crashes| Limits { timeouts: Some(1), ..Limits::safety(crashes) },
+        (_, None) => Limits::safety,
+        (_, Some(1)) => {
+            |crashes| Limits { timeouts: Some(u8::from(crashes == 0)), ..Limits::safety(crashes) }
+        }
+        (_, Some(2)) => |crashes| Limits {
             timeouts: Some(1 + u8::from(crashes == 0)),
             ..Limits::safety(crashes)
         },
-        Some(1) => {
-            |crashes| Limits { timeouts: Some(u8::from(crashes == 0)), ..Limits::safety(crashes) }
-        }
-        Some(_) => |crashes| Limits { timeouts: Some(3), ..Limits::safety(crashes) },
+        (_, Some(_)) => |crashes| Limits { timeouts: Some(3), ..Limits::safety(crashes) },
     }
+}
+
+/// In a log a follower may suspect its leader at any time, so elections have no end: they get a bound.
+fn progress_of(nodes: Nodes) -> fn(&Bounds) -> Limits {
+    let is_log = matches!(nodes, Nodes::Log(_));
+    let unbounded: fn(&Bounds) -> Limits =
+        |bounds| Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
+    let bounded: fn(&Bounds) -> Limits = |bounds| Limits {
+        timeouts: Some(2),
+        ..Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates)
+    };
+    if is_log { bounded } else { unbounded }
 }
 
 /// `unsafe AGREE` gives `AGREE`.

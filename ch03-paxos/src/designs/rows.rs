@@ -3,11 +3,12 @@
 
 use lab::chapter::StepInfo;
 
-use super::{CONSENSUS, Row, STORE, TWO};
+use super::{CONSENSUS, LOG, ONE, Row, STORE, TWO};
 use crate::group::AnyNode;
 use crate::worlds::{Crashing, Nodes, Scope, wanted};
 use crate::{
     duel, step2_majority_vote as step2, step3_single_decree as step3, step5_leader as step5,
+    step6_log as step6,
 };
 
 /// Two replicas have promised to `web-1`.
@@ -16,9 +17,13 @@ deliver web-1 replica-2
 deliver replica-1 web-1
 deliver replica-2 web-1";
 
+/// `replica-1` leads.
+pub(crate) const LEADS: &str = "deliver replica-1 replica-2
+deliver replica-2 replica-1";
+
 /// The steps in reading order.
 pub(super) fn all() -> Vec<Row> {
-    [before_paxos(), paxos()].into_iter().flatten().collect()
+    [before_paxos(), paxos(), led()].into_iter().flatten().collect()
 }
 
 /// One answers alone; all vote once.
@@ -35,6 +40,7 @@ fn before_paxos() -> Vec<Row> {
             promised: STORE,
             nodes: Nodes::PrimaryBackup,
             scope: TWO,
+            page: ONE,
             timeouts: Some(3),
             second: 0,
             opening: "",
@@ -55,6 +61,7 @@ fn before_paxos() -> Vec<Row> {
                 acceptor: |group| AnyNode::new(step2::Acceptor::new(group)),
             },
             scope: Scope::THREE.crashing(Crashing::OneReplica),
+            page: TWO,
             timeouts: None,
             second: 0,
             opening: "",
@@ -81,6 +88,7 @@ fn paxos() -> Vec<Row> {
                 acceptor: |group| AnyNode::new(step3::Acceptor::new(group)),
             },
             scope: TWO,
+            page: TWO,
             timeouts: Some(1),
             second: 0,
             opening: PREPARED,
@@ -97,11 +105,18 @@ fn paxos() -> Vec<Row> {
             promised: CONSENSUS,
             nodes: Nodes::STEP4,
             scope: TWO,
+            page: TWO,
             timeouts: Some(1),
             second: 0,
             opening: PREPARED,
             expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe AGREE; unsafe AGREE",
         },
+    ]
+}
+
+/// A leader, for one decision and for a log of them.
+fn led() -> Vec<Row> {
+    vec![
         Row {
             info: info(
                 "step5",
@@ -116,10 +131,28 @@ fn paxos() -> Vec<Row> {
                 acceptor: |group| AnyNode::new(step5::Acceptor::new(group)),
             },
             scope: TWO,
+            page: TWO,
             timeouts: Some(2),
             second: 1,
             opening: "",
             expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe AGREE; undecided too many states",
+        },
+        Row {
+            info: info(
+                "step6",
+                "step6_log",
+                "Multi-Paxos: a log of decisions, one leader",
+                "ok while a majority is up; a command may be chosen twice",
+                &["ch03-paxos/src/step6_log.rs"],
+            ),
+            promised: LOG,
+            nodes: Nodes::Log(|group| AnyNode::new(step6::Replica::new(group))),
+            scope: ONE,
+            page: ONE,
+            timeouts: Some(1),
+            second: 1,
+            opening: LEADS,
+            expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe LOG; undecided too many states",
         },
     ]
 }

@@ -25,7 +25,7 @@ fn the_broken_ones_break_what_they_say() {
 
 #[test]
 fn the_unbroken_ones_break_nothing() {
-    for name in ["split-vote", "adopts", "remembers", "duel"] {
+    for name in ["split-vote", "adopts", "remembers", "duel", "log", "new-leader"] {
         assert_eq!(figure(name).header.verdict, None, "{name}");
     }
 }
@@ -69,6 +69,8 @@ fn costs_are_counted() {
     assert_eq!(count("messages_step2"), "6");
     assert_eq!(count("messages_step3"), "12");
     assert_eq!(count("messages_step4"), "12");
+    // Request, accept, accepted, answer and commit; three replicas write.
+    assert_eq!((count("messages_step6"), count("records_step6")), ("8", "3"));
     assert_eq!((count("records_step3"), count("records_step4")), ("0", "6"));
 }
 
@@ -81,4 +83,11 @@ fn in_a_duel_both_are_refused_and_nothing_is_accepted() {
     };
     assert!(refused("web-1") && refused("web-2"));
     assert!(log.events.iter().all(|e| !e.text.starts_with("accepted")));
+}
+
+#[test]
+fn a_new_leader_proposes_again_what_it_is_told() {
+    let log = figure("new-leader");
+    assert_eq!(last_state(&log, "replica-1"), "down");
+    assert!(last_state(&log, "replica-3").starts_with("leads; #1✓ alice"));
 }

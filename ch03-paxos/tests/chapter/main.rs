@@ -5,6 +5,7 @@ mod duel;
 mod explore;
 mod figures;
 mod learner;
+mod log;
 mod matrix;
 mod random;
 mod scripts;

@@ -2,7 +2,8 @@
 //! and a test for each.
 //!
 //! The crate that includes them brings the parts that differ from chapter to chapter: a macro
-//! `design!(module)` that makes a design of a changed module, and a function `judge(name)`.
+//! `design!(module, step)` that makes a design of a changed module, and a function `judge(name)`. `step`
+//! is the module that was changed.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -62,10 +63,11 @@ fn declared(module: &str, file: &Path) -> String {
 fn listed(module: &str, mutant: &Mutant) -> String {
     let Mutant { name, shows, scope, unseen, killed_by, steps, states, harm, .. } = mutant;
     let harm = harm.as_ref().map(|harm| (&harm.property, harm.steps));
+    let step = Path::new(&mutant.file).file_stem().unwrap_or_default().to_string_lossy();
     let unseen = unseen.as_ref().map(|unseen| (&unseen.scope, unseen.states));
     format!(
         "    Mutant {{\n        name: {name:?},\n        shows: {shows:?},\n        scope: {scope:?},\n        unseen: {unseen:?},\n        killed_by: {killed_by:?},\n        \
          steps: {steps:?},\n        states: {states:?},\n        harm: {harm:?},\n        \
-         design: design!({module}),\n    }},\n"
+         design: design!({module}, {step}),\n    }},\n"
     )
 }

@@ -9,16 +9,6 @@ use crate::node::NodeId;
 use crate::rng::Rng;
 use crate::sim::{Fault, FaultSchedule, NetworkProfile};
 
-/// Fault words that only a run with time can show; the explorer judges the others.
-pub const TIMED: [&str; 7] =
-    ["cut", "one-way cut", "pause", "drift", "wiped", "lying disk", "restart"];
-
-/// Whether a fault word has a schedule.
-#[must_use]
-pub fn is_timed(fault: &str) -> bool {
-    TIMED.contains(&fault)
-}
-
 /// What faults may hit in the worlds of a design, and when. Times in µs.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Target {
@@ -49,12 +39,18 @@ impl Target {
         Self { servers: servers.collect(), links: pairs.collect(), busy: BUSY, lasts: LONG }
     }
 
-    /// One or two faults of this sort.
+    /// One or two faults of this sort; of *crash*, which is for good, one, and of *loss* one message in
+    /// ten.
     ///
     /// # Panics
-    /// If the word is none of [`TIMED`].
+    /// If the word is no fault that a run can have.
     pub fn schedule(&self, fault: &str, rng: &mut Rng) -> FaultSchedule {
-        let count = rng.pick(1..3);
+        if ["no fault", "loss"].contains(&fault) {
+            let loss = if fault == "loss" { 100_000 } else { 0 };
+            let profile = NetworkProfile { loss, ..NetworkProfile::local() };
+            return FaultSchedule { profile, ..FaultSchedule::none() };
+        }
+        let count = if fault == "crash" { 1 } else { rng.pick(1..3) };
         let faults = (0..count).map(|_| self.one(fault, rng)).collect();
         FaultSchedule { faults, ..FaultSchedule::none() }
     }
@@ -86,7 +82,8 @@ impl Target {
             "wiped" => crash(true, 0),
             "lying disk" => crash(false, usize::try_from(rng.pick(1..4)).expect("small")),
             "restart" => crash(false, 0),
-            other => panic!("`{other}` is no fault with a schedule; one of {TIMED:?}"),
+            "crash" => Fault::Crash { node, at, back: None, wiped: false, forget: 0 },
+            other => panic!("`{other}` is no fault that a run can have"),
         }
     }
 }

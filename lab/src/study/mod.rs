@@ -164,12 +164,12 @@ impl<P: Protocol, G: Ghost> Models for Study<P, G> {
             return Some(find(&design.busy, |rng| design.target.storm(rng), seeds, &title));
         };
         let check = design.check(fault)?;
-        Some(match faults::is_timed(check.fault) {
-            true => {
+        Some(match check.how {
+            How::Simulate(_) => {
                 let schedule = |rng: &mut Rng| design.target.schedule(check.fault, rng);
                 find(&check.world, schedule, seeds, &title)
             }
-            false => find(&check.world, |_| FaultSchedule::none(), seeds, &title),
+            How::Explore(_) => find(&check.world, |_| FaultSchedule::none(), seeds, &title),
         })
     }
 

@@ -3,6 +3,8 @@
 //!
 //! Every step uses these words. Read [`Msg`] as the protocol's table of contents.
 
+pub mod log;
+
 use std::sync::Arc;
 
 use lab::NodeId;
@@ -80,6 +82,9 @@ pub enum Msg {
     /// Acceptor → proposer and learners: accepted. The same ballot from a majority means that the
     /// value is chosen, for ever.
     Accepted { ballot: Ballot, value: Value },
+
+    /// What a log of decisions needs (from step 6 on).
+    Log(log::Msg),
 }
 
 /// What survives a crash.
@@ -91,6 +96,8 @@ pub enum Record {
     Promised(Ballot),
     /// Acceptor: accepted this under that ballot. Written before any process is told.
     Accepted(Ballot, Value),
+    /// Replica: accepted this in that slot (from step 6 on). Written before any process is told.
+    AcceptedAt(log::Slot, Ballot, log::Entry),
 }
 
 /// What nodes wait for.
@@ -113,6 +120,8 @@ pub enum Note {
     Learned(Value),
     /// A backup is the primary from now on (step 1).
     TookOver,
+    /// A replica applied what is chosen in this slot (from step 6 on).
+    Applied(log::Slot, log::Entry),
 }
 
 /// How long nodes wait, as ranges that the driver draws from.
