@@ -256,8 +256,8 @@ impl Acceptor {
     }
 
     // ANCHOR: refuse
-    /// Tells the proposer if this ballot comes too late. A refusal stays true whatever this acceptor
-    /// forgets, so it need not wait for the disk.
+    /// Tells the proposer if this ballot comes too late. A refusal is a hint and entitles to nothing, so
+    /// it need not wait for the disk.
     fn has_promised_more(&self, from: NodeId, ballot: Ballot, cx: &mut Cx) -> bool {
         let higher = self.promised.filter(|promised| *promised > ballot);
         if let Some(promised) = higher {

@@ -103,21 +103,43 @@ fn a_port_that_is_asked_for_and_taken_is_refused_and_one_of_last_time_is_only_pr
     assert!(refused.contains("leave --port out"), "{refused}");
     assert!(!dir.join("cluster.json").exists(), "nothing was begun");
     drop(taken);
-    let cluster = on(&dir, port).unwrap();
+    let (cluster, port) = on_some_port(&dir);
     assert_eq!(cluster.front().port(), port);
     cluster.stop().unwrap();
-    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    // Taken now: by this test, or by another one that was faster.
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port));
     let cluster = on(&dir, 0).unwrap();
     assert_ne!(cluster.front().port(), port, "the one of last time is taken");
     cluster.stop().unwrap();
     drop(taken);
 }
 
+/// A cluster on a port that was asked for. Other tests open ports meanwhile, so that one that is free
+/// now may be taken a moment later: then another one is asked for.
+fn on_some_port(dir: &Path) -> (Cluster, u16) {
+    for _ in 0..20 {
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        match on(dir, port) {
+            Ok(cluster) => return (cluster, port),
+            Err(lab::system::Error::PortTaken { .. }) => {}
+            Err(other) => panic!("{other}"),
+        }
+    }
+    panic!("20 ports in a row were taken");
+}
+
 #[test]
 fn a_role_comes_back_on_the_port_that_was_asked_for() {
     let mut test = TestCluster::new();
-    let front = test.cluster.front();
-    let back = test.cluster.restart(Role::Coord, None).unwrap();
-    assert_eq!((back.http, back.crashed), (front, false));
+    // Another test may take the port while the role is down: not five times in a row.
+    let mut comes_back = || {
+        let front = test.cluster.front();
+        let back = test.cluster.restart(Role::Coord, None).unwrap();
+        assert!(!back.crashed);
+        back.http == front
+    };
+    assert!((0..5).any(|_| comes_back()));
     assert_eq!(test.checkout("k", "candle", 1, "alice").status, 200);
 }
