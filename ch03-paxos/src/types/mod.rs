@@ -10,7 +10,7 @@ use std::sync::Arc;
 use lab::NodeId;
 use serde::{Deserialize, Serialize};
 
-/// What a group decides on: who gets the last umbrella. Chosen by whoever proposes it.
+/// What a group decides on: who gets the last umbrella. A proposer brings it along.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Value(pub Arc<str>);
@@ -75,7 +75,7 @@ pub enum Msg {
     /// it entitles to nothing, and saves the proposer from waiting.
     Refused { ballot: Ballot, promised: Ballot },
     /// Proposer → the other proposers: "I lead, under this ballot" (from step 5 on). A hint as well:
-    /// whoever hears of a higher ballot than its own waits before it tries again.
+    /// a proposer that hears of a higher ballot than its own waits before it tries again.
     Lead { ballot: Ballot },
     /// Proposer → the other proposers: this is chosen (from step 5 on).
     Chosen { value: Value },

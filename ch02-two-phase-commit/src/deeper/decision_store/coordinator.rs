@@ -31,7 +31,7 @@ struct Store {
 
 impl Store {
     // ANCHOR: on_decide
-    /// The first row of a key stays. Whoever asks is answered with that.
+    /// The first row of a key stays. Every question is answered with that.
     fn on_decide(&mut self, from: NodeId, record: Record, cx: &mut Cx) {
         let Record::Decided { key, .. } = &record else { return };
         if !self.rows.contains_key(key) {
