@@ -6,10 +6,12 @@
 //! | VALID | what is learned was proposed |
 //! | LOG | no two replicas apply different entries in the same slot (from step 6 on) |
 //! | ACK | what was answered is in the log, in the slot that was named (from step 6 on) |
-//! | READ | a read finds what was acknowledged before it began, or something newer (step 1) |
+//! | READ | a read finds what was acknowledged before it began, or something newer (steps 1 and 7) |
+//! | ONCE | what a client asked for, however often, is done once (step 7; step 6 breaks it) |
 //!
 //! AGREE and VALID are the safety of consensus (Lamport, *Paxos Made Simple*, section 2.1). READ is
-//! linearizability (Herlihy and Wing 1990) for a register that is written a few times.
+//! linearizability (Herlihy and Wing 1990) for a register that is written a few times, and with ONCE for
+//! a counter.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,8 +19,9 @@ use std::sync::Arc;
 use lab::world::{Event, World};
 use lab::{Node, NodeId};
 
-use crate::client::{Client, Writer};
+use crate::client::{Client, StoreClient, Writer};
 use crate::group::Paxos;
+use crate::types::kv::{self, Op, Outcome};
 use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Msg, Note, Value};
 use crate::worlds::{PROPOSERS, REPLICAS, WANTED};
@@ -40,6 +43,16 @@ pub struct Ledger {
     log: BTreeMap<Slot, Entry>,
     /// The first slot in which a replica applied something else.
     forked: Option<(Slot, Entry)>,
+    /// The same in the store of step 7.
+    executed: BTreeMap<Slot, kv::Entry>,
+    misexecuted: Option<(Slot, kv::Entry)>,
+    /// What each client of the store is asking for, and the first of its messages that does.
+    asking: BTreeMap<NodeId, (Op, Option<kv::RequestId>, u64)>,
+    /// How many increments clients asked for, and what they were told.
+    increments: usize,
+    counted: Vec<i64>,
+    /// For each client that reads the counter, what had been told when it asked.
+    before_get: BTreeMap<NodeId, i64>,
     /// What clients were told.
     answered: BTreeMap<Command, Slot>,
     /// Ballots that were begun, where [`observe_ballots`] counts them.
@@ -62,7 +75,17 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
             }
             Some(_) => {}
         },
+        Event::Note(Note::Executed(slot, entry)) => match ledger.executed.get(slot) {
+            None => {
+                own(ledger).executed.insert(*slot, entry.clone());
+            }
+            Some(known) if known != entry && ledger.misexecuted.is_none() => {
+                own(ledger).misexecuted = Some((*slot, entry.clone()));
+            }
+            Some(_) => {}
+        },
         Event::Send(envelope) => match &envelope.msg {
+            Msg::Kv(kv::Msg::Request { number, id, op }) => asked(ledger, at, (op, *id, *number)),
             Msg::Write { value } if !ledger.before_write.contains_key(value) => {
                 let written = ledger.written.clone();
                 own(ledger).before_write.insert(value.clone(), written);
@@ -74,6 +97,9 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
             _ => {}
         },
         Event::Receive(envelope) => match &envelope.msg {
+            Msg::Kv(kv::Msg::Answer { number, outcome: Ok(outcome) }) => {
+                told(ledger, at, *number, outcome);
+            }
             Msg::Written { value } if !ledger.written.contains(value) => {
                 own(ledger).written.insert(value.clone());
             }
@@ -98,6 +124,54 @@ pub fn observe_ballots(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, P
         && envelope.to == REPLICAS[0]
     {
         Arc::make_mut(ledger).ballots += 1;
+    }
+}
+
+/// A client of the store asks for this, for the first time or once more.
+fn asked(
+    ledger: &mut Arc<Ledger>,
+    client: NodeId,
+    (op, id, number): (&Op, Option<kv::RequestId>, u64),
+) {
+    let asking = ledger.asking.get(&client);
+    if asking.is_some_and(|(known, of, _)| known == op && *of == id) {
+        return;
+    }
+    let ledger = Arc::make_mut(ledger);
+    ledger.asking.insert(client, (op.clone(), id, number));
+    match op {
+        Op::Increment { .. } => ledger.increments += 1,
+        Op::Get { .. } => {
+            let told = ledger.counted.iter().max().copied().unwrap_or(0);
+            ledger.before_get.insert(client, told);
+        }
+        _ => {}
+    }
+}
+
+/// A client of the store is answered.
+fn told(ledger: &mut Arc<Ledger>, client: NodeId, number: u64, outcome: &Outcome) {
+    let Some((op, _, first)) = ledger.asking.get(&client) else { return };
+    if number < *first {
+        return;
+    }
+    let op = op.clone();
+    let ledger = Arc::make_mut(ledger);
+    ledger.asking.remove(&client);
+    match (op, outcome) {
+        (Op::Increment { .. }, Outcome::Number(number)) => ledger.counted.push(*number),
+        (Op::Get { .. }, Outcome::Value(_) | Outcome::Nothing) => {
+            let found = match outcome {
+                Outcome::Value(value) => value.number().unwrap_or(i64::MIN),
+                _ => 0,
+            };
+            let least = ledger.before_get.remove(&client).unwrap_or(0);
+            if found < least {
+                let why = format!("a client was told {least}, and a later read finds {found}");
+                ledger.stale.get_or_insert(why);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -150,9 +224,39 @@ pub fn valid(world: &GroupWorld) -> Result<(), String> {
 /// The slot and the entries.
 pub fn log(world: &GroupWorld) -> Result<(), String> {
     let ledger = world.ghost();
+    if let Some((slot, entry)) = &ledger.misexecuted {
+        return Err(format!("{slot} is {} here and {entry} there", ledger.executed[slot]));
+    }
     ledger.forked.as_ref().map_or(Ok(()), |(slot, entry)| {
         Err(format!("{slot} is {} here and {entry} there", ledger.log[slot]))
     })
+}
+
+/// ONCE: what a client asked for, however often, is done once. In a log of commands: no command is in
+/// two slots. In the store: no two increments are told the same number, and none is told a number above
+/// that of all increments that were asked for.
+///
+/// # Errors
+/// What is done twice.
+pub fn once(world: &GroupWorld) -> Result<(), String> {
+    let ledger = world.ghost();
+    let mut commands = BTreeMap::new();
+    for (slot, entry) in &ledger.log {
+        if let Entry::Command(command) = entry
+            && let Some(first) = commands.insert(command, slot)
+        {
+            return Err(format!("{command} is in {first} and in {slot}"));
+        }
+    }
+    let numbers: BTreeSet<i64> = ledger.counted.iter().copied().collect();
+    let most = ledger.increments;
+    match numbers.last() {
+        Some(last) if usize::try_from(*last).is_ok_and(|last| last > most) => {
+            Err(format!("a client was told {last}, and {most} increments were asked for"))
+        }
+        _ if numbers.len() < ledger.counted.len() => Err("two increments gave one number".into()),
+        _ => Ok(()),
+    }
 }
 
 /// ACK: what was answered is in the log, in the slot that was named.
@@ -187,7 +291,8 @@ pub fn settled(world: &GroupWorld) -> bool {
     nodes.all(|(_, node)| {
         let client = node.downcast_ref().map(Client::is_done);
         let writer = node.downcast_ref().map(Writer::is_done);
-        client.or(writer).unwrap_or_else(|| node.summary().learned.is_some())
+        let store = node.downcast_ref().map(StoreClient::is_done);
+        client.or(writer).or(store).unwrap_or_else(|| node.summary().learned.is_some())
     })
 }
 
@@ -200,7 +305,7 @@ pub fn something_is_learned(world: &GroupWorld) -> bool {
 /// Whether a client was answered.
 #[must_use]
 pub fn something_is_answered(world: &GroupWorld) -> bool {
-    !world.ghost().answered.is_empty()
+    !world.ghost().answered.is_empty() || !world.ghost().counted.is_empty()
 }
 
 /// Whether a read found what was written.

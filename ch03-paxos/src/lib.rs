@@ -17,6 +17,7 @@
 //! | [`step4_durable`] | Paxos on disk: safe, whatever crashes and comes back |
 //! | [`step5_leader`] | back off at random, and let one lead: duels become rare |
 //! | [`step6_log`] | a log of decisions: phase 1 once, no-ops in holes |
+//! | [`replicated_kv`] | step 7: sessions, a store, batches: what people use |
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
@@ -41,6 +42,7 @@ pub mod designs;
 pub mod duel;
 pub mod group;
 pub mod invariants;
+pub mod replicated_kv;
 pub mod step1_primary_backup;
 pub mod step2_majority_vote;
 pub mod step3_single_decree;

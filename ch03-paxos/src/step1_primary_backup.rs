@@ -97,7 +97,9 @@ impl Replica {
         match timer {
             Timer::Beat => self.copy(cx),
             Timer::Suspect => self.take_over(cx),
-            Timer::Retry | Timer::Next => unreachable!("these are timers of clients"),
+            Timer::Retry | Timer::Next | Timer::Sweep => {
+                unreachable!("a replica sets no other timer")
+            }
         }
     }
 }

@@ -9,9 +9,10 @@ use lab::NodeId;
 use lab::explore::{Check, Model, Reached};
 use lab::world::Role;
 
-use crate::client::{Client, Op, Writer};
+use crate::client::{Client, Op, StoreClient, Writer, counting};
 use crate::group::{AnyNode, Group, Paxos};
 use crate::invariants::{self as must, Ledger};
+use crate::replicated_kv as step7;
 use crate::step1_primary_backup as step1;
 use crate::step4_durable::{self as step4, Learner};
 use crate::types::Value;
@@ -27,6 +28,8 @@ const REPLICA_NAMES: [&str; 3] = ["replica-1", "replica-2", "replica-3"];
 /// Learns without proposing.
 pub const LEARNER: NodeId = NodeId(21);
 
+/// Few enough that a client which opens several has one closed.
+const FEW_SESSIONS: step7::Config = step7::Config { forward: true, sessions: 8 };
 /// How often a client of a simulated world writes and reads.
 const ROUNDS: u8 = 10;
 
@@ -95,6 +98,13 @@ pub enum Nodes {
     PrimaryBackup,
     /// Clients, and replicas that keep a log.
     Log(fn(Group) -> AnyNode),
+    /// Clients that count, and replicas of a store.
+    Store {
+        /// A replica.
+        replica: fn(Group) -> AnyNode,
+        /// Whether each client has a session.
+        sessions: bool,
+    },
     /// Proposers and acceptors.
     Group {
         /// The proposer with this number, counted from 0; it wants [`WANTED`].
@@ -111,6 +121,18 @@ impl Nodes {
         acceptor: |group| AnyNode::new(step4::Acceptor::new(group)),
     };
 
+    /// Step 7, with clients that have sessions.
+    pub const STEP7: Self = Self::Store {
+        replica: |group| AnyNode::new(step7::Replica::new(group, FEW_SESSIONS)),
+        sessions: true,
+    };
+
+    /// Whether these decide again and again.
+    #[must_use]
+    pub fn is_log(&self) -> bool {
+        matches!(self, Self::Log(_) | Self::Store { .. })
+    }
+
     fn roles(&self, scope: Scope) -> Vec<Role<Paxos>> {
         match *self {
             Self::PrimaryBackup => primary_backup(scope.proposers, 1),
@@ -119,6 +141,16 @@ impl Nodes {
                 let clients = (0..usize::from(scope.proposers)).map(|i| {
                     let values = (1..=scope.commands).map(|round| value(WANTED[i], round));
                     let client = Writer::new(&group, i, values);
+                    Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", client)
+                });
+                clients.chain(replicas(scope, || replica(group.clone()))).collect()
+            }
+            Self::Store { replica, sessions } => {
+                let group = Group::new(&REPLICAS);
+                let clients = (0..usize::from(scope.proposers)).map(|i| {
+                    let ops = counting(scope.commands, u8::from(scope.commands > 1));
+                    let client = StoreClient::new(&group, i, ops);
+                    let client = if sessions { client.in_a_session() } else { client };
                     Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", client)
                 });
                 clients.chain(replicas(scope, || replica(group.clone()))).collect()
@@ -147,7 +179,7 @@ impl Nodes {
     pub fn busy(&self, promised: &[&'static str]) -> Model<Paxos, Ledger> {
         let small = self.model(Scope::TWO.commands(ROUNDS), promised);
         match self {
-            Self::Log(_) | Self::Group { .. } => small,
+            Self::Log(_) | Self::Store { .. } | Self::Group { .. } => small,
             Self::PrimaryBackup => Model { roles: primary_backup(2, ROUNDS), ..small },
         }
     }
@@ -158,7 +190,9 @@ impl Nodes {
         let all = promises();
         let sometimes: (&str, Reached<Paxos, Ledger>) = match self {
             Self::PrimaryBackup => ("a write is read", must::something_is_written),
-            Self::Log(_) => ("a client is answered", must::something_is_answered),
+            Self::Log(_) | Self::Store { .. } => {
+                ("a client is answered", must::something_is_answered)
+            }
             Self::Group { .. } => ("a value is learned", must::something_is_learned),
         };
         Model {
@@ -223,5 +257,6 @@ pub fn promises() -> BTreeMap<&'static str, Check<Paxos, Ledger>> {
         ("READ", must::read),
         ("LOG", must::log),
         ("ACK", must::ack),
+        ("ONCE", must::once),
     ])
 }

@@ -26,6 +26,8 @@ pub const CONSENSUS: &[&str] = &["AGREE", "VALID"];
 
 /// What a log of decisions promises.
 pub const LOG: &[&str] = &["LOG", "ACK"];
+/// What a replicated store promises.
+pub const KV: &[&str] = &["LOG", "ONCE", "READ"];
 
 /// The columns of the matrix.
 pub const FAULTS: [&str; 11] = [
@@ -43,10 +45,12 @@ pub const FAULTS: [&str; 11] = [
 ];
 
 /// The designs that survive every storm: crashes with restarts, lost and doubled messages.
-pub const ROBUST: [&str; 3] = ["step4", "step5", "step6"];
+pub const ROBUST: [&str; 4] = ["step4", "step5", "step6", "step7"];
 
 /// Runs per cell that is judged by simulation.
 const SEEDS: Range<u64> = 0..200;
+/// The same for a store, whose runs are long and whose worlds are too large for a search.
+const MANY_SEEDS: Range<u64> = 0..2_000;
 /// A value is chosen within a few milliseconds where nothing fails; faults begin within these, in µs.
 const BUSY: Range<u64> = 0..8_000;
 /// The clients of step 1 take this long, in µs.
@@ -146,12 +150,13 @@ impl Row {
         let world = self.model(self.scope);
         let busy = match self.nodes {
             Nodes::PrimaryBackup => BUSY_CLIENTS,
-            Nodes::Log(_) | Nodes::Group { .. } => BUSY,
+            Nodes::Log(_) | Nodes::Store { .. } | Nodes::Group { .. } => BUSY,
         };
         let target = Target { busy, lasts: LONG, ..Target::of(&self.busy()) };
         Design {
             busy: self.busy(),
             safety: safety_of(self),
+            scripted: if self.nodes.is_log() { self.model(Scope::TWO) } else { world.clone() },
             progress: progress_of(self.nodes),
             target,
             checks: FAULTS.iter().zip(expected).map(|(f, e)| self.check(f, e)).collect(),
@@ -171,8 +176,10 @@ impl Row {
             states: MANY,
             ..Limits::safety(crashes)
         };
-        let is_log = matches!(self.nodes, Nodes::Log(_));
+        let is_log = self.nodes.is_log();
         let how = match fault {
+            // The smallest world of a store that is worth a search has over a million states.
+            _ if matches!(self.nodes, Nodes::Store { .. }) => How::Simulate(MANY_SEEDS),
             // A follower may suspect a leader at any time where there is no clock, so elections have no
             // end: the simulator says whether a log goes on.
             "no fault" | "crash" | "loss" if is_log => How::Simulate(SEEDS),
@@ -190,7 +197,7 @@ impl Row {
             "wiped" => {
                 let of = match self.nodes {
                     Nodes::PrimaryBackup => progress(1, 0),
-                    Nodes::Log(_) | Nodes::Group { .. } => {
+                    Nodes::Log(_) | Nodes::Store { .. } | Nodes::Group { .. } => {
                         Limits { cuts: false, ..first_ballots(1) }
                     }
                 };
@@ -216,9 +223,12 @@ impl Row {
 }
 
 /// With a crash, each proposer has one ballot; without, one of them has another. In a log, a second
-/// replica may lead.
+/// replica may lead. In a store there is one leader: more is too much for a reader who waits.
 fn safety_of(row: &Row) -> fn(u8) -> Limits {
     match (row.nodes, row.timeouts) {
+        (Nodes::Store { .. }, _) => {
+            |crashes| Limits { timeouts: Some(0), ..Limits::safety(crashes) }
+        }
         (Nodes::Log(_), _) => |crashes| Limits { timeouts: Some(1), ..Limits::safety(crashes) },
         (_, None) => Limits::safety,
         (_, Some(1)) => {
@@ -234,14 +244,20 @@ fn safety_of(row: &Row) -> fn(u8) -> Limits {
 
 /// In a log a follower may suspect its leader at any time, so elections have no end: they get a bound.
 fn progress_of(nodes: Nodes) -> fn(&Bounds) -> Limits {
-    let is_log = matches!(nodes, Nodes::Log(_));
+    if matches!(nodes, Nodes::Store { .. }) {
+        return |bounds| Limits {
+            timeouts: Some(0),
+            cuts: false,
+            ..Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates)
+        };
+    }
     let unbounded: fn(&Bounds) -> Limits =
         |bounds| Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates);
     let bounded: fn(&Bounds) -> Limits = |bounds| Limits {
         timeouts: Some(2),
         ..Limits::progress(bounds.crashes, bounds.losses, bounds.duplicates)
     };
-    if is_log { bounded } else { unbounded }
+    if nodes.is_log() { bounded } else { unbounded }
 }
 
 /// `unsafe AGREE` gives `AGREE`.

@@ -3,7 +3,7 @@
 
 use lab::chapter::StepInfo;
 
-use super::{CONSENSUS, LOG, ONE, Row, STORE, TWO};
+use super::{CONSENSUS, KV, LOG, ONE, Row, STORE, TWO};
 use crate::group::AnyNode;
 use crate::worlds::{Crashing, Nodes, Scope, wanted};
 use crate::{
@@ -23,7 +23,7 @@ deliver replica-2 replica-1";
 
 /// The steps in reading order.
 pub(super) fn all() -> Vec<Row> {
-    [before_paxos(), paxos(), led()].into_iter().flatten().collect()
+    [before_paxos(), paxos(), led(), vec![store()]].into_iter().flatten().collect()
 }
 
 /// One answers alone; all vote once.
@@ -155,6 +155,34 @@ fn led() -> Vec<Row> {
             expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe LOG; undecided too many states",
         },
     ]
+}
+
+/// What people use.
+fn store() -> Row {
+    Row {
+        info: info(
+            "step7",
+            "replicated_kv",
+            "Replicated store: exactly once, whoever leads",
+            "ok while a majority is up",
+            &[
+                "ch03-paxos/src/replicated_kv/replica.rs",
+                "ch03-paxos/src/replicated_kv/sessions.rs",
+                "ch03-paxos/src/replicated_kv/clients.rs",
+                "ch03-paxos/src/replicated_kv/election.rs",
+                "ch03-paxos/src/replicated_kv/leader.rs",
+                "ch03-paxos/src/replicated_kv/follower.rs",
+            ],
+        ),
+        promised: KV,
+        nodes: Nodes::STEP7,
+        scope: ONE,
+        page: ONE,
+        timeouts: Some(1),
+        second: 1,
+        opening: "",
+        expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; unsafe ONCE; unsafe LOG",
+    }
 }
 
 fn info(

@@ -3,6 +3,8 @@
 //!
 //! Every step uses these words. Read [`Msg`] as the protocol's table of contents.
 
+mod blob;
+pub mod kv;
 pub mod log;
 
 use std::sync::Arc;
@@ -85,6 +87,8 @@ pub enum Msg {
 
     /// What a log of decisions needs (from step 6 on).
     Log(log::Msg),
+    /// What a replicated store needs (step 7).
+    Kv(kv::Msg),
 }
 
 /// What survives a crash.
@@ -98,6 +102,8 @@ pub enum Record {
     Accepted(Ballot, Value),
     /// Replica: accepted this in that slot (from step 6 on). Written before any process is told.
     AcceptedAt(log::Slot, Ballot, log::Entry),
+    /// What a replicated store writes, beside promises (step 7).
+    Kv(kv::Record),
 }
 
 /// What nodes wait for.
@@ -107,6 +113,8 @@ pub enum Timer {
     Retry,
     /// Client: time for the next thing to do (step 1).
     Next,
+    /// Replica: time to look for requests that are not answered (step 7).
+    Sweep,
     /// Primary: time for the next copy (step 1).
     Beat,
     /// Backup: no copy for long; take over (step 1).
@@ -122,6 +130,8 @@ pub enum Note {
     TookOver,
     /// A replica applied what is chosen in this slot (from step 6 on).
     Applied(log::Slot, log::Entry),
+    /// A replica executed what is chosen in this slot (step 7).
+    Executed(log::Slot, kv::Entry),
 }
 
 /// How long nodes wait, as ranges that the driver draws from.
@@ -141,6 +151,8 @@ pub mod wait {
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// Between two copies of a primary.
     pub const BEAT: Range<Duration> = millis(50, 60);
+    /// Between two looks for requests that are not answered (step 7).
+    pub const SWEEP: Range<Duration> = millis(100, 120);
     /// Without a copy, before a backup takes over.
     pub const SUSPECT: Range<Duration> = millis(150, 300);
 }

@@ -25,7 +25,8 @@ fn the_broken_ones_break_what_they_say() {
 
 #[test]
 fn the_unbroken_ones_break_nothing() {
-    for name in ["split-vote", "adopts", "remembers", "duel", "log", "new-leader"] {
+    for name in ["split-vote", "adopts", "remembers", "duel", "log", "new-leader", "twice", "once"]
+    {
         assert_eq!(figure(name).header.verdict, None, "{name}");
     }
 }
@@ -54,8 +55,19 @@ fn web_2_wants_bob_and_asks_for_alice() {
 }
 
 #[test]
+fn a_command_is_in_two_slots_and_an_increment_in_two_counts_once() {
+    let leader = last_state(&figure("twice"), "replica-1");
+    assert_eq!(leader, "leads; #1✓ alice (3.11), #2✓ alice (3.11)");
+    assert_eq!(last_state(&figure("once"), "web-1"), "told 1; has its answers");
+    let replica = last_state(&figure("once"), "replica-2");
+    assert_eq!(replica.matches("✓ s1/2 increment sold").count(), 2, "{replica}");
+}
+
+#[test]
 fn figures_fit_on_a_page() {
-    for (name, log) in figures() {
+    // The book shows the end of these two.
+    let long = ["twice", "once"];
+    for (name, log) in figures().into_iter().filter(|(name, _)| !long.contains(&name.as_str())) {
         let shown = log.events.iter().filter(|e| e.kind != Kind::Send).count();
         assert!(shown <= 25, "{name} has {shown} events");
     }

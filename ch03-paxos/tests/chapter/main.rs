@@ -6,6 +6,8 @@ mod explore;
 mod figures;
 mod learner;
 mod log;
+mod machine;
 mod matrix;
 mod random;
 mod scripts;
+mod store;

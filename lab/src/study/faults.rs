@@ -39,15 +39,16 @@ impl Target {
         Self { servers: servers.collect(), links: pairs.collect(), busy: BUSY, lasts: LONG }
     }
 
-    /// One or two faults of this sort; of *crash*, which is for good, one, and of *loss* one message in
-    /// ten.
+    /// One or two faults of this sort; of *crash*, which is for good, one, and of *loss* and
+    /// *duplicate* one message in ten.
     ///
     /// # Panics
     /// If the word is no fault that a run can have.
     pub fn schedule(&self, fault: &str, rng: &mut Rng) -> FaultSchedule {
-        if ["no fault", "loss"].contains(&fault) {
-            let loss = if fault == "loss" { 100_000 } else { 0 };
-            let profile = NetworkProfile { loss, ..NetworkProfile::local() };
+        if ["no fault", "loss", "duplicate"].contains(&fault) {
+            let of_ten = |word| if fault == word { 100_000 } else { 0 };
+            let (loss, duplicates) = (of_ten("loss"), of_ten("duplicate"));
+            let profile = NetworkProfile { loss, duplicates, ..NetworkProfile::local() };
             return FaultSchedule { profile, ..FaultSchedule::none() };
         }
         let count = if fault == "crash" { 1 } else { rng.pick(1..3) };

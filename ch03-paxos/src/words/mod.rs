@@ -1,7 +1,10 @@
 //! How the chapter's nouns read in a log. One line each, in the words of the book.
 
+mod kv;
+
 use std::fmt::{Display, Formatter, Result};
 
+use crate::types::kv as store;
 use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Ballot, Msg, Note, Record, Timer, Value};
 
@@ -42,6 +45,7 @@ impl Display for Msg {
             Self::Chosen { value } => write!(f, "chosen: {value}"),
             Self::Accepted { ballot, value } => write!(f, "accepted {ballot} {value}"),
             Self::Log(msg) => write!(f, "{msg}"),
+            Self::Kv(msg) => write!(f, "{msg}"),
         }
     }
 }
@@ -93,6 +97,10 @@ impl Display for Record {
             Self::Promised(ballot) => write!(f, "promised {ballot}"),
             Self::Accepted(ballot, value) => write!(f, "accepted {ballot} {value}"),
             Self::AcceptedAt(slot, ballot, entry) => write!(f, "accepted {ballot} {slot} {entry}"),
+            Self::Kv(store::Record::Accepted { slot, ballot, entry }) => {
+                write!(f, "accepted {ballot} {slot} {entry}")
+            }
+            Self::Kv(store::Record::Chosen { open }) => write!(f, "chosen before {open}"),
         }
     }
 }
@@ -104,6 +112,7 @@ impl Display for Timer {
             Self::Next => "goes on",
             Self::Beat => "time for a copy",
             Self::Suspect => "no message came",
+            Self::Sweep => "looks for open requests",
         })
     }
 }
@@ -114,6 +123,7 @@ impl Display for Note {
             Self::Learned(value) => write!(f, "learned: {value} is chosen"),
             Self::TookOver => f.write_str("is the primary now"),
             Self::Applied(slot, entry) => write!(f, "applied {slot} {entry}"),
+            Self::Executed(slot, entry) => write!(f, "executed {slot} {entry}"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
 
+mod scripts;
+
 use lab::event::{Kind, Log};
 use lab::explore::{Limits, explore};
 use lab::script::Play;
@@ -11,6 +13,7 @@ use crate::designs::{self, CONSENSUS};
 use crate::duel;
 use crate::invariants::something_is_learned;
 use crate::worlds::{Crashing, Nodes, Scope};
+use scripts::{ADOPTS, DUEL, FORGETS, ONCE, REMEMBERS, TWICE};
 
 /// A figure that a script tells.
 struct Figure {
@@ -73,76 +76,12 @@ deliver replica-2 replica-3
 deliver replica-3 replica-2
 deliver replica-2 replica-3",
     },
+    Figure { name: "twice", step: "step6", scope: Scope::TWO, script: TWICE },
+    Figure { name: "once", step: "step7", scope: Scope::ONE, script: ONCE },
     Figure { name: "adopts", step: "step3", scope: Scope::TWO, script: ADOPTS },
     Figure { name: "forgets", step: "step3", scope: Scope::TWO, script: FORGETS },
     Figure { name: "remembers", step: "step4", scope: Scope::TWO, script: REMEMBERS },
 ];
-
-/// Alice is chosen by two replicas; one of them tells `web-2`, which adopts her.
-const ADOPTS: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-deliver web-2 replica-2
-deliver web-2 replica-3
-deliver replica-2 web-2
-deliver replica-3 web-2";
-
-/// The same, but the replica that the two majorities share restarts in between.
-const REMEMBERS: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-crash replica-2
-restart replica-2
-deliver web-2 replica-2
-deliver web-2 replica-3
-deliver replica-2 web-2
-deliver replica-3 web-2";
-
-/// And on, until `web-2` learns something else.
-const FORGETS: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-crash replica-2
-restart replica-2
-deliver web-2 replica-2
-deliver web-2 replica-3
-deliver replica-2 web-2
-deliver replica-3 web-2
-deliver web-2 replica-2
-deliver web-2 replica-3
-deliver replica-2 web-2
-deliver replica-3 web-2";
-
-/// Each prepare arrives just before the accept of the other one.
-const DUEL: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver replica-1 web-1
-deliver replica-2 web-1
-deliver web-2 replica-1
-deliver web-2 replica-2
-deliver web-1 replica-1
-deliver replica-1 web-1
-deliver replica-1 web-2
-deliver replica-2 web-2
-deliver web-1 replica-1
-deliver web-1 replica-2
-deliver web-2 replica-1
-deliver replica-1 web-2";
 
 /// The runs that the book shows, by name.
 #[must_use]
@@ -172,6 +111,13 @@ pub fn split_votes(seeds: u64) -> u64 {
 /// How many states the safety of single-decree Paxos was searched in: three ballots, one crash of a
 /// replica, cut anywhere. The slow tests assert it.
 pub const STATES_THREE_BALLOTS: usize = 13_892_334;
+
+/// How many states the store was searched in: one increment in a session, a second leader. A test asserts
+/// it.
+pub const STATES_STORE: usize = 1_414_666;
+
+/// How many events are enough to count an increment twice that has no session. A test asserts it.
+pub const STEPS_PLAIN: usize = 15;
 
 /// How many states a small world of step 4 has with two ballots, and how deep they lie.
 fn two_ballots(crashing: Crashing) -> (usize, usize) {
@@ -206,6 +152,8 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("states_two_ballots".into(), thousands(states)));
     numbers.push(("depth_two_ballots".into(), depth.to_string()));
     numbers.push(("states_three_ballots".into(), thousands(STATES_THREE_BALLOTS)));
+    numbers.push(("states_store".into(), thousands(STATES_STORE)));
+    numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
     let split = split_votes(1_000);
     numbers.push(("split_votes_in_1000".into(), split.to_string()));
     numbers

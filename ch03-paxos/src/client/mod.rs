@@ -3,6 +3,8 @@
 //! They are nodes like all others and take part in every model: the client who was told "written" is
 //! the witness that something was lost. In steps 2 to 5 the proposers are the clients.
 
+mod store;
+
 use std::collections::VecDeque;
 
 use lab::{Node, NodeId};
@@ -10,6 +12,7 @@ use lab::{Node, NodeId};
 use crate::group::{Cx, Group, Input, Paxos, Summary};
 use crate::types::log::{Command, Msg as Log};
 use crate::types::{Msg, Timer, Value, wait};
+pub use store::{COUNTER, StoreClient, counting};
 
 /// One thing that a client of step 1 does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

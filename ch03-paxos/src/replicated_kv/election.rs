@@ -1,0 +1,177 @@
+//! Who leads: probes before ballots, then phase 1.
+//!
+//! A new ballot stops the leader there is, so a replica that merely does not hear it must not begin
+//! one. It *probes* first: only if a majority hears of no leader either is a new ballot worth it. And a
+//! leader that is not heard by a majority steps down (`leader.rs`), so that a group whose leader can
+//! send but not receive gets another one. Raft has both, as *pre-vote* and *check quorum* (Ongaro 2014,
+//! section 9.6).
+//!
+//! Whoever leads learns from the promises what may be chosen, so any replica may lead, also one that
+//! has missed much.
+//!
+//! # Left out
+//!
+//! Preferring one replica to another.
+
+use std::collections::BTreeMap;
+
+use lab::NodeId;
+
+use super::Quorum;
+use super::leader::Leader;
+use super::replica::{Replica, Role};
+use crate::group::Cx;
+use crate::types::kv::{Entry, Msg as Kv, Vote};
+use crate::types::log::Slot;
+use crate::types::{Ballot, Msg, Record, Timer, wait};
+
+/// A promise holds no more than this, in bytes of keys and values and an allowance for each command.
+const MAX_PART: usize = 512 << 10;
+
+impl Replica {
+    /// Nothing was heard of a leader for long. Asks whether others hear of one.
+    pub(super) fn probe(&mut self, cx: &mut Cx) {
+        self.leader = None;
+        let mut willing = Quorum::default();
+        willing.add(&self.group, cx.me());
+        self.role = Role::Probing { willing };
+        self.others(cx.me()).for_each(|id| cx.send_ahead(id, Msg::Kv(Kv::Probe)));
+        cx.set_timer(Timer::Suspect, wait::LEAD);
+        if willing.is_majority(&self.group) {
+            self.campaign(cx);
+        }
+    }
+
+    pub(super) fn on_probe(&self, from: NodeId, cx: &mut Cx) {
+        if self.leader.is_none() && !matches!(self.role, Role::Leader(_)) {
+            cx.send_ahead(from, Msg::Kv(Kv::Willing));
+        }
+    }
+
+    pub(super) fn on_willing(&mut self, from: NodeId, cx: &mut Cx) {
+        let Role::Probing { willing } = &mut self.role else { return };
+        willing.add(&self.group, from);
+        if willing.is_majority(&self.group) {
+            self.campaign(cx);
+        }
+    }
+
+    /// Phase 1, for all slots that are open. It asks itself as well: its own promise counts when the
+    /// record of it is on disk.
+    pub(super) fn campaign(&mut self, cx: &mut Cx) {
+        let round = self.promised.map_or(1, |promised| promised.round + 1);
+        let ballot = Ballot { round, node: cx.me(), start: self.start };
+        self.promised = Some(ballot);
+        cx.persist(Record::Promised(ballot));
+        self.role = Role::Candidate { promised: Quorum::default(), highest: BTreeMap::new() };
+        for &id in self.group.replicas.iter() {
+            cx.send(id, Msg::Kv(Kv::Prepare { ballot, first: self.open }));
+        }
+        cx.set_timer(Timer::Suspect, wait::LEAD);
+    }
+
+    /// A question for the ballot that it has promised already is for the rest of an answer, or comes
+    /// twice: it is answered again.
+    pub(super) fn on_prepare(&mut self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
+        if self.refuses(from, ballot, cx) {
+            return;
+        }
+        if self.promised < Some(ballot) {
+            self.promised = Some(ballot);
+            cx.persist(Record::Promised(ballot));
+            self.follow(None, cx);
+        }
+        let (accepted, rest) = self.accepted_from(first);
+        cx.send(from, Msg::Kv(Kv::Promise { ballot, accepted, rest }));
+    }
+
+    /// What it accepted from a slot on, as much as a message takes, and where the rest begins.
+    fn accepted_from(&self, first: Slot) -> (Vec<(Slot, Vote)>, Option<Slot>) {
+        let (mut accepted, mut bytes) = (Vec::new(), 0);
+        for (slot, vote) in self.log.from(first) {
+            bytes += size(&vote.1);
+            if bytes > MAX_PART && !accepted.is_empty() {
+                return (accepted, Some(slot));
+            }
+            accepted.push((slot, vote.clone()));
+        }
+        (accepted, None)
+    }
+
+    pub(super) fn on_promise(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        accepted: Vec<(Slot, Vote)>,
+        rest: Option<Slot>,
+        cx: &mut Cx,
+    ) {
+        let Role::Candidate { promised, highest } = &mut self.role else { return };
+        if Some(ballot) != self.promised {
+            return;
+        }
+        for (slot, vote) in accepted {
+            let known = highest.entry(slot).or_insert_with(|| vote.clone());
+            if vote.0 > known.0 {
+                *known = vote;
+            }
+        }
+        if let Some(first) = rest {
+            cx.send(from, Msg::Kv(Kv::Prepare { ballot, first }));
+            return;
+        }
+        promised.add(&self.group, from);
+        if promised.is_majority(&self.group) {
+            let highest = std::mem::take(highest);
+            self.lead(ballot, highest, cx);
+        }
+    }
+
+    /// Proposes again what may be chosen, and a no-op in each hole before it.
+    fn lead(&mut self, ballot: Ballot, mut highest: BTreeMap<Slot, Vote>, cx: &mut Cx) {
+        self.role = Role::Leader(Leader::new(self.open));
+        self.leader = None;
+        cx.cancel_timer(Timer::Suspect);
+        if let Some((&last, _)) = highest.last_key_value() {
+            for slot in self.open.through(last) {
+                let entry = highest.remove(&slot).map_or(Entry::NoOp, |(_, entry)| entry);
+                self.propose(ballot, entry, cx);
+            }
+        }
+        self.tell_that_it_leads(ballot, cx);
+        self.pass_on(cx);
+    }
+
+    /// Waits for a leader: for this one, if one is known.
+    pub(super) fn follow(&mut self, leader: Option<NodeId>, cx: &mut Cx) {
+        if matches!(self.role, Role::Leader(_)) {
+            cx.cancel_timer(Timer::Beat);
+        }
+        self.role = Role::Follower;
+        cx.set_timer(Timer::Suspect, wait::LEAD);
+        let is_new = leader.is_some() && leader != self.leader;
+        self.leader = leader;
+        if is_new {
+            self.pass_on(cx);
+        }
+    }
+
+    pub(super) fn on_refused(&mut self, ballot: Ballot, promised: Ballot, cx: &mut Cx) {
+        if Some(ballot) == self.promised && !matches!(self.role, Role::Follower) {
+            // Not told to any process, so it need not be written.
+            self.promised = Some(promised);
+            self.follow(None, cx);
+        }
+    }
+}
+
+/// Keys and values of an entry, and an allowance for each command.
+pub(super) fn size(entry: &Entry) -> usize {
+    const ALLOWANCE: usize = 64;
+    match entry {
+        Entry::NoOp => ALLOWANCE,
+        Entry::Batch(commands) => {
+            commands.iter().map(|command| command.op.bytes() + ALLOWANCE).sum()
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Phase 2: batches, a window of open slots, the leader's own vote.
+//!
+//! # Left out
+//!
+//! Adapting the window to the network: it bounds memory, and is wider than any group here uses.
+
+use std::collections::VecDeque;
+
+use lab::NodeId;
+
+use super::Quorum;
+use super::election::size;
+use super::replica::{Replica, Role};
+use crate::group::{Cx, Group};
+use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
+use crate::types::log::Slot;
+use crate::types::{Ballot, Msg, Record, Timer, wait};
+
+/// How many slots may be open. With more requests than that, the next ones share a slot.
+pub const WINDOW: u64 = 256;
+/// How many open slots are sent again at a time.
+const AGAIN: usize = 16;
+/// Before this many beats have passed, a majority has to be heard. As long as a follower waits.
+const PATIENCE: u8 = 6;
+/// What one answer to [`Kv::Fetch`] holds at most, in bytes.
+const MAX_FETCH: usize = 1 << 20;
+
+/// What a leader keeps beside the log.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Leader {
+    /// The first free slot.
+    pub(super) next: Slot,
+    /// Who has accepted, for each open slot, from the first on.
+    votes: VecDeque<Quorum>,
+    /// Who was heard since the last look.
+    heard: Quorum,
+    /// How many beats ago that was.
+    beats: u8,
+    /// The first open slot at the last beat.
+    open_then: Option<Slot>,
+}
+
+impl Leader {
+    pub(super) fn new(open: Slot) -> Self {
+        let (votes, heard) = (VecDeque::new(), Quorum::default());
+        Self { next: open, votes, heard, beats: 0, open_then: None }
+    }
+
+    /// The votes for a slot that is open, if it is.
+    fn votes(&mut self, slot: Slot) -> Option<&mut Quorum> {
+        let ahead = usize::try_from(self.next.0.checked_sub(slot.0)?).ok()?;
+        let place = self.votes.len().checked_sub(ahead)?;
+        self.votes.get_mut(place)
+    }
+
+    /// How many slots from the first open one on are chosen; their votes are counted.
+    fn count_chosen(&mut self, group: &Group) -> u64 {
+        let mut chosen = 0;
+        while self.votes.front().is_some_and(|votes| votes.is_majority(group)) {
+            self.votes.pop_front();
+            chosen += 1;
+        }
+        chosen
+    }
+
+    /// Whether another slot may be opened.
+    pub(super) fn has_room(&self) -> bool {
+        (self.votes.len() as u64) < WINDOW
+    }
+}
+
+impl Replica {
+    /// Phase 2 for the next slot. The question may leave before the leader's own copy is on disk: it
+    /// stays true if the leader forgets it, since no other entry is ever proposed under this ballot in
+    /// this slot. The leader's own vote may not: it is a message to itself, behind the record.
+    pub(super) fn propose(&mut self, ballot: Ballot, entry: Entry, cx: &mut Cx) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let slot = leader.next;
+        leader.next = slot.next();
+        leader.votes.push_back(Quorum::default());
+        for id in self.others(cx.me()) {
+            cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
+        }
+        self.log.put(slot, ballot, entry.clone());
+        cx.persist(Record::Kv(Kept::Accepted { slot, ballot, entry }));
+        cx.send(cx.me(), Msg::Kv(Kv::Accepted { ballot, slot }));
+    }
+
+    pub(super) fn on_accepted(&mut self, from: NodeId, ballot: Ballot, slot: Slot, cx: &mut Cx) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if Some(ballot) != self.promised {
+            return;
+        }
+        leader.heard.add(&self.group, from);
+        let Some(votes) = leader.votes(slot) else { return };
+        votes.add(&self.group, from);
+        let chosen = leader.count_chosen(&self.group);
+        if chosen > 0 {
+            self.execute_before(Slot(self.open.0 + chosen), cx);
+            for id in self.others(cx.me()) {
+                cx.send_ahead(id, Msg::Kv(Kv::Commit { ballot, open: self.open }));
+            }
+            self.pass_on(cx);
+        }
+    }
+
+    /// Tells that it leads, and up to where the log is chosen. This waits for the disk on purpose: a
+    /// leader whose disk stalls must fall silent, so that another one takes over.
+    pub(super) fn tell_that_it_leads(&self, ballot: Ballot, cx: &mut Cx) {
+        for id in self.others(cx.me()) {
+            cx.send(id, Msg::Kv(Kv::Beat { ballot, open: self.open }));
+        }
+        cx.set_timer(Timer::Beat, wait::BEAT);
+    }
+
+    /// Time for a sign that it leads. Sends again what may be lost, and steps down if it is not heard.
+    pub(super) fn beat(&mut self, cx: &mut Cx) {
+        let (Role::Leader(leader), Some(ballot)) = (&mut self.role, self.promised) else { return };
+        leader.beats += 1;
+        if leader.beats >= PATIENCE {
+            let mut heard = std::mem::take(&mut leader.heard);
+            heard.add(&self.group, cx.me());
+            leader.beats = 0;
+            if !heard.is_majority(&self.group) {
+                return self.follow(None, cx);
+            }
+        }
+        let stalls = leader.open_then.replace(self.open) == Some(self.open);
+        if stalls {
+            self.send_again(ballot, cx);
+        }
+        self.tell_that_it_leads(ballot, cx);
+        self.record_chosen(cx);
+    }
+
+    /// The first open slots, to whoever has not accepted them.
+    fn send_again(&mut self, ballot: Ballot, cx: &mut Cx) {
+        let others: Vec<NodeId> = self.others(cx.me()).collect();
+        let Role::Leader(leader) = &self.role else { return };
+        for (votes, (slot, (_, entry))) in
+            leader.votes.iter().zip(self.log.from(self.open)).take(AGAIN)
+        {
+            for &id in others.iter().filter(|id| !votes.has(&self.group, **id)) {
+                cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
+            }
+        }
+    }
+
+    pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot) {
+        if let Role::Leader(leader) = &mut self.role
+            && Some(ballot) == self.promised
+        {
+            leader.heard.add(&self.group, from);
+        }
+    }
+
+    /// Sends entries again, under its own ballot: to propose what is chosen does no harm. The beat
+    /// behind them lets the follower ask for more.
+    pub(super) fn on_fetch(&self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
+        if !matches!(self.role, Role::Leader(_)) || Some(ballot) != self.promised {
+            return;
+        }
+        let mut bytes = 0;
+        for (slot, (_, entry)) in self.log.from(first).take_while(|(slot, _)| *slot < self.open) {
+            bytes += size(entry);
+            if bytes > MAX_FETCH {
+                break;
+            }
+            cx.send_ahead(from, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
+        }
+        cx.send(from, Msg::Kv(Kv::Beat { ballot, open: self.open }));
+    }
+}

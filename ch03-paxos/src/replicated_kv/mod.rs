@@ -1,0 +1,43 @@
+//! Step 7: a replicated key-value store.
+//!
+//! Step 6 has a log in which every replica finds the same entries. What is missing between a log and a
+//! store that people use is all here, a file for each part:
+//!
+//! | file | is about |
+//! |---|---|
+//! | `replica.rs` | the replica: what it takes, and how it executes what is chosen |
+//! | `sessions.rs` | exactly once: a request that comes again is answered, and not done again |
+//! | `store.rs` | keys and values: what a command does |
+//! | `clients.rs` | requests of a replica's own clients, from taking to answering |
+//! | `election.rs` | who leads: probes before ballots, then phase 1 |
+//! | `leader.rs` | phase 2: batches, a window of open slots, the leader's own vote |
+//! | `follower.rs` | accepting, committing, and fetching what was missed |
+//! | `log.rs`, `quorum.rs` | what is accepted, by slot; who has voted |
+//!
+//! Four ideas make it fast, and none of them changes what is chosen. Requests that wait share a slot
+//! (*batching*). Up to [`WINDOW`] slots are open at a time (*pipelining*). The leader sends its question
+//! before its own copy is on disk, and counts its own vote when it is. And the replica that took a
+//! request answers it when it executes it: no answer passes through another process.
+//!
+//! # Left out
+//!
+//! Reads beside the log, snapshots, and changes of the group.
+
+mod clients;
+mod election;
+mod follower;
+mod leader;
+mod log;
+mod quorum;
+mod replica;
+mod sessions;
+mod store;
+
+use clients::Clients;
+use leader::Leader;
+pub use leader::WINDOW;
+use log::Log;
+use quorum::Quorum;
+pub use replica::{Config, Replica};
+pub use sessions::Sessions;
+pub use store::{Machine, Store};

@@ -1,0 +1,249 @@
+//! The replica: what it takes, and how it executes what is chosen.
+
+use std::collections::BTreeMap;
+
+use lab::{Node, NodeId};
+
+use super::{Clients, Leader, Log, Machine, Quorum};
+use crate::group::{self, Cx, Group, Input, Paxos, Summary};
+use crate::types::kv::{Entry, Msg as Kv, Record as Kept, Status, Vote};
+use crate::types::log::Slot;
+use crate::types::{Ballot, Msg, Note, Record, Timer, wait};
+
+/// What an operator may choose.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Config {
+    /// Whether a replica that does not lead passes requests on; if not, it names the leader.
+    pub forward: bool,
+    /// How many sessions may be open.
+    pub sessions: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { forward: true, sessions: 10_000 }
+    }
+}
+
+/// What a replica does beside accepting.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Role {
+    /// Waits, as long as it hears of a leader.
+    Follower,
+    /// Hears of none, and asks whether others do: these do not either.
+    Probing { willing: Quorum },
+    /// Phase 1: these have promised, and this is the highest that they told for each slot.
+    Candidate { promised: Quorum, highest: BTreeMap<Slot, Vote> },
+    /// Phase 2, slot after slot.
+    Leader(Leader),
+}
+
+/// A replica: acceptor, learner and, if need be, leader.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Replica {
+    pub(super) group: Group,
+    pub(super) config: Config,
+    pub(super) start: u64,
+    /// The highest ballot it has promised. As candidate or leader, its own.
+    pub(super) promised: Option<Ballot>,
+    pub(super) log: Log,
+    /// The first open slot: every one before it is chosen, and executed.
+    pub(super) open: Slot,
+    /// The same, as far as it is on record.
+    recorded: Slot,
+    pub(super) machine: Machine,
+    pub(super) role: Role,
+    /// Whom it has heard of as a leader lately.
+    pub(super) leader: Option<NodeId>,
+    pub(super) clients: Clients,
+}
+
+impl Replica {
+    /// A replica that has promised nothing. The first of the group leads when it starts for the first
+    /// time.
+    #[must_use]
+    pub fn new(group: Group, config: Config) -> Self {
+        Self {
+            group,
+            config,
+            start: 0,
+            promised: None,
+            log: Log::new(),
+            open: Slot::FIRST,
+            recorded: Slot::FIRST,
+            machine: Machine::new(config.sessions),
+            role: Role::Follower,
+            leader: None,
+            clients: Clients::default(),
+        }
+    }
+
+    pub(super) fn others(&self, me: NodeId) -> impl Iterator<Item = NodeId> {
+        self.group.replicas.iter().copied().filter(move |id| *id != me)
+    }
+
+    /// Tells the sender if its ballot comes too late.
+    pub(super) fn refuses(&self, from: NodeId, ballot: Ballot, cx: &mut Cx) -> bool {
+        let higher = self.promised.filter(|promised| *promised > ballot);
+        if let Some(promised) = higher {
+            cx.send_ahead(from, Msg::Refused { ballot, promised });
+        }
+        higher.is_some()
+    }
+
+    // ANCHOR: execute
+    /// Every slot before `open` is chosen, with the entry that is accepted here: executes what is new.
+    /// The replica that took a request answers it. What is chosen stays true whatever this replica
+    /// forgets, so an answer need not wait for its disk.
+    pub(super) fn execute_before(&mut self, open: Slot, cx: &mut Cx) {
+        while self.open < open {
+            let entry = self.next_chosen();
+            cx.note(Note::Executed(self.open, entry.clone()));
+            self.open = self.open.next();
+            let Entry::Batch(commands) = entry else { continue };
+            for command in commands.iter() {
+                let outcome = self.machine.execute(command);
+                let is_own =
+                    (command.origin.replica, command.origin.start) == (cx.me(), self.start);
+                if is_own && let Some((client, number)) = self.clients.take(command.origin.number) {
+                    let answer = Kv::Answer { number, outcome: Ok(outcome) };
+                    cx.send_ahead(client, Msg::Kv(answer));
+                }
+            }
+        }
+    }
+    // ANCHOR_END: execute
+
+    /// Puts on record what is chosen. No process waits for it: it saves asking again after a restart.
+    pub(super) fn record_chosen(&mut self, cx: &mut Cx) {
+        if self.recorded < self.open {
+            self.recorded = self.open;
+            cx.persist(Record::Kv(Kept::Chosen { open: self.open }));
+        }
+    }
+
+    fn next_chosen(&self) -> Entry {
+        self.log.get(self.open).expect("what is chosen is accepted here").1.clone()
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
+        match msg {
+            Msg::Kv(msg) => self.on_kv(from, msg, cx),
+            Msg::Refused { ballot, promised } => self.on_refused(ballot, promised, cx),
+            other => group::ignore(&other),
+        }
+    }
+
+    fn on_kv(&mut self, from: NodeId, msg: Kv, cx: &mut Cx) {
+        match msg {
+            Kv::Request { number, id, op } => self.on_request(from, number, id, op, cx),
+            Kv::Forward { commands } => self.on_forward(from, &commands, cx),
+            Kv::Flush => self.on_flush(cx),
+            Kv::Status => {
+                cx.send_ahead(from, Msg::Kv(Kv::StatusIs { status: self.status(cx.me()) }));
+            }
+            Kv::Probe => self.on_probe(from, cx),
+            Kv::Willing => self.on_willing(from, cx),
+            Kv::Prepare { ballot, first } => self.on_prepare(from, ballot, first, cx),
+            Kv::Promise { ballot, accepted, rest } => {
+                self.on_promise(from, ballot, accepted, rest, cx);
+            }
+            Kv::Accept { ballot, slot, entry } => self.on_accept(from, ballot, slot, entry, cx),
+            Kv::Accepted { ballot, slot } => self.on_accepted(from, ballot, slot, cx),
+            Kv::Commit { ballot, open } => self.on_commit(from, ballot, open, cx),
+            Kv::Beat { ballot, open } => self.on_beat(from, ballot, open, cx),
+            Kv::Heard { ballot } => self.on_heard(from, ballot),
+            Kv::Fetch { ballot, first } => self.on_fetch(from, ballot, first, cx),
+            Kv::Answer { .. } | Kv::StatusIs { .. } => {}
+        }
+    }
+
+    fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
+        match timer {
+            Timer::Suspect => self.probe(cx),
+            Timer::Beat => self.beat(cx),
+            Timer::Sweep => self.sweep(cx),
+            Timer::Retry | Timer::Next => unreachable!("a replica does not wait for: {timer}"),
+        }
+    }
+
+    fn on_boot(&mut self, start: u64, cx: &mut Cx) {
+        self.start = start;
+        if start == 1 && cx.me() == self.group.replicas[0] {
+            self.campaign(cx);
+        } else {
+            cx.set_timer(Timer::Suspect, wait::LEAD);
+        }
+    }
+
+    fn on_replay(&mut self, record: Record) {
+        match record {
+            Record::Promised(ballot) => self.promised = Some(ballot),
+            Record::Kv(Kept::Accepted { slot, ballot, entry }) => {
+                self.promised = Some(ballot);
+                self.log.put(slot, ballot, entry);
+            }
+            Record::Kv(Kept::Chosen { open }) => {
+                while self.open < open {
+                    if let Entry::Batch(commands) = self.next_chosen() {
+                        commands.iter().for_each(|command| drop(self.machine.execute(command)));
+                    }
+                    self.open = self.open.next();
+                }
+                self.recorded = open;
+            }
+            other => group::foreign_record(&other),
+        }
+    }
+
+    /// What it reports to an operator.
+    fn status(&self, me: NodeId) -> Status {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        let leads = matches!(self.role, Role::Leader(_));
+        Status {
+            role: self.role.to_string(),
+            leader: if leads { Some(me) } else { self.leader },
+            promised: self.promised,
+            open: self.open.0,
+            slots: count(self.log.len()),
+            keys: count(self.machine.store.len()),
+            sessions: count(self.machine.sessions.len()),
+            waiting: count(self.clients.len()),
+        }
+    }
+}
+
+impl Node for Replica {
+    type Protocol = Paxos;
+
+    fn step(&mut self, input: Input, cx: &mut Cx) {
+        match input {
+            Input::Replay(record) => self.on_replay(record),
+            Input::Boot { start } => self.on_boot(start, cx),
+            Input::Message { from, msg } => self.on_message(from, msg, cx),
+            Input::Timeout(timer) => self.on_timeout(&timer, cx),
+            Input::Disconnected(client) => self.clients.forget(client),
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let entry = |(slot, (ballot, entry)): (Slot, &Vote)| {
+            let mark = if slot < self.open { "✓" } else { "?" };
+            format!("{slot}{mark} {entry} ({ballot})")
+        };
+        let log: Vec<String> = self.log.from(Slot::FIRST).map(entry).collect();
+        let line = format!("{}; {}", self.role, log.join(", "));
+        Summary { promised: self.promised, ..Summary::of(line) }
+    }
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Follower => "follows",
+            Self::Probing { .. } => "probes",
+            Self::Candidate { .. } => "asks",
+            Self::Leader(_) => "leads",
+        })
+    }
+}

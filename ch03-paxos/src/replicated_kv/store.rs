@@ -1,0 +1,113 @@
+//! Keys and values: what a command does, the same on every replica.
+//!
+//! # Left out
+//!
+//! Lists, sets, time to live, and whatever else a database of this kind has.
+
+use std::collections::BTreeMap;
+
+use super::sessions::Sessions;
+use crate::types::kv::{Blob, Command, MAX_VALUE, Op, Outcome};
+
+/// The state that is replicated: equal on all replicas that have executed as many slots.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Machine {
+    /// Keys and values.
+    pub store: Store,
+    /// Who has a session, and what each was answered last.
+    pub sessions: Sessions,
+}
+
+impl Machine {
+    /// An empty store, for so many sessions.
+    #[must_use]
+    pub fn new(sessions: usize) -> Self {
+        Self { store: Store::default(), sessions: Sessions::new(sessions) }
+    }
+
+    /// Does what a command says, unless that was done already.
+    pub fn execute(&mut self, command: &Command) -> Outcome {
+        match (command.id, &command.op) {
+            (None, Op::OpenSession) => Outcome::Opened(self.sessions.open()),
+            (None, op) => self.store.execute(op),
+            (Some(id), op) => self.sessions.once(id, || self.store.execute(op)),
+        }
+    }
+}
+
+/// Keys and values.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Store(BTreeMap<Blob, Blob>);
+
+impl Store {
+    /// The value of a key.
+    #[must_use]
+    pub fn get(&self, key: &Blob) -> Option<&Blob> {
+        self.0.get(key)
+    }
+
+    /// How many keys have a value.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no key has a value.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Does what is asked for.
+    pub fn execute(&mut self, op: &Op) -> Outcome {
+        match op {
+            Op::Get { key } => self.get(key).cloned().map_or(Outcome::Nothing, Outcome::Value),
+            Op::Set { key, only_new: true, .. } if self.0.contains_key(key) => Outcome::Nothing,
+            Op::Set { value, .. } if value.len() > MAX_VALUE => Outcome::TooLong,
+            Op::Set { key, value, .. } => {
+                self.0.insert(key.clone(), value.clone());
+                Outcome::Done
+            }
+            Op::Delete { keys } => {
+                count(keys.iter().filter(|key| self.0.remove(*key).is_some()).count())
+            }
+            Op::Increment { key } => self.increment(key),
+            Op::Append { key, value } => self.append(key, value),
+            Op::CompareAndSet { to, .. } if to.len() > MAX_VALUE => Outcome::TooLong,
+            Op::CompareAndSet { key, from, to } => match self.0.get_mut(key) {
+                None => Outcome::Nothing,
+                Some(value) if value == from => {
+                    *value = to.clone();
+                    Outcome::Number(1)
+                }
+                Some(_) => Outcome::Number(0),
+            },
+            // A session is opened beside the store, and not twice within another one.
+            Op::OpenSession => Outcome::Nothing,
+        }
+    }
+
+    fn increment(&mut self, key: &Blob) -> Outcome {
+        let number = self.get(key).map_or(Some(0), Blob::number);
+        let Some(number) = number.and_then(|number| number.checked_add(1)) else {
+            return Outcome::NotANumber;
+        };
+        self.0.insert(key.clone(), number.into());
+        Outcome::Number(number)
+    }
+
+    fn append(&mut self, key: &Blob, value: &Blob) -> Outcome {
+        let known = self.get(key).map_or(&[][..], |known| &known.0);
+        let len = known.len() + value.len();
+        if len > MAX_VALUE {
+            return Outcome::TooLong;
+        }
+        let value = Blob([known, &value.0].concat().into());
+        self.0.insert(key.clone(), value);
+        count(len)
+    }
+}
+
+fn count(of: usize) -> Outcome {
+    Outcome::Number(i64::try_from(of).expect("fewer than 2^63"))
+}
