@@ -17,9 +17,13 @@ pub mod http;
 #[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
+#[cfg(feature = "system")]
+mod places;
 pub mod pump;
 pub mod record;
 pub mod replay;
+#[cfg(feature = "system")]
+pub mod resp;
 pub mod rng;
 #[cfg(feature = "net")]
 pub mod run;

@@ -28,8 +28,9 @@ use tokio::net::TcpStream;
 
 use crate::run::is_self_connection;
 
+pub use crate::places::TooFewFiles;
 pub use json::{NOT_JSON, Object, is_json, object};
-pub use serve::{Limits, TooFewFiles, serve};
+pub use serve::{Limits, serve};
 
 /// Longer than any of our servers lets a request wait.
 const DEADLINE: Duration = Duration::from_secs(10);

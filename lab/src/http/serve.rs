@@ -1,10 +1,8 @@
 //! Serves a router, and bounds what a client that sends nothing can keep: a place, and some time.
 //!
 //! A connection has a time for each head, from its first moment or from the last answer on, so silent,
-//! slow and idle ones are closed; a body that does not arrive in time is answered 408. When all places
-//! are taken, the connection that has been without a request for longest makes room, and a new one is
-//! answered 503 only if all of them have one. So a client that asks is let in, however many others send
-//! nothing.
+//! slow and idle ones are closed; a body that does not arrive in time is answered 408. What happens when
+//! all places are taken is in [`crate::places`]; a client that finds none is answered 503.
 //!
 //! # Left out
 //!
@@ -12,9 +10,8 @@
 //! is among those that make room.
 
 use std::convert::Infallible;
-use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -29,25 +26,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, JoinSet};
 
 use super::body::InTime;
 use super::refuse;
-use crate::run::most_open_files;
+use crate::places::{self, Client, TooFewFiles, connections_of_process};
 
-/// More would be served slowly.
-const MOST: u64 = 1_024;
-/// With fewer, a browser and a few terminals get into each other's way.
-const FEWEST: u64 = 16;
-/// Descriptors that no client takes: the log and its next segments, connections of other nodes and those
-/// without a hello yet, a database, standard streams.
-const KEPT: u64 = 96;
 /// For the head of a request, and for its body.
 const WITHIN: Duration = Duration::from_secs(10);
 /// Longer than a head that names all accounts.
 const MAX_HEAD: usize = 128 << 10;
-/// Before the next try, when no connection can be accepted.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// How many clients may be connected, and how long each may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,18 +47,6 @@ pub struct Limits {
     pub body: Duration,
 }
 
-/// This process may have too few files open.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "this process may have {may} files open, and needs {}: raise it with `ulimit -n {}`",
-    KEPT + FEWEST,
-    KEPT + MOST
-)]
-pub struct TooFewFiles {
-    /// That many.
-    pub may: u64,
-}
-
 impl Limits {
     /// As many connections as this process has file descriptors for, beside those that it needs itself;
     /// at most 1,024. Ten seconds for a head, and for a body.
@@ -79,12 +54,7 @@ impl Limits {
     /// # Errors
     /// It has too few.
     pub fn of_process() -> Result<Self, TooFewFiles> {
-        let files = most_open_files();
-        let left = files.saturating_sub(KEPT).min(MOST);
-        let connections = usize::try_from(left).expect("it is small");
-        if left < FEWEST {
-            return Err(TooFewFiles { may: files });
-        }
+        let connections = connections_of_process()?;
         Ok(Self { connections, head: WITHIN, body: WITHIN })
     }
 }
@@ -96,97 +66,8 @@ pub async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let (close, closing) = watch::channel(());
-    let mut places = Places::new(limits.connections);
-    let mut running = JoinSet::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            Some(_) = running.join_next() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if places.make_room().await => {
-                    let client = places.client();
-                    let serving =
-                        attend(stream, router.clone(), limits, Arc::clone(&client), closing.clone());
-                    places.taken.push((running.spawn(serving), client));
-                }
-                Ok((stream, _)) => turn_away(stream),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(PAUSE).await;
-                }
-            },
-        }
-    }
-    drop((listener, close));
-    while running.join_next().await.is_some() {}
-}
-
-/// What is known of one client.
-struct Client {
-    /// It has sent a request, and is not answered yet.
-    asks: AtomicBool,
-    /// Since when it has no request: a number that grows.
-    idle_since: AtomicU64,
-    clock: Arc<AtomicU64>,
-}
-
-impl Client {
-    fn begins(&self) {
-        self.asks.store(true, Relaxed);
-    }
-
-    fn is_answered(&self) {
-        self.idle_since.store(self.clock.fetch_add(1, Relaxed), Relaxed);
-        self.asks.store(false, Relaxed);
-    }
-}
-
-/// The places of all connections.
-struct Places {
-    limit: usize,
-    taken: Vec<(AbortHandle, Arc<Client>)>,
-    clock: Arc<AtomicU64>,
-    /// It was full a moment ago, and the log has that.
-    is_reported: bool,
-}
-
-impl Places {
-    fn new(limit: usize) -> Self {
-        Self { limit, taken: Vec::new(), clock: Arc::default(), is_reported: false }
-    }
-
-    fn client(&self) -> Arc<Client> {
-        let idle_since = AtomicU64::new(self.clock.fetch_add(1, Relaxed));
-        let (asks, clock) = (AtomicBool::new(false), Arc::clone(&self.clock));
-        Arc::new(Client { asks, idle_since, clock })
-    }
-
-    /// Whether there is a place for one more.
-    async fn make_room(&mut self) -> bool {
-        for _ in 0..3 {
-            if self.taken.len() >= self.limit {
-                self.taken.retain(|(task, _)| !task.is_finished());
-            }
-            if self.taken.len() < self.limit {
-                self.is_reported &= self.taken.len() > self.limit / 2;
-                return true;
-            }
-            // A request may be there that no task has read yet: the first time around the runtime sees
-            // which sockets have something, the second time it is read.
-            tokio::task::yield_now().await;
-        }
-        if !std::mem::replace(&mut self.is_reported, true) {
-            tracing::warn!(limit = self.limit, "all connections are taken; idle ones make room");
-        }
-        let idle = |(_, client): &&(AbortHandle, Arc<Client>)| !client.asks.load(Relaxed);
-        let longest = self.taken.iter().filter(idle).map(|(_, c)| c.idle_since.load(Relaxed)).min();
-        let longest = longest.and_then(|since| {
-            self.taken.iter().position(|(_, client)| client.idle_since.load(Relaxed) == since)
-        });
-        longest.map(|at| self.taken.swap_remove(at).0.abort()).is_some()
-    }
+    let attend = |stream, client, closing| attend(stream, router.clone(), limits, client, closing);
+    places::serve(listener, limits.connections, &turned_away(), stop, attend).await;
 }
 
 /// Serves one connection to its end.
@@ -197,8 +78,6 @@ async fn attend(
     client: Arc<Client>,
     mut closing: watch::Receiver<()>,
 ) {
-    // If it does not take that, it is only slower.
-    let _ = stream.set_nodelay(true);
     let pages = TowerToHyperService::new(router);
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         client.begins();
@@ -244,14 +123,12 @@ async fn answered(
     late
 }
 
-/// All places have a request.
-fn turn_away(stream: TcpStream) {
+/// For a client that comes while all places have a request.
+fn turned_away() -> String {
     let body = r#"{"error":"too many ask at once; ask again in a moment"}"#;
-    let answer = format!(
+    format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
-    );
-    // It fits into the empty buffer of a new connection; a client that is gone misses nothing.
-    let _ = stream.into_std().and_then(|mut stream| stream.write_all(answer.as_bytes()));
+    )
 }

@@ -5,3 +5,5 @@ mod crash;
 #[cfg(feature = "system")]
 mod first_write;
 mod kit;
+#[cfg(feature = "system")]
+mod resp;

@@ -9,3 +9,4 @@ mod connections;
 mod http;
 mod measured;
 mod pair;
+mod resp;

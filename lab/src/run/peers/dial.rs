@@ -36,8 +36,8 @@ async fn connect(addr: SocketAddr, hello: &[u8]) -> io::Result<TcpStream> {
 }
 
 /// Refuses a stream that is connected to itself. Kept open, it would look like a link that is up,
-/// and take the port away from the node that should listen there.
-fn checked(stream: TcpStream) -> io::Result<TcpStream> {
+/// and take the port away from the node that should listen there. Others send without delay from here on.
+pub(crate) fn checked(stream: TcpStream) -> io::Result<TcpStream> {
     if is_self_connection(stream.local_addr(), stream.peer_addr()) {
         return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "no process listens there"));
     }
