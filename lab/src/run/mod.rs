@@ -41,6 +41,7 @@ mod merge;
 mod peers;
 mod pool;
 mod postcards;
+pub mod proxy;
 mod recorder;
 mod recover;
 mod timers;
@@ -55,7 +56,6 @@ pub use driver::Driver;
 pub use external_node::{Deliveries, Delivery, ExternalNode, Place};
 pub use inbox::{Ended, Reply};
 pub use merge::merge;
-#[cfg(feature = "system")]
 pub(crate) use peers::checked;
 pub use peers::is_self_connection;
 pub use pool::{ClientPool, Pooled};

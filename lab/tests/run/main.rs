@@ -9,5 +9,6 @@ mod limits;
 mod order;
 mod overlap;
 mod processes;
+mod proxy;
 mod sync_delay;
 mod toy;

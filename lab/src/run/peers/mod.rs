@@ -29,7 +29,6 @@ use super::counters::Counters;
 use super::frame::{self, FrameError};
 use crate::NodeId;
 
-#[cfg(feature = "system")]
 pub(crate) use dial::checked;
 pub use dial::is_self_connection;
 pub(super) use incoming::{FrameHandler, Incoming, listen};
