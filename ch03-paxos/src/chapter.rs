@@ -41,4 +41,9 @@ impl Chapter for PaxosChapter {
     fn numbers(&self) -> Vec<(String, String)> {
         book::numbers()
     }
+
+    #[cfg(feature = "system")]
+    fn system(&self) -> Option<&'static dyn lab::system::System> {
+        Some(crate::system::SYSTEM)
+    }
 }

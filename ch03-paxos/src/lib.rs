@@ -21,7 +21,8 @@
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
-//! Everything here is core: no clock, no socket, no thread.
+//! Everything here is core, without a clock, a socket or a thread, but `system`: the store of step 7 as
+//! processes.
 //!
 //! # Left out
 //!
@@ -49,6 +50,8 @@ pub mod step3_single_decree;
 pub mod step4_durable;
 pub mod step5_leader;
 pub mod step6_log;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod types;
 mod words;
 pub mod worlds;

@@ -19,6 +19,7 @@ use super::cluster::Cluster;
 use super::config::Config;
 use super::error::Error;
 use super::handle::{Killed, Order, Report, Restarted, RoleReport, report};
+use super::interface::System;
 use crate::http::{Limits, Object, answer, finish, of_cluster, refuse, serve};
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -41,6 +42,8 @@ pub enum Event {
     Ready {
         /// Where.
         front: SocketAddr,
+        /// What the system says then.
+        greeting: Vec<String>,
     },
     /// An operator killed a role.
     Killed(Killed),
@@ -91,6 +94,7 @@ pub fn run_cluster(
 
 async fn run(config: Config, observer: Observer) -> Result<(), Error> {
     let mut ending = std::pin::pin!(asked_to_end()?);
+    let system = config.system;
     let mut cluster = blocking(move || Cluster::start(config)).await?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(Error::io("listen"))?;
     cluster.set_control(listener.local_addr().map_err(Error::io("read the own address"))?)?;
@@ -99,7 +103,8 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
         let pid = cluster.pid(&role);
         observer(&Event::Up { role, http, pid });
     }
-    observer(&Event::Ready { front: cluster.front() });
+    let greeting = greeting(system, &mut cluster).await;
+    observer(&Event::Ready { front: cluster.front(), greeting });
     let control = Control { id, cluster: Arc::new(Mutex::new(Some(cluster))), observer };
     let pages = Router::new()
         .route("/kill", post(kill))
@@ -141,6 +146,18 @@ async fn run(config: Config, observer: Observer) -> Result<(), Error> {
     };
     forced?.into_iter().for_each(|role| observer(&Event::Forced { role }));
     Ok(())
+}
+
+/// What the system says once its roles are up.
+async fn greeting(system: &dyn System, cluster: &mut Cluster) -> Vec<String> {
+    let endpoints = cluster.endpoints();
+    let statuses = report(&endpoints, Some(cluster.id())).await;
+    let rows = statuses.into_iter().zip(endpoints);
+    let row = |((role, status), (_, http))| {
+        let pid = Some(cluster.pid(&role));
+        RoleReport { role, pid, http, status }
+    };
+    system.greeting(&rows.map(row).collect::<Vec<_>>())
 }
 
 /// Resolves at Ctrl-C or SIGTERM. From the call on, neither ends this process by itself.

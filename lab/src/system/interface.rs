@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::Error;
-use super::handle::Handle;
+use super::handle::{Handle, RoleReport};
 use super::layout::{Layout, Options};
 use super::load::Workload;
 use super::service::{BoxFuture, RoleConfig, Service, Status};
@@ -35,6 +35,12 @@ pub trait System: Sync {
 
     /// Sentences of its own.
     fn texts(&self) -> Texts;
+
+    /// Lines of its own once all roles are up, from what each reports: who leads, what to paste.
+    fn greeting(&self, roles: &[RoleReport]) -> Vec<String> {
+        let _ = roles;
+        Vec::new()
+    }
 
     /// Options of `cluster`, beside those that every system has. An option's id is its long name.
     fn options(&self) -> Vec<Arg> {

@@ -30,15 +30,16 @@ pub(super) fn show(system: &dyn System, event: &Event, flag: &str) {
 fn line(system: &dyn System, event: &Event, flag: &str) -> String {
     match event {
         Event::Up { role, http, pid } => format!("{role:<6} up at {http}, pid {pid}"),
-        Event::Ready { front } => {
+        Event::Ready { front, greeting } => {
             let texts = system.texts();
             let ready = texts.ready;
             let first = texts.try_first.iter();
             let first: String = first
                 .map(|command| format!("  cargo {} {command}{flag}\n", system.name()))
                 .collect();
+            let own: String = greeting.iter().map(|line| format!("  {line}\n")).collect();
             format!(
-                "ready: {ready} at http://{front}. In another terminal:\n\n{first}\n\
+                "ready: {ready} at http://{front}. In another terminal:\n\n{first}{own}\n\
                  Ctrl-C ends it; the data stays."
             )
         }

@@ -1,0 +1,206 @@
+//! The store as a system of processes: its replicas, what runs in each of them, and its own commands.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use lab::NodeId;
+use lab::event::Log;
+use lab::system::{
+    BoxFuture, Error, Handle, Layout, Options, Role, RoleConfig, RoleReport, Service, Status,
+    System, Texts, Workload,
+};
+use serde_json::Value;
+
+use super::NAME;
+use super::client::{self, Client};
+use super::load::Increments;
+use super::members::{redis, role};
+use super::replica;
+use crate::group::Group;
+
+/// How many replicas.
+const NODES: &str = "nodes";
+/// Where clients are served.
+pub(super) const REDIS_PORT: &str = "redis-port";
+/// A replica that does not lead names the leader.
+pub(super) const REDIRECT: &str = "redirect";
+/// What a record of a run is called.
+const TITLE: &str = "ch03/step7 cluster";
+/// The same with [`REDIRECT`].
+pub(super) const TITLE_REDIRECT: &str = "ch03/step7 cluster --redirect";
+/// The replicas of the largest group.
+const NAMES: [&str; 7] =
+    ["replica-1", "replica-2", "replica-3", "replica-4", "replica-5", "replica-6", "replica-7"];
+/// The id of the first one.
+const FIRST: u64 = 11;
+
+/// The replicated store as processes: see [`super`].
+pub const SYSTEM: &dyn System = &Processes;
+
+struct Processes;
+
+/// All replicas of a layout.
+pub(super) fn group(layout: &Layout) -> Group {
+    Group::new(&layout.roles.iter().map(|role| role.id).collect::<Vec<_>>())
+}
+
+/// The replicas of these names.
+pub(super) fn group_of(names: &[&str]) -> Group {
+    Group::new(&names.iter().filter_map(|name| replica_of(name)).collect::<Vec<_>>())
+}
+
+/// The replica of this name.
+pub(super) fn replica_of(name: &str) -> Option<NodeId> {
+    (FIRST..).map(NodeId).zip(NAMES).find(|(_, known)| *known == name).map(|(id, _)| id)
+}
+
+/// Which one of a layout a replica is, from 0.
+pub(super) fn place(layout: &Layout, replica: NodeId) -> usize {
+    layout.roles.iter().position(|role| role.id == replica).expect("it is one of them")
+}
+
+impl System for Processes {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "A replicated store as three processes: what was acknowledged survives any of them."
+    }
+
+    fn texts(&self) -> Texts {
+        Texts {
+            ready: "the store is open",
+            try_first: &[
+                "client set umbrella alice",
+                "client get umbrella",
+                "kill replica-1",
+                "status",
+            ],
+            after_a_kill: "client get umbrella",
+        }
+    }
+
+    /// Who leads, and how a client of Redis gets there.
+    fn greeting(&self, roles: &[RoleReport]) -> Vec<String> {
+        let status = |role: &RoleReport| role.status.clone();
+        let leader =
+            roles.iter().find(|one| status(one).is_some_and(|status| role(&status) == "leads"));
+        let first = leader.or(roles.first()).and_then(|one| redis(&status(one)?));
+        let mut lines = Vec::new();
+        if let Some(leader) = leader {
+            lines.push(format!("{} leads; each of them serves clients", leader.role));
+        }
+        if let Some(redis) = first {
+            let port = redis.port();
+            lines.push(format!("redis-cli -p {port} set umbrella alice"));
+            lines.push(format!("redis-benchmark -p {port} -t set,get -n 100000 -q"));
+        }
+        lines
+    }
+
+    fn options(&self) -> Vec<Arg> {
+        vec![
+            Arg::new(NODES)
+                .long(NODES)
+                .value_name("COUNT")
+                .value_parser(["1", "3", "5", "7"])
+                .help("How many replicas; 3 without it. The store goes on while more than half are up"),
+            Arg::new(REDIS_PORT)
+                .long(REDIS_PORT)
+                .value_name("PORT")
+                .value_parser(value_parser!(u16))
+                .help("replica-1 serves clients here, the others on the ports after it; 0: on free ports"),
+            Arg::new(REDIRECT)
+                .long(REDIRECT)
+                .action(ArgAction::SetTrue)
+                .help("A replica that does not lead answers -MOVED, and does not pass requests on"),
+        ]
+    }
+
+    fn role_names(&self) -> Vec<&'static str> {
+        NAMES.into()
+    }
+
+    fn layout(&self, options: &Options) -> Result<Layout, Error> {
+        let nodes = options.values(NODES).last().map_or(Ok(3), |count| count.parse::<usize>());
+        let names = nodes.ok().and_then(|nodes| NAMES.get(..nodes));
+        let names = names.ok_or_else(|| Error::Refused(format!("--{NODES} is 1, 3, 5 or 7")))?;
+        let ids: Vec<NodeId> = (FIRST..).map(NodeId).take(names.len()).collect();
+        let role = |(name, id): (&&str, &NodeId)| {
+            let peers: Vec<NodeId> = ids.iter().copied().filter(|peer| peer != id).collect();
+            Role { kind: "replica".into(), ..Role::new(name, *id, &peers) }
+        };
+        Ok(Layout {
+            title: if options.has(REDIRECT) { TITLE_REDIRECT } else { TITLE }.into(),
+            roles: names.iter().zip(&ids).map(role).collect(),
+            front: NAMES[0].into(),
+            kept: Options::default().with_value(NODES, names.len().to_string()),
+        })
+    }
+
+    fn absent(&self, role: &str) -> String {
+        format!(
+            "there is no {role} here: `cargo {NAME} cluster --{NODES} 7` has seven, in a --dir of its own"
+        )
+    }
+
+    fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
+        replica::start(config)
+    }
+
+    fn describe(&self, _role: &str, status: Option<&Status>) -> Vec<String> {
+        let Some(status) = status else { return vec!["down".into()] };
+        let number =
+            |field: &str| status.own.get(field).and_then(Value::as_u64).unwrap_or_default();
+        let port = redis(status).map_or(0, |redis| redis.port());
+        let chosen = number("open").saturating_sub(1);
+        vec![format!(
+            "{}; {chosen} slots chosen, {} keys, {} sessions; redis-cli -p {port}",
+            role(status),
+            number("keys"),
+            number("sessions"),
+        )]
+    }
+
+    fn lost(&self, status: &Status) -> String {
+        let waiting = status.own.get("waiting").and_then(Value::as_u64).unwrap_or_default();
+        format!("its memory, and with it the answers to {waiting} requests")
+    }
+
+    fn is_busy(&self, status: &Status) -> bool {
+        status.own.get("waiting").and_then(Value::as_u64).is_some_and(|waiting| waiting > 0)
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        let about = "Send one command to the store, as redis-cli would";
+        vec![Client::augment_args(Command::new("client")).about(about)]
+    }
+
+    fn act<'a>(
+        &'a self,
+        command: &'a str,
+        args: &'a ArgMatches,
+        cluster: &'a Handle,
+    ) -> BoxFuture<'a, Result<u8, Error>> {
+        Box::pin(async move {
+            match command {
+                "client" => {
+                    let client = Client::from_arg_matches(args);
+                    let client = client.map_err(|e| Error::Refused(e.to_string()))?;
+                    client::act(&client, cluster).await
+                }
+                other => Err(Error::Refused(format!("there is no command {other}"))),
+            }
+        })
+    }
+
+    fn replay(&self, log: &Log) -> Result<Log, String> {
+        super::replay::replay(log)
+    }
+
+    fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
+        Box::new(Increments::new(front))
+    }
+}

@@ -1,0 +1,10 @@
+//! The store as real processes: what clients are told, kill -9 and frozen processes under load, and what
+//! is left in the logs. Nothing here waits for time to pass: it waits for something to be true, with a
+//! deadline.
+
+mod commands;
+mod history;
+mod kit;
+mod operating;
+mod served;
+mod survives;

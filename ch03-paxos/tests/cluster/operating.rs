@@ -1,0 +1,115 @@
+//! The command line, as its README tells it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::kit::{DEADLINE, PROGRAM};
+
+/// `cluster` in a terminal of its own.
+struct Running(Child, BufReader<ChildStdout>);
+
+impl Running {
+    fn start(dir: &Path) -> (Self, String) {
+        let mut command = Command::new(PROGRAM);
+        command.args(["cluster", "--redis-port", "0", "--dir"]).arg(dir).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Self(child, stdout);
+        let mut said = String::new();
+        for line in running.1.by_ref().lines().map_while(Result::ok) {
+            said += &line;
+            said.push('\n');
+            if line.starts_with("Ctrl-C ends it") {
+                return (running, said);
+            }
+        }
+        panic!("it ended and said: {said}");
+    }
+
+    /// Ctrl-C, and whether it ends in order.
+    fn ends(&mut self) -> bool {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let mut rest = String::new();
+        self.1.read_to_string(&mut rest).unwrap();
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.try_wait().unwrap().is_none() {
+            self.ends();
+        }
+    }
+}
+
+/// What a command printed, and its exit code.
+fn ch03(dir: &Path, args: &[&str]) -> (String, i32) {
+    let output = Command::new(PROGRAM).args(args).arg("--dir").arg(dir).output().unwrap();
+    let text =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (text, output.status.code().unwrap())
+}
+
+/// Runs a client until it is answered this.
+fn client(dir: &Path, words: &[&str], wanted: &str) {
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    let mut args = vec!["client", "--dir", dir.to_str().unwrap()];
+    args.extend(words);
+    loop {
+        let output = Command::new(PROGRAM).args(&args).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        if text.trim() == wanted {
+            return;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "{words:?} is never {wanted:?}: {text}");
+    }
+}
+
+#[test]
+fn the_readme_tells_what_happens() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("store");
+    let (mut running, said) = Running::start(&dir);
+    assert!(said.contains("replica-1 leads") && said.contains("redis-cli -p "), "{said}");
+    client(&dir, &["set", "umbrella", "alice"], "OK");
+    let (said, code) = ch03(&dir, &["kill", "replica-1"]);
+    assert!(code == 0 && said.contains("killed replica-1 (SIGKILL)"), "{said}");
+    client(&dir, &["get", "umbrella"], "\"alice\"");
+    client(&dir, &["incr", "visits"], "(integer) 1");
+    let (said, code) = ch03(&dir, &["restart", "replica-1"]);
+    assert!(code == 0 && said.contains("replica-1 is back"), "{said}");
+    let (said, code) = ch03(&dir, &["status"]);
+    assert!(code == 0 && said.contains("leads; ") && said.contains("follows; "), "{said}");
+    let (said, code) = ch03(&dir, &["load", "--clients", "4", "--seconds", "1"]);
+    assert!(code == 0 && said.contains("verdict: ok, the counters grew by "), "{said}");
+    assert!(running.ends());
+    let (mut running, _) = Running::start(&dir);
+    client(&dir, &["get", "umbrella"], "\"alice\"");
+    client(&dir, &["get", "visits"], "\"1\"");
+    assert!(running.ends());
+}
+
+#[test]
+fn a_directory_keeps_its_number_of_replicas() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("store");
+    let (mut running, _) = Running::start(&dir);
+    assert!(running.ends());
+    let (said, code) = ch03(&dir, &["cluster", "--nodes", "5"]);
+    assert!(code == 2 && said.contains("--nodes=3"), "{said}");
+}
+
+#[test]
+fn a_client_without_a_store_says_how_to_start_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = Command::new(PROGRAM)
+        .args(["client", "--dir", dir.path().to_str().unwrap(), "get", "umbrella"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("cargo ch03 cluster"), "{said}");
+}
