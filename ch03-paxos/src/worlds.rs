@@ -148,8 +148,9 @@ impl Nodes {
             Self::Store { replica, sessions } => {
                 let group = Group::new(&REPLICAS);
                 let clients = (0..usize::from(scope.proposers)).map(|i| {
-                    let ops = counting(scope.commands, u8::from(scope.commands > 1));
-                    let client = StoreClient::new(&group, i, ops);
+                    let client = StoreClient::new(&group, i, counting(scope.commands));
+                    // The first one reads through the log, the others beside it.
+                    let client = if i > 0 { client.reading_beside() } else { client };
                     let client = if sessions { client.in_a_session() } else { client };
                     Role::new(PROPOSERS[i], PROPOSER_NAMES[i], "client", client)
                 });

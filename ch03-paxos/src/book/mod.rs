@@ -1,5 +1,6 @@
 //! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
 
+mod reads;
 mod scripts;
 
 use lab::event::{Kind, Log};
@@ -154,6 +155,10 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("states_three_ballots".into(), thousands(STATES_THREE_BALLOTS)));
     numbers.push(("states_store".into(), thousands(STATES_STORE)));
     numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
+    for (way, [messages, records]) in ["log", "index"].into_iter().zip(reads::costs()) {
+        numbers.push((format!("messages_read_{way}"), messages.to_string()));
+        numbers.push((format!("records_read_{way}"), records.to_string()));
+    }
     let split = split_votes(1_000);
     numbers.push(("split_votes_in_1000".into(), split.to_string()));
     numbers

@@ -14,12 +14,15 @@ use crate::types::{Msg, Timer, wait};
 /// What all clients count.
 pub const COUNTER: &str = "sold";
 
-/// Increments the counter, or reads it.
+/// Increments the counter so often. Every second time it is read as well, and at the end.
 #[must_use]
-pub fn counting(increments: u8, reads: u8) -> Vec<Op> {
-    let key = Blob::new(COUNTER);
-    let add = (0..increments).map(|_| Op::Increment { key: key.clone() });
-    add.chain((0..reads).map(|_| Op::Get { key: key.clone() })).collect()
+pub fn counting(increments: u8) -> Vec<Op> {
+    let key = || Blob::new(COUNTER);
+    let round = |n| {
+        let read = (n % 2 == 0).then(|| Op::Get { key: key() });
+        std::iter::once(Op::Increment { key: key() }).chain(read)
+    };
+    (1..=increments).flat_map(round).collect()
 }
 
 /// A client of the store. Does one thing after the other, each until it is answered.
@@ -36,6 +39,8 @@ pub struct StoreClient {
     replicas: VecDeque<NodeId>,
     /// The session that it has.
     session: Option<SessionId>,
+    /// Whether it reads beside the log.
+    beside: bool,
     /// What the last answer was.
     told: Option<Outcome>,
 }
@@ -47,7 +52,16 @@ impl StoreClient {
         let mut replicas: VecDeque<NodeId> = group.replicas.iter().copied().collect();
         replicas.rotate_left(first);
         let ops = ops.into_iter().collect();
-        Self { ops, seq: 1, tries: 0, tries_before: 0, replicas, session: None, told: None }
+        Self {
+            ops,
+            seq: 1,
+            tries: 0,
+            tries_before: 0,
+            replicas,
+            session: None,
+            beside: false,
+            told: None,
+        }
     }
 
     /// The same, and it opens a session first.
@@ -55,6 +69,12 @@ impl StoreClient {
     pub fn in_a_session(mut self) -> Self {
         self.ops.push_front(Op::OpenSession);
         self
+    }
+
+    /// The same, and it reads beside the log.
+    #[must_use]
+    pub fn reading_beside(self) -> Self {
+        Self { beside: true, ..self }
     }
 
     /// Whether everything is answered.
@@ -68,7 +88,11 @@ impl StoreClient {
             self.tries += 1;
             let (number, op) = (self.tries, op.clone());
             let id = self.session.map(|session| RequestId { session, seq: self.seq });
-            cx.send(self.replicas[0], Msg::Kv(Kv::Request { number, id, op }));
+            let msg = match op {
+                Op::Get { key } if self.beside => Kv::Read { number, key },
+                op => Kv::Request { number, id, op },
+            };
+            cx.send(self.replicas[0], Msg::Kv(msg));
             cx.set_timer(Timer::Retry, wait::RETRY);
         }
     }

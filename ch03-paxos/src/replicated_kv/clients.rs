@@ -72,6 +72,15 @@ struct Waiting {
 }
 
 impl Clients {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many sweeps there were, while there was anything to sweep.
+    pub(super) fn sweeps(&self) -> u64 {
+        self.sweeps
+    }
+
     /// How many requests are not answered.
     pub(super) fn len(&self) -> usize {
         self.waiting.iter().flatten().count()
@@ -108,7 +117,7 @@ impl Clients {
     }
 
     /// Whether a client has not sent this before.
-    fn is_new(&mut self, client: NodeId, number: u64) -> bool {
+    pub(super) fn is_new(&mut self, client: NodeId, number: u64) -> bool {
         let newest = self.newest.entry(client).or_default();
         let is_new = number > *newest;
         *newest = number.max(*newest);
@@ -185,7 +194,7 @@ impl Replica {
         if let Some(outcome) = refused {
             return cx.send_ahead(client, Msg::Kv(Kv::Answer { number, outcome }));
         }
-        if self.clients.waiting.is_empty() {
+        if self.is_idle() {
             cx.set_timer(Timer::Sweep, wait::SWEEP);
         }
         let since = self.clients.sweeps;
@@ -274,7 +283,8 @@ impl Replica {
         }
         self.clients.trim();
         self.pass_on(cx);
-        if !self.clients.waiting.is_empty() {
+        self.sweep_reads(cx);
+        if !self.is_idle() {
             cx.set_timer(Timer::Sweep, wait::SWEEP);
         }
     }

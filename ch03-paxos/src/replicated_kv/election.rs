@@ -138,8 +138,12 @@ impl Replica {
                 self.propose(ballot, entry, cx);
             }
         }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.recovered = leader.next;
+        }
         self.tell_that_it_leads(ballot, cx);
         self.pass_on(cx);
+        self.ask_how_far(cx);
     }
 
     /// Waits for a leader: for this one, if one is known.
@@ -153,6 +157,7 @@ impl Replica {
         self.leader = leader;
         if is_new {
             self.pass_on(cx);
+            self.ask_how_far(cx);
         }
     }
 

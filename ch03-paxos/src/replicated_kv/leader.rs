@@ -8,9 +8,9 @@ use std::collections::VecDeque;
 
 use lab::NodeId;
 
-use super::Quorum;
 use super::election::size;
 use super::replica::{Replica, Role};
+use super::{Quorum, Rounds};
 use crate::group::{Cx, Group};
 use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
 use crate::types::log::Slot;
@@ -33,17 +33,21 @@ pub(super) struct Leader {
     /// Who has accepted, for each open slot, from the first on.
     votes: VecDeque<Quorum>,
     /// Who was heard since the last look.
-    heard: Quorum,
+    pub(super) heard: Quorum,
     /// How many beats ago that was.
     beats: u8,
     /// The first open slot at the last beat.
     open_then: Option<Slot>,
+    /// Everything that phase 1 told is before this slot.
+    pub(super) recovered: Slot,
+    pub(super) rounds: Rounds,
 }
 
 impl Leader {
     pub(super) fn new(open: Slot) -> Self {
         let (votes, heard) = (VecDeque::new(), Quorum::default());
-        Self { next: open, votes, heard, beats: 0, open_then: None }
+        let (open_then, rounds) = (None, Rounds::default());
+        Self { next: open, votes, heard, beats: 0, open_then, recovered: open, rounds }
     }
 
     /// The votes for a slot that is open, if it is.
@@ -101,6 +105,7 @@ impl Replica {
                 cx.send_ahead(id, Msg::Kv(Kv::Commit { ballot, open: self.open }));
             }
             self.pass_on(cx);
+            self.begin_round(cx);
         }
     }
 
@@ -129,6 +134,7 @@ impl Replica {
         if stalls {
             self.send_again(ballot, cx);
         }
+        self.confirm_again(ballot, cx);
         self.tell_that_it_leads(ballot, cx);
         self.record_chosen(cx);
     }

@@ -12,6 +12,7 @@
 //! | `election.rs` | who leads: probes before ballots, then phase 1 |
 //! | `leader.rs` | phase 2: batches, a window of open slots, the leader's own vote |
 //! | `follower.rs` | accepting, committing, and fetching what was missed |
+//! | `reads.rs` | linearizable reads beside the log |
 //! | `log.rs`, `quorum.rs` | what is accepted, by slot; who has voted |
 //!
 //! Four ideas make it fast, and none of them changes what is chosen. Requests that wait share a slot
@@ -21,7 +22,7 @@
 //!
 //! # Left out
 //!
-//! Reads beside the log, snapshots, and changes of the group.
+//! Snapshots, and changes of the group.
 
 mod clients;
 mod election;
@@ -29,6 +30,7 @@ mod follower;
 mod leader;
 mod log;
 mod quorum;
+mod reads;
 mod replica;
 mod sessions;
 mod store;
@@ -38,6 +40,7 @@ use leader::Leader;
 pub use leader::WINDOW;
 use log::Log;
 use quorum::Quorum;
+use reads::{Reads, Rounds};
 pub use replica::{Config, Replica};
 pub use sessions::Sessions;
 pub use store::{Machine, Store};

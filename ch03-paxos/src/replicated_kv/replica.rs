@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lab::{Node, NodeId};
 
-use super::{Clients, Leader, Log, Machine, Quorum};
+use super::{Clients, Leader, Log, Machine, Quorum, Reads};
 use crate::group::{self, Cx, Group, Input, Paxos, Summary};
 use crate::types::kv::{Entry, Msg as Kv, Record as Kept, Status, Vote};
 use crate::types::log::Slot;
@@ -56,6 +56,7 @@ pub struct Replica {
     /// Whom it has heard of as a leader lately.
     pub(super) leader: Option<NodeId>,
     pub(super) clients: Clients,
+    pub(super) reads: Reads,
 }
 
 impl Replica {
@@ -75,6 +76,7 @@ impl Replica {
             role: Role::Follower,
             leader: None,
             clients: Clients::default(),
+            reads: Reads::default(),
         }
     }
 
@@ -111,6 +113,7 @@ impl Replica {
                 }
             }
         }
+        self.answer_reads(cx);
     }
     // ANCHOR_END: execute
 
@@ -154,6 +157,11 @@ impl Replica {
             Kv::Beat { ballot, open } => self.on_beat(from, ballot, open, cx),
             Kv::Heard { ballot } => self.on_heard(from, ballot),
             Kv::Fetch { ballot, first } => self.on_fetch(from, ballot, first, cx),
+            Kv::Read { number, key } => self.on_read(from, number, key, cx),
+            Kv::HowFar { question } => self.on_how_far(from, question, cx),
+            Kv::Confirm { ballot, round } => self.on_confirm(from, ballot, round, cx),
+            Kv::Confirmed { ballot, round } => self.on_confirmed(from, ballot, round, cx),
+            Kv::SoFar { question, open } => self.on_so_far(question, open, cx),
             Kv::Answer { .. } | Kv::StatusIs { .. } => {}
         }
     }
@@ -196,6 +204,11 @@ impl Replica {
         }
     }
 
+    /// Whether no request of a client is open.
+    pub(super) fn is_idle(&self) -> bool {
+        self.clients.is_empty() && self.reads.is_empty()
+    }
+
     /// What it reports to an operator.
     fn status(&self, me: NodeId) -> Status {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
@@ -208,7 +221,7 @@ impl Replica {
             slots: count(self.log.len()),
             keys: count(self.machine.store.len()),
             sessions: count(self.machine.sessions.len()),
-            waiting: count(self.clients.len()),
+            waiting: count(self.clients.len() + self.reads.len()),
         }
     }
 }
@@ -222,7 +235,10 @@ impl Node for Replica {
             Input::Boot { start } => self.on_boot(start, cx),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(timer) => self.on_timeout(&timer, cx),
-            Input::Disconnected(client) => self.clients.forget(client),
+            Input::Disconnected(client) => {
+                self.clients.forget(client);
+                self.reads.forget(client);
+            }
         }
     }
 

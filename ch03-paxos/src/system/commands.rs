@@ -22,12 +22,37 @@ const KNOWN: &str = "PING, GET, SET, DEL, INCR, APPEND, CAS, SESSION, X, READMOD
 pub enum Asked {
     /// Something that goes through the log, once if it has a name.
     Op(Option<RequestId>, Op),
+    /// From now on, reads of this connection go this way.
+    Mode(ReadMode),
+    /// The way they go.
+    WhichMode,
     /// Something that has its reply already.
     Reply(Reply),
     /// Who the replicas are.
     Members,
     /// What this replica reports about itself.
     Info,
+}
+
+/// How a `GET` finds what is written. Both ways are linearizable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReadMode {
+    /// As an entry of the log.
+    #[default]
+    Log,
+    /// Beside the log: the leader says how far to execute, once a majority has said that it leads.
+    Index,
+}
+
+impl ReadMode {
+    /// As a client writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Index => "index",
+        }
+    }
 }
 
 /// Reads a request; what is wrong with it is a reply as well.
@@ -58,11 +83,10 @@ fn asked(request: &Request) -> Result<Asked, String> {
         "CONFIG" | "COMMAND" => Ok(Asked::Reply(Reply::Array(Vec::new()))),
         "QUIT" => none(Reply::Simple("OK".into())),
         "READMODE" => match arguments {
-            [] => Ok(Asked::Reply(Reply::Simple("log".into()))),
-            [mode] if mode.eq_ignore_ascii_case(b"log") => {
-                Ok(Asked::Reply(Reply::Simple("OK".into())))
-            }
-            _ => Err("reads go through the log here; READMODE log".into()),
+            [] => Ok(Asked::WhichMode),
+            [mode] if mode.eq_ignore_ascii_case(b"log") => Ok(Asked::Mode(ReadMode::Log)),
+            [mode] if mode.eq_ignore_ascii_case(b"index") => Ok(Asked::Mode(ReadMode::Index)),
+            _ => Err(arity(&name, "[log | index]")),
         },
         "X" => in_session(arguments),
         "SESSION" if arguments.is_empty() => Ok(Asked::Op(None, Op::OpenSession)),

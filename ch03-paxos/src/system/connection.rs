@@ -7,11 +7,11 @@ use lab::resp::{Handler, Reply, Request};
 use lab::run::{Client, Clients, Refused};
 use serde_json::Value;
 
-use super::commands::{Asked, parse, reply};
+use super::commands::{Asked, ReadMode, parse, reply};
 use super::members::Members;
 use crate::group::Paxos;
 use crate::types::Msg;
-use crate::types::kv::{Msg as Kv, Op, Outcome, Refusal, RequestId};
+use crate::types::kv::{Msg as Kv, Op, Outcome, Refusal};
 
 /// A replica gives every request an answer, and sooner than this.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ pub(super) struct Connection {
     client: Option<Client<Paxos>>,
     /// How many requests it has sent.
     sent: u64,
+    mode: ReadMode,
 }
 
 /// A request that was taken.
@@ -41,7 +42,7 @@ type Answers = BTreeMap<u64, Result<Outcome, Refusal>>;
 
 impl Connection {
     pub(super) fn new(clients: Clients<Paxos>, members: Members) -> Self {
-        Self { clients, members, client: None, sent: 0 }
+        Self { clients, members, client: None, sent: 0, mode: ReadMode::default() }
     }
 
     /// The node's client for this connection.
@@ -53,14 +54,22 @@ impl Connection {
     async fn take(&mut self, request: &Request) -> Open {
         match parse(request) {
             Asked::Reply(reply) => Open::Reply(reply),
-            Asked::Op(id, op) => self.send(id, op).await,
+            Asked::Op(None, Op::Get { key }) if self.mode == ReadMode::Index => {
+                self.send(|number| Kv::Read { number, key }).await
+            }
+            Asked::Op(id, op) => self.send(|number| Kv::Request { number, id, op }).await,
+            Asked::Mode(mode) => {
+                self.mode = mode;
+                Open::Reply(Reply::Simple("OK".into()))
+            }
+            Asked::WhichMode => Open::Reply(Reply::Simple(self.mode.name().into())),
             Asked::Members => Open::Members,
             Asked::Info => Open::Info,
         }
     }
 
     /// Passes a request on. The reply to one that could not be.
-    async fn send(&mut self, id: Option<RequestId>, op: Op) -> Open {
+    async fn send(&mut self, msg: impl FnOnce(u64) -> Kv) -> Open {
         let number = self.sent + 1;
         let client = match self.client() {
             Ok(client) => client,
@@ -68,7 +77,7 @@ impl Connection {
                 return Open::Reply(Reply::Error(format!("TRYAGAIN not done: {full}").into()));
             }
         };
-        match client.send(Msg::Kv(Kv::Request { number, id, op })).await {
+        match client.send(Msg::Kv(msg(number))).await {
             Ok(()) => {
                 self.sent = number;
                 Open::Answer(number)

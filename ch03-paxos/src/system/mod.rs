@@ -28,7 +28,7 @@ mod processes;
 mod replay;
 mod replica;
 
-pub use commands::{Asked, parse, reply};
+pub use commands::{Asked, ReadMode, parse, reply};
 pub use processes::SYSTEM;
 
 /// The short name of this chapter: `cargo ch03`.

@@ -143,6 +143,8 @@ pub enum Msg {
     /// Client → replica: "do this". `number` is the client's own, for the answer, and greater than the
     /// one before; a client that asks again uses a new one, and the same `id`.
     Request { number: u64, id: Option<RequestId>, op: Op },
+    /// Client → replica: "what is the value of this key?", without the log.
+    Read { number: u64, key: Blob },
     /// Replica → client: what became of it.
     Answer { number: u64, outcome: Result<Outcome, Refusal> },
     /// Client → replica: "what do you report about yourself?"
@@ -177,6 +179,16 @@ pub enum Msg {
     Heard { ballot: Ballot },
     /// Replica → leader: "I have not all of these; send them again from here".
     Fetch { ballot: Ballot, first: Slot },
+
+    /// Replica → leader: "how far is the log chosen, now that this question is under way?"
+    HowFar { question: u64 },
+    /// Leader → replica: "do you follow still?"
+    Confirm { ballot: Ballot, round: u64 },
+    /// Replica → leader: "I have promised no higher ballot." From a majority, it means that nothing was
+    /// chosen under a higher one before the round began.
+    Confirmed { ballot: Ballot, round: u64 },
+    /// Leader → replica: so far. Who has executed everything before `open` may answer its reads.
+    SoFar { question: u64, open: Slot },
 }
 
 /// What survives a crash, beside promises.

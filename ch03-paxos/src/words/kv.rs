@@ -88,6 +88,7 @@ impl Display for Msg {
         match self {
             Self::Request { id: Some(id), op, .. } => write!(f, "{id} {op}"),
             Self::Request { id: None, op, .. } => write!(f, "{op}"),
+            Self::Read { key, .. } => write!(f, "read {key}"),
             Self::Answer { outcome: Ok(outcome), .. } => write!(f, "{outcome}"),
             Self::Answer { outcome: Err(refusal), .. } => write!(f, "{refusal}"),
             Self::Status => f.write_str("status?"),
@@ -109,6 +110,10 @@ impl Display for Msg {
             Self::Beat { ballot, open } => write!(f, "lead, {ballot}; chosen before {open}"),
             Self::Heard { ballot } => write!(f, "heard {ballot}"),
             Self::Fetch { first, .. } => write!(f, "fetch from {first}"),
+            Self::HowFar { .. } => f.write_str("how far?"),
+            Self::Confirm { ballot, .. } => write!(f, "still {ballot}?"),
+            Self::Confirmed { ballot, .. } => write!(f, "still {ballot}"),
+            Self::SoFar { open, .. } => write!(f, "chosen before {open}"),
         }
     }
 }

@@ -9,5 +9,6 @@ mod log;
 mod machine;
 mod matrix;
 mod random;
+mod reads;
 mod scripts;
 mod store;

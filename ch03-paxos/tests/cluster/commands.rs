@@ -1,7 +1,7 @@
 //! The words of clients: what they mean, and what is wrong with them.
 
 use bytes::Bytes;
-use ch03_paxos::system::{Asked, parse, reply};
+use ch03_paxos::system::{Asked, ReadMode, parse, reply};
 use ch03_paxos::types::kv::{
     Blob, MAX_KEY, MAX_REQUEST, MAX_VALUE, Op, Outcome, Refusal, RequestId, SessionId,
 };
@@ -37,7 +37,9 @@ fn commands_are_read_in_any_case() {
         ("ping", Asked::Reply(Reply::Simple("PONG".into()))),
         ("config get save", Asked::Reply(Reply::Array(Vec::new()))),
         ("command docs", Asked::Reply(Reply::Array(Vec::new()))),
-        ("readmode", Asked::Reply(Reply::Simple("log".into()))),
+        ("readmode", Asked::WhichMode),
+        ("readmode index", Asked::Mode(ReadMode::Index)),
+        ("READMODE Log", Asked::Mode(ReadMode::Log)),
         ("members", Asked::Members),
         ("info server", Asked::Info),
     ] {
@@ -64,7 +66,7 @@ fn what_is_wrong_is_told_with_what_is_right() {
         ("X 1 1 X 1 1 INCR k", "unknown command 'X'"),
         ("X 1 1 SESSION", "unknown command 'SESSION'"),
         ("FLUSHALL", "known are PING"),
-        ("READMODE fast", "READMODE log"),
+        ("READMODE fast", "write READMODE [log | index]"),
     ] {
         let why = refused(words);
         assert!(why.starts_with("ERR ") && why.contains(wanted), "{words}: {why}");
@@ -120,7 +122,11 @@ proptest! {
                 prop_assert!(id.is_none_or(|id| id.seq > 0 && id.session.0 > 0));
             }
             Asked::Reply(Reply::Error(why)) => prop_assert!(why.starts_with("ERR ")),
-            Asked::Reply(_) | Asked::Members | Asked::Info => {}
+            Asked::Reply(_)
+            | Asked::Members
+            | Asked::Info
+            | Asked::Mode(_)
+            | Asked::WhichMode => {}
         }
     }
 }

@@ -116,8 +116,15 @@ pub(crate) async fn client(bench: Arc<Bench>, seed: u64) {
             at += 1;
             let replica = replicas[usize::try_from(at).unwrap() % replicas.len()];
             connection = Client::connect(replica, DEADLINE).await.ok();
-            if connection.is_none() {
-                tokio::task::yield_now().await;
+            match &mut connection {
+                // Every second client reads beside the log.
+                Some(open) if seed % 2 == 1 => {
+                    if open.call(&["READMODE", "index"]).await.is_err() {
+                        connection = None;
+                    }
+                }
+                Some(_) => {}
+                None => tokio::task::yield_now().await,
             }
             continue;
         };

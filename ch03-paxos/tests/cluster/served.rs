@@ -58,6 +58,28 @@ fn requests_are_answered_in_the_order_in_which_they_were_sent() {
 }
 
 #[test]
+fn a_read_beside_the_log_finds_what_was_written_and_takes_no_slot() {
+    let cluster = TestCluster::new();
+    cluster.ask("replica-1", "SET umbrella alice");
+    let slots = |replica: &str| {
+        let found = cluster.statuses().into_iter().find(|(name, _)| name == replica);
+        found.unwrap().1.unwrap().own["open"].as_u64().unwrap()
+    };
+    let before = slots(&cluster.leader());
+    for replica in ["replica-1", "replica-2", "replica-3"] {
+        let requests = ["READMODE index", "GET umbrella", "READMODE", "GET boots"];
+        let requests = requests.map(|request| request.split(' ').collect::<Vec<_>>());
+        let redis = cluster.redis(replica);
+        let replies = cluster.runtime.block_on(async {
+            Client::connect(redis, DEADLINE).await.unwrap().call_all(&requests).await.unwrap()
+        });
+        let simple = |text: &'static str| Reply::Simple(text.into());
+        assert_eq!(replies, [simple("OK"), bulk("alice"), simple("index"), Reply::Nil]);
+    }
+    assert_eq!(slots(&cluster.leader()), before);
+}
+
+#[test]
 fn with_redirect_the_others_name_the_leader() {
     let cluster = TestCluster::with(options().with_flag("redirect"));
     let leader = cluster.leader();

@@ -197,6 +197,17 @@ async fn a_client_that_does_not_read_its_replies_is_closed() {
 }
 
 #[tokio::test]
+async fn replies_that_are_longer_than_one_write_arrive_once_and_in_order() {
+    let server = start(PATIENT).await;
+    let mut stream = connect_and_send(server.addr, "ECHO a\r\nLARGE\r\nECHO b\r\n").await;
+    stream.shutdown().await.unwrap();
+    let said = rest_in_order(stream).await;
+    let (before, after) = (format!("$1\r\na\r\n${LARGE}\r\n"), "\r\n$1\r\nb\r\n");
+    assert!(said.starts_with(&before) && said.ends_with(after));
+    assert_eq!(said.len(), before.len() + LARGE + after.len());
+}
+
+#[tokio::test]
 async fn while_a_handler_works_nothing_more_is_read() {
     let mut server = start(PATIENT).await;
     let stream = connect_and_send(server.addr, "WAIT\r\n").await;
@@ -250,6 +261,22 @@ async fn idle_connections_make_room_for_those_that_ask() {
         ask(&mut TcpStream::connect(server.addr).await.unwrap()).await;
     }
     assert_eq!(rest(&mut silent[0]).await, "", "the first makes room first");
+}
+
+#[tokio::test]
+async fn of_those_that_were_answered_the_one_idle_for_longest_makes_room() {
+    let server = start(PATIENT).await;
+    let mut streams = Vec::new();
+    for _ in 0..PATIENT.connections {
+        streams.push(TcpStream::connect(server.addr).await.unwrap());
+        ask(streams.last_mut().unwrap()).await;
+    }
+    ask(&mut streams[0]).await;
+    ask(&mut TcpStream::connect(server.addr).await.unwrap()).await;
+    assert_eq!(rest_in_order(streams.remove(1)).await, "");
+    for stream in &mut streams {
+        ask(stream).await;
+    }
 }
 
 #[tokio::test]
