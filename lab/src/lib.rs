@@ -15,6 +15,8 @@ mod fingerprint;
 #[cfg(feature = "system")]
 pub mod http;
 #[cfg(feature = "net")]
+pub mod maelstrom;
+#[cfg(feature = "net")]
 pub mod measure;
 pub mod node;
 #[cfg(feature = "system")]

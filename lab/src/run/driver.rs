@@ -15,14 +15,22 @@ use tokio::sync::watch;
 
 use super::clients::{Clients, MAX_SERVER};
 use super::config::{Config, Fatal, Observer};
+use super::context::Context;
 use super::counters::{Counters, Counts};
-use super::inbox::{Arrival, Inbox};
+use super::inbox::{Arrival, Ended, Inbox, Origin};
+use super::network::{Network, Tcp};
 use super::peers::{self, Peers};
 use super::recover::recover;
 use crate::{AnyNode, Node, NodeId, Protocol};
 
 /// The exit code of a process whose disk failed.
 const EXIT_FATAL: i32 = 70;
+
+/// How a node reaches the others.
+enum Via<P: Protocol> {
+    Tcp(std::net::TcpListener),
+    Other(Box<dyn Network<P>>),
+}
 
 /// A running node. Dropping it stops the node in order.
 pub struct Driver<P: Protocol> {
@@ -52,15 +60,40 @@ impl<P: Protocol> Driver<P> {
         node: impl Node<Protocol = P>,
         observer: impl Observer<P>,
     ) -> Result<Self, Fatal> {
-        let node = AnyNode::new(node);
+        let listener = std::net::TcpListener::bind(config.listen)
+            .and_then(|l| l.set_nonblocking(true).map(|()| l))
+            .map_err(|e| Fatal::Io("listen on the address given; choose another port", e))?;
+        Self::launch(config, AnyNode::new(node), Box::new(observer), Via::Tcp(listener))
+    }
+
+    /// The same over another network, which hands in what it receives with [`Driver::deliver`]. Nothing
+    /// listens, and [`Driver::addr`] is what the configuration says.
+    ///
+    /// # Errors
+    /// As for [`Driver::start`].
+    pub(crate) fn start_over(
+        network: impl Network<P> + 'static,
+        config: Config,
+        node: AnyNode<P>,
+    ) -> Result<Self, Fatal> {
+        Self::launch(config, node, Box::new(()), Via::Other(Box::new(network)))
+    }
+
+    fn launch(
+        config: Config,
+        node: AnyNode<P>,
+        observer: Box<dyn Observer<P>>,
+        via: Via<P>,
+    ) -> Result<Self, Fatal> {
         if config.me > MAX_SERVER {
             let why = format!("node id {} is too large; choose one up to {MAX_SERVER}", config.me);
             return Err(Fatal::Config(why));
         }
-        let listener = std::net::TcpListener::bind(config.listen)
-            .and_then(|l| l.set_nonblocking(true).map(|()| l))
-            .map_err(|e| Fatal::Io("listen on the address given; choose another port", e))?;
-        let addr = listener.local_addr().map_err(|e| Fatal::Io("read the own address", e))?;
+        let addr = match &via {
+            Via::Tcp(listener) => listener.local_addr(),
+            Via::Other(_) => Ok(config.listen),
+        };
+        let addr = addr.map_err(|e| Fatal::Io("read the own address", e))?;
         let counters = Arc::new(Counters::default());
         let (inbox, arrivals) = Inbox::new(config.inbox);
         let (up, linked) = watch::channel(BTreeSet::new());
@@ -69,8 +102,12 @@ impl<P: Protocol> Driver<P> {
         let (limit, queue, server) = (config.clients, config.client_queue, config.me);
         // The first arrival of the loop: which nodes to dial.
         let _ = inbox.push_unbounded(Arrival::Peers(config.peers.clone()));
-        let peers = Peers::new(cluster, up, Arc::clone(&counters));
-        let event_loop = recover(config, node, Box::new(observer), arrivals, peers, &counters)?;
+        let tcp = || Box::new(Tcp::new(Peers::new(cluster, up, Arc::clone(&counters))));
+        let (listener, network): (_, Box<dyn Network<P>>) = match via {
+            Via::Tcp(listener) => (Some(listener), tcp()),
+            Via::Other(network) => (None, network),
+        };
+        let event_loop = recover(config, node, observer, arrivals, network, &counters)?;
         // Last, because a runtime must not be dropped by a caller who is async.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -81,9 +118,17 @@ impl<P: Protocol> Driver<P> {
         let clients = Clients::new(inbox.clone(), server, start, limit, queue);
         let (for_peers, for_peers_counters) = (inbox.clone(), Arc::clone(&counters));
         let work = async move {
-            let listener = TcpListener::from_std(listener)
-                .map_err(|e| Fatal::Io("listen on the address given", e))?;
-            tokio::spawn(peers::listen(listener, cluster, server, for_peers, for_peers_counters));
+            if let Some(listener) = listener {
+                let listener = TcpListener::from_std(listener)
+                    .map_err(|e| Fatal::Io("listen on the address given", e))?;
+                tokio::spawn(peers::listen(
+                    listener,
+                    cluster,
+                    server,
+                    for_peers,
+                    for_peers_counters,
+                ));
+            }
             event_loop.run().await
         };
         let thread = std::thread::Builder::new()
@@ -152,6 +197,18 @@ impl<P: Protocol> Driver<P> {
     pub fn set_peers(&self, book: BTreeMap<NodeId, SocketAddr>) {
         // A driver that has ended dials no node.
         let _ = self.inbox.push_unbounded(Arrival::Peers(book));
+    }
+
+    /// Takes a message that came over another network ([`Driver::start_over`]), for the node or for a
+    /// client that is connected here; waits while the queue is full.
+    ///
+    /// # Errors
+    /// The driver has ended.
+    pub(crate) async fn deliver(&self, from: NodeId, to: NodeId, msg: P::Msg) -> Result<(), Ended> {
+        // No number that another node's event log could have.
+        let origin = Origin { from, start: 0, sequence: 0 };
+        let context = Context::default();
+        self.inbox.push(Arrival::Message { origin, to, context, msg }).await
     }
 
     /// Waits until frames to all of these can leave. Returns early if the driver ends.

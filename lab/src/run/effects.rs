@@ -82,7 +82,7 @@ impl<P: Protocol> EventLoop<P> {
             }
             Effect::CancelTimer(timer) => self.timers.cancel(&timer),
             Effect::Connect { peer, address } => self.connect(peer, &address),
-            Effect::Disconnect(peer) => self.peers.remove(peer),
+            Effect::Disconnect(peer) => self.network.remove(peer),
             Effect::Note(note) => {
                 self.hold(Held::Note { note, cause, context: *context });
             }
@@ -128,7 +128,7 @@ impl<P: Protocol> EventLoop<P> {
 
     fn connect(&mut self, peer: NodeId, address: &str) {
         match address.parse() {
-            Ok(address) => self.peers.add(self.me, peer, address),
+            Ok(address) => self.network.add(self.me, peer, address),
             Err(error) => tracing::warn!(%peer, address, %error, "not an address; no connection"),
         }
     }
@@ -152,10 +152,7 @@ impl<P: Protocol> EventLoop<P> {
             return self.reply(to, Reply { msg, context });
         }
         let head = Head { cluster: self.cluster, from, to, start, sequence, cause, context };
-        let encode = |out: &mut Vec<u8>| self.encoder.encode(&head, msg, out);
-        let pushed = self.peers.push(server.unwrap_or(to), encode);
-        // The node would send it again and again, and it would never leave.
-        pushed.unwrap_or_else(|error| panic!("{error}"));
+        self.network.push(server.unwrap_or(to), &head, msg);
     }
 
     pub(super) fn reply(&mut self, to: NodeId, reply: Reply<P>) {

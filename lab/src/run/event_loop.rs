@@ -36,10 +36,9 @@ use super::config::{Fatal, Observer};
 use super::context::Context;
 use super::counters::Counters;
 use super::effects::Held;
-use super::frame::Encoder;
 use super::inbox::{Arrival, Origin, Queued, Reply};
 use super::log::Log;
-use super::peers::Peers;
+use super::network::Network;
 use super::recorder::Recorder;
 use super::timers::{Alarm, Clock, Timers};
 use super::wal;
@@ -65,12 +64,11 @@ pub(super) struct EventLoop<P: Protocol> {
     pub(super) arrivals: mpsc::UnboundedReceiver<Queued<P>>,
     pub(super) waiting: VecDeque<Queued<P>>,
     pub(super) clients: BTreeMap<NodeId, mpsc::Sender<Reply<P>>>,
-    pub(super) peers: Peers,
+    pub(super) network: Box<dyn Network<P>>,
     pub(super) timers: Timers<P::Timer>,
     /// Effects behind a record that is not durable yet, in order, and how many changes of the log
     /// have to be durable first.
     pub(super) held: VecDeque<(u64, Held<P>)>,
-    pub(super) encoder: Encoder<P::Msg>,
     /// Where a record becomes bytes.
     pub(super) entry: Vec<u8>,
     /// Where a step puts its effects: empty between steps.
@@ -183,7 +181,7 @@ impl<P: Protocol> EventLoop<P> {
                 self.clients.remove(&id);
                 self.input(Input::Disconnected(id), None, Context::default())?;
             }
-            Arrival::Peers(book) => self.peers.set(self.me, book),
+            Arrival::Peers(book) => self.network.set(self.me, book),
             Arrival::Stop => self.stopping = true,
         }
         Ok(())
@@ -253,6 +251,6 @@ impl<P: Protocol> EventLoop<P> {
     /// Hands on what no record holds up.
     fn flush(&mut self) {
         self.recorder.flush();
-        self.peers.flush();
+        self.network.flush();
     }
 }

@@ -20,10 +20,9 @@ use super::context::Context;
 use super::counters::Counters;
 use super::disk::{Disk, FileDisk, PowerCutDisk};
 use super::event_loop::EventLoop;
-use super::frame::Encoder;
 use super::inbox::Queued;
 use super::log::Log;
-use super::peers::Peers;
+use super::network::Network;
 use super::recorder::Recorder;
 use super::timers::{Clock, Timers};
 use super::wal::{Identity, Wal};
@@ -37,7 +36,7 @@ pub(super) fn recover<P: Protocol>(
     mut node: AnyNode<P>,
     mut observer: Box<dyn Observer<P>>,
     arrivals: mpsc::UnboundedReceiver<Queued<P>>,
-    peers: Peers,
+    network: Box<dyn Network<P>>,
     counters: &Arc<Counters>,
 ) -> Result<EventLoop<P>, Fatal> {
     let open =
@@ -83,10 +82,9 @@ pub(super) fn recover<P: Protocol>(
         arrivals,
         waiting: VecDeque::new(),
         clients: BTreeMap::new(),
-        peers,
+        network,
         timers: Timers::new(),
         held: VecDeque::new(),
-        encoder: Encoder::new(),
         entry: Vec::new(),
         effects: Vec::new(),
         marks: 0,

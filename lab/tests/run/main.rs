@@ -6,6 +6,7 @@ mod cluster;
 mod costs;
 mod event_log;
 mod limits;
+mod maelstrom;
 mod order;
 mod overlap;
 mod processes;

@@ -1,0 +1,4 @@
+//! Nodes as Maelstrom's programs, and a bench that runs them.
+
+mod golden;
+mod register;
