@@ -10,8 +10,12 @@
 //! {"src":"n1","dest":"n2","body":{"type":"node","msg":"Beat"}}
 //! ```
 //!
-//! [`run`] makes a program of a [`crate::Node`], for the workload `lin-kv`: clients read, write, and
-//! compare and set. A chapter says in a [`LinKv`] how its messages ask for that.
+//! Both halves are here, and their lines are Maelstrom's, so each works with the real other half:
+//!
+//! - [`run`] makes a program of a [`crate::Node`], for the workload `lin-kv`: clients read, write, and
+//!   compare and set. A chapter says in a [`LinKv`] how its messages ask for that.
+//! - [`Runner`] starts such programs, whoever wrote them, and holds what clients see against
+//!   [`crate::check::linear`]. Beside Maelstrom's partitions it kills nodes and starts them again.
 //!
 //! ```text
 //! maelstrom test -w lin-kv --bin ./node --node-count 3 --concurrency 4n --nemesis partition
@@ -34,11 +38,13 @@ mod code;
 mod init;
 mod node;
 mod requests;
+mod runner;
 mod wire;
 
 pub use code::Code;
 pub use init::Group;
 pub use node::{Refused, Storage, run, run_over};
+pub use runner::{Fault, Report, RunError, Runner, Totals, Traffic};
 pub use wire::{MAX_LINE, MAX_REQUEST};
 
 use crate::{NodeId, Protocol};

@@ -212,3 +212,94 @@ impl Output {
         self.write(&line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines(text: &[u8]) -> Vec<Next> {
+        let mut stream = BufReader::with_capacity(7, text);
+        let next = || Some(read_line(&mut stream).unwrap()).filter(|next| *next != Next::End);
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn a_line_of_the_limit_is_read_and_a_longer_one_is_skipped() {
+        let full = vec![b'x'; MAX_LINE];
+        let text = [&full[..], b"\nx", &full[..], b"\nlast"].concat();
+        let expected = [Next::Line(full), Next::TooLong, Next::Line(b"last".to_vec())];
+        assert!(lines(&text) == expected);
+        assert!(lines(&vec![b'x'; MAX_LINE + 1]) == [Next::TooLong]);
+        assert_eq!(lines(b"\n\na"), [&b""[..], b"", b"a"].map(|line| Next::Line(line.to_vec())));
+    }
+
+    /// Lines that are close to messages.
+    fn likely() -> impl Strategy<Value = Vec<u8>> {
+        let pieces = [
+            "{",
+            "}",
+            "[",
+            "]",
+            ":",
+            ",",
+            "\"",
+            "src",
+            "dest",
+            "body",
+            "type",
+            "msg_id",
+            "c1",
+            "read",
+            "\"src\":\"c1\",",
+            "\"dest\":\"n1\",",
+            "\"body\":{",
+            "\"type\":\"read\",",
+            "\"msg_id\":1",
+            "\"key\":",
+            "\"value\":",
+            "1e999",
+            "-",
+            "0",
+            "18446744073709551616",
+            "null",
+            "\\u0000",
+            "é",
+        ];
+        let piece = prop_oneof![
+            9 => prop::sample::select(pieces.map(str::as_bytes).map(<[u8]>::to_vec).to_vec()),
+            1 => any::<u8>().prop_map(|byte| vec![byte]),
+        ];
+        prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(bytes in likely()) {
+            let parsed = Line::parse(&bytes);
+            if let Ok(line) = &parsed {
+                let _ = (line.asked(), line.kind(), line.operation(bytes.len()));
+            }
+            for line in lines(&bytes) {
+                prop_assert!(!matches!(line, Next::Line(line) if line.contains(&b'\n')));
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read(src in ".{1,12}", dest in ".{1,12}", key in ".{0,12}", id: u64) {
+            let body = serde_json::json!({ "type": "read", "key": key, "msg_id": id });
+            let mut bytes = Vec::new();
+            append(&src, &dest, &body, &mut bytes).unwrap();
+            prop_assert_eq!(bytes.pop(), Some(b'\n'));
+            prop_assert!(!bytes.contains(&b'\n'));
+            let line = Line::parse(&bytes).unwrap();
+            prop_assert_eq!((&line.src, &line.dest), (&src, &dest));
+            prop_assert_eq!(line.asked(), Some(Asked { src, msg_id: id }));
+            let key = serde_json::to_string(&key).unwrap();
+            prop_assert_eq!(line.operation(bytes.len()), Ok(Some(Operation::Read { key })));
+        }
+    }
+}

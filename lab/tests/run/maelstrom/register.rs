@@ -138,7 +138,7 @@ impl Register {
                 cx.send(client, Msg::Answer { number, outcome });
             }
             Msg::Copy { key, value } => drop(self.values.insert(key, value)),
-            Msg::Answer { .. } => unreachable!("only clients receive this"),
+            Msg::Answer { .. } => {}
         }
     }
 }
