@@ -17,6 +17,12 @@
 //! - [`Runner`] starts such programs, whoever wrote them, and holds what clients see against
 //!   [`crate::check::linear`]. Beside Maelstrom's partitions it kills nodes and starts them again.
 //!
+//! The program of a chapter that has a `LinKv` called `Store`, and how Maelstrom runs it:
+//!
+//! ```ignore
+//! run::<Store>(Storage::Dir(dir), |group| AnyNode::new(Replica::new(&group.all)))?;
+//! ```
+//!
 //! ```text
 //! maelstrom test -w lin-kv --bin ./node --node-count 3 --concurrency 4n --nemesis partition
 //! ```

@@ -189,3 +189,121 @@ impl<'a> Router<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    /// Two nodes without programs; what happens to them happens in order.
+    struct Bench {
+        events: Vec<Event>,
+        lines: [Receiver<Vec<u8>>; 2],
+        runner: Runner,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let mut events = Vec::new();
+            let lines = [0, 1].map(|node| {
+                let (lines, received) = sync_channel(16);
+                events.push(Event::Up { node, start: 1, lines });
+                received
+            });
+            let latency = Duration::ZERO..Duration::ZERO;
+            Self { events, lines, runner: Runner { nodes: 2, latency, ..Runner::default() } }
+        }
+
+        fn wrote(&mut self, node: usize, src: &str, dest: &str, body: &Value) {
+            let line = json!({ "src": src, "dest": dest, "body": body }).to_string();
+            self.events.push(Event::Wrote { node, next: Next::Line(line.into_bytes()) });
+        }
+
+        fn send(&mut self, number: u64) {
+            self.wrote(0, "n1", "n2", &json!({ "number": number }));
+        }
+
+        /// Routes it all. What came of it, and which numbers the second node received.
+        fn run(self) -> (Result<Traffic, RunError>, Vec<u64>) {
+            let ledger = Ledger::new();
+            let (events, incoming) = sync_channel(64);
+            for event in self.events.into_iter().chain([Event::Stop]) {
+                events.send(event).unwrap();
+            }
+            let traffic = Router::new(&self.runner, Rng::new(1), &ledger).run(&incoming);
+            let number = |line: Vec<u8>| {
+                let line = Line::parse(line.strip_suffix(b"\n").unwrap()).unwrap();
+                line.body["number"].as_u64().unwrap()
+            };
+            (ledger.close().map(|_| traffic), self.lines[1].try_iter().map(number).collect())
+        }
+    }
+
+    fn traffic(arrived: u64, lost: u64) -> Traffic {
+        Traffic { arrived, lost }
+    }
+
+    #[test]
+    fn a_cut_link_loses_what_arrives_until_it_heals() {
+        let mut bench = Bench::new();
+        bench.send(1);
+        bench.events.push(Event::Cut(BTreeSet::from([(0, 1)])));
+        bench.send(2);
+        bench.events.push(Event::Cut(BTreeSet::from([(1, 0)])));
+        bench.send(3);
+        let (done, numbers) = bench.run();
+        assert_eq!((done.unwrap(), numbers), (traffic(2, 1), vec![1, 3]));
+    }
+
+    #[test]
+    fn a_node_that_is_down_receives_nothing_and_its_end_is_no_failure() {
+        let mut bench = Bench::new();
+        bench.events.push(Event::Down(1));
+        bench.send(1);
+        bench.events.push(Event::Ended { node: 1, start: 1 });
+        let (done, numbers) = bench.run();
+        assert_eq!((done.unwrap(), numbers), (traffic(0, 1), vec![]));
+        let mut bench = Bench::new();
+        bench.events.push(Event::Ended { node: 1, start: 1 });
+        assert!(matches!(bench.run().0, Err(RunError::Ended { name }) if name == "n2"));
+    }
+
+    #[test]
+    fn messages_take_as_long_as_the_run_says_and_are_lost_as_often() {
+        let mut bench = Bench::new();
+        let hour = Duration::from_secs(3600);
+        bench.runner.latency = hour..2 * hour;
+        bench.send(1);
+        assert_eq!(bench.run().0.unwrap(), traffic(0, 0), "it is under way");
+        let mut bench = Bench::new();
+        bench.runner.loss = 1_000_000;
+        bench.send(1);
+        assert_eq!(bench.run().0.unwrap(), traffic(0, 1));
+    }
+
+    #[test]
+    fn a_client_is_answered_until_it_is_forgotten() {
+        let mut bench = Bench::new();
+        let (replies, answers) = sync_channel(4);
+        let (client, body) = ("c1".to_owned(), json!({ "number": 7 }));
+        bench.events.push(Event::Ask { client, node: 1, body, replies });
+        bench.wrote(1, "n2", "c1", &json!({ "answer": 1 }));
+        bench.events.push(Event::Forget("c1".into()));
+        bench.wrote(1, "n2", "c1", &json!({ "answer": 2 }));
+        let (done, numbers) = bench.run();
+        assert_eq!((done.unwrap(), numbers), (traffic(0, 0), vec![7]));
+        let answers: Vec<Body> = answers.try_iter().collect();
+        assert_eq!(json!(answers), json!([{ "answer": 1 }]));
+    }
+
+    #[test]
+    fn a_node_may_not_write_in_the_name_of_another() {
+        let mut bench = Bench::new();
+        bench.wrote(1, "n1", "n2", &json!({}));
+        assert!(matches!(bench.run().0, Err(RunError::Malformed { name, .. }) if name == "n2"));
+    }
+}

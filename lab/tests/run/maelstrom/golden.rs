@@ -17,10 +17,14 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn start(storage: Storage) -> Self {
+        Self::of(Form::Correct, storage)
+    }
+
+    fn of(form: Form, storage: Storage) -> Self {
         let (theirs, input) = std::io::pipe().unwrap();
         let (output, answers) = std::io::pipe().unwrap();
         let run = move || {
-            let make = |group: &_| Register::of(Form::Correct, group);
+            let make = |group: &_| Register::of(form, group);
             run_over::<Interface>(BufReader::new(theirs), answers, storage, make)
         };
         let thread = std::thread::Builder::new().spawn(run).unwrap();
@@ -203,10 +207,7 @@ fn what_is_too_long_is_refused_and_the_next_line_is_served() {
 
 #[test]
 fn nodes_exchange_messages_in_json_and_answer_each_others_clients() {
-    let mut program = Program::start(Storage::Memory);
-    let init = INIT.replace(r#""dest":"n1""#, r#""dest":"n2""#);
-    let init = init.replace(r#""node_id":"n1""#, r#""node_id":"n2""#);
-    program.exchange(&init, &INIT_OK.replace("n1", "n2"));
+    let mut program = second(Form::Correct);
     let ask = ask(r#"{"type":"read","key":7,"msg_id":5}"#).replace("n1", "n2");
     program.send(ask.as_bytes());
     let forwarded = program.line();
@@ -228,18 +229,38 @@ fn nodes_exchange_messages_in_json_and_answer_each_others_clients() {
     assert_eq!((program.end(), decides.end()), (vec![], vec![]));
 }
 
-#[test]
-fn a_node_that_gives_up_says_that_it_may_be_done() {
-    let mut program = Program::start(Storage::Memory);
+/// The second node of two, which sends requests on.
+fn second(form: Form) -> Program {
+    let mut program = Program::of(form, Storage::Memory);
     let init = INIT.replace(r#""dest":"n1""#, r#""dest":"n2""#);
     let init = init.replace(r#""node_id":"n1""#, r#""node_id":"n2""#);
     program.exchange(&init, &INIT_OK.replace("n1", "n2"));
+    program
+}
+
+#[test]
+fn a_node_that_gives_up_says_that_it_may_be_done() {
+    let mut program = second(Form::Correct);
     let ask = ask(r#"{"type":"write","key":7,"value":1,"msg_id":5}"#).replace("n1", "n2");
     program.send(ask.as_bytes());
     assert!(program.line().contains("Forward"));
     let unknown = r#"{"type":"error","in_reply_to":5,"code":13,"text":"it may be done"}"#;
     assert_eq!(program.line(), answer(unknown).replace("n1", "n2"), "after its timer");
     assert_eq!(program.end(), [""; 0]);
+}
+
+#[test]
+fn more_requests_than_may_wait_are_refused_for_certain() {
+    let mut program = second(Form::Patient);
+    // 256 wait for the node and 256 for their turn.
+    for id in 0..600 {
+        let read = ask(&format!(r#"{{"type":"read","key":7,"msg_id":{id}}}"#));
+        program.send(read.replace("n1", "n2").as_bytes());
+    }
+    let refused = |line: &String| line.contains(r#""code":11,"text":"too many requests"#);
+    let lines = std::iter::repeat_with(|| program.line());
+    assert_eq!(lines.filter(refused).take(600 - 512).count(), 88);
+    program.end();
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) enum Form {
     Forgetful,
     /// Says for certain that nothing was done when it does not know.
     SaysAborted,
+    /// Waits for the node that decides, however long that takes.
+    Patient,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -127,7 +129,9 @@ impl Register {
             }
             Msg::Request { number, op } if cx.me() != decides => {
                 cx.send(decides, Msg::Forward { client: from, number, op });
-                cx.set_timer(GiveUp { client: from, number }, GIVE_UP);
+                if self.form != Form::Patient {
+                    cx.set_timer(GiveUp { client: from, number }, GIVE_UP);
+                }
             }
             Msg::Request { number, op } => {
                 let outcome = self.decide(op, cx);
