@@ -12,6 +12,7 @@
 //! | `replica.rs` | what runs in a replica's process |
 //! | `members.rs` | who the replicas are, and where each serves clients |
 //! | `client.rs`, `load.rs` | who asks the store: one by hand, or many |
+//! | `maelstrom.rs` | a replica for Maelstrom's test bench |
 //! | `processes.rs` | all of it as a system |
 //! | `replay.rs` | a recorded run once more |
 //!
@@ -23,6 +24,7 @@ mod client;
 mod commands;
 mod connection;
 mod load;
+mod maelstrom;
 mod members;
 mod processes;
 mod replay;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::NAME;
 use super::client::{self, Client};
 use super::load::Increments;
+use super::maelstrom::{self, Maelstrom};
 use super::members::{redis, role};
 use super::replica;
 use crate::group::Group;
@@ -33,7 +34,7 @@ pub(super) const TITLE_REDIRECT: &str = "ch03/step7 cluster --redirect";
 const NAMES: [&str; 7] =
     ["replica-1", "replica-2", "replica-3", "replica-4", "replica-5", "replica-6", "replica-7"];
 /// The id of the first one.
-const FIRST: u64 = 11;
+pub(super) const FIRST: u64 = 11;
 
 /// The replicated store as processes: see [`super`].
 pub const SYSTEM: &dyn System = &Processes;
@@ -175,7 +176,11 @@ impl System for Processes {
 
     fn commands(&self) -> Vec<Command> {
         let about = "Send one command to the store, as redis-cli would";
-        vec![Client::augment_args(Command::new("client")).about(about)]
+        let bench = "Be a node of Maelstrom's workload lin-kv, on standard input and output";
+        vec![
+            Client::augment_args(Command::new("client")).about(about),
+            Maelstrom::augment_args(Command::new("maelstrom")).about(bench),
+        ]
     }
 
     fn act<'a>(
@@ -190,6 +195,10 @@ impl System for Processes {
                     let client = Client::from_arg_matches(args);
                     let client = client.map_err(|e| Error::Refused(e.to_string()))?;
                     client::act(&client, cluster).await
+                }
+                "maelstrom" => {
+                    let maelstrom = Maelstrom::from_arg_matches(args);
+                    maelstrom::act(maelstrom.map_err(|e| Error::Refused(e.to_string()))?).await
                 }
                 other => Err(Error::Refused(format!("there is no command {other}"))),
             }

@@ -5,6 +5,7 @@
 mod commands;
 mod history;
 mod kit;
+mod maelstrom;
 mod operating;
 mod served;
 mod survives;
