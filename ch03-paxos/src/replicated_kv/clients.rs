@@ -32,7 +32,7 @@ const MAX_QUEUE: usize = 1 << 16;
 /// How many bytes of keys and values may wait to leave.
 const MAX_QUEUE_BYTES: usize = 64 << 20;
 /// After so many sweeps a request without a session is answered: as long as two elections take.
-const GIVE_UP: u64 = 7;
+const GIVE_UP: u64 = 13;
 /// After so many sweeps one with a session is sent again.
 const SEND_AGAIN: u64 = 3;
 /// After so many sweeps it is answered as well.
@@ -239,9 +239,11 @@ impl Replica {
         }
     }
 
-    /// The next commands go to the leader, or their clients do.
+    /// The next commands go to the leader, or their clients do. Those of other replicas, which came while
+    /// this one led, do not: each replica passes on its own.
     fn hand_over(&mut self, leader: NodeId, cx: &mut Cx) {
-        let commands = self.clients.batch(cx.me(), self.start);
+        let mut commands = self.clients.batch(cx.me(), self.start);
+        commands.retain(|command| command.origin.replica == cx.me());
         if self.config.forward && !commands.is_empty() {
             return cx.send_ahead(leader, Msg::Kv(Kv::Forward { commands: commands.into() }));
         }

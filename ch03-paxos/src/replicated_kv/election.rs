@@ -36,7 +36,7 @@ impl Replica {
         willing.add(&self.group, cx.me());
         self.role = Role::Probing { willing };
         self.others(cx.me()).for_each(|id| cx.send_ahead(id, Msg::Kv(Kv::Probe)));
-        cx.set_timer(Timer::Suspect, wait::LEAD);
+        cx.set_timer(Timer::Suspect, wait::ELECTION);
         if willing.is_majority(&self.group) {
             self.campaign(cx);
         }
@@ -67,7 +67,7 @@ impl Replica {
         for &id in self.group.replicas.iter() {
             cx.send(id, Msg::Kv(Kv::Prepare { ballot, first: self.open }));
         }
-        cx.set_timer(Timer::Suspect, wait::LEAD);
+        cx.set_timer(Timer::Suspect, wait::ELECTION);
     }
 
     /// A question for the ballot that it has promised already is for the rest of an answer, or comes
@@ -152,7 +152,7 @@ impl Replica {
             cx.cancel_timer(Timer::Beat);
         }
         self.role = Role::Follower;
-        cx.set_timer(Timer::Suspect, wait::LEAD);
+        cx.set_timer(Timer::Suspect, wait::ELECTION);
         let is_new = leader.is_some() && leader != self.leader;
         self.leader = leader;
         if is_new {

@@ -21,7 +21,7 @@ pub const WINDOW: u64 = 256;
 /// How many open slots are sent again at a time.
 const AGAIN: usize = 16;
 /// Before this many beats have passed, a majority has to be heard. As long as a follower waits.
-const PATIENCE: u8 = 6;
+const PATIENCE: u8 = 12;
 /// What one answer to [`Kv::Fetch`] holds at most, in bytes.
 const MAX_FETCH: usize = 1 << 20;
 

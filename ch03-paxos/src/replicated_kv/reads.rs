@@ -30,7 +30,7 @@ use crate::types::{Ballot, Msg, Timer, wait};
 
 /// After so many sweeps a question that is not answered is asked again, and a read is given up.
 const ASK_AGAIN: u64 = 2;
-const GIVE_UP: u64 = 7;
+const GIVE_UP: u64 = 13;
 /// How many reads may wait.
 const MAX_READS: usize = 1 << 16;
 

@@ -180,7 +180,7 @@ impl Replica {
         if start == 1 && cx.me() == self.group.replicas[0] {
             self.campaign(cx);
         } else {
-            cx.set_timer(Timer::Suspect, wait::LEAD);
+            cx.set_timer(Timer::Suspect, wait::ELECTION);
         }
     }
 

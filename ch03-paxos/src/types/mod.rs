@@ -151,6 +151,8 @@ pub mod wait {
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// Between two copies of a primary.
     pub const BEAT: Range<Duration> = millis(50, 60);
+    /// The same in the store of step 7, whose messages wait for real disks.
+    pub const ELECTION: Range<Duration> = millis(300, 600);
     /// Between two looks for requests that are not answered (step 7).
     pub const SWEEP: Range<Duration> = millis(100, 120);
     /// Without a copy, before a backup takes over.

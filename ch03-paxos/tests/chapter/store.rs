@@ -202,6 +202,33 @@ fn a_follower_that_does_not_forward_names_the_leader() {
     assert_eq!(answers(&effects), [Err(Refusal::Moved(REPLICAS[0]))]);
 }
 
+/// Its own clients are told that their requests may be done; those of others are told by their replica.
+#[test]
+fn a_replica_that_leads_no_more_passes_on_the_requests_of_its_own_clients_alone() {
+    let mut replica = alone(Config::default());
+    let [other, me, third] = REPLICAS;
+    takes(&mut replica, Input::Timeout(Timer::Suspect));
+    takes(&mut replica, message(other, Msg::Kv(Kv::Willing)));
+    let ballot = Ballot { round: 1, node: me, start: 1 };
+    for from in [me, other] {
+        let promise = Kv::Promise { ballot, accepted: Vec::new(), rest: None };
+        takes(&mut replica, message(from, Msg::Kv(promise)));
+    }
+    let origin = Origin { replica: third, start: 9, number: 900 };
+    let commands = Arc::new([Command { origin, id: None, op: increment() }]);
+    takes(&mut replica, message(third, Msg::Kv(Kv::Forward { commands })));
+    takes(&mut replica, message(CLIENT, request(1, increment())));
+    let higher = Ballot { round: 2, node: other, start: 1 };
+    let beat = Msg::Kv(Kv::Beat { ballot: higher, open: Slot::FIRST });
+    takes(&mut replica, message(other, beat));
+    let effects = takes(&mut replica, message(me, Msg::Kv(Kv::Flush)));
+    let [Effect::SendAhead { to, msg: Msg::Kv(Kv::Forward { commands }) }] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let origins: Vec<NodeId> = commands.iter().map(|command| command.origin.replica).collect();
+    assert_eq!((*to, origins), (other, vec![me]));
+}
+
 /// An entry that takes this many bytes.
 fn entry(bytes: usize) -> Entry {
     let value = Blob(Bytes::from(vec![7; bytes]));
