@@ -1,4 +1,8 @@
 //! Maelstrom's error codes.
+//!
+//! # Left out
+//!
+//! Codes from 1,000 on: they are a program's own.
 
 use std::fmt;
 

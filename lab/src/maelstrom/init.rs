@@ -1,4 +1,8 @@
 //! The first message of a bench: which node a program is.
+//!
+//! # Left out
+//!
+//! Nodes that join later: the list is the whole group.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;

@@ -142,7 +142,7 @@ impl<L: LinKv> Program<L> {
         if let Some(operation) = line.operation(len)? {
             self.requests.ask(asked, operation);
         } else {
-            let text = format!("this node knows read, write and cas, not {}", line.kind()?);
+            let text = format!("this node serves read, write and cas, not {}", line.kind()?);
             let reply = Reply::error(asked.msg_id, Code::NotSupported, text);
             self.output.reply(&self.name, &asked.src, &reply);
         }

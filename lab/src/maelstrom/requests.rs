@@ -158,7 +158,7 @@ impl<L: LinKv> Attendant<L> {
 }
 
 fn reply(in_reply_to: u64, kind: Kind, answer: Answer) -> Reply {
-    // Whatever the node did, what it said about it makes no sense.
+    // Whatever the node did: its answer does not tell it.
     let senseless = |what: &str| {
         let text = format!("the node answers {what}; correct its LinKv");
         eprintln!("{text}");

@@ -1,4 +1,8 @@
 //! Maelstrom's lines: reading them within limits, and writing them.
+//!
+//! # Left out
+//!
+//! The `id` that Maelstrom gives its messages: it is for its journal alone.
 
 use std::fmt::Display;
 use std::io::{self, BufRead, Read as _, Write};

@@ -2,6 +2,10 @@
 //!
 //! A client whose request may have been done goes on as a new process under a new name: the old request
 //! stays open for ever.
+//!
+//! # Left out
+//!
+//! Asking again: a request is sent once, so what it did it did once.
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 

@@ -1,4 +1,8 @@
 //! What happens to the nodes and to their network.
+//!
+//! # Left out
+//!
+//! Two faults at a time; disks that lose or damage what was forced.
 
 use std::collections::BTreeSet;
 use std::process::Command;

@@ -1,4 +1,8 @@
 //! What the clients of a run have seen so far, and whether it goes on.
+//!
+//! # Left out
+//!
+//! A file: the history is kept in memory until the run is over.
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 

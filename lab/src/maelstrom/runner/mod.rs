@@ -313,7 +313,7 @@ struct End<'a> {
 impl Drop for End<'_> {
     fn drop(&mut self) {
         self.ledger.end();
-        // A router that has ended already needs no word.
+        // It has ended already if it panicked.
         let _ = self.events.send(Event::Stop);
     }
 }

@@ -59,7 +59,7 @@ impl<C> Nodes<C> {
     }
 
     fn tell(&self, event: Event) {
-        // A router that has ended has reported why.
+        // If the router has ended, so has the run.
         let _ = self.events.send(event);
     }
 
@@ -108,14 +108,14 @@ impl<C: FnMut(&str) -> Command> Nodes<C> {
         let (lines, waiting) = sync_channel(WAITING);
         std::thread::spawn(move || write_all(stdin, &waiting));
         self.tell(Event::Up { node, start, lines });
-        let events = self.events.clone();
-        std::thread::spawn(move || read_all(stdout, node, start, &events));
-
         let names: Vec<String> = (0..self.count()).map(name).collect();
         let body = json!({ "type": "init", "msg_id": start, "node_id": name(node),
                            "node_ids": names });
         let (replies, answers) = sync_channel(1);
         self.tell(Event::Ask { client: INIT_CLIENT.to_owned(), node, body, replies });
+        let events = self.events.clone();
+        // Only now: the router must learn who waits for an answer before it learns of the node's end.
+        std::thread::spawn(move || read_all(stdout, node, start, &events));
         let why = match answers.recv_timeout(READY_WITHIN) {
             Ok(reply) if reply.get("type") == Some(&"init_ok".into()) => return Ok(()),
             Ok(reply) => format!("it answers {}", Value::Object(reply)),
@@ -144,6 +144,6 @@ fn read_all(stdout: impl io::Read, node: usize, start: u64, events: &SyncSender<
             return;
         }
     }
-    // A router that has ended needs no word.
+    // If the router has ended, so has the run.
     let _ = events.send(Event::Ended { node, start });
 }

@@ -1,5 +1,9 @@
 //! The network of a run. Messages between nodes take a while, each its own, so that they overtake each
 //! other; they may be lost, and links may be cut. Clients are next to every node.
+//!
+//! # Left out
+//!
+//! A limit for all lines together: each has one, and so has their number.
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 
@@ -26,7 +30,7 @@ pub(super) type Body = Map<String, Value>;
 
 /// What the router learns, in order.
 pub(super) enum Event {
-    /// A program plays this node; lines for it go there.
+    /// A program runs as this node; lines for it go there.
     Up { node: usize, start: u64, lines: SyncSender<Vec<u8>> },
     /// It is about to be killed.
     Down(usize),

@@ -15,8 +15,8 @@ use super::register::{Form, Interface, Register};
 const FORMS: [(&str, Form); 4] = [
     ("correct", Form::Correct),
     ("stale-copies", Form::StaleCopies),
-    ("forgetful", Form::Forgetful),
-    ("says-aborted", Form::SaysAborted),
+    ("in-memory", Form::InMemory),
+    ("false-abort", Form::FalseAbort),
 ];
 
 #[test]
@@ -82,15 +82,15 @@ fn reads_of_stale_copies_are_a_violation() {
 
 #[test]
 fn a_write_that_is_only_in_memory_is_lost_at_a_crash_and_in_no_partition() {
-    let report = run("forgetful", &short(300, &[Fault::One, Fault::Majority]));
+    let report = run("in-memory", &short(300, &[Fault::One, Fault::Majority]));
     assert_eq!(report.judged.verdict, Verdict::Ok, "{report}");
-    let report = run("forgetful", &short(300, &[Fault::CrashAll]));
+    let report = run("in-memory", &short(300, &[Fault::CrashAll]));
     assert!(is_violation(&report), "{report}");
 }
 
 #[test]
 fn a_definite_error_about_what_was_done_is_a_violation() {
-    let report = run("says-aborted", &Runner { loss: 100_000, ..short(400, &[]) });
+    let report = run("false-abort", &Runner { loss: 100_000, ..short(400, &[]) });
     assert!(is_violation(&report), "{report}");
 }
 

@@ -20,11 +20,11 @@ pub(crate) enum Form {
     /// The others answer reads from copies.
     StaleCopies,
     /// A write is acknowledged and kept in memory.
-    Forgetful,
-    /// Says for certain that nothing was done when it does not know.
-    SaysAborted,
+    InMemory,
+    /// Answers for certain that nothing was done, and it may be done.
+    FalseAbort,
     /// Waits for the node that decides, however long that takes.
-    Patient,
+    WithoutTimer,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ impl Register {
             },
         };
         self.values.insert(key.clone(), value.clone());
-        if self.form != Form::Forgetful {
+        if self.form != Form::InMemory {
             cx.persist(Set { key: key.clone(), value: value.clone() });
         }
         if self.form == Form::StaleCopies {
@@ -129,7 +129,7 @@ impl Register {
             }
             Msg::Request { number, op } if cx.me() != decides => {
                 cx.send(decides, Msg::Forward { client: from, number, op });
-                if self.form != Form::Patient {
+                if self.form != Form::WithoutTimer {
                     cx.set_timer(GiveUp { client: from, number }, GIVE_UP);
                 }
             }
@@ -155,8 +155,8 @@ impl Node for Register {
             Input::Replay(Set { key, value }) => drop(self.values.insert(key, value)),
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(GiveUp { client, number }) => {
-                let says_aborted = self.form == Form::SaysAborted;
-                let outcome = if says_aborted { Outcome::Aborted } else { Outcome::Unknown };
+                let false_abort = self.form == Form::FalseAbort;
+                let outcome = if false_abort { Outcome::Aborted } else { Outcome::Unknown };
                 cx.send(client, Msg::Answer { number, outcome });
             }
             Input::Boot { .. } | Input::Disconnected(_) => {}
