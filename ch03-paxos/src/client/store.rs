@@ -106,7 +106,11 @@ impl StoreClient {
             Err(_) => {}
             Ok(outcome) => {
                 match outcome {
-                    Outcome::Opened(session) => self.session = Some(session),
+                    Outcome::Opened(session) => {
+                        self.session = Some(session);
+                        // Its first request is number 1.
+                        self.seq = 0;
+                    }
                     Outcome::Expired => self.ops.clear(),
                     _ => {}
                 }

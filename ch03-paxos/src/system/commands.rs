@@ -184,10 +184,12 @@ pub fn reply(outcome: Result<Outcome, Refusal>, leader: Option<SocketAddr>) -> R
                 .into(),
         ),
         Ok(Outcome::Superseded) => {
-            Reply::Error("SUPERSEDED not done: a later request of this session was".into())
+            Reply::Error("SUPERSEDED nothing was done now: a later request of this session was, and whether this one was done \
+             before is not known any more"
+                .into(),)
         }
         Err(Refusal::MayBeDone) => Reply::Error(
-            "UNKNOWN it may be done, or may still be: read before you ask again, or use a session"
+            "UNKNOWN it may be done, now or later: in a session you can ask again"
                 .into(),
         ),
         Err(Refusal::Moved(_)) if let Some(leader) = leader => {

@@ -80,7 +80,8 @@ pub enum Outcome {
     /// Nothing was done now: the session is not open, and whether the request was done earlier is not
     /// known.
     Expired,
-    /// Nothing was done: a later request of this session was done before.
+    /// Nothing was done now: a later request of this session was done before, and whether this one was is
+    /// not known any more.
     Superseded,
 }
 
