@@ -4,11 +4,13 @@ use ch03_paxos::designs::{ROBUST, study};
 use lab::chapter::Models;
 use lab::testing::survives_storms;
 
-/// Storms for each design. A run of a log is ten times as long as one of a single decision.
+/// Storms for each design. A run of a log is ten times as long as one of a single decision, and one of the
+/// store is longer still.
 fn storms(step: &str) -> u64 {
     match (cfg!(feature = "slow"), step) {
         (false, _) => 2_000,
         (true, "step6") => 200_000,
+        (true, "step7") => 40_000,
         (true, _) => 1_000_000,
     }
 }

@@ -17,7 +17,7 @@ use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule};
 use lab::world::{Action, Role, Transition, World};
 
-const SEEDS: Range<u64> = if cfg!(feature = "slow") { 0..2_000 } else { 0..40 };
+const SEEDS: Range<u64> = if cfg!(feature = "slow") { 0..400 } else { 0..40 };
 /// Longer than an election, in µs.
 const LONG: u64 = 1_500_000;
 
