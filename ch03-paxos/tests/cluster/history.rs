@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use lab::check::linear::{Budget, Model, check};
 use lab::check::{History, Verdict};
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 use crate::kit::DEADLINE;
 
 const KEYS: u64 = 3;
+/// A replica that is frozen takes connections and answers nothing: its clients leave it for the next one.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// More than a history of these tests needs.
 const STATES: usize = 20_000_000;
 
@@ -115,7 +118,7 @@ pub(crate) async fn client(bench: Arc<Bench>, seed: u64) {
             let replicas = bench.replicas.lock().unwrap().clone();
             at += 1;
             let replica = replicas[usize::try_from(at).unwrap() % replicas.len()];
-            connection = Client::connect(replica, DEADLINE).await.ok();
+            connection = Client::connect(replica, PATIENCE).await.ok();
             match &mut connection {
                 // Every second client reads beside the log.
                 Some(open) if seed % 2 == 1 => {
