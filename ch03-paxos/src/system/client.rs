@@ -11,8 +11,8 @@ use super::members::{redis, role};
 
 /// A replica gives every request an answer, and sooner than this.
 const DEADLINE: Duration = Duration::from_secs(11);
-/// While a leader is being elected, no replica takes requests: asked so often, so long apart.
-const TRIES: u32 = 30;
+/// While a leader is being elected, no replica takes requests: they are asked for so long, so long apart.
+const LONGEST: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// The arguments of `client`.
@@ -34,7 +34,8 @@ pub(super) struct Client {
 /// No replica could be asked.
 pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> {
     let mut last = None;
-    for _ in 0..TRIES {
+    let until = tokio::time::Instant::now() + LONGEST;
+    while tokio::time::Instant::now() < until {
         for replica in replicas(cluster).await? {
             match ask(replica, &client.words).await {
                 Asked::Replied(reply) => {
@@ -43,7 +44,7 @@ pub(super) async fn act(client: &Client, cluster: &Handle) -> Result<u8, Error> 
                 }
                 Asked::NotTaken(why) => last = Some(why),
                 Asked::Unknown(why) => {
-                    say(&format!("not known: {why}. It may be done: read before you ask again"));
+                    say(&format!("not known: {why}"));
                     return Ok(3);
                 }
             }
@@ -80,9 +81,20 @@ async fn ask(replica: SocketAddr, words: &[String]) -> Asked {
         Ok(Reply::Error(why)) if ["TRYAGAIN", "MOVED"].iter().any(|word| why.starts_with(word)) => {
             Asked::NotTaken(why.into_owned())
         }
-        Ok(Reply::Error(why)) if why.starts_with("UNKNOWN") => Asked::Unknown(why.into_owned()),
+        Ok(Reply::Error(why)) if why.starts_with("UNKNOWN") => unknown(words, why.into_owned()),
         Ok(reply) => Asked::Replied(reply),
-        Err(why) => Asked::Unknown(why.to_string()),
+        Err(why) => unknown(words, format!("{why}; it may be done")),
+    }
+}
+
+/// To read twice does no harm.
+fn unknown(words: &[String], why: String) -> Asked {
+    let changes_nothing = ["GET", "PING", "MEMBERS", "INFO"];
+    match words.first() {
+        Some(name) if changes_nothing.iter().any(|read| name.eq_ignore_ascii_case(read)) => {
+            Asked::NotTaken(why)
+        }
+        _ => Asked::Unknown(why),
     }
 }
 

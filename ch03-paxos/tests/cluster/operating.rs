@@ -77,7 +77,10 @@ fn the_readme_tells_what_happens() {
     client(&dir, &["set", "umbrella", "alice"], "OK");
     let (said, code) = ch03(&dir, &["kill", "replica-1"]);
     assert!(code == 0 && said.contains("killed replica-1 (SIGKILL)"), "{said}");
-    client(&dir, &["get", "umbrella"], "\"alice\"");
+    // At once, and without another try: it waits for the election itself.
+    let get = ["client", "--dir", dir.to_str().unwrap(), "get", "umbrella"];
+    let said = Command::new(PROGRAM).args(get).output().unwrap();
+    assert_eq!(String::from_utf8(said.stdout).unwrap().trim(), "\"alice\"");
     client(&dir, &["incr", "visits"], "(integer) 1");
     let (said, code) = ch03(&dir, &["restart", "replica-1"]);
     assert!(code == 0 && said.contains("replica-1 is back"), "{said}");
