@@ -12,7 +12,7 @@ use super::members::{redis, role};
 /// A replica gives every request an answer, and sooner than this.
 const DEADLINE: Duration = Duration::from_secs(11);
 /// While a leader is being elected, no replica takes requests: they are asked for so long, so long apart.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// The arguments of `client`.
