@@ -8,6 +8,7 @@
 //! | ACK | what was answered is in the log, in the slot that was named (from step 6 on) |
 //! | READ | a read finds what was acknowledged before it began, or something newer (steps 1 and 7) |
 //! | ONCE | what a client asked for, however often, is done once (step 7; step 6 breaks it) |
+//! | STATE | replicas that have executed as many slots hold the same state (step 7) |
 //!
 //! AGREE and VALID are the safety of consensus (Lamport, *Paxos Made Simple*, section 2.1). READ is
 //! linearizability (Herlihy and Wing 1990) for a register that is written a few times, and with ONCE for
@@ -21,6 +22,7 @@ use lab::{Node, NodeId};
 
 use crate::client::{Client, StoreClient, Writer};
 use crate::group::Paxos;
+use crate::replicated_kv::Replica;
 use crate::types::kv::{self, Op, Outcome};
 use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Msg, Note, Value};
@@ -260,6 +262,23 @@ pub fn once(world: &GroupWorld) -> Result<(), String> {
         _ if numbers.len() < ledger.counted.len() => Err("two increments gave one number".into()),
         _ => Ok(()),
     }
+}
+
+/// STATE: replicas that have executed as many slots hold the same state, whether they executed all of
+/// them or began with a snapshot.
+///
+/// # Errors
+/// The slot.
+pub fn state(world: &GroupWorld) -> Result<(), String> {
+    let replicas = || REPLICAS.iter().filter_map(|id| world.node(*id)?.downcast_ref::<Replica>());
+    for (one, replica) in replicas().enumerate() {
+        for other in replicas().skip(one + 1) {
+            if replica.open() == other.open() && replica.machine() != other.machine() {
+                return Err(format!("two states have executed what is before {}", replica.open()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// ACK: what was answered is in the log, in the slot that was named.

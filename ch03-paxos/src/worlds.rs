@@ -28,8 +28,9 @@ const REPLICA_NAMES: [&str; 3] = ["replica-1", "replica-2", "replica-3"];
 /// Learns without proposing.
 pub const LEARNER: NodeId = NodeId(21);
 
-/// Few enough that a client which opens several has one closed.
-const FEW_SESSIONS: step7::Config = step7::Config { forward: true, sessions: 8 };
+/// So few sessions that a client which opens several has one closed, and so short a log that a run takes
+/// snapshots, an item at a time.
+const SMALL: step7::Config = step7::Config { forward: true, sessions: 8, log: 512, chunk: 1 };
 /// How often a client of a simulated world writes and reads.
 const ROUNDS: u8 = 10;
 
@@ -123,7 +124,15 @@ impl Nodes {
 
     /// Step 7, with clients that have sessions.
     pub const STEP7: Self = Self::Store {
-        replica: |group| AnyNode::new(step7::Replica::new(group, FEW_SESSIONS)),
+        replica: |group| AnyNode::new(step7::Replica::new(group, SMALL)),
+        sessions: true,
+    };
+
+    /// The same, and a replica takes a snapshot whenever it has executed a slot.
+    pub const SAVING: Self = Self::Store {
+        replica: |group| {
+            AnyNode::new(step7::Replica::new(group, step7::Config { log: 0, ..SMALL }))
+        },
         sessions: true,
     };
 
@@ -259,5 +268,6 @@ pub fn promises() -> BTreeMap<&'static str, Check<Paxos, Ledger>> {
         ("LOG", must::log),
         ("ACK", must::ack),
         ("ONCE", must::once),
+        ("STATE", must::state),
     ])
 }

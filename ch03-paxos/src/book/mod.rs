@@ -115,7 +115,14 @@ pub const STATES_THREE_BALLOTS: usize = 13_892_334;
 
 /// How many states the store was searched in: one increment in a session, a second leader. A test asserts
 /// it.
-pub const STATES_STORE: usize = 1_414_666;
+pub const STATES_STORE: usize = 1_414_684;
+
+/// How many states a store was searched in that takes a snapshot after each slot, with a restart of one
+/// replica. A test asserts it.
+pub const STATES_SAVING: usize = 75_236;
+
+/// How many states one was searched in that pulls a snapshot, and may restart. A test asserts it.
+pub const STATES_PULLING: usize = 420;
 
 /// How many events are enough to count an increment twice that has no session. A test asserts it.
 pub const STEPS_PLAIN: usize = 15;
@@ -154,6 +161,8 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("depth_two_ballots".into(), depth.to_string()));
     numbers.push(("states_three_ballots".into(), thousands(STATES_THREE_BALLOTS)));
     numbers.push(("states_store".into(), thousands(STATES_STORE)));
+    numbers.push(("states_saving".into(), thousands(STATES_SAVING)));
+    numbers.push(("states_pulling".into(), thousands(STATES_PULLING)));
     numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
     for (way, [messages, records]) in ["log", "index"].into_iter().zip(reads::costs()) {
         numbers.push((format!("messages_read_{way}"), messages.to_string()));

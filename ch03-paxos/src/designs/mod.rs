@@ -27,7 +27,7 @@ pub const CONSENSUS: &[&str] = &["AGREE", "VALID"];
 /// What a log of decisions promises.
 pub const LOG: &[&str] = &["LOG", "ACK"];
 /// What a replicated store promises.
-pub const KV: &[&str] = &["LOG", "ONCE", "READ"];
+pub const KV: &[&str] = &["LOG", "ONCE", "READ", "STATE"];
 
 /// The columns of the matrix.
 pub const FAULTS: [&str; 11] = [

@@ -6,8 +6,8 @@
 //! send but not receive gets another one. Raft has both, as *pre-vote* and *check quorum* (Ongaro 2014,
 //! section 9.6).
 //!
-//! Whoever leads learns from the promises what may be chosen, so any replica may lead, also one that
-//! has missed much.
+//! A new leader learns from the promises what may be chosen, so any replica may lead, also one that has
+//! missed much: unless it has missed what a majority has dropped from its logs.
 //!
 //! # Left out
 //!
@@ -19,6 +19,7 @@ use lab::NodeId;
 
 use super::Quorum;
 use super::leader::Leader;
+use super::log::size;
 use super::replica::{Replica, Role};
 use crate::group::Cx;
 use crate::types::kv::{Entry, Msg as Kv, Vote};
@@ -35,15 +36,19 @@ impl Replica {
         let mut willing = Quorum::default();
         willing.add(&self.group, cx.me());
         self.role = Role::Probing { willing };
-        self.others(cx.me()).for_each(|id| cx.send_ahead(id, Msg::Kv(Kv::Probe)));
+        let first = self.open;
+        self.others(cx.me()).for_each(|id| cx.send_ahead(id, Msg::Kv(Kv::Probe { first })));
         cx.set_timer(Timer::Suspect, wait::ELECTION);
         if willing.is_majority(&self.group) {
             self.campaign(cx);
         }
     }
 
-    pub(super) fn on_probe(&self, from: NodeId, cx: &mut Cx) {
-        if self.leader.is_none() && !matches!(self.role, Role::Leader(_)) {
+    /// A candidate that would ask for what this replica has dropped cannot lead: this one can, and it is
+    /// better to wait for that.
+    pub(super) fn on_probe(&self, from: NodeId, first: Slot, cx: &mut Cx) {
+        let hears_none = self.leader.is_none() && !matches!(self.role, Role::Leader(_));
+        if hears_none && self.has_from(first) {
             cx.send_ahead(from, Msg::Kv(Kv::Willing));
         }
     }
@@ -71,9 +76,10 @@ impl Replica {
     }
 
     /// A question for the ballot that it has promised already is for the rest of an answer, or comes
-    /// twice: it is answered again.
+    /// twice: it is answered again. One for slots that are dropped here has no true answer, and gets none:
+    /// to leave them out would be to say that nothing was accepted there.
     pub(super) fn on_prepare(&mut self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
-        if self.refuses(from, ballot, cx) {
+        if self.refuses(from, ballot, cx) || !self.has_from(first) {
             return;
         }
         if self.promised < Some(ballot) {
@@ -166,17 +172,6 @@ impl Replica {
             // Not told to any process, so it need not be written.
             self.promised = Some(promised);
             self.follow(None, cx);
-        }
-    }
-}
-
-/// Keys and values of an entry, and an allowance for each command.
-pub(super) fn size(entry: &Entry) -> usize {
-    const ALLOWANCE: usize = 64;
-    match entry {
-        Entry::NoOp => ALLOWANCE,
-        Entry::Batch(commands) => {
-            commands.iter().map(|command| command.op.bytes() + ALLOWANCE).sum()
         }
     }
 }

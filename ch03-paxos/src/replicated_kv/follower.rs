@@ -1,4 +1,4 @@
-//! Accepting, committing, and fetching what was missed.
+//! Accepting, committing, and noticing what was missed.
 
 use lab::NodeId;
 
@@ -52,7 +52,7 @@ impl Replica {
         }
         self.on_commit(from, ballot, open, cx);
         if self.open < open {
-            cx.send_ahead(from, Msg::Kv(Kv::Fetch { ballot, first: self.open }));
+            self.catch_up(from, ballot, cx);
         }
         cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot }));
         self.record_chosen(cx);

@@ -4,12 +4,13 @@
 //!
 //! Adapting the window to the network: it bounds memory, and is wider than any group here uses.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use lab::NodeId;
 
-use super::election::size;
+use super::log::size;
 use super::replica::{Replica, Role};
+use super::snapshots::Sending;
 use super::{Quorum, Rounds};
 use crate::group::{Cx, Group};
 use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
@@ -41,13 +42,16 @@ pub(super) struct Leader {
     /// Everything that phase 1 told is before this slot.
     pub(super) recovered: Slot,
     pub(super) rounds: Rounds,
+    /// Snapshots for replicas that are far behind.
+    pub(super) sending: BTreeMap<NodeId, Sending>,
 }
 
 impl Leader {
     pub(super) fn new(open: Slot) -> Self {
         let (votes, heard) = (VecDeque::new(), Quorum::default());
         let (open_then, rounds) = (None, Rounds::default());
-        Self { next: open, votes, heard, beats: 0, open_then, recovered: open, rounds }
+        let sending = BTreeMap::new();
+        Self { next: open, votes, heard, beats: 0, open_then, recovered: open, rounds, sending }
     }
 
     /// The votes for a slot that is open, if it is.
@@ -130,6 +134,7 @@ impl Replica {
                 return self.follow(None, cx);
             }
         }
+        leader.forget_the_silent();
         let stalls = leader.open_then.replace(self.open) == Some(self.open);
         if stalls {
             self.send_again(ballot, cx);
@@ -161,10 +166,13 @@ impl Replica {
     }
 
     /// Sends entries again, under its own ballot: to propose what is chosen does no harm. The beat
-    /// behind them lets the follower ask for more.
-    pub(super) fn on_fetch(&self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
+    /// behind them lets the follower ask for more. What is dropped has become part of the state.
+    pub(super) fn on_fetch(&mut self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
         if !matches!(self.role, Role::Leader(_)) || Some(ballot) != self.promised {
             return;
+        }
+        if !self.has_from(first) {
+            return self.offer_snapshot(from, ballot, cx);
         }
         let mut bytes = 0;
         for (slot, (_, entry)) in self.log.from(first).take_while(|(slot, _)| *slot < self.open) {

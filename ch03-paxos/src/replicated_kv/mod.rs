@@ -13,6 +13,8 @@
 //! | `leader.rs` | phase 2: batches, a window of open slots, the leader's own vote |
 //! | `follower.rs` | accepting, committing, and fetching what was missed |
 //! | `reads.rs` | linearizable reads beside the log |
+//! | `snapshots.rs` | an old log gives way to the state that it made; who is behind pulls that |
+//! | `frozen.rs` | the state as it was, while commands go on changing it |
 //! | `log.rs`, `quorum.rs` | what is accepted, by slot; who has voted |
 //!
 //! Four ideas make it fast, and none of them changes what is chosen. Requests that wait share a slot
@@ -22,20 +24,23 @@
 //!
 //! # Left out
 //!
-//! Snapshots, and changes of the group.
+//! Changes of the group.
 
 mod clients;
 mod election;
 mod follower;
+mod frozen;
 mod leader;
 mod log;
 mod quorum;
 mod reads;
 mod replica;
 mod sessions;
+mod snapshots;
 mod store;
 
 use clients::Clients;
+pub use frozen::Frozen;
 use leader::Leader;
 pub use leader::WINDOW;
 use log::Log;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use lab::{Node, NodeId};
 
+use super::snapshots::{Pulling, Restored, Saving};
 use super::{Clients, Leader, Log, Machine, Quorum, Reads};
 use crate::group::{self, Cx, Group, Input, Paxos, Summary};
-use crate::types::kv::{Entry, Msg as Kv, Record as Kept, Status, Vote};
+use crate::types::kv::{Command, Entry, Msg as Kv, Record as Kept, Status, Vote};
 use crate::types::log::Slot;
 use crate::types::{Ballot, Msg, Note, Record, Timer, wait};
 
@@ -17,11 +18,17 @@ pub struct Config {
     pub forward: bool,
     /// How many sessions may be open.
     pub sessions: usize,
+    /// How many bytes of executed entries the log may hold, if the state is not larger: then as many as
+    /// that.
+    pub log: u64,
+    /// How many bytes of a snapshot are written at a time. No more than 64 KiB: with the longest key and
+    /// value they have to fit into a record.
+    pub chunk: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { forward: true, sessions: 10_000 }
+        Self { forward: true, sessions: 10_000, log: 16 << 20, chunk: 64 << 10 }
     }
 }
 
@@ -50,8 +57,14 @@ pub struct Replica {
     /// The first open slot: every one before it is chosen, and executed.
     pub(super) open: Slot,
     /// The same, as far as it is on record.
-    recorded: Slot,
+    pub(super) recorded: Slot,
+    /// What this state is made of: everything before this slot is in a snapshot on disk.
+    pub(super) snapshot: Slot,
     pub(super) machine: Machine,
+    /// A snapshot that is written, one that is pulled, and one that is read back.
+    pub(super) saving: Option<Saving>,
+    pub(super) pulling: Option<Pulling>,
+    restoring: Option<Restored>,
     pub(super) role: Role,
     /// Whom it has heard of as a leader lately.
     pub(super) leader: Option<NodeId>,
@@ -69,15 +82,31 @@ impl Replica {
             config,
             start: 0,
             promised: None,
-            log: Log::new(),
+            log: Log::default(),
             open: Slot::FIRST,
             recorded: Slot::FIRST,
+            snapshot: Slot::FIRST,
             machine: Machine::new(config.sessions),
+            saving: None,
+            pulling: None,
+            restoring: None,
             role: Role::Follower,
             leader: None,
             clients: Clients::default(),
             reads: Reads::default(),
         }
+    }
+
+    /// Every slot before this one is executed.
+    #[must_use]
+    pub fn open(&self) -> Slot {
+        self.open
+    }
+
+    /// What that has made.
+    #[must_use]
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
     pub(super) fn others(&self, me: NodeId) -> impl Iterator<Item = NodeId> {
@@ -99,11 +128,12 @@ impl Replica {
     /// forgets, so an answer need not wait for its disk.
     pub(super) fn execute_before(&mut self, open: Slot, cx: &mut Cx) {
         while self.open < open {
-            let entry = self.next_chosen();
+            let entry = self.log.execute(self.open);
             cx.note(Note::Executed(self.open, entry.clone()));
             self.open = self.open.next();
             let Entry::Batch(commands) = entry else { continue };
             for command in commands.iter() {
+                self.before(command);
                 let outcome = self.machine.execute(command);
                 let is_own =
                     (command.origin.replica, command.origin.start) == (cx.me(), self.start);
@@ -114,8 +144,21 @@ impl Replica {
             }
         }
         self.answer_reads(cx);
+        self.save_if_due(cx);
     }
     // ANCHOR_END: execute
+
+    /// What snapshots still have to read is kept as it is.
+    fn before(&mut self, command: &Command) {
+        if let Some(saving) = &mut self.saving {
+            saving.frozen.before(&self.machine, command);
+        }
+        if let Role::Leader(leader) = &mut self.role {
+            for sending in leader.sending.values_mut() {
+                sending.frozen.before(&self.machine, command);
+            }
+        }
+    }
 
     /// Puts on record what is chosen. No process waits for it: it saves asking again after a restart.
     pub(super) fn record_chosen(&mut self, cx: &mut Cx) {
@@ -123,10 +166,6 @@ impl Replica {
             self.recorded = self.open;
             cx.persist(Record::Kv(Kept::Chosen { open: self.open }));
         }
-    }
-
-    fn next_chosen(&self) -> Entry {
-        self.log.get(self.open).expect("what is chosen is accepted here").1.clone()
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
@@ -145,7 +184,7 @@ impl Replica {
             Kv::Status => {
                 cx.send_ahead(from, Msg::Kv(Kv::StatusIs { status: self.status(cx.me()) }));
             }
-            Kv::Probe => self.on_probe(from, cx),
+            Kv::Probe { first } => self.on_probe(from, first, cx),
             Kv::Willing => self.on_willing(from, cx),
             Kv::Prepare { ballot, first } => self.on_prepare(from, ballot, first, cx),
             Kv::Promise { ballot, accepted, rest } => {
@@ -157,6 +196,11 @@ impl Replica {
             Kv::Beat { ballot, open } => self.on_beat(from, ballot, open, cx),
             Kv::Heard { ballot } => self.on_heard(from, ballot),
             Kv::Fetch { ballot, first } => self.on_fetch(from, ballot, first, cx),
+            Kv::Chunk { ballot, head, number, chunk, is_last } => {
+                self.on_chunk(from, (ballot, head, number), (chunk, is_last), cx);
+            }
+            Kv::Pull { ballot, open, number } => self.on_pull(from, (ballot, open, number), cx),
+            Kv::Save => self.on_save(cx),
             Kv::Read { number, key } => self.on_read(from, number, key, cx),
             Kv::HowFar { question } => self.on_how_far(from, question, cx),
             Kv::Confirm { ballot, round } => self.on_confirm(from, ballot, round, cx),
@@ -177,6 +221,7 @@ impl Replica {
 
     fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
+        self.execute_recorded();
         if start == 1 && cx.me() == self.group.replicas[0] {
             self.campaign(cx);
         } else {
@@ -186,21 +231,45 @@ impl Replica {
 
     fn on_replay(&mut self, record: Record) {
         match record {
-            Record::Promised(ballot) => self.promised = Some(ballot),
-            Record::Kv(Kept::Accepted { slot, ballot, entry }) => {
-                self.promised = Some(ballot);
+            Record::Promised(ballot) => self.promised = self.promised.max(Some(ballot)),
+            Record::Kv(record) => self.on_kept(record),
+            other => group::foreign_record(&other),
+        }
+    }
+
+    fn on_kept(&mut self, record: Kept) {
+        match record {
+            Kept::Accepted { slot, ballot, entry } => {
+                self.promised = self.promised.max(Some(ballot));
                 self.log.put(slot, ballot, entry);
             }
-            Record::Kv(Kept::Chosen { open }) => {
-                while self.open < open {
-                    if let Entry::Batch(commands) = self.next_chosen() {
-                        commands.iter().for_each(|command| drop(self.machine.execute(command)));
-                    }
-                    self.open = self.open.next();
-                }
-                self.recorded = open;
+            Kept::Chosen { open } => self.recorded = self.recorded.max(open),
+            // One before it, if any, was not finished.
+            Kept::Snapshot { head } => {
+                let machine = Machine::of(head, self.config.sessions);
+                self.restoring = Some(Restored { head, machine });
             }
-            other => group::foreign_record(&other),
+            Kept::Chunk { chunk } => {
+                if let Some(restoring) = &mut self.restoring {
+                    restoring.machine.restore(&chunk);
+                }
+            }
+            Kept::Whole => {
+                if let Some(restored) = self.restoring.take() {
+                    self.restore(restored);
+                }
+            }
+        }
+    }
+
+    /// Executes what is on record as chosen. Not before all is read: a snapshot may come instead.
+    fn execute_recorded(&mut self) {
+        self.restoring = None;
+        while self.open < self.recorded {
+            if let Entry::Batch(commands) = self.log.execute(self.open) {
+                commands.iter().for_each(|command| drop(self.machine.execute(command)));
+            }
+            self.open = self.open.next();
         }
     }
 
@@ -219,6 +288,7 @@ impl Replica {
             promised: self.promised,
             open: self.open.0,
             slots: count(self.log.len()),
+            snapshot: self.snapshot.0,
             keys: count(self.machine.store.len()),
             sessions: count(self.machine.sessions.len()),
             waiting: count(self.clients.len() + self.reads.len()),

@@ -17,7 +17,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::types::kv::{Outcome, RequestId, SessionId};
+use crate::types::kv::{Head, Outcome, RequestId, Session, SessionId};
+use crate::types::log::Slot;
 
 /// The open sessions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -33,16 +34,6 @@ pub struct Sessions {
     by_use: BTreeMap<u64, SessionId>,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Session {
-    /// When it was used last, of [`Sessions::uses`].
-    used: u64,
-    /// Its last request.
-    seq: u64,
-    /// What became of that.
-    outcome: Outcome,
-}
-
 impl Sessions {
     /// No session, and at most so many.
     ///
@@ -53,6 +44,34 @@ impl Sessions {
         assert!(limit > 0, "a session that is closed at once is of no use");
         let (open, by_use) = (BTreeMap::new(), BTreeMap::new());
         Self { limit, opened: 0, uses: 0, open, by_use }
+    }
+
+    /// What a snapshot says first, of the state in which every slot before this one is executed.
+    pub(super) fn head(&self, open: Slot) -> Head {
+        Head { open, opened: self.opened, uses: self.uses }
+    }
+
+    /// What a snapshot of at most so many sessions begins with.
+    pub(super) fn of(head: Head, limit: usize) -> Self {
+        Self { opened: head.opened, uses: head.uses, ..Self::new(limit) }
+    }
+
+    /// Puts back one that a snapshot holds.
+    pub(super) fn restore(&mut self, id: SessionId, session: Session) {
+        self.by_use.insert(session.used, id);
+        self.open.insert(id, session);
+    }
+
+    /// The open sessions.
+    pub(super) fn all(&self) -> &BTreeMap<SessionId, Session> {
+        &self.open
+    }
+
+    /// The session that is opened next, and the one that is closed for it.
+    pub(super) fn next(&self) -> (SessionId, Option<SessionId>) {
+        let is_full = self.open.len() == self.limit;
+        let oldest = self.by_use.first_key_value().filter(|_| is_full);
+        (SessionId(self.opened + 1), oldest.map(|(_, id)| *id))
     }
 
     /// How many are open.
@@ -69,13 +88,11 @@ impl Sessions {
 
     /// Opens a session, and closes the one that was used longest ago if there are too many.
     pub(super) fn open(&mut self) -> SessionId {
-        if self.open.len() == self.limit
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.open.remove(&oldest);
+        let (id, oldest) = self.next();
+        if let Some(session) = oldest.and_then(|oldest| self.open.remove(&oldest)) {
+            self.by_use.remove(&session.used);
         }
         self.opened += 1;
-        let id = SessionId(self.opened);
         self.open.insert(id, Session { used: 0, seq: 0, outcome: Outcome::Opened(id) });
         self.touch(id);
         id

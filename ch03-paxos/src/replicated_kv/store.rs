@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::sessions::Sessions;
-use crate::types::kv::{Blob, Command, MAX_VALUE, Op, Outcome};
+use crate::types::kv::{Blob, Chunk, Command, Head, MAX_VALUE, Op, Outcome};
 
 /// The state that is replicated: equal on all replicas that have executed as many slots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -25,6 +25,22 @@ impl Machine {
         Self { store: Store::default(), sessions: Sessions::new(sessions) }
     }
 
+    /// What a snapshot begins with, for so many sessions.
+    #[must_use]
+    pub fn of(head: Head, sessions: usize) -> Self {
+        Self { store: Store::default(), sessions: Sessions::of(head, sessions) }
+    }
+
+    /// Puts back what a chunk of the snapshot holds.
+    pub fn restore(&mut self, chunk: &Chunk) {
+        for (key, value) in &chunk.keys {
+            self.store.put(key.clone(), value.clone());
+        }
+        for (id, session) in &chunk.sessions {
+            self.sessions.restore(*id, session.clone());
+        }
+    }
+
     /// Does what a command says, unless that was done already.
     pub fn execute(&mut self, command: &Command) -> Outcome {
         match (command.id, &command.op) {
@@ -37,47 +53,79 @@ impl Machine {
 
 /// Keys and values.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Store(BTreeMap<Blob, Blob>);
+pub struct Store {
+    values: BTreeMap<Blob, Blob>,
+    /// Bytes of all of them.
+    bytes: u64,
+}
 
 impl Store {
     /// The value of a key.
     #[must_use]
     pub fn get(&self, key: &Blob) -> Option<&Blob> {
-        self.0.get(key)
+        self.values.get(key)
     }
 
     /// How many keys have a value.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Whether no key has a value.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
+    }
+
+    /// How many bytes keys and values have.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// All keys with their values.
+    pub(super) fn all(&self) -> &BTreeMap<Blob, Blob> {
+        &self.values
+    }
+
+    /// Gives a key a value.
+    pub(super) fn put(&mut self, key: Blob, value: Blob) {
+        self.bytes += value.len() as u64;
+        let len = key.len() as u64;
+        match self.values.insert(key, value) {
+            Some(old) => self.bytes -= old.len() as u64,
+            None => self.bytes += len,
+        }
+    }
+
+    /// Takes a key's value away, if it has one.
+    fn remove(&mut self, key: &Blob) -> Option<Blob> {
+        let old = self.values.remove(key)?;
+        self.bytes -= (key.len() + old.len()) as u64;
+        Some(old)
     }
 
     /// Does what is asked for.
     pub fn execute(&mut self, op: &Op) -> Outcome {
         match op {
             Op::Get { key } => self.get(key).cloned().map_or(Outcome::Nothing, Outcome::Value),
-            Op::Set { key, only_new: true, .. } if self.0.contains_key(key) => Outcome::Nothing,
+            Op::Set { key, only_new: true, .. } if self.get(key).is_some() => Outcome::Nothing,
             Op::Set { value, .. } if value.len() > MAX_VALUE => Outcome::TooLong,
             Op::Set { key, value, .. } => {
-                self.0.insert(key.clone(), value.clone());
+                self.put(key.clone(), value.clone());
                 Outcome::Done
             }
             Op::Delete { keys } => {
-                count(keys.iter().filter(|key| self.0.remove(*key).is_some()).count())
+                count(keys.iter().filter(|key| self.remove(key).is_some()).count())
             }
             Op::Increment { key } => self.increment(key),
             Op::Append { key, value } => self.append(key, value),
             Op::CompareAndSet { to, .. } if to.len() > MAX_VALUE => Outcome::TooLong,
-            Op::CompareAndSet { key, from, to } => match self.0.get_mut(key) {
+            Op::CompareAndSet { key, from, to } => match self.get(key) {
                 None => Outcome::Nothing,
                 Some(value) if value == from => {
-                    *value = to.clone();
+                    self.put(key.clone(), to.clone());
                     Outcome::Number(1)
                 }
                 Some(_) => Outcome::Number(0),
@@ -92,7 +140,7 @@ impl Store {
         let Some(number) = number.and_then(|number| number.checked_add(1)) else {
             return Outcome::NotANumber;
         };
-        self.0.insert(key.clone(), number.into());
+        self.put(key.clone(), number.into());
         Outcome::Number(number)
     }
 
@@ -103,7 +151,7 @@ impl Store {
             return Outcome::TooLong;
         }
         let value = Blob([known, &value.0].concat().into());
-        self.0.insert(key.clone(), value);
+        self.put(key.clone(), value);
         count(len)
     }
 }

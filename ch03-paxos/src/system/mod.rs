@@ -26,6 +26,7 @@ mod connection;
 mod load;
 mod maelstrom;
 mod members;
+mod options;
 mod processes;
 mod replay;
 mod replica;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, value_parser};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use lab::NodeId;
 use lab::event::Log;
 use lab::system::{
@@ -17,19 +17,10 @@ use super::client::{self, Client};
 use super::load::Increments;
 use super::maelstrom::{self, Maelstrom};
 use super::members::{redis, role};
+use super::options::{self, NODES};
 use super::replica;
 use crate::group::Group;
 
-/// How many replicas.
-const NODES: &str = "nodes";
-/// Where clients are served.
-pub(super) const REDIS_PORT: &str = "redis-port";
-/// A replica that does not lead names the leader.
-pub(super) const REDIRECT: &str = "redirect";
-/// What a record of a run is called.
-const TITLE: &str = "ch03/step7 cluster";
-/// The same with [`REDIRECT`].
-pub(super) const TITLE_REDIRECT: &str = "ch03/step7 cluster --redirect";
 /// The replicas of the largest group.
 const NAMES: [&str; 7] =
     ["replica-1", "replica-2", "replica-3", "replica-4", "replica-5", "replica-6", "replica-7"];
@@ -102,22 +93,7 @@ impl System for Processes {
     }
 
     fn options(&self) -> Vec<Arg> {
-        vec![
-            Arg::new(NODES)
-                .long(NODES)
-                .value_name("COUNT")
-                .value_parser(["1", "3", "5", "7"])
-                .help("How many replicas; 3 without it. The store goes on while more than half are up"),
-            Arg::new(REDIS_PORT)
-                .long(REDIS_PORT)
-                .value_name("PORT")
-                .value_parser(value_parser!(u16))
-                .help("replica-1 serves clients here, the others on the ports after it; 0: on free ports"),
-            Arg::new(REDIRECT)
-                .long(REDIRECT)
-                .action(ArgAction::SetTrue)
-                .help("A replica that does not lead answers -MOVED, and does not pass requests on"),
-        ]
+        options::args()
     }
 
     fn role_names(&self) -> Vec<&'static str> {
@@ -134,7 +110,7 @@ impl System for Processes {
             Role { kind: "replica".into(), ..Role::new(name, *id, &peers) }
         };
         Ok(Layout {
-            title: if options.has(REDIRECT) { TITLE_REDIRECT } else { TITLE }.into(),
+            title: options::title(options),
             roles: names.iter().zip(&ids).map(role).collect(),
             front: NAMES[0].into(),
             kept: Options::default().with_value(NODES, names.len().to_string()),
@@ -157,8 +133,12 @@ impl System for Processes {
             |field: &str| status.own.get(field).and_then(Value::as_u64).unwrap_or_default();
         let port = redis(status).map_or(0, |redis| redis.port());
         let chosen = number("open").saturating_sub(1);
+        let saved = match number("snapshot").saturating_sub(1) {
+            0 => String::new(),
+            saved => format!(" ({saved} in a snapshot)"),
+        };
         vec![format!(
-            "{}; {chosen} slots chosen, {} keys, {} sessions; redis-cli -p {port}",
+            "{}; {chosen} slots chosen{saved}, {} keys, {} sessions; redis-cli -p {port}",
             role(status),
             number("keys"),
             number("sessions"),

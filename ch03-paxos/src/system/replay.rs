@@ -3,9 +3,10 @@
 
 use lab::event::Log;
 
-use super::processes::{TITLE_REDIRECT, group_of, replica_of};
+use super::options;
+use super::processes::{group_of, replica_of};
 use crate::group::Paxos;
-use crate::replicated_kv::{Config, Replica};
+use crate::replicated_kv::Replica;
 
 /// Re-executes what `cluster --events DIR` recorded in `DIR/run.jsonl`.
 ///
@@ -14,12 +15,12 @@ use crate::replicated_kv::{Config, Replica};
 pub(super) fn replay(log: &Log) -> Result<Log, String> {
     let replicas: Vec<&str> = log.header.nodes.iter().map(|node| node.name.as_str()).collect();
     let group = group_of(&replicas);
-    let forward = log.header.title != TITLE_REDIRECT;
+    let config = options::config_of(&log.header.title);
     lab::replay::replay::<Paxos>(
         log,
         |summary| summary.to_string(),
         |name| {
-            let replica = Replica::new(group.clone(), Config { forward, ..Config::default() });
+            let replica = Replica::new(group.clone(), config);
             Some((replica_of(name)?, lab::AnyNode::new(replica)))
         },
     )

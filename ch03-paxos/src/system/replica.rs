@@ -18,9 +18,10 @@ use tokio::runtime::Handle;
 
 use super::connection::Connection;
 use super::members::{Members, role};
-use super::processes::{REDIRECT, REDIS_PORT, group, place};
+use super::options::{self, REDIS_PORT};
+use super::processes::{group, place};
 use crate::group::Paxos;
-use crate::replicated_kv::{Config, Replica};
+use crate::replicated_kv::Replica;
 use crate::types::Msg;
 use crate::types::kv::Msg as Kv;
 
@@ -41,8 +42,7 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let mut run = config.node();
     // A client may have as many requests open as fit into a batch.
     run.client_queue = 2 * MAX_BATCH;
-    let forward = !config.options.has(REDIRECT);
-    let replica = Replica::new(group(&config.layout), Config { forward, ..Config::default() });
+    let replica = Replica::new(group(&config.layout), options::config(&config.options));
     let listener = listen(config)?;
     let redis = listener.local_addr().map_err(Error::io("read the address for clients"))?;
     let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;

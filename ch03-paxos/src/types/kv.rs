@@ -46,6 +46,19 @@ pub enum Op {
 }
 
 impl Op {
+    /// The keys whose values it may change.
+    #[must_use]
+    pub fn writes(&self) -> &[Blob] {
+        match self {
+            Self::Get { .. } | Self::OpenSession => &[],
+            Self::Set { key, .. }
+            | Self::Increment { key }
+            | Self::Append { key, .. }
+            | Self::CompareAndSet { key, .. } => std::slice::from_ref(key),
+            Self::Delete { keys } => keys,
+        }
+    }
+
     /// How many bytes its keys and values have.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -137,6 +150,37 @@ pub enum Entry {
 /// An entry with the ballot under which it was accepted.
 pub type Vote = (Ballot, Entry);
 
+/// What the group knows of a session.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Session {
+    /// When it was used last, counted in what all sessions do.
+    pub used: u64,
+    /// Its last request.
+    pub seq: u64,
+    /// What became of that.
+    pub outcome: Outcome,
+}
+
+/// Which state a snapshot is of, and what of it is no list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Head {
+    /// Every slot before this one is executed.
+    pub open: Slot,
+    /// How many sessions were ever opened.
+    pub opened: u64,
+    /// How many things all sessions did.
+    pub uses: u64,
+}
+
+/// A piece of a snapshot, as large as a message and a record take.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Keys and their values.
+    pub keys: Vec<(Blob, Blob)>,
+    /// Open sessions.
+    pub sessions: Vec<(SessionId, Session)>,
+}
+
 /// The messages of the store. `open` is the first slot that is not known to be chosen.
 #[expect(missing_docs, reason = "fields of one name mean one thing, told above")]
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -157,8 +201,8 @@ pub enum Msg {
     /// Replica → itself: everything that waited when this was sent has been taken; pass it on.
     Flush,
 
-    /// Replica → replica: "I hear of no leader. Do you?"
-    Probe,
+    /// Replica → replica: "I hear of no leader. Do you? I would ask for what you accepted from `first` on."
+    Probe { first: Slot },
     /// Replica → replica: "Neither do I." From a majority, it is worth to disturb the group by a new
     /// ballot; it entitles to nothing.
     Willing,
@@ -181,6 +225,14 @@ pub enum Msg {
     /// Replica → leader: "I have not all of these; send them again from here".
     Fetch { ballot: Ballot, first: Slot },
 
+    /// Leader → replica: "what you ask for is in no log here any more: this is a piece of a snapshot of
+    /// what it did", counted from 0.
+    Chunk { ballot: Ballot, head: Head, number: u32, chunk: Arc<Chunk>, is_last: bool },
+    /// Replica → leader: "I have all before this one on disk: send it".
+    Pull { ballot: Ballot, open: Slot, number: u32 },
+    /// Replica → itself: what was written of the snapshot is on disk; go on.
+    Save,
+
     /// Replica → leader: "how far is the log chosen, now that this question is under way?"
     HowFar { question: u64 },
     /// Leader → replica: "do you follow still?"
@@ -200,6 +252,12 @@ pub enum Record {
     Accepted { slot: Slot, ballot: Ballot, entry: Entry },
     /// What is accepted before `open` is chosen. Nothing waits for it: it saves asking again.
     Chosen { open: Slot },
+    /// A snapshot begins: the chunks that follow are pieces of it, until it is whole.
+    Snapshot { head: Head },
+    /// A piece of it.
+    Chunk { chunk: Arc<Chunk> },
+    /// That was all: what is older than the snapshot is not needed any more.
+    Whole,
 }
 
 /// What a replica reports to an operator.
@@ -215,6 +273,8 @@ pub struct Status {
     pub open: u64,
     /// How many slots it holds in memory.
     pub slots: u64,
+    /// Every slot before this one is in the snapshot that it has on disk.
+    pub snapshot: u64,
     /// How many keys have a value.
     pub keys: u64,
     /// How many sessions are open.

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::types::kv::{Blob, Command, Entry, Msg, Op, Outcome, Refusal, RequestId, SessionId};
+use crate::types::kv::{
+    Blob, Command, Entry, Msg, Op, Outcome, Record, Refusal, RequestId, SessionId,
+};
 
 impl Display for SessionId {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -95,7 +97,7 @@ impl Display for Msg {
             Self::StatusIs { status } => f.write_str(&status.role),
             Self::Forward { commands } => write!(f, "for you: {}", Entry::Batch(commands.clone())),
             Self::Flush => f.write_str("pass on"),
-            Self::Probe => f.write_str("is there a leader?"),
+            Self::Probe { .. } => f.write_str("is there a leader?"),
             Self::Willing => f.write_str("not here"),
             Self::Prepare { ballot, first } => write!(f, "prepare {ballot} from {first}"),
             Self::Promise { ballot, accepted, rest } => {
@@ -110,10 +112,30 @@ impl Display for Msg {
             Self::Beat { ballot, open } => write!(f, "lead, {ballot}; chosen before {open}"),
             Self::Heard { ballot } => write!(f, "heard {ballot}"),
             Self::Fetch { first, .. } => write!(f, "fetch from {first}"),
+            Self::Chunk { head, number, is_last, .. } => {
+                let last = if *is_last { ", the last" } else { "" };
+                write!(f, "snapshot before {}: chunk {}{last}", head.open, number + 1)
+            }
+            Self::Pull { number, .. } => write!(f, "pull chunk {}", number + 1),
+            Self::Save => f.write_str("go on"),
             Self::HowFar { .. } => f.write_str("how far?"),
             Self::Confirm { ballot, .. } => write!(f, "still {ballot}?"),
             Self::Confirmed { ballot, .. } => write!(f, "still {ballot}"),
             Self::SoFar { open, .. } => write!(f, "chosen before {open}"),
+        }
+    }
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Accepted { slot, ballot, entry } => write!(f, "accepted {ballot} {slot} {entry}"),
+            Self::Chosen { open } => write!(f, "chosen before {open}"),
+            Self::Snapshot { head } => write!(f, "a snapshot before {}", head.open),
+            Self::Chunk { chunk } => {
+                write!(f, "keys: {}, sessions: {}", chunk.keys.len(), chunk.sessions.len())
+            }
+            Self::Whole => f.write_str("the snapshot is whole"),
         }
     }
 }

@@ -4,7 +4,6 @@ mod kv;
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::types::kv as store;
 use crate::types::log::{Command, Entry, Msg as Log, Slot};
 use crate::types::{Ballot, Msg, Note, Record, Timer, Value};
 
@@ -97,10 +96,7 @@ impl Display for Record {
             Self::Promised(ballot) => write!(f, "promised {ballot}"),
             Self::Accepted(ballot, value) => write!(f, "accepted {ballot} {value}"),
             Self::AcceptedAt(slot, ballot, entry) => write!(f, "accepted {ballot} {slot} {entry}"),
-            Self::Kv(store::Record::Accepted { slot, ballot, entry }) => {
-                write!(f, "accepted {ballot} {slot} {entry}")
-            }
-            Self::Kv(store::Record::Chosen { open }) => write!(f, "chosen before {open}"),
+            Self::Kv(record) => write!(f, "{record}"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The chapter's tests.
 
+mod deliver;
 mod determinism;
 mod duel;
 mod explore;
@@ -11,4 +12,5 @@ mod matrix;
 mod random;
 mod reads;
 mod scripts;
+mod snapshots;
 mod store;

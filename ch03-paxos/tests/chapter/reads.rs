@@ -2,7 +2,6 @@
 //! that has just begun to.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use ch03_paxos::client::{COUNTER, StoreClient};
 use ch03_paxos::designs::KV;
@@ -15,7 +14,9 @@ use lab::explore::Model;
 use lab::rng::Rng;
 use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule};
-use lab::world::{Action, Role, Transition, World};
+use lab::world::Role;
+
+use crate::deliver::deliver;
 
 const SEEDS: Range<u64> = if cfg!(feature = "slow") { 0..400 } else { 0..40 };
 /// Longer than an election, in µs.
@@ -83,34 +84,13 @@ timeout replica-2
 deliver replica-2 replica-3
 deliver replica-3 replica-2";
 
-/// Delivers all messages but those that this refuses, first link first, until none is left.
-fn deliver(world: &mut World<Paxos, Ledger>, refused: impl Fn(&Msg) -> bool) {
-    loop {
-        let selves = REPLICAS.map(Transition::SelfDelivery);
-        let own = selves.into_iter().find(|own| world.can(own));
-        let next = own.or_else(|| {
-            let mut ways = world
-                .network()
-                .in_flight()
-                .cloned()
-                .map(|envelope| Transition::Deliver { envelope, keep: false });
-            ways.find(|way| match way {
-                Transition::Deliver { envelope, .. } => world.can(way) && !refused(&envelope.msg),
-                _ => false,
-            })
-        });
-        let Some(next) = next else { return };
-        world.apply(&Action::new(next), Duration::ZERO, &mut ());
-    }
-}
-
 #[test]
 fn a_new_leader_answers_no_read_before_it_has_executed_what_it_was_told() {
     let model = world((1, 0), (1, 1));
     let begun = Play::new(model.clone(), "").run(ACKNOWLEDGED).expect("a script");
     let mut world = begun.world().clone();
     // It leads, and the others say that they follow; its entries are slow.
-    deliver(&mut world, |msg| matches!(msg, Msg::Kv(Kv::Accept { .. })));
+    deliver(&mut world, |sent| matches!(sent.msg, Msg::Kv(Kv::Accept { .. })));
     assert_eq!(world.line(REPLICAS[1]).split(';').next(), Some("leads"));
     assert_eq!(model.broken(&world).map(|broken| broken.why), None);
     assert!(world.line(PROPOSERS[1]).contains("waits for: get"), "it answered");

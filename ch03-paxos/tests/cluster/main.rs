@@ -8,4 +8,5 @@ mod kit;
 mod maelstrom;
 mod operating;
 mod served;
+mod snapshots;
 mod survives;

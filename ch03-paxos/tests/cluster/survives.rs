@@ -8,7 +8,7 @@ use lab::resp::Reply;
 use lab::rng::Rng;
 
 use crate::history::{Bench, client};
-use crate::kit::{TestCluster, bulk};
+use crate::kit::{TestCluster, bulk, options};
 
 const CLIENTS: u64 = 6;
 /// Rounds of trouble, and how many operations are answered before, in and after each.
@@ -24,7 +24,8 @@ enum Trouble {
 
 /// Clients work, and in each round a replica, mostly the leader, is away for a while.
 fn history_under(trouble: Trouble, seed: u64) {
-    let mut cluster = TestCluster::new();
+    // So short that replicas take snapshots all the time.
+    let mut cluster = TestCluster::with(options().with_value("log-size", "4096"));
     let replicas =
         |cluster: &TestCluster| cluster.replicas().into_iter().map(|(_, at)| at).collect();
     let bench = Bench::new(replicas(&cluster));

@@ -1,0 +1,76 @@
+//! What an operator may choose, on the command line and in the title of a recorded run.
+
+use clap::{Arg, ArgAction, value_parser};
+use lab::system::Options;
+
+use crate::replicated_kv::Config;
+
+/// How many replicas.
+pub(super) const NODES: &str = "nodes";
+/// Where clients are served.
+pub(super) const REDIS_PORT: &str = "redis-port";
+/// A replica that does not lead names the leader.
+const REDIRECT: &str = "redirect";
+/// How long a log becomes before a snapshot takes its place.
+const LOG_SIZE: &str = "log-size";
+
+/// What a record of a run is called, before what was chosen.
+const TITLE: &str = "ch03/step7 cluster";
+
+/// The options of `cluster`.
+pub(super) fn args() -> Vec<Arg> {
+    vec![
+        Arg::new(NODES)
+            .long(NODES)
+            .value_name("COUNT")
+            .value_parser(["1", "3", "5", "7"])
+            .help("How many replicas; 3 without it. The store goes on while more than half are up"),
+        Arg::new(REDIS_PORT)
+            .long(REDIS_PORT)
+            .value_name("PORT")
+            .value_parser(value_parser!(u16))
+            .help("replica-1 serves clients here, the others on the ports after it; 0: on free ports"),
+        Arg::new(REDIRECT)
+            .long(REDIRECT)
+            .action(ArgAction::SetTrue)
+            .help("A replica that does not lead answers -MOVED, and does not pass requests on"),
+        Arg::new(LOG_SIZE)
+            .long(LOG_SIZE)
+            .value_name("BYTES")
+            .value_parser(value_parser!(u64))
+            .help("A replica takes a snapshot when its log has more than this, and more than the state; 16777216 without it"),
+    ]
+}
+
+/// What a replica is to do.
+pub(super) fn config(options: &Options) -> Config {
+    let default = Config::default();
+    let log = options.values(LOG_SIZE).last().and_then(|bytes| bytes.parse().ok());
+    Config { forward: !options.has(REDIRECT), log: log.unwrap_or(default.log), ..default }
+}
+
+/// What a recorded run with these options is called.
+pub(super) fn title(options: &Options) -> String {
+    let mut title = TITLE.to_owned();
+    if options.has(REDIRECT) {
+        title += &format!(" --{REDIRECT}");
+    }
+    if let Some(bytes) = options.values(LOG_SIZE).last() {
+        title += &format!(" --{LOG_SIZE} {bytes}");
+    }
+    title
+}
+
+/// What the replicas of a recorded run were to do.
+pub(super) fn config_of(title: &str) -> Config {
+    let mut words = title.strip_prefix(TITLE).unwrap_or_default().split_whitespace();
+    let mut options = Options::default();
+    while let Some(word) = words.next() {
+        options = match word.strip_prefix("--") {
+            Some(REDIRECT) => options.with_flag(REDIRECT),
+            Some(LOG_SIZE) => options.with_value(LOG_SIZE, words.next().unwrap_or_default()),
+            _ => options,
+        };
+    }
+    config(&options)
+}
