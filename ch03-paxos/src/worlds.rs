@@ -136,6 +136,15 @@ impl Nodes {
         sessions: true,
     };
 
+    /// The same, with clients that have no session.
+    #[must_use]
+    pub fn without_sessions(self) -> Self {
+        match self {
+            Self::Store { replica, .. } => Self::Store { replica, sessions: false },
+            other => other,
+        }
+    }
+
     /// Whether these decide again and again.
     #[must_use]
     pub fn is_log(&self) -> bool {

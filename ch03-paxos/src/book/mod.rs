@@ -10,11 +10,11 @@ use lab::sim::{self, FaultSchedule};
 use lab::study::{Story, Told};
 use lab::view::thousands;
 
-use crate::designs::{self, CONSENSUS};
+use crate::designs::{self, CONSENSUS, KV};
 use crate::duel;
 use crate::invariants::something_is_learned;
 use crate::worlds::{Crashing, Nodes, Scope};
-use scripts::{ADOPTS, DUEL, FORGETS, ONCE, REMEMBERS, TWICE};
+use scripts::{ADOPTS, DUEL, FORGETS, ONCE, PULLS, REMEMBERS, TWICE};
 
 /// A figure that a script tells.
 struct Figure {
@@ -95,10 +95,16 @@ pub fn figures() -> Vec<(String, Log)> {
     });
     let rivals = duel::RIVALS.model(Scope::TWO, CONSENSUS);
     let duel = [story("duel", "step5", rivals, Told::Script(DUEL))];
+    let saving = Nodes::SAVING.without_sessions().model(Scope::ONE, KV);
+    let pulls = [story("pulls", "step7", saving, Told::Script(PULLS))];
     let two = designs::row("step1").model(Scope::TWO);
     let late = Limits { timeouts: Some(3), ..Limits::safety(0) };
     let found = [story("two-primaries", "step1", two, Told::Shortest(late))];
-    told.chain(duel).chain(found).map(|story| (story.name.to_owned(), story.log())).collect()
+    told.chain(duel)
+        .chain(pulls)
+        .chain(found)
+        .map(|story| (story.name.to_owned(), story.log()))
+        .collect()
 }
 
 /// Runs of step 2 without any fault: of these many seeds, so many end with a split vote.
@@ -119,10 +125,10 @@ pub const STATES_STORE: usize = 1_414_684;
 
 /// How many states a store was searched in that takes a snapshot after each slot, with a restart of one
 /// replica. A test asserts it.
-pub const STATES_SAVING: usize = 75_236;
+pub const STATES_SAVING: usize = 29_077;
 
 /// How many states one was searched in that pulls a snapshot, and may restart. A test asserts it.
-pub const STATES_PULLING: usize = 420;
+pub const STATES_PULLING: usize = 224;
 
 /// How many events are enough to count an increment twice that has no session. A test asserts it.
 pub const STEPS_PLAIN: usize = 15;

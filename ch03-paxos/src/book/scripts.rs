@@ -75,6 +75,32 @@ deliver replica-2 replica-1
 deliver replica-1 replica-2
 deliver replica-2 web-1";
 
+/// `replica-2` hears nothing until the entry that it misses is dropped.
+pub(super) const PULLS: &str = "deliver replica-1 replica-1
+deliver replica-1 replica-1
+deliver replica-1 replica-3
+deliver replica-3 replica-1
+lose replica-1 replica-2
+lose replica-1 replica-2
+lose replica-1 replica-3
+deliver web-1 replica-1
+deliver replica-1 replica-1
+deliver replica-1 replica-1
+deliver replica-1 replica-3
+lose replica-1 replica-2
+deliver replica-3 replica-1
+lose replica-1 replica-2
+lose replica-1 replica-3
+deliver replica-1 web-1
+deliver replica-1 replica-1
+timeout replica-1
+timeout replica-1
+lose replica-1 replica-3
+deliver replica-1 replica-2
+deliver replica-2 replica-1
+deliver replica-2 replica-1
+deliver replica-1 replica-2";
+
 /// Alice is chosen by two replicas; one of them tells `web-2`, which adopts her.
 pub(super) const ADOPTS: &str = "deliver web-1 replica-1
 deliver web-1 replica-2

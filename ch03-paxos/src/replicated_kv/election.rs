@@ -75,6 +75,7 @@ impl Replica {
         cx.set_timer(Timer::Suspect, wait::ELECTION);
     }
 
+    // ANCHOR: on_prepare
     /// A question for the ballot that it has promised already is for the rest of an answer, or comes
     /// twice: it is answered again. One for slots that are dropped here has no true answer, and gets none:
     /// to leave them out would be to say that nothing was accepted there.
@@ -90,6 +91,7 @@ impl Replica {
         let (accepted, rest) = self.accepted_from(first);
         cx.send(from, Msg::Kv(Kv::Promise { ballot, accepted, rest }));
     }
+    // ANCHOR_END: on_prepare
 
     /// What it accepted from a slot on, as much as a message takes, and where the rest begins.
     fn accepted_from(&self, first: Slot) -> (Vec<(Slot, Vote)>, Option<Slot>) {

@@ -50,11 +50,20 @@ impl<K: Ord + Clone, V: Clone> Rest<K, V> {
         }
     }
 
+    /// Keys that are not given away yet begin here.
+    fn behind(&self) -> (Bound<&K>, Bound<&K>) {
+        (self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+    }
+
+    /// Whether there is no other entry.
+    fn is_empty(&self, now: &BTreeMap<K, V>) -> bool {
+        self.is_over || self.old.is_empty() && now.range(self.behind()).next().is_none()
+    }
+
     /// The next entry; `now` is the map as it has become.
     fn next(&mut self, now: &BTreeMap<K, V>) -> Option<(K, V)> {
         while !self.is_over {
-            let behind = self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let there = now.range((behind, Bound::Unbounded)).next();
+            let there = now.range(self.behind()).next();
             let kept = self.old.first_key_value().map(|(key, _)| key);
             let Some(key) = there.map(|(key, _)| key).into_iter().chain(kept).min().cloned() else {
                 self.is_over = true;
@@ -119,7 +128,9 @@ impl Frozen {
             room = room.saturating_sub(size(&session) + ALLOWANCE);
             chunk.sessions.push((id, session));
         }
-        (chunk, self.sessions.is_over)
+        let is_last = self.keys.is_empty(machine.store.all())
+            && self.sessions.is_empty(machine.sessions.all());
+        (chunk, is_last)
     }
 }
 

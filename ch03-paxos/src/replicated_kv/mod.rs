@@ -14,6 +14,7 @@
 //! | `follower.rs` | accepting, committing, and fetching what was missed |
 //! | `reads.rs` | linearizable reads beside the log |
 //! | `snapshots.rs` | an old log gives way to the state that it made; who is behind pulls that |
+//! | `recovery.rs` | what a start reads back |
 //! | `frozen.rs` | the state as it was, while commands go on changing it |
 //! | `log.rs`, `quorum.rs` | what is accepted, by slot; who has voted |
 //!
@@ -34,6 +35,7 @@ mod leader;
 mod log;
 mod quorum;
 mod reads;
+mod recovery;
 mod replica;
 mod sessions;
 mod snapshots;

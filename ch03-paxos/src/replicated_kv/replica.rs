@@ -64,7 +64,7 @@ pub struct Replica {
     /// A snapshot that is written, one that is pulled, and one that is read back.
     pub(super) saving: Option<Saving>,
     pub(super) pulling: Option<Pulling>,
-    restoring: Option<Restored>,
+    pub(super) restoring: Option<Restored>,
     pub(super) role: Role,
     /// Whom it has heard of as a leader lately.
     pub(super) leader: Option<NodeId>,
@@ -229,50 +229,6 @@ impl Replica {
         }
     }
 
-    fn on_replay(&mut self, record: Record) {
-        match record {
-            Record::Promised(ballot) => self.promised = self.promised.max(Some(ballot)),
-            Record::Kv(record) => self.on_kept(record),
-            other => group::foreign_record(&other),
-        }
-    }
-
-    fn on_kept(&mut self, record: Kept) {
-        match record {
-            Kept::Accepted { slot, ballot, entry } => {
-                self.promised = self.promised.max(Some(ballot));
-                self.log.put(slot, ballot, entry);
-            }
-            Kept::Chosen { open } => self.recorded = self.recorded.max(open),
-            // One before it, if any, was not finished.
-            Kept::Snapshot { head } => {
-                let machine = Machine::of(head, self.config.sessions);
-                self.restoring = Some(Restored { head, machine });
-            }
-            Kept::Chunk { chunk } => {
-                if let Some(restoring) = &mut self.restoring {
-                    restoring.machine.restore(&chunk);
-                }
-            }
-            Kept::Whole => {
-                if let Some(restored) = self.restoring.take() {
-                    self.restore(restored);
-                }
-            }
-        }
-    }
-
-    /// Executes what is on record as chosen. Not before all is read: a snapshot may come instead.
-    fn execute_recorded(&mut self) {
-        self.restoring = None;
-        while self.open < self.recorded {
-            if let Entry::Batch(commands) = self.log.execute(self.open) {
-                commands.iter().for_each(|command| drop(self.machine.execute(command)));
-            }
-            self.open = self.open.next();
-        }
-    }
-
     /// Whether no request of a client is open.
     pub(super) fn is_idle(&self) -> bool {
         self.clients.is_empty() && self.reads.is_empty()
@@ -318,7 +274,11 @@ impl Node for Replica {
             format!("{slot}{mark} {entry} ({ballot})")
         };
         let log: Vec<String> = self.log.from(Slot::FIRST).map(entry).collect();
-        let line = format!("{}; {}", self.role, log.join(", "));
+        let snapshot = match self.snapshot {
+            Slot::FIRST => String::new(),
+            open => format!("snapshot before {open}; "),
+        };
+        let line = format!("{}; {snapshot}{}", self.role, log.join(", "));
         Summary { promised: self.promised, ..Summary::of(line) }
     }
 }

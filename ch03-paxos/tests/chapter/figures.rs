@@ -25,10 +25,19 @@ fn the_broken_ones_break_what_they_say() {
 
 #[test]
 fn the_unbroken_ones_break_nothing() {
-    for name in ["split-vote", "adopts", "remembers", "duel", "log", "new-leader", "twice", "once"]
+    for name in
+        ["split-vote", "adopts", "remembers", "duel", "log", "new-leader", "twice", "once", "pulls"]
     {
         assert_eq!(figure(name).header.verdict, None, "{name}");
     }
+}
+
+#[test]
+fn who_pulls_a_snapshot_has_executed_what_it_never_accepted() {
+    let log = figure("pulls");
+    assert_eq!(last_state(&log, "replica-2"), "follows; snapshot before #2; ");
+    let is_dropped = |event: &&lab::event::Event| event.kind == Kind::Discard;
+    assert_eq!(log.events.iter().filter(is_dropped).count(), 2);
 }
 
 #[test]
@@ -65,8 +74,8 @@ fn a_command_is_in_two_slots_and_an_increment_in_two_counts_once() {
 
 #[test]
 fn figures_fit_on_a_page() {
-    // The book shows the end of these two.
-    let long = ["twice", "once"];
+    // The book shows the end of these.
+    let long = ["twice", "once", "pulls"];
     for (name, log) in figures().into_iter().filter(|(name, _)| !long.contains(&name.as_str())) {
         let shown = log.events.iter().filter(|e| e.kind != Kind::Send).count();
         assert!(shown <= 25, "{name} has {shown} events");

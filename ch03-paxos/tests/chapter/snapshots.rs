@@ -1,24 +1,28 @@
 //! Snapshots: of a state that goes on changing, written by a replica, and pulled by one that is behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ch03_paxos::book::{STATES_PULLING, STATES_SAVING};
 use ch03_paxos::designs::KV;
-use ch03_paxos::group::Paxos;
-use ch03_paxos::replicated_kv::{Frozen, Machine};
-use ch03_paxos::types::kv::{Blob, Command, Op, Origin, Record as Kept, RequestId, SessionId};
+use ch03_paxos::group::{Group, Paxos};
+use ch03_paxos::replicated_kv::{Config, Frozen, Machine, Replica};
+use ch03_paxos::types::kv::{
+    Blob, Command, Entry, Op, Origin, Record as Kept, RequestId, SessionId,
+};
 use ch03_paxos::types::log::Slot;
-use ch03_paxos::types::{Msg, Record, Timer, kv};
+use ch03_paxos::types::{Ballot, Msg, Record, Timer, kv};
 use ch03_paxos::worlds::{Crashing, Nodes, PROPOSERS, REPLICAS, Scope};
-use lab::NodeId;
 use lab::explore::{Limits, Search};
 use lab::rng::Rng;
 use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule, TimedAction};
 use lab::world::{Action, Transition};
+use lab::{Input, NodeId};
 use proptest::prelude::*;
 
 use crate::deliver::deliver;
+use crate::store::{message, takes};
 
 /// So few sessions that one is closed now and then.
 const SESSIONS: usize = 3;
@@ -136,4 +140,29 @@ fn a_replica_that_comes_back_late_pulls_a_snapshot() {
         written += records.filter(|record| **record == Record::Kv(Kept::Whole)).count();
     }
     assert!(pulled > 20 && written > 200, "{pulled} pulled, {written} written");
+}
+
+/// A replica that has dropped what a candidate asks for. It has no true answer, so it gives none.
+#[test]
+fn what_is_dropped_is_neither_promised_nor_supported() {
+    let config = Config { log: 0, ..Config::default() };
+    let mut replica = Replica::new(Group::new(&REPLICAS), config);
+    takes(&mut replica, Input::Boot { start: 1 });
+    let [leader, me, candidate] = REPLICAS;
+    let ballot = |round, node| Ballot { round, node, start: 1 };
+    let entry = Entry::Batch(Arc::new([]));
+    let first = ballot(1, leader);
+    let tell = |msg| message(leader, Msg::Kv(msg));
+    let slot = Slot::FIRST;
+    takes(&mut replica, tell(kv::Msg::Accept { ballot: first, slot, entry: Entry::NoOp }));
+    takes(&mut replica, tell(kv::Msg::Accept { ballot: first, slot: Slot(2), entry }));
+    takes(&mut replica, tell(kv::Msg::Commit { ballot: first, open: Slot(2) }));
+    takes(&mut replica, message(me, Msg::Kv(kv::Msg::Save)));
+    takes(&mut replica, Input::Timeout(Timer::Suspect));
+    let mut ask = |msg| takes(&mut replica, message(candidate, Msg::Kv(msg)));
+    let higher = ballot(2, candidate);
+    assert_eq!(ask(kv::Msg::Probe { first: slot }), []);
+    assert_ne!(ask(kv::Msg::Probe { first: Slot(2) }), []);
+    assert_eq!(ask(kv::Msg::Prepare { ballot: higher, first: slot }), []);
+    assert_ne!(ask(kv::Msg::Prepare { ballot: higher, first: Slot(2) }), []);
 }

@@ -56,8 +56,7 @@ fn a_request_that_comes_again_is_done_once_whoever_leads() {
 
 #[test]
 fn without_a_session_a_client_that_asks_again_counts_twice() {
-    let Nodes::Store { replica, .. } = Nodes::STEP7 else { unreachable!("it is a store") };
-    let world = Nodes::Store { replica, sessions: false }.model(Scope::ONE, KV);
+    let world = Nodes::STEP7.without_sessions().model(Scope::ONE, KV);
     let limits = Limits { timeouts: Some(1), states: 3_000_000, ..Limits::safety(0) };
     let violation = explore(&world, &limits).violation.expect("it counts twice");
     assert_eq!((violation.broken.property, violation.path.len()), ("ONCE", STEPS_PLAIN));
@@ -91,16 +90,16 @@ fn increment() -> Op {
     Op::Increment { key: Blob::new("sold") }
 }
 
-fn request(number: u64, op: Op) -> Msg {
+pub(crate) fn request(number: u64, op: Op) -> Msg {
     Msg::Kv(Kv::Request { number, id: None, op })
 }
 
 /// What a replica does that takes this.
-fn takes(replica: &mut Replica, input: Input<Paxos>) -> Vec<Effect<Paxos>> {
+pub(crate) fn takes(replica: &mut Replica, input: Input<Paxos>) -> Vec<Effect<Paxos>> {
     react(replica, REPLICAS[1], Duration::ZERO, input)
 }
 
-fn message(from: NodeId, msg: Msg) -> Input<Paxos> {
+pub(crate) fn message(from: NodeId, msg: Msg) -> Input<Paxos> {
     Input::Message { from, msg }
 }
 
