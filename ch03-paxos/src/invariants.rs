@@ -270,7 +270,7 @@ pub fn once(world: &GroupWorld) -> Result<(), String> {
 /// # Errors
 /// The slot.
 pub fn state(world: &GroupWorld) -> Result<(), String> {
-    let replicas = || REPLICAS.iter().filter_map(|id| world.node(*id)?.downcast_ref::<Replica>());
+    let replicas = || world.nodes().filter_map(|(_, node)| node.downcast_ref::<Replica>());
     for (one, replica) in replicas().enumerate() {
         for other in replicas().skip(one + 1) {
             if replica.open() == other.open() && replica.machine() != other.machine() {

@@ -24,6 +24,8 @@ const PROPOSER_NAMES: [&str; 3] = ["web-1", "web-2", "web-3"];
 pub const WANTED: [&str; 3] = ["alice", "bob", "carol"];
 /// The replicas.
 pub const REPLICAS: [NodeId; 3] = [NodeId(11), NodeId(12), NodeId(13)];
+/// Waits outside the group.
+pub const SPARE: NodeId = NodeId(14);
 const REPLICA_NAMES: [&str; 3] = ["replica-1", "replica-2", "replica-3"];
 /// Learns without proposing.
 pub const LEARNER: NodeId = NodeId(21);

@@ -121,7 +121,7 @@ pub const STATES_THREE_BALLOTS: usize = 13_892_334;
 
 /// How many states the store was searched in: one increment in a session, a second leader. A test asserts
 /// it.
-pub const STATES_STORE: usize = 1_414_684;
+pub const STATES_STORE: usize = 1_730_850;
 
 /// How many states a store was searched in that takes a snapshot after each slot, with a restart of one
 /// replica. A test asserts it.
@@ -129,6 +129,9 @@ pub const STATES_SAVING: usize = 29_077;
 
 /// How many states one was searched in that pulls a snapshot, and may restart. A test asserts it.
 pub const STATES_PULLING: usize = 224;
+
+/// How many states a change of the group was searched in, with a second leader. A test asserts it.
+pub const STATES_MEMBERS: usize = 39_874;
 
 /// How many events are enough to count an increment twice that has no session. A test asserts it.
 pub const STEPS_PLAIN: usize = 15;
@@ -168,6 +171,7 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("states_three_ballots".into(), thousands(STATES_THREE_BALLOTS)));
     numbers.push(("states_store".into(), thousands(STATES_STORE)));
     numbers.push(("states_saving".into(), thousands(STATES_SAVING)));
+    numbers.push(("states_members".into(), thousands(STATES_MEMBERS)));
     numbers.push(("states_pulling".into(), thousands(STATES_PULLING)));
     numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
     for (way, [messages, records]) in ["log", "index"].into_iter().zip(reads::costs()) {

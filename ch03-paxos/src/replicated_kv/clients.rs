@@ -166,7 +166,11 @@ impl Clients {
                 waiting.sent = Some(now);
             }
             bytes += command.op.bytes();
+            let is_stop = command.op.changes_members();
             batch.push(command);
+            if is_stop {
+                break;
+            }
         }
         batch
     }

@@ -33,6 +33,10 @@ impl Replica {
     /// Nothing was heard of a leader for long. Asks whether others hear of one.
     pub(super) fn probe(&mut self, cx: &mut Cx) {
         self.leader = None;
+        self.forget_the_silent();
+        if !self.is_member(cx.me()) {
+            return;
+        }
         let mut willing = Quorum::default();
         willing.add(&self.group, cx.me());
         self.role = Role::Probing { willing };
@@ -46,10 +50,15 @@ impl Replica {
 
     /// A candidate that would ask for what this replica has dropped cannot lead: this one can, and it is
     /// better to wait for that.
-    pub(super) fn on_probe(&self, from: NodeId, first: Slot, cx: &mut Cx) {
+    pub(super) fn on_probe(&mut self, from: NodeId, first: Slot, cx: &mut Cx) {
         let hears_none = self.leader.is_none() && !matches!(self.role, Role::Leader(_));
         if hears_none && self.has_from(first) {
             cx.send_ahead(from, Msg::Kv(Kv::Willing));
+        }
+        // It is behind, and no leader tells it what is chosen: there is none, or it was replaced and does
+        // not know.
+        if first < self.open && (hears_none || !self.is_member(from)) {
+            self.on_fetch(from, first, cx);
         }
     }
 
@@ -70,7 +79,8 @@ impl Replica {
         cx.persist(Record::Promised(ballot));
         self.role = Role::Candidate { promised: Quorum::default(), highest: BTreeMap::new() };
         for &id in self.group.replicas.iter() {
-            cx.send(id, Msg::Kv(Kv::Prepare { ballot, first: self.open }));
+            let (changes, first) = (self.machine.changes, self.open);
+            cx.send(id, Msg::Kv(Kv::Prepare { ballot, changes, first }));
         }
         cx.set_timer(Timer::Suspect, wait::ELECTION);
     }
@@ -79,9 +89,18 @@ impl Replica {
     /// A question for the ballot that it has promised already is for the rest of an answer, or comes
     /// twice: it is answered again. One for slots that are dropped here has no true answer, and gets none:
     /// to leave them out would be to say that nothing was accepted there.
-    pub(super) fn on_prepare(&mut self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
+    pub(super) fn on_prepare(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        (changes, first): (u64, Slot),
+        cx: &mut Cx,
+    ) {
         if self.refuses(from, ballot, cx) || !self.has_from(first) {
             return;
+        }
+        if changes > self.machine.changes {
+            return self.catch_up(from, cx);
         }
         if self.promised < Some(ballot) {
             self.promised = Some(ballot);
@@ -94,7 +113,7 @@ impl Replica {
     // ANCHOR_END: on_prepare
 
     /// What it accepted from a slot on, as much as a message takes, and where the rest begins.
-    fn accepted_from(&self, first: Slot) -> (Vec<(Slot, Vote)>, Option<Slot>) {
+    pub(super) fn accepted_from(&self, first: Slot) -> (Vec<(Slot, Vote)>, Option<Slot>) {
         let (mut accepted, mut bytes) = (Vec::new(), 0);
         for (slot, vote) in self.log.from(first) {
             bytes += size(&vote.1);
@@ -125,7 +144,8 @@ impl Replica {
             }
         }
         if let Some(first) = rest {
-            cx.send(from, Msg::Kv(Kv::Prepare { ballot, first }));
+            let changes = self.machine.changes;
+            cx.send(from, Msg::Kv(Kv::Prepare { ballot, changes, first }));
             return;
         }
         promised.add(&self.group, from);
@@ -135,6 +155,7 @@ impl Replica {
         }
     }
 
+    // ANCHOR: lead
     /// Proposes again what may be chosen, and a no-op in each hole before it.
     fn lead(&mut self, ballot: Ballot, mut highest: BTreeMap<Slot, Vote>, cx: &mut Cx) {
         self.role = Role::Leader(Leader::new(self.open));
@@ -143,7 +164,11 @@ impl Replica {
         if let Some((&last, _)) = highest.last_key_value() {
             for slot in self.open.through(last) {
                 let entry = highest.remove(&slot).map_or(Entry::NoOp, |(_, entry)| entry);
+                let is_stop = entry.changes_members();
                 self.propose(ballot, entry, cx);
+                if is_stop {
+                    break;
+                }
             }
         }
         if let Role::Leader(leader) = &mut self.role {
@@ -153,6 +178,8 @@ impl Replica {
         self.pass_on(cx);
         self.ask_how_far(cx);
     }
+
+    // ANCHOR_END: lead
 
     /// Waits for a leader: for this one, if one is known.
     pub(super) fn follow(&mut self, leader: Option<NodeId>, cx: &mut Cx) {

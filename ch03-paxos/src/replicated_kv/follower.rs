@@ -1,10 +1,10 @@
-//! Accepting, committing, and noticing what was missed.
+//! Accepting, committing, and learning what was missed.
 
 use lab::NodeId;
 
-use super::replica::Replica;
+use super::replica::{Replica, Role};
 use crate::group::Cx;
-use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
+use crate::types::kv::{Entry, Msg as Kv, Record as Kept, Vote};
 use crate::types::log::Slot;
 use crate::types::{Ballot, Msg, Record};
 
@@ -13,11 +13,13 @@ impl Replica {
         &mut self,
         from: NodeId,
         ballot: Ballot,
-        slot: Slot,
-        entry: Entry,
+        changes: u64,
+        (slot, entry): (Slot, Entry),
         cx: &mut Cx,
     ) {
-        if self.refuses(from, ballot, cx) {
+        // In a slot that is open, only the group that it knows may vote (`members.rs`).
+        let is_foreign = slot >= self.open && changes != self.machine.changes;
+        if self.refuses(from, ballot, cx) || is_foreign {
             return;
         }
         self.promised = Some(ballot);
@@ -52,9 +54,52 @@ impl Replica {
         }
         self.on_commit(from, ballot, open, cx);
         if self.open < open {
-            self.catch_up(from, ballot, cx);
+            self.catch_up(from, cx);
         }
         cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot }));
         self.record_chosen(cx);
+    }
+    /// What a replica lacks is chosen, and in the log here: tells it, or offers the state.
+    pub(super) fn on_fetch(&mut self, from: NodeId, first: Slot, cx: &mut Cx) {
+        if !self.has_from(first) {
+            return self.offer_snapshot(from, cx);
+        }
+        let open = self.open;
+        let (chosen, _) = self.accepted_from(first);
+        let chosen = chosen.into_iter().take_while(|(slot, _)| *slot < open).map(|(_, vote)| vote);
+        let chosen: Vec<Vote> = chosen.collect();
+        if !chosen.is_empty() {
+            cx.send_ahead(from, Msg::Kv(Kv::Learn { first, chosen, open }));
+        }
+    }
+
+    /// What is chosen can be kept like a vote: under that ballot nothing else was proposed, and under a
+    /// higher one neither.
+    pub(super) fn on_learn(
+        &mut self,
+        from: NodeId,
+        first: Slot,
+        chosen: Vec<Vote>,
+        open: Slot,
+        cx: &mut Cx,
+    ) {
+        if matches!(self.role, Role::Leader(_)) {
+            return;
+        }
+        let mut known = self.open;
+        for (slot, (ballot, entry)) in (first.0..).map(Slot).zip(chosen) {
+            if slot == known {
+                known = slot.next();
+                self.promised = self.promised.max(Some(ballot));
+                self.log.put(slot, ballot, entry.clone());
+                cx.persist(Record::Kv(Kept::Accepted { slot, ballot, entry }));
+            }
+        }
+        if known > self.open {
+            self.execute_before(known, cx);
+            if self.open < open {
+                self.catch_up(from, cx);
+            }
+        }
     }
 }

@@ -86,14 +86,14 @@ impl Frozen {
     /// The state as it is now, in which every slot before `open` is executed.
     #[must_use]
     pub fn new(machine: &Machine, open: Slot) -> Self {
-        let head = machine.sessions.head(open);
+        let head = machine.head(open);
         Self { head, keys: Rest::all(), sessions: Rest::all() }
     }
 
     /// Which state it is.
     #[must_use]
-    pub fn head(&self) -> Head {
-        self.head
+    pub fn head(&self) -> &Head {
+        &self.head
     }
 
     /// To be called before each command is executed.

@@ -4,13 +4,11 @@
 //!
 //! Adapting the window to the network: it bounds memory, and is wider than any group here uses.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use lab::NodeId;
 
-use super::log::size;
 use super::replica::{Replica, Role};
-use super::snapshots::Sending;
 use super::{Quorum, Rounds};
 use crate::group::{Cx, Group};
 use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
@@ -23,8 +21,6 @@ pub const WINDOW: u64 = 256;
 const AGAIN: usize = 16;
 /// Before this many beats have passed, a majority has to be heard. As long as a follower waits.
 const PATIENCE: u8 = 12;
-/// What one answer to [`Kv::Fetch`] holds at most, in bytes.
-const MAX_FETCH: usize = 1 << 20;
 
 /// What a leader keeps beside the log.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -41,17 +37,17 @@ pub(super) struct Leader {
     open_then: Option<Slot>,
     /// Everything that phase 1 told is before this slot.
     pub(super) recovered: Slot,
+    /// Whether a stop-sign is proposed: nothing may be proposed behind it.
+    pub(super) stopped: bool,
     pub(super) rounds: Rounds,
-    /// Snapshots for replicas that are far behind.
-    pub(super) sending: BTreeMap<NodeId, Sending>,
 }
 
 impl Leader {
     pub(super) fn new(open: Slot) -> Self {
         let (votes, heard) = (VecDeque::new(), Quorum::default());
         let (open_then, rounds) = (None, Rounds::default());
-        let sending = BTreeMap::new();
-        Self { next: open, votes, heard, beats: 0, open_then, recovered: open, rounds, sending }
+        let (recovered, stopped) = (open, false);
+        Self { next: open, votes, heard, beats: 0, open_then, recovered, stopped, rounds }
     }
 
     /// The votes for a slot that is open, if it is.
@@ -73,7 +69,7 @@ impl Leader {
 
     /// Whether another slot may be opened.
     pub(super) fn has_room(&self) -> bool {
-        (self.votes.len() as u64) < WINDOW
+        !self.stopped && (self.votes.len() as u64) < WINDOW
     }
 }
 
@@ -86,8 +82,11 @@ impl Replica {
         let slot = leader.next;
         leader.next = slot.next();
         leader.votes.push_back(Quorum::default());
+        leader.stopped |= entry.changes_members();
+        let changes = self.machine.changes;
         for id in self.others(cx.me()) {
-            cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
+            let entry = entry.clone();
+            cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, changes, slot, entry }));
         }
         self.log.put(slot, ballot, entry.clone());
         cx.persist(Record::Kv(Kept::Accepted { slot, ballot, entry }));
@@ -104,9 +103,14 @@ impl Replica {
         votes.add(&self.group, from);
         let chosen = leader.count_chosen(&self.group);
         if chosen > 0 {
+            // Whoever leaves the group with this entry is told as well.
+            let others: Vec<NodeId> = self.others(cx.me()).collect();
             self.execute_before(Slot(self.open.0 + chosen), cx);
-            for id in self.others(cx.me()) {
+            for id in others {
                 cx.send_ahead(id, Msg::Kv(Kv::Commit { ballot, open: self.open }));
+            }
+            if self.is_behind_a_stop_sign() {
+                return self.lead_new_members(cx);
             }
             self.pass_on(cx);
             self.begin_round(cx);
@@ -124,6 +128,7 @@ impl Replica {
 
     /// Time for a sign that it leads. Sends again what may be lost, and steps down if it is not heard.
     pub(super) fn beat(&mut self, cx: &mut Cx) {
+        self.forget_the_silent();
         let (Role::Leader(leader), Some(ballot)) = (&mut self.role, self.promised) else { return };
         leader.beats += 1;
         if leader.beats >= PATIENCE {
@@ -134,7 +139,6 @@ impl Replica {
                 return self.follow(None, cx);
             }
         }
-        leader.forget_the_silent();
         let stalls = leader.open_then.replace(self.open) == Some(self.open);
         if stalls {
             self.send_again(ballot, cx);
@@ -152,7 +156,8 @@ impl Replica {
             leader.votes.iter().zip(self.log.from(self.open)).take(AGAIN)
         {
             for &id in others.iter().filter(|id| !votes.has(&self.group, **id)) {
-                cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
+                let (changes, entry) = (self.machine.changes, entry.clone());
+                cx.send_ahead(id, Msg::Kv(Kv::Accept { ballot, changes, slot, entry }));
             }
         }
     }
@@ -163,25 +168,5 @@ impl Replica {
         {
             leader.heard.add(&self.group, from);
         }
-    }
-
-    /// Sends entries again, under its own ballot: to propose what is chosen does no harm. The beat
-    /// behind them lets the follower ask for more. What is dropped has become part of the state.
-    pub(super) fn on_fetch(&mut self, from: NodeId, ballot: Ballot, first: Slot, cx: &mut Cx) {
-        if !matches!(self.role, Role::Leader(_)) || Some(ballot) != self.promised {
-            return;
-        }
-        if !self.has_from(first) {
-            return self.offer_snapshot(from, ballot, cx);
-        }
-        let mut bytes = 0;
-        for (slot, (_, entry)) in self.log.from(first).take_while(|(slot, _)| *slot < self.open) {
-            bytes += size(entry);
-            if bytes > MAX_FETCH {
-                break;
-            }
-            cx.send_ahead(from, Msg::Kv(Kv::Accept { ballot, slot, entry: entry.clone() }));
-        }
-        cx.send(from, Msg::Kv(Kv::Beat { ballot, open: self.open }));
     }
 }

@@ -13,6 +13,7 @@
 //! | `leader.rs` | phase 2: batches, a window of open slots, the leader's own vote |
 //! | `follower.rs` | accepting, committing, and fetching what was missed |
 //! | `reads.rs` | linearizable reads beside the log |
+//! | `members.rs` | one replica takes another one's place |
 //! | `snapshots.rs` | an old log gives way to the state that it made; who is behind pulls that |
 //! | `recovery.rs` | what a start reads back |
 //! | `frozen.rs` | the state as it was, while commands go on changing it |
@@ -25,7 +26,7 @@
 //!
 //! # Left out
 //!
-//! Changes of the group.
+//! Transactions over several keys.
 
 mod clients;
 mod election;
@@ -33,6 +34,7 @@ mod follower;
 mod frozen;
 mod leader;
 mod log;
+mod members;
 mod quorum;
 mod reads;
 mod recovery;

@@ -25,7 +25,7 @@ impl Replica {
             Kept::Chosen { open } => self.recorded = self.recorded.max(open),
             // One before it, if any, was not finished.
             Kept::Snapshot { head } => {
-                let machine = Machine::of(head, self.config.sessions);
+                let machine = Machine::of(&head, self.config.sessions);
                 self.restoring = Some(Restored { head, machine });
             }
             Kept::Chunk { chunk } => {
@@ -50,5 +50,6 @@ impl Replica {
             }
             self.open = self.open.next();
         }
+        self.adopt_members();
     }
 }

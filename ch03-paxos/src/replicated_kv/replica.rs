@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lab::{Node, NodeId};
 
-use super::snapshots::{Pulling, Restored, Saving};
+use super::snapshots::{Pulling, Restored, Saving, Sending};
 use super::{Clients, Leader, Log, Machine, Quorum, Reads};
 use crate::group::{self, Cx, Group, Input, Paxos, Summary};
 use crate::types::kv::{Command, Entry, Msg as Kv, Record as Kept, Status, Vote};
@@ -61,8 +61,9 @@ pub struct Replica {
     /// What this state is made of: everything before this slot is in a snapshot on disk.
     pub(super) snapshot: Slot,
     pub(super) machine: Machine,
-    /// A snapshot that is written, one that is pulled, and one that is read back.
+    /// A snapshot that is written, those that others pull, one that is pulled, and one that is read back.
     pub(super) saving: Option<Saving>,
+    pub(super) sending: BTreeMap<NodeId, Sending>,
     pub(super) pulling: Option<Pulling>,
     pub(super) restoring: Option<Restored>,
     pub(super) role: Role,
@@ -77,6 +78,7 @@ impl Replica {
     /// time.
     #[must_use]
     pub fn new(group: Group, config: Config) -> Self {
+        let machine = Machine::new(config.sessions, group.replicas.clone());
         Self {
             group,
             config,
@@ -86,8 +88,9 @@ impl Replica {
             open: Slot::FIRST,
             recorded: Slot::FIRST,
             snapshot: Slot::FIRST,
-            machine: Machine::new(config.sessions),
+            machine,
             saving: None,
+            sending: BTreeMap::new(),
             pulling: None,
             restoring: None,
             role: Role::Follower,
@@ -143,6 +146,9 @@ impl Replica {
                 }
             }
         }
+        if self.adopt_members() {
+            self.begin_as_a_member(cx);
+        }
         self.answer_reads(cx);
         self.save_if_due(cx);
     }
@@ -153,10 +159,8 @@ impl Replica {
         if let Some(saving) = &mut self.saving {
             saving.frozen.before(&self.machine, command);
         }
-        if let Role::Leader(leader) = &mut self.role {
-            for sending in leader.sending.values_mut() {
-                sending.frozen.before(&self.machine, command);
-            }
+        for sending in self.sending.values_mut() {
+            sending.frozen.before(&self.machine, command);
         }
     }
 
@@ -186,20 +190,25 @@ impl Replica {
             }
             Kv::Probe { first } => self.on_probe(from, first, cx),
             Kv::Willing => self.on_willing(from, cx),
-            Kv::Prepare { ballot, first } => self.on_prepare(from, ballot, first, cx),
+            Kv::Prepare { ballot, changes, first } => {
+                self.on_prepare(from, ballot, (changes, first), cx);
+            }
             Kv::Promise { ballot, accepted, rest } => {
                 self.on_promise(from, ballot, accepted, rest, cx);
             }
-            Kv::Accept { ballot, slot, entry } => self.on_accept(from, ballot, slot, entry, cx),
+            Kv::Accept { ballot, changes, slot, entry } => {
+                self.on_accept(from, ballot, changes, (slot, entry), cx);
+            }
             Kv::Accepted { ballot, slot } => self.on_accepted(from, ballot, slot, cx),
             Kv::Commit { ballot, open } => self.on_commit(from, ballot, open, cx),
             Kv::Beat { ballot, open } => self.on_beat(from, ballot, open, cx),
             Kv::Heard { ballot } => self.on_heard(from, ballot),
-            Kv::Fetch { ballot, first } => self.on_fetch(from, ballot, first, cx),
-            Kv::Chunk { ballot, head, number, chunk, is_last } => {
-                self.on_chunk(from, (ballot, head, number), (chunk, is_last), cx);
+            Kv::Fetch { first } => self.on_fetch(from, first, cx),
+            Kv::Learn { first, chosen, open } => self.on_learn(from, first, chosen, open, cx),
+            Kv::Chunk { head, number, chunk, is_last } => {
+                self.on_chunk(from, (head, number), (chunk, is_last), cx);
             }
-            Kv::Pull { ballot, open, number } => self.on_pull(from, (ballot, open, number), cx),
+            Kv::Pull { open, number } => self.on_pull(from, open, number, cx),
             Kv::Save => self.on_save(cx),
             Kv::Read { number, key } => self.on_read(from, number, key, cx),
             Kv::HowFar { question } => self.on_how_far(from, question, cx),
@@ -239,8 +248,9 @@ impl Replica {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let leads = matches!(self.role, Role::Leader(_));
         Status {
-            role: self.role.to_string(),
+            role: if self.is_member(me) { self.role.to_string() } else { "is no member".into() },
             leader: if leads { Some(me) } else { self.leader },
+            members: self.group.replicas.to_vec(),
             promised: self.promised,
             open: self.open.0,
             slots: count(self.log.len()),

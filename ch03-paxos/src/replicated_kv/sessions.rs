@@ -18,7 +18,6 @@
 use std::collections::BTreeMap;
 
 use crate::types::kv::{Head, Outcome, RequestId, Session, SessionId};
-use crate::types::log::Slot;
 
 /// The open sessions.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -46,13 +45,13 @@ impl Sessions {
         Self { limit, opened: 0, uses: 0, open, by_use }
     }
 
-    /// What a snapshot says first, of the state in which every slot before this one is executed.
-    pub(super) fn head(&self, open: Slot) -> Head {
-        Head { open, opened: self.opened, uses: self.uses }
+    /// How many were ever opened, and how many things all of them did.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.opened, self.uses)
     }
 
     /// What a snapshot of at most so many sessions begins with.
-    pub(super) fn of(head: Head, limit: usize) -> Self {
+    pub(super) fn of(head: &Head, limit: usize) -> Self {
         Self { opened: head.opened, uses: head.uses, ..Self::new(limit) }
     }
 

@@ -1,7 +1,7 @@
 //! Snapshots: an old log gives way to the state that it made.
 //!
 //! Without them a log grows for ever, and so does the time that a start takes. When the executed entries
-//! have more bytes than the state, or than [`Config::log`](super::Config), the replica begins a snapshot:
+//! have more bytes than the state and than [`Config::log`](super::Config), the replica begins a snapshot:
 //! it *marks* its log, and writes the state behind the mark in small chunks, one for each fsync, while it
 //! goes on with its work. When the last one is on disk, everything before the mark is dropped.
 //!
@@ -9,8 +9,8 @@
 //! replica promised and accepted in slots that the state does not cover: an acceptor that forgot those
 //! would break its word.
 //!
-//! A replica that was away may need entries that no log holds any more. The leader freezes its own state
-//! for it then, and the replica *pulls* it, chunk by chunk. It writes what it pulls behind a mark, too, so
+//! A replica that was away may need entries that no log holds any more. The one that it asks, mostly the
+//! leader, freezes its own state for it then, and the replica *pulls* it, chunk by chunk. It writes what it pulls behind a mark, too, so
 //! that its disk holds either its old log or the whole snapshot.
 //!
 //! Source: Ongaro 2014, chapter 5. There the leader pushes; to pull needs no window and no timer at the
@@ -25,13 +25,13 @@ use std::sync::Arc;
 use lab::NodeId;
 use lab::node::Mark;
 
+use super::Machine;
 use super::frozen::Frozen;
 use super::replica::{Replica, Role};
-use super::{Leader, Machine};
 use crate::group::Cx;
 use crate::types::kv::{Chunk, Head, Msg as Kv, Record as Kept};
 use crate::types::log::Slot;
-use crate::types::{Ballot, Msg, Record};
+use crate::types::{Msg, Record};
 
 /// A snapshot of which nothing was pulled for so many beats is given up.
 const PATIENCE: u8 = 12;
@@ -43,7 +43,7 @@ pub(super) struct Saving {
     pub(super) frozen: Frozen,
 }
 
-/// What a leader keeps for a replica that pulls.
+/// What is kept for a replica that pulls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Sending {
     pub(super) frozen: Frozen,
@@ -59,7 +59,6 @@ pub(super) struct Sending {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Pulling {
     mark: Mark,
-    ballot: Ballot,
     restored: Restored,
     /// The number of the next chunk.
     number: u32,
@@ -80,7 +79,7 @@ impl Replica {
         let is_free = self.saving.is_none() && self.pulling.is_none();
         if is_free && self.log.executed() > limit && self.snapshot < self.open {
             let frozen = Frozen::new(&self.machine, self.open);
-            let mark = self.begin_snapshot(frozen.head(), cx);
+            let mark = self.begin_snapshot(frozen.head().clone(), cx);
             self.saving = Some(Saving { mark, frozen });
             cx.send(cx.me(), Msg::Kv(Kv::Save));
         }
@@ -89,12 +88,12 @@ impl Replica {
     // ANCHOR: begin_snapshot
     /// Everything that a restart needs is written again behind the mark: the state follows in chunks.
     fn begin_snapshot(&self, head: Head, cx: &mut Cx) -> Mark {
-        let mark = cx.mark();
+        let (mark, open) = (cx.mark(), head.open);
         cx.persist(Record::Kv(Kept::Snapshot { head }));
         if let Some(promised) = self.promised {
             cx.persist(Record::Promised(promised));
         }
-        for (slot, (ballot, entry)) in self.log.from(head.open) {
+        for (slot, (ballot, entry)) in self.log.from(open) {
             let (ballot, entry) = (*ballot, entry.clone());
             cx.persist(Record::Kv(Kept::Accepted { slot, ballot, entry }));
         }
@@ -123,33 +122,34 @@ impl Replica {
     // ANCHOR_END: on_save
 }
 
-/// A snapshot for a replica that is behind: the leader's side.
+/// A snapshot for a replica that is behind: the side of the one that has it.
 impl Replica {
     /// Whether everything that was accepted from a slot on is here still.
     pub(super) fn has_from(&self, first: Slot) -> bool {
         first >= self.open || self.log.get(first).is_some()
     }
 
+    /// Gives up what was not pulled for long: every command that is executed costs memory as long as it
+    /// is kept.
+    pub(super) fn forget_the_silent(&mut self) {
+        self.sending.retain(|_, sending| {
+            sending.idle += 1;
+            sending.idle < PATIENCE
+        });
+    }
+
     /// What a replica asks for is dropped: freezes the state for it. Chunk 0 is sent again if it may be
     /// lost; a replica that has more than that, and asks, has restarted.
-    pub(super) fn offer_snapshot(&mut self, to: NodeId, ballot: Ballot, cx: &mut Cx) {
-        let Role::Leader(leader) = &mut self.role else { return };
-        leader.sending.retain(|id, sending| *id != to || sending.number == 0);
-        self.send_chunk(to, (ballot, self.open, 0), cx);
+    pub(super) fn offer_snapshot(&mut self, to: NodeId, cx: &mut Cx) {
+        self.sending.retain(|id, sending| *id != to || sending.number == 0);
+        self.on_pull(to, self.open, 0, cx);
     }
 
-    /// The replica has everything before this chunk of the state before `open` on disk.
-    pub(super) fn on_pull(&mut self, from: NodeId, pull: (Ballot, Slot, u32), cx: &mut Cx) {
-        if Some(pull.0) == self.promised {
-            self.send_chunk(from, pull, cx);
-        }
-    }
-
-    /// Sends this chunk, or the first one of another state if that one is given up.
-    fn send_chunk(&mut self, to: NodeId, (ballot, open, number): (Ballot, Slot, u32), cx: &mut Cx) {
-        let Role::Leader(leader) = &mut self.role else { return };
+    /// The replica has everything before this chunk of the state before `open` on disk. Sends the chunk,
+    /// or the first one of another state if that one is given up.
+    pub(super) fn on_pull(&mut self, from: NodeId, open: Slot, number: u32, cx: &mut Cx) {
         let bytes = self.config.chunk;
-        let sending = leader.sending.entry(to).or_insert_with(|| {
+        let sending = self.sending.entry(from).or_insert_with(|| {
             let mut frozen = Frozen::new(&self.machine, self.open);
             let (chunk, is_last) = frozen.next(&self.machine, bytes);
             Sending { frozen, number: 0, chunk: chunk.into(), is_last, idle: 0 }
@@ -163,57 +163,45 @@ impl Replica {
         }
         if sending.number == if is_same { number } else { 0 } {
             sending.idle = 0;
-            cx.send_ahead(to, Msg::Kv(sending.message(ballot)));
+            cx.send_ahead(from, Msg::Kv(sending.message()));
         }
     }
 }
 
-impl Leader {
-    /// Gives up what was not pulled for long: every command that is executed costs memory as long as it
-    /// is kept.
-    pub(super) fn forget_the_silent(&mut self) {
-        self.sending.retain(|_, sending| {
-            sending.idle += 1;
-            sending.idle < PATIENCE
-        });
-    }
-}
-
 impl Sending {
-    fn message(&self, ballot: Ballot) -> Kv {
-        let (number, chunk, is_last) = (self.number, self.chunk.clone(), self.is_last);
-        Kv::Chunk { ballot, head: self.frozen.head(), number, chunk, is_last }
+    fn message(&self) -> Kv {
+        let (head, chunk) = (self.frozen.head().clone(), self.chunk.clone());
+        Kv::Chunk { head, number: self.number, chunk, is_last: self.is_last }
     }
 }
 
 /// A snapshot for a replica that is behind: its own side.
 impl Replica {
-    /// A chunk came: puts it on disk, then pulls the next.
+    /// A chunk came: puts it on disk, then pulls the next. It is a piece of what is chosen, whoever sends
+    /// it.
     pub(super) fn on_chunk(
         &mut self,
         from: NodeId,
-        (ballot, head, number): (Ballot, Head, u32),
+        (head, number): (Head, u32),
         (chunk, is_last): (Arc<Chunk>, bool),
         cx: &mut Cx,
     ) {
-        if self.refuses(from, ballot, cx) {
-            return;
-        }
-        let new = (ballot, head.open);
+        let open = head.open;
         let expected = match &self.pulling {
-            Some(pulling) if new < pulling.of() => return,
-            Some(pulling) if new == pulling.of() => pulling.number,
+            Some(pulling) if open < pulling.open() => return,
+            Some(pulling) if open == pulling.open() => pulling.number,
             _ => 0,
         };
-        if head.open <= self.open || number != expected {
+        let leads = matches!(self.role, Role::Leader(_));
+        if leads || open <= self.open || number != expected {
             return;
         }
         if number == 0 {
             self.saving = None;
-            let mark = self.begin_snapshot(head, cx);
-            let machine = Machine::of(head, self.config.sessions);
+            let mark = self.begin_snapshot(head.clone(), cx);
+            let machine = Machine::of(&head, self.config.sessions);
             let restored = Restored { head, machine };
-            self.pulling = Some(Pulling { mark, ballot, restored, number });
+            self.pulling = Some(Pulling { mark, restored, number });
         }
         let Some(pulling) = &mut self.pulling else { return };
         pulling.restored.machine.restore(&chunk);
@@ -222,7 +210,7 @@ impl Replica {
         if is_last {
             return self.install(cx);
         }
-        cx.send(from, Msg::Kv(Kv::Pull { ballot, open: head.open, number: number + 1 }));
+        cx.send(from, Msg::Kv(Kv::Pull { open, number: number + 1 }));
     }
 
     /// The snapshot is whole: it takes the place of the state and of the log before it.
@@ -231,6 +219,7 @@ impl Replica {
         cx.persist(Record::Kv(Kept::Whole));
         cx.discard_before(mark);
         self.restore(restored);
+        self.follow(self.leader, cx);
         self.answer_reads(cx);
     }
 
@@ -240,25 +229,25 @@ impl Replica {
         self.log.restart_at(head.open);
         (self.open, self.snapshot) = (head.open, head.open);
         self.recorded = self.recorded.max(head.open);
+        self.adopt_members();
     }
 
-    /// It is behind, and a beat came: asks again for what may be lost, for the next chunk or for entries.
-    pub(super) fn catch_up(&mut self, leader: NodeId, ballot: Ballot, cx: &mut Cx) {
-        self.pulling = self.pulling.take().filter(|pulling| pulling.of().1 > self.open);
+    /// It is behind one that tells: asks it for what may be lost, for the next chunk or for entries.
+    pub(super) fn catch_up(&mut self, from: NodeId, cx: &mut Cx) {
+        self.pulling = self.pulling.take().filter(|pulling| pulling.open() > self.open);
         match &self.pulling {
-            Some(pulling) if pulling.ballot == ballot => {
-                let (_, open) = pulling.of();
-                let pull = Kv::Pull { ballot, open, number: pulling.number };
-                cx.send(leader, Msg::Kv(pull));
+            Some(pulling) => {
+                let (open, number) = (pulling.open(), pulling.number);
+                cx.send(from, Msg::Kv(Kv::Pull { open, number }));
             }
-            _ => cx.send_ahead(leader, Msg::Kv(Kv::Fetch { ballot, first: self.open })),
+            None => cx.send_ahead(from, Msg::Kv(Kv::Fetch { first: self.open })),
         }
     }
 }
 
 impl Pulling {
-    /// Whose state it is, and which: one that is greater takes its place.
-    fn of(&self) -> (Ballot, Slot) {
-        (self.ballot, self.restored.head.open)
+    /// Which state it is: a later one takes its place.
+    fn open(&self) -> Slot {
+        self.restored.head.open
     }
 }

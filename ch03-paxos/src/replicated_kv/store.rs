@@ -5,9 +5,13 @@
 //! Lists, sets, time to live, and whatever else a database of this kind has.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lab::NodeId;
 
 use super::sessions::Sessions;
 use crate::types::kv::{Blob, Chunk, Command, Head, MAX_VALUE, Op, Outcome};
+use crate::types::log::Slot;
 
 /// The state that is replicated: equal on all replicas that have executed as many slots.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -16,19 +20,32 @@ pub struct Machine {
     pub store: Store,
     /// Who has a session, and what each was answered last.
     pub sessions: Sessions,
+    /// Which replicas are the group, from the next slot on.
+    pub members: Arc<[NodeId]>,
+    /// How often the group has changed.
+    pub changes: u64,
 }
 
 impl Machine {
-    /// An empty store, for so many sessions.
+    /// An empty store of these replicas, for so many sessions.
     #[must_use]
-    pub fn new(sessions: usize) -> Self {
-        Self { store: Store::default(), sessions: Sessions::new(sessions) }
+    pub fn new(sessions: usize, members: Arc<[NodeId]>) -> Self {
+        let sessions = Sessions::new(sessions);
+        Self { store: Store::default(), sessions, members, changes: 0 }
     }
 
     /// What a snapshot begins with, for so many sessions.
     #[must_use]
-    pub fn of(head: Head, sessions: usize) -> Self {
-        Self { store: Store::default(), sessions: Sessions::of(head, sessions) }
+    pub fn of(head: &Head, sessions: usize) -> Self {
+        let (members, changes) = (head.members.clone(), head.changes);
+        Self { store: Store::default(), sessions: Sessions::of(head, sessions), members, changes }
+    }
+
+    /// Which state it is, after every slot before this one.
+    #[must_use]
+    pub fn head(&self, open: Slot) -> Head {
+        let (opened, uses) = self.sessions.counts();
+        Head { open, opened, uses, members: self.members.clone(), changes: self.changes }
     }
 
     /// Puts back what a chunk of the snapshot holds.
@@ -43,12 +60,31 @@ impl Machine {
 
     /// Does what a command says, unless that was done already.
     pub fn execute(&mut self, command: &Command) -> Outcome {
+        let Self { store, sessions, members, changes } = self;
+        let mut execute = |op: &Op| match op {
+            Op::Replace { old, new } => replace((members, changes), *old, *new),
+            op => store.execute(op),
+        };
         match (command.id, &command.op) {
-            (None, Op::OpenSession) => Outcome::Opened(self.sessions.open()),
-            (None, op) => self.store.execute(op),
-            (Some(id), op) => self.sessions.once(id, || self.store.execute(op)),
+            (None, Op::OpenSession) => Outcome::Opened(sessions.open()),
+            (None, op) => execute(op),
+            (Some(id), op) => sessions.once(id, || execute(op)),
         }
     }
+}
+
+/// Puts one replica into another one's place.
+fn replace(
+    (members, changes): (&mut Arc<[NodeId]>, &mut u64),
+    old: NodeId,
+    new: NodeId,
+) -> Outcome {
+    if !members.contains(&old) || members.contains(&new) {
+        return Outcome::Nothing;
+    }
+    *members = members.iter().map(|id| if *id == old { new } else { *id }).collect();
+    *changes += 1;
+    Outcome::Done
 }
 
 /// Keys and values.
@@ -130,8 +166,8 @@ impl Store {
                 }
                 Some(_) => Outcome::Number(0),
             },
-            // A session is opened beside the store, and not twice within another one.
-            Op::OpenSession => Outcome::Nothing,
+            // These are done beside the store; a session is not opened within another one.
+            Op::OpenSession | Op::Replace { .. } => Outcome::Nothing,
         }
     }
 

@@ -3,19 +3,22 @@
 //! # Left out
 //!
 //! Most of Redis: time to live, lists, transactions, databases. What is here means what it means there,
-//! except `CAS`, `SESSION`, `X`, `READMODE` and `MEMBERS`, which Redis does not have.
+//! except `CAS`, `SESSION`, `X`, `READMODE`, `MEMBERS` and `REPLACE`, which Redis does not have.
 
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use lab::NodeId;
 use lab::resp::{Reply, Request};
 
+use super::processes::replica_of;
 use crate::types::kv::{
     Blob, MAX_KEY, MAX_REQUEST, MAX_VALUE, Op, Outcome, Refusal, RequestId, SessionId,
 };
 
 /// All commands, for a client that asked for another one.
-const KNOWN: &str = "PING, GET, SET, DEL, INCR, APPEND, CAS, SESSION, X, READMODE, MEMBERS, INFO";
+const KNOWN: &str =
+    "PING, GET, SET, DEL, INCR, APPEND, CAS, SESSION, X, READMODE, MEMBERS, REPLACE, INFO";
 
 /// What a request asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,6 +133,8 @@ fn op(name: &str, arguments: &[Bytes]) -> Result<Op, String> {
             Op::CompareAndSet { key: at(key)?, from: valued(from)?, to: valued(to)? }
         }
         ("CAS", _) => return Err(arity(name, "key old new")),
+        ("REPLACE", [old, new]) => Op::Replace { old: named(old)?, new: named(new)? },
+        ("REPLACE", _) => return Err(arity(name, "old new")),
         _ => {
             let name: String = name.chars().take(32).collect();
             return Err(format!("unknown command '{name}'; known are {KNOWN}"));
@@ -143,6 +148,12 @@ fn op(name: &str, arguments: &[Bytes]) -> Result<Op, String> {
 
 fn arity(name: &str, arguments: &str) -> String {
     format!("wrong number of arguments for '{name}'; write {name} {arguments}").trim_end().into()
+}
+
+/// A replica by its name.
+fn named(name: &Bytes) -> Result<NodeId, String> {
+    let found = std::str::from_utf8(name).ok().and_then(replica_of);
+    found.ok_or_else(|| format!("no replica is called '{}'", name.escape_ascii()))
 }
 
 fn at(key: &Bytes) -> Result<Blob, String> {

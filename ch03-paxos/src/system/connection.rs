@@ -57,6 +57,9 @@ impl Connection {
             Asked::Op(None, Op::Get { key }) if self.mode == ReadMode::Index => {
                 self.send(|number| Kv::Read { number, key }).await
             }
+            Asked::Op(_, Op::Replace { new, .. }) if !self.members.has(new) => {
+                Open::Reply(Reply::Error("ERR no process of this store is that replica".into()))
+            }
             Asked::Op(id, op) => self.send(|number| Kv::Request { number, id, op }).await,
             Asked::Mode(mode) => {
                 self.mode = mode;

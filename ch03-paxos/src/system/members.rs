@@ -38,6 +38,11 @@ impl Members {
         Self { layout: Arc::new(layout), endpoints }
     }
 
+    /// Whether there is a process for this replica.
+    pub(super) fn has(&self, replica: NodeId) -> bool {
+        self.layout.roles.iter().any(|role| role.id == replica)
+    }
+
     /// Asks all of them.
     pub(super) async fn all(&self) -> Vec<Member> {
         let endpoints = self.endpoints();

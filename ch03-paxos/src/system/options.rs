@@ -7,6 +7,8 @@ use crate::replicated_kv::Config;
 
 /// How many replicas.
 pub(super) const NODES: &str = "nodes";
+/// How many more, that wait to take the place of one of them.
+pub(super) const SPARES: &str = "spares";
 /// Where clients are served.
 pub(super) const REDIS_PORT: &str = "redis-port";
 /// A replica that does not lead names the leader.
@@ -25,6 +27,11 @@ pub(super) fn args() -> Vec<Arg> {
             .value_name("COUNT")
             .value_parser(["1", "3", "5", "7"])
             .help("How many replicas; 3 without it. The store goes on while more than half are up"),
+        Arg::new(SPARES)
+            .long(SPARES)
+            .value_name("COUNT")
+            .value_parser(["0", "1", "2", "3", "4", "5", "6"])
+            .help("How many more, that wait to take the place of one of them; 0 without it"),
         Arg::new(REDIS_PORT)
             .long(REDIS_PORT)
             .value_name("PORT")
@@ -42,6 +49,12 @@ pub(super) fn args() -> Vec<Arg> {
     ]
 }
 
+/// How many replicas are the group at first, and how many wait.
+pub(super) fn sizes(options: &Options) -> (usize, usize) {
+    let number = |option| options.values(option).last().and_then(|count| count.parse().ok());
+    (number(NODES).unwrap_or(3), number(SPARES).unwrap_or(0))
+}
+
 /// What a replica is to do.
 pub(super) fn config(options: &Options) -> Config {
     let default = Config::default();
@@ -55,22 +68,27 @@ pub(super) fn title(options: &Options) -> String {
     if options.has(REDIRECT) {
         title += &format!(" --{REDIRECT}");
     }
+    if let (_, spares @ 1..) = sizes(options) {
+        title += &format!(" --{SPARES} {spares}");
+    }
     if let Some(bytes) = options.values(LOG_SIZE).last() {
         title += &format!(" --{LOG_SIZE} {bytes}");
     }
     title
 }
 
-/// What the replicas of a recorded run were to do.
-pub(super) fn config_of(title: &str) -> Config {
+/// With what a recorded run was begun.
+pub(super) fn of_title(title: &str) -> Options {
     let mut words = title.strip_prefix(TITLE).unwrap_or_default().split_whitespace();
     let mut options = Options::default();
     while let Some(word) = words.next() {
         options = match word.strip_prefix("--") {
             Some(REDIRECT) => options.with_flag(REDIRECT),
-            Some(LOG_SIZE) => options.with_value(LOG_SIZE, words.next().unwrap_or_default()),
+            Some(option @ (LOG_SIZE | SPARES)) => {
+                options.with_value(option, words.next().unwrap_or_default())
+            }
             _ => options,
         };
     }
-    config(&options)
+    options
 }

@@ -13,11 +13,11 @@ use lab::system::{
 use serde_json::Value;
 
 use super::NAME;
-use super::client::{self, Client};
+use super::client::{self, Client, Replace};
 use super::load::Increments;
 use super::maelstrom::{self, Maelstrom};
 use super::members::{redis, role};
-use super::options::{self, NODES};
+use super::options::{self, NODES, SPARES};
 use super::replica;
 use crate::group::Group;
 
@@ -32,9 +32,10 @@ pub const SYSTEM: &dyn System = &Processes;
 
 struct Processes;
 
-/// All replicas of a layout.
-pub(super) fn group(layout: &Layout) -> Group {
-    Group::new(&layout.roles.iter().map(|role| role.id).collect::<Vec<_>>())
+/// The group of a layout, before any change.
+pub(super) fn group(layout: &Layout, options: &Options) -> Group {
+    let (nodes, _) = options::sizes(options);
+    Group::new(&layout.roles.iter().map(|role| role.id).take(nodes).collect::<Vec<_>>())
 }
 
 /// The replicas of these names.
@@ -101,9 +102,11 @@ impl System for Processes {
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
-        let nodes = options.values(NODES).last().map_or(Ok(3), |count| count.parse::<usize>());
-        let names = nodes.ok().and_then(|nodes| NAMES.get(..nodes));
-        let names = names.ok_or_else(|| Error::Refused(format!("--{NODES} is 1, 3, 5 or 7")))?;
+        let (nodes, spares) = options::sizes(options);
+        let names = NAMES.get(..nodes + spares).ok_or_else(|| {
+            let most = NAMES.len();
+            Error::Refused(format!("--{NODES} and --{SPARES} together are at most {most}"))
+        })?;
         let ids: Vec<NodeId> = (FIRST..).map(NodeId).take(names.len()).collect();
         let role = |(name, id): (&&str, &NodeId)| {
             let peers: Vec<NodeId> = ids.iter().copied().filter(|peer| peer != id).collect();
@@ -113,13 +116,16 @@ impl System for Processes {
             title: options::title(options),
             roles: names.iter().zip(&ids).map(role).collect(),
             front: NAMES[0].into(),
-            kept: Options::default().with_value(NODES, names.len().to_string()),
+            kept: Options::default()
+                .with_value(NODES, nodes.to_string())
+                .with_value(SPARES, spares.to_string()),
         })
     }
 
     fn absent(&self, role: &str) -> String {
         format!(
-            "there is no {role} here: `cargo {NAME} cluster --{NODES} 7` has seven, in a --dir of its own"
+            "there is no {role} here: `cargo {NAME} cluster --{NODES} 3 --{SPARES} 4` has seven, in a --dir \
+             of its own"
         )
     }
 
@@ -156,9 +162,11 @@ impl System for Processes {
 
     fn commands(&self) -> Vec<Command> {
         let about = "Send one command to the store, as redis-cli would";
+        let replace = "Let a replica that waits take the place of one of the group";
         let bench = "Be a node of Maelstrom's workload lin-kv, on standard input and output";
         vec![
             Client::augment_args(Command::new("client")).about(about),
+            Replace::augment_args(Command::new("replace")).about(replace),
             Maelstrom::augment_args(Command::new("maelstrom")).about(bench),
         ]
     }
@@ -175,6 +183,11 @@ impl System for Processes {
                     let client = Client::from_arg_matches(args);
                     let client = client.map_err(|e| Error::Refused(e.to_string()))?;
                     client::act(&client, cluster).await
+                }
+                "replace" => {
+                    let replace = Replace::from_arg_matches(args);
+                    let replace = replace.map_err(|e| Error::Refused(e.to_string()))?;
+                    client::replace(&replace, cluster).await
                 }
                 "maelstrom" => {
                     let maelstrom = Maelstrom::from_arg_matches(args);

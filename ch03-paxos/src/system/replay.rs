@@ -14,8 +14,9 @@ use crate::replicated_kv::Replica;
 /// The first event that could not be read or that came out differently.
 pub(super) fn replay(log: &Log) -> Result<Log, String> {
     let replicas: Vec<&str> = log.header.nodes.iter().map(|node| node.name.as_str()).collect();
-    let group = group_of(&replicas);
-    let config = options::config_of(&log.header.title);
+    let chosen = options::of_title(&log.header.title);
+    let (config, (_, spares)) = (options::config(&chosen), options::sizes(&chosen));
+    let group = group_of(&replicas[..replicas.len().saturating_sub(spares)]);
     lab::replay::replay::<Paxos>(
         log,
         |summary| summary.to_string(),

@@ -42,7 +42,8 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let mut run = config.node();
     // A client may have as many requests open as fit into a batch.
     run.client_queue = 2 * MAX_BATCH;
-    let replica = Replica::new(group(&config.layout), options::config(&config.options));
+    let replica =
+        Replica::new(group(&config.layout, &config.options), options::config(&config.options));
     let listener = listen(config)?;
     let redis = listener.local_addr().map_err(Error::io("read the address for clients"))?;
     let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;
@@ -109,7 +110,8 @@ impl ReplicaService {
             loop {
                 let status = self.node.status().await;
                 if status.is_some_and(|status| {
-                    !status.own["leader"].is_null() || role(&status) == "leads"
+                    !status.own["leader"].is_null()
+                        || ["leads", "is no member"].contains(&role(&status))
                 }) {
                     return;
                 }

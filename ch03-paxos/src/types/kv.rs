@@ -43,14 +43,22 @@ pub enum Op {
     CompareAndSet { key: Blob, from: Blob, to: Blob },
     /// Opens a session.
     OpenSession,
+    /// From the next slot on, the replica `new` takes the place of `old` in the group.
+    Replace { old: NodeId, new: NodeId },
 }
 
 impl Op {
+    /// Whether it changes the group.
+    #[must_use]
+    pub fn changes_members(&self) -> bool {
+        matches!(self, Self::Replace { .. })
+    }
+
     /// The keys whose values it may change.
     #[must_use]
     pub fn writes(&self) -> &[Blob] {
         match self {
-            Self::Get { .. } | Self::OpenSession => &[],
+            Self::Get { .. } | Self::OpenSession | Self::Replace { .. } => &[],
             Self::Set { key, .. }
             | Self::Increment { key }
             | Self::Append { key, .. }
@@ -67,7 +75,7 @@ impl Op {
             Self::Set { key, value, .. } | Self::Append { key, value } => key.len() + value.len(),
             Self::Delete { keys } => keys.iter().map(Blob::len).sum(),
             Self::CompareAndSet { key, from, to } => key.len() + from.len() + to.len(),
-            Self::OpenSession => 0,
+            Self::OpenSession | Self::Replace { .. } => 0,
         }
     }
 }
@@ -77,7 +85,8 @@ impl Op {
 pub enum Outcome {
     /// It is done.
     Done,
-    /// The key has no value; or, for [`Op::Set`] with `only_new`, it has one.
+    /// The key has no value; or, for [`Op::Set`] with `only_new`, it has one; or, for [`Op::Replace`], the
+    /// group has no replica `old`, or has `new` already.
     Nothing,
     /// The value.
     Value(Blob),
@@ -147,6 +156,17 @@ pub enum Entry {
     Batch(Arc<[Command]>),
 }
 
+impl Entry {
+    /// Whether the group may be another one behind it: a *stop-sign*.
+    #[must_use]
+    pub fn changes_members(&self) -> bool {
+        match self {
+            Self::NoOp => false,
+            Self::Batch(commands) => commands.iter().any(|command| command.op.changes_members()),
+        }
+    }
+}
+
 /// An entry with the ballot under which it was accepted.
 pub type Vote = (Ballot, Entry);
 
@@ -161,8 +181,8 @@ pub struct Session {
     pub outcome: Outcome,
 }
 
-/// Which state a snapshot is of, and what of it is no list.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+/// Which state a snapshot is of, and what of it is short.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Head {
     /// Every slot before this one is executed.
     pub open: Slot,
@@ -170,6 +190,10 @@ pub struct Head {
     pub opened: u64,
     /// How many things all sessions did.
     pub uses: u64,
+    /// Which replicas are the group, and how often it has changed.
+    pub members: Arc<[NodeId]>,
+    /// See `members`.
+    pub changes: u64,
 }
 
 /// A piece of a snapshot, as large as a message and a record take.
@@ -206,14 +230,15 @@ pub enum Msg {
     /// Replica → replica: "Neither do I." From a majority, it is worth to disturb the group by a new
     /// ballot; it entitles to nothing.
     Willing,
-    /// Candidate → replica: phase 1, for every slot from `first` on.
-    Prepare { ballot: Ballot, first: Slot },
+    /// Candidate → replica: phase 1, for every slot from `first` on, with the group as it is after so
+    /// many changes.
+    Prepare { ballot: Ballot, changes: u64, first: Slot },
     /// Replica → candidate: "I will ignore lower ballots; this I accepted from there on". What does
     /// not fit into a message begins at `rest`, and is asked for again.
     Promise { ballot: Ballot, accepted: Vec<(Slot, Vote)>, rest: Option<Slot> },
 
     /// Leader → replica: phase 2, for one slot.
-    Accept { ballot: Ballot, slot: Slot, entry: Entry },
+    Accept { ballot: Ballot, changes: u64, slot: Slot, entry: Entry },
     /// Replica → leader: accepted. From a majority it means chosen.
     Accepted { ballot: Ballot, slot: Slot },
     /// Leader → replica: every slot before `open` is chosen, with the entry that this ballot proposed.
@@ -222,14 +247,17 @@ pub enum Msg {
     Beat { ballot: Ballot, open: Slot },
     /// Replica → leader: a sign that the leader is heard. Without a majority of them it steps down.
     Heard { ballot: Ballot },
-    /// Replica → leader: "I have not all of these; send them again from here".
-    Fetch { ballot: Ballot, first: Slot },
 
-    /// Leader → replica: "what you ask for is in no log here any more: this is a piece of a snapshot of
+    /// Replica → replica: "I know of nothing that is chosen from here on; tell me".
+    Fetch { first: Slot },
+    /// Replica → replica: these are chosen, from `first` on, and more is before `open`. It entitles to
+    /// execute them.
+    Learn { first: Slot, chosen: Vec<Vote>, open: Slot },
+    /// Replica → replica: "what you ask for is not in my log any more: this is a piece of a snapshot of
     /// what it did", counted from 0.
-    Chunk { ballot: Ballot, head: Head, number: u32, chunk: Arc<Chunk>, is_last: bool },
-    /// Replica → leader: "I have all before this one on disk: send it".
-    Pull { ballot: Ballot, open: Slot, number: u32 },
+    Chunk { head: Head, number: u32, chunk: Arc<Chunk>, is_last: bool },
+    /// Replica → replica: "I have all chunks before this one on disk: send it".
+    Pull { open: Slot, number: u32 },
     /// Replica → itself: what was written of the snapshot is on disk; go on.
     Save,
 
@@ -263,8 +291,10 @@ pub enum Record {
 /// What a replica reports to an operator.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
-    /// `leads`, `follows`, `asks`.
+    /// `leads`, `follows`, `probes`, `asks`, or `is no member`.
     pub role: String,
+    /// Which replicas are the group, as far as this one knows.
+    pub members: Vec<NodeId>,
     /// Which replica leads, as far as this one knows.
     pub leader: Option<NodeId>,
     /// The highest ballot it promised.

@@ -33,6 +33,7 @@ impl Display for Op {
             Self::Append { key, value } => write!(f, "append {key} {value}"),
             Self::CompareAndSet { key, from, to } => write!(f, "set {key} {from} to {to}"),
             Self::OpenSession => f.write_str("open a session"),
+            Self::Replace { old, new } => write!(f, "replace {old} by {new}"),
         }
     }
 }
@@ -99,19 +100,23 @@ impl Display for Msg {
             Self::Flush => f.write_str("pass on"),
             Self::Probe { .. } => f.write_str("is there a leader?"),
             Self::Willing => f.write_str("not here"),
-            Self::Prepare { ballot, first } => write!(f, "prepare {ballot} from {first}"),
+            Self::Prepare { ballot, first, .. } => write!(f, "prepare {ballot} from {first}"),
             Self::Promise { ballot, accepted, rest } => {
                 write!(f, "promise {ballot}")?;
                 let mut told = accepted.iter();
                 told.try_for_each(|(slot, (of, entry))| write!(f, "; {slot} {of} {entry}"))?;
                 rest.iter().try_for_each(|slot| write!(f, "; more from {slot}"))
             }
-            Self::Accept { ballot, slot, entry } => write!(f, "accept {ballot} {slot} {entry}"),
+            Self::Accept { ballot, slot, entry, .. } => write!(f, "accept {ballot} {slot} {entry}"),
             Self::Accepted { ballot, slot } => write!(f, "accepted {ballot} {slot}"),
             Self::Commit { ballot, open } => write!(f, "commit {ballot} before {open}"),
             Self::Beat { ballot, open } => write!(f, "lead, {ballot}; chosen before {open}"),
             Self::Heard { ballot } => write!(f, "heard {ballot}"),
-            Self::Fetch { first, .. } => write!(f, "fetch from {first}"),
+            Self::Fetch { first } => write!(f, "fetch from {first}"),
+            Self::Learn { first, chosen, .. } => {
+                write!(f, "chosen from {first}:")?;
+                chosen.iter().try_for_each(|(of, entry)| write!(f, " {of} {entry}"))
+            }
             Self::Chunk { head, number, is_last, .. } => {
                 let last = if *is_last { ", the last" } else { "" };
                 write!(f, "snapshot before {}: chunk {}{last}", head.open, number + 1)

@@ -2,6 +2,7 @@
 
 use ch03_paxos::replicated_kv::{Machine, Store};
 use ch03_paxos::types::kv::{Blob, Command, MAX_VALUE, Op, Origin, Outcome, RequestId, SessionId};
+use ch03_paxos::worlds::REPLICAS;
 use lab::NodeId;
 use proptest::prelude::*;
 
@@ -21,7 +22,7 @@ fn opened(machine: &mut Machine) -> Outcome {
 
 #[test]
 fn a_request_that_comes_again_gets_the_first_answer() {
-    let mut machine = Machine::new(2);
+    let mut machine = Machine::new(2, REPLICAS.into());
     assert_eq!(opened(&mut machine), Outcome::Opened(SessionId(1)));
     for _ in 0..3 {
         assert_eq!(machine.execute(&command(Some((1, 1)), increment())), Outcome::Number(1));
@@ -32,7 +33,7 @@ fn a_request_that_comes_again_gets_the_first_answer() {
 /// Two sessions may use the same numbers for their requests.
 #[test]
 fn sessions_do_not_share_their_answers() {
-    let mut machine = Machine::new(2);
+    let mut machine = Machine::new(2, REPLICAS.into());
     opened(&mut machine);
     opened(&mut machine);
     assert_eq!(machine.execute(&command(Some((1, 1)), increment())), Outcome::Number(1));
@@ -41,7 +42,7 @@ fn sessions_do_not_share_their_answers() {
 
 #[test]
 fn a_request_before_the_last_one_is_superseded_and_does_nothing() {
-    let mut machine = Machine::new(2);
+    let mut machine = Machine::new(2, REPLICAS.into());
     opened(&mut machine);
     machine.execute(&command(Some((1, 5)), increment()));
     assert_eq!(machine.execute(&command(Some((1, 4)), increment())), Outcome::Superseded);
@@ -50,7 +51,7 @@ fn a_request_before_the_last_one_is_superseded_and_does_nothing() {
 
 #[test]
 fn the_session_that_was_used_longest_ago_is_closed_and_its_requests_do_nothing() {
-    let mut machine = Machine::new(2);
+    let mut machine = Machine::new(2, REPLICAS.into());
     opened(&mut machine);
     opened(&mut machine);
     machine.execute(&command(Some((1, 1)), increment()));

@@ -9,6 +9,7 @@ mod learner;
 mod log;
 mod machine;
 mod matrix;
+mod members;
 mod random;
 mod reads;
 mod scripts;

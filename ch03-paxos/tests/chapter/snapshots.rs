@@ -18,7 +18,7 @@ use lab::rng::Rng;
 use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule, TimedAction};
 use lab::world::{Action, Transition};
-use lab::{Input, NodeId};
+use lab::{Effect, Input, NodeId};
 use proptest::prelude::*;
 
 use crate::deliver::deliver;
@@ -52,7 +52,7 @@ proptest! {
         after in proptest::collection::vec(command(), 0..60),
         pace in 1..10_usize,
     ) {
-        let mut machine = Machine::new(SESSIONS);
+        let mut machine = Machine::new(SESSIONS, REPLICAS.into());
         before.iter().for_each(|command| drop(machine.execute(command)));
         let was = machine.clone();
         let mut frozen = Frozen::new(&machine, Slot(7));
@@ -154,15 +154,37 @@ fn what_is_dropped_is_neither_promised_nor_supported() {
     let first = ballot(1, leader);
     let tell = |msg| message(leader, Msg::Kv(msg));
     let slot = Slot::FIRST;
-    takes(&mut replica, tell(kv::Msg::Accept { ballot: first, slot, entry: Entry::NoOp }));
-    takes(&mut replica, tell(kv::Msg::Accept { ballot: first, slot: Slot(2), entry }));
+    takes(
+        &mut replica,
+        tell(kv::Msg::Accept { ballot: first, changes: 0, slot, entry: Entry::NoOp }),
+    );
+    takes(&mut replica, tell(kv::Msg::Accept { ballot: first, changes: 0, slot: Slot(2), entry }));
     takes(&mut replica, tell(kv::Msg::Commit { ballot: first, open: Slot(2) }));
     takes(&mut replica, message(me, Msg::Kv(kv::Msg::Save)));
     takes(&mut replica, Input::Timeout(Timer::Suspect));
     let mut ask = |msg| takes(&mut replica, message(candidate, Msg::Kv(msg)));
     let higher = ballot(2, candidate);
-    assert_eq!(ask(kv::Msg::Probe { first: slot }), []);
-    assert_ne!(ask(kv::Msg::Probe { first: Slot(2) }), []);
-    assert_eq!(ask(kv::Msg::Prepare { ballot: higher, first: slot }), []);
-    assert_ne!(ask(kv::Msg::Prepare { ballot: higher, first: Slot(2) }), []);
+    let support = Effect::SendAhead { to: candidate, msg: Msg::Kv(kv::Msg::Willing) };
+    assert!(!ask(kv::Msg::Probe { first: slot }).contains(&support));
+    assert!(ask(kv::Msg::Probe { first: Slot(2) }).contains(&support));
+    assert_eq!(ask(kv::Msg::Prepare { ballot: higher, changes: 0, first: slot }), []);
+    assert_ne!(ask(kv::Msg::Prepare { ballot: higher, changes: 0, first: Slot(2) }), []);
+}
+
+/// A snapshot writes the promise first, and older votes behind it.
+#[test]
+fn a_vote_that_is_read_back_lowers_no_promise() {
+    let mut replica = Replica::new(Group::new(&REPLICAS), Config::default());
+    let [leader, _, candidate] = REPLICAS;
+    let old = Ballot { round: 1, node: leader, start: 1 };
+    let new = Ballot { round: 2, node: candidate, start: 1 };
+    let slot = Slot::FIRST;
+    takes(&mut replica, Input::Replay(Record::Promised(new)));
+    let vote = Kept::Accepted { slot, ballot: old, entry: Entry::NoOp };
+    takes(&mut replica, Input::Replay(Record::Kv(vote)));
+    takes(&mut replica, Input::Boot { start: 2 });
+    let accept = kv::Msg::Accept { ballot: old, changes: 0, slot, entry: Entry::NoOp };
+    let refused =
+        Effect::SendAhead { to: leader, msg: Msg::Refused { ballot: old, promised: new } };
+    assert_eq!(takes(&mut replica, message(leader, Msg::Kv(accept))), [refused]);
 }

@@ -241,14 +241,16 @@ fn a_promise_that_is_too_long_for_a_message_comes_in_parts() {
     let mut replica = alone(Config::default());
     let ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
     for slot in Slot::FIRST.through(Slot(5)) {
-        let accept = Kv::Accept { ballot, slot, entry: entry(200 << 10) };
+        let accept = Kv::Accept { ballot, changes: 0, slot, entry: entry(200 << 10) };
         takes(&mut replica, message(REPLICAS[0], Msg::Kv(accept)));
     }
     let ballot = Ballot { round: 2, node: REPLICAS[2], start: 1 };
     let (mut first, mut told) = (Slot::FIRST, Vec::new());
     let ended = (0..10).try_for_each(|_| {
-        let effects =
-            takes(&mut replica, message(REPLICAS[2], Msg::Kv(Kv::Prepare { ballot, first })));
+        let effects = takes(
+            &mut replica,
+            message(REPLICAS[2], Msg::Kv(Kv::Prepare { ballot, changes: 0, first })),
+        );
         let promise = effects.into_iter().find_map(|effect| match effect {
             Effect::Send { msg: Msg::Kv(Kv::Promise { accepted, rest, .. }), .. } => {
                 Some((accepted, rest))

@@ -6,6 +6,7 @@ mod commands;
 mod history;
 mod kit;
 mod maelstrom;
+mod members;
 mod operating;
 mod served;
 mod snapshots;

@@ -1,0 +1,126 @@
+//! A replica takes another one's place in the group.
+
+use ch03_paxos::book::STATES_MEMBERS;
+use ch03_paxos::client::{COUNTER, StoreClient};
+use ch03_paxos::designs::KV;
+use ch03_paxos::group::{AnyNode, Group, Paxos};
+use ch03_paxos::invariants::Ledger;
+use ch03_paxos::replicated_kv::{Config, Replica};
+use ch03_paxos::types::kv::{Blob, Op};
+use ch03_paxos::worlds::{Nodes, PROPOSERS, REPLICAS, SPARE, Scope};
+use lab::NodeId;
+use lab::explore::{Limits, Model, explore};
+use lab::rng::Rng;
+use lab::sim::{self, Fault, FaultSchedule};
+use lab::world::Role;
+
+const SEEDS: u64 = if cfg!(feature = "slow") { 20_000 } else { 1_000 };
+/// A log so short that who comes in has to pull a snapshot.
+const CONFIG: Config = Config { forward: true, sessions: 8, log: 256, chunk: 64 };
+
+const NAMES: [&str; 4] = ["replica-1", "replica-2", "replica-3", "replica-4"];
+
+fn increments(count: usize) -> Vec<Op> {
+    vec![Op::Increment { key: Blob::new(COUNTER) }; count]
+}
+
+fn replace(old: NodeId) -> Op {
+    Op::Replace { old, new: SPARE }
+}
+
+/// Three replicas, one that waits outside, and clients that do this.
+fn world(clients: &[Vec<Op>]) -> Model<Paxos, Ledger> {
+    let group = Group::new(&REPLICAS);
+    let all = Group::new(&[REPLICAS[0], REPLICAS[1], REPLICAS[2], SPARE]);
+    let clients = clients.iter().enumerate().map(|(i, ops)| {
+        let client = StoreClient::new(&all, i, ops.iter().cloned()).in_a_session();
+        Role::new(PROPOSERS[i], ["web-1", "web-2"][i], "client", client)
+    });
+    let replicas = all.replicas.iter().zip(NAMES).map(|(id, name)| {
+        let replica = AnyNode::new(Replica::new(group.clone(), CONFIG));
+        Role::new(*id, name, "replica", replica).may_crash()
+    });
+    Model { roles: clients.chain(replicas).collect(), ..Nodes::STEP7.model(Scope::ONE, KV) }
+}
+
+fn holds(world: &Model<Paxos, Ledger>, seeds: u64, faults: impl Fn(&mut Rng) -> Vec<Fault>) {
+    for seed in 0..seeds {
+        let faults = faults(&mut Rng::new(seed));
+        let run = sim::run(world, &FaultSchedule { faults, ..FaultSchedule::none() }, seed);
+        assert_eq!(run.broken, None, "seed {seed}");
+        assert!(run.settled, "seed {seed}: some client is never answered");
+    }
+}
+
+fn crash(node: NodeId, at: u64, back: Option<u64>) -> Fault {
+    Fault::Crash { node, at, back, wiped: false, forget: 0 }
+}
+
+/// One is dead; its place is taken; then another one dies, and the group still has a majority.
+#[test]
+fn a_dead_replica_is_replaced_and_then_another_may_die() {
+    for old in [0, 1, 2] {
+        let begin = [increments(20), vec![replace(REPLICAS[old])], increments(200)].concat();
+        holds(&world(&[begin, increments(200)]), SEEDS / 20, |rng| {
+            let next = REPLICAS[(old + 1 + rng.pick(0..2) as usize) % 3];
+            vec![crash(REPLICAS[old], 2_000, None), crash(next, 3_000_000, None)]
+        });
+    }
+}
+
+/// Two clients ask for the same change, then all replicas that are left restart: what the new group chose
+/// behind the second stop-sign is there.
+#[test]
+fn a_change_that_is_asked_for_twice_loses_nothing() {
+    let ops = |n| [increments(4), vec![replace(REPLICAS[0])], increments(n)].concat();
+    holds(&world(&[ops(60), ops(60)]), SEEDS / 4, |rng| {
+        let left = [REPLICAS[1], REPLICAS[2], SPARE];
+        let gone = crash(REPLICAS[0], rng.pick(500..4_000), None);
+        let at = rng.pick(600_000..640_000);
+        let all =
+            left.map(|node| crash(node, at + rng.pick(0..500), Some(rng.pick(1_000..50_000))));
+        std::iter::once(gone).chain(all).collect()
+    });
+}
+
+/// Whoever leads, whatever crashes and comes back, and whatever is cut off for a while.
+#[test]
+fn the_group_changes_under_any_trouble() {
+    let begin = |old: usize| [increments(4), vec![replace(REPLICAS[old])], increments(6)].concat();
+    for old in [0, 1, 2] {
+        holds(&world(&[begin(old), increments(10)]), SEEDS, |rng| {
+            let all = [REPLICAS[0], REPLICAS[1], REPLICAS[2], SPARE];
+            let one = |rng: &mut Rng| all[rng.pick(0..4) as usize];
+            let mut faults = Vec::new();
+            for _ in 0..rng.pick(1..4) {
+                let (at, lasts) = (rng.pick(500..30_000), rng.pick(1_000..1_500_000));
+                let (from, to) = (one(rng), one(rng));
+                faults.push(match rng.pick(0..2) {
+                    0 => crash(from, at, Some(lasts)),
+                    _ => Fault::Cut { from, to, both: rng.pick(0..2) == 0, at, lasts },
+                });
+            }
+            faults
+        });
+    }
+}
+
+/// The smallest group that can change: two replicas, and a third that takes the place of one of them.
+#[test]
+fn two_groups_never_choose_in_the_same_slot() {
+    let (group, spare) = (Group::new(&REPLICAS[..2]), REPLICAS[2]);
+    let ops = [Op::Replace { old: REPLICAS[1], new: spare }];
+    let client = StoreClient::new(&group, 0, ops);
+    let web = Role::new(PROPOSERS[0], "web-1", "client", client);
+    let replicas = REPLICAS.iter().zip(NAMES).map(|(id, name)| {
+        let replica = AnyNode::new(Replica::new(group.clone(), Config::default()));
+        Role::new(*id, name, "replica", replica).may_crash()
+    });
+    let roles = std::iter::once(web).chain(replicas).collect();
+    let model = Model { roles, ..Nodes::STEP7.model(Scope::ONE, KV) };
+    let limits = Limits { timeouts: Some(1), states: 5_000_000, ..Limits::safety(0) };
+    let report = explore(&model, &limits);
+    assert_eq!(report.violation.map(|violation| violation.broken), None);
+    assert!(!report.gave_up);
+    assert_eq!(report.graph.states(), STATES_MEMBERS);
+}
