@@ -2,7 +2,7 @@
 
 use lab::chapter::{Chapter, Figure, Models, Table};
 
-use crate::{book, designs, duel};
+use crate::{book, designs, duel, partial};
 
 struct PaxosChapter;
 
@@ -35,7 +35,7 @@ impl Chapter for PaxosChapter {
     }
 
     fn tables(&self) -> Vec<(String, Table)> {
-        vec![("duels".into(), duel::table())]
+        vec![("duels".into(), duel::table()), ("partial".into(), partial::table())]
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

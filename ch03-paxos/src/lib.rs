@@ -19,6 +19,7 @@
 //! | [`step6_log`] | a log of decisions: phase 1 once, no-ops in holes |
 //! | [`replicated_kv`] | step 7: sessions, a store, batches: what people use |
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
+//! | [`partial`] | who leads when links fail one by one |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but `system`: the store of step 7 as
@@ -43,6 +44,8 @@ pub mod designs;
 pub mod duel;
 pub mod group;
 pub mod invariants;
+#[cfg(feature = "study")]
+pub mod partial;
 pub mod replicated_kv;
 pub mod step1_primary_backup;
 pub mod step2_majority_vote;

@@ -10,6 +10,7 @@ mod log;
 mod machine;
 mod matrix;
 mod members;
+mod partial;
 mod random;
 mod reads;
 mod scripts;
