@@ -6,13 +6,17 @@ use ch03_paxos::designs::KV;
 use ch03_paxos::group::{AnyNode, Group, Paxos};
 use ch03_paxos::invariants::Ledger;
 use ch03_paxos::replicated_kv::{Config, Replica};
-use ch03_paxos::types::kv::{Blob, Op};
+use ch03_paxos::types::kv::{Blob, Entry, Op};
+use ch03_paxos::types::log::Slot;
+use ch03_paxos::types::{Ballot, Msg, kv};
 use ch03_paxos::worlds::{Nodes, PROPOSERS, REPLICAS, SPARE, Scope};
-use lab::NodeId;
 use lab::explore::{Limits, Model, explore};
 use lab::rng::Rng;
 use lab::sim::{self, Fault, FaultSchedule};
 use lab::world::Role;
+use lab::{Effect, Input, NodeId};
+
+use crate::store::{message, takes};
 
 const SEEDS: u64 = if cfg!(feature = "slow") { 20_000 } else { 1_000 };
 /// A log so short that who comes in has to pull a snapshot.
@@ -123,4 +127,22 @@ fn two_groups_never_choose_in_the_same_slot() {
     assert_eq!(report.violation.map(|violation| violation.broken), None);
     assert!(!report.gave_up);
     assert_eq!(report.graph.states(), STATES_MEMBERS);
+}
+
+/// A group of which a majority knows nothing of the old one's choices would lose them.
+#[test]
+fn a_replica_votes_in_no_group_that_it_does_not_know() {
+    let mut replica = Replica::new(Group::new(&REPLICAS), CONFIG);
+    takes(&mut replica, Input::Boot { start: 1 });
+    let leader = REPLICAS[0];
+    let ballot = Ballot { round: 1, node: leader, start: 1 };
+    let slot = Slot(2);
+    let mut ask = |msg| takes(&mut replica, message(leader, Msg::Kv(msg)));
+    let prepare = |changes| kv::Msg::Prepare { ballot, changes, first: slot };
+    let fetch = Msg::Kv(kv::Msg::Fetch { first: Slot::FIRST });
+    assert_eq!(ask(prepare(1)), [Effect::SendAhead { to: leader, msg: fetch }]);
+    let accept = |changes| kv::Msg::Accept { ballot, changes, slot, entry: Entry::NoOp };
+    assert_eq!(ask(accept(1)), []);
+    let accepted = Msg::Kv(kv::Msg::Accepted { ballot, slot });
+    assert!(ask(accept(0)).contains(&Effect::Send { to: leader, msg: accepted }));
 }
