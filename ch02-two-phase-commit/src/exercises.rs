@@ -1,17 +1,15 @@
 //! What the exercises are checked against: a run without faults, seeded storms, and every order of
 //! events of a small world. The same answer gets the same verdict, always.
 
-use std::time::Duration;
-
+use lab::Node;
 use lab::chapter::Verdict;
 use lab::explore::Limits;
-use lab::node::react;
-use lab::study::{self, Target, verdict};
-use lab::{Effect, Node};
+use lab::study::exercise::{self, Question};
+use lab::study::{Scene, Target, verdict};
 
 use crate::accounts::Accounts;
 use crate::designs::{ATOMIC, PLAIN as SAGA};
-use crate::shop::{AnyNode, Input};
+use crate::shop::AnyNode;
 use crate::types::{COORD, Key, Msg, PAY, STOCK, TxId};
 use crate::worlds::{Nodes, Read, Scope, umbrella};
 use crate::{step1_no_coordination as step1, step2_two_phases as step2, step5_saga as step5};
@@ -67,20 +65,7 @@ const TX: TxId = TxId { start: 1, count: 1, attempt: 1 };
 
 /// One message from the coordinator; what it sends back.
 fn receive(participant: &mut AnyNode, msg: Msg) -> Vec<Msg> {
-    let input = Input::Message { from: COORD, msg };
-    let effects = react(participant, STOCK, Duration::ZERO, input);
-    let sent = effects.into_iter().filter_map(|effect| match effect {
-        Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } => Some(msg),
-        Effect::Persist(_)
-        | Effect::Mark(_)
-        | Effect::DiscardBefore(_)
-        | Effect::Connect { .. }
-        | Effect::Disconnect(_)
-        | Effect::SetTimer { .. }
-        | Effect::CancelTimer(_)
-        | Effect::Note(_) => None,
-    });
-    sent.collect()
+    exercise::answers(participant, STOCK, COORD, msg)
 }
 
 /// Compares guesses with what the explorer says.
@@ -100,38 +85,35 @@ pub fn guesses(guesses: [Verdict; 5]) -> Result<String, String> {
     let quiet = Limits::progress(0, 0, 0);
     let crash = Limits { restarts: false, ..Limits::progress(1, 0, 0) };
     let restart = Limits::progress(1, 0, 0);
-    let truth = [
-        (
+    let question = |situation, truth, nudge| Question { situation, truth, nudge };
+    let questions = [
+        question(
             "step 1, and nothing fails",
             verdict(&step1.model(Scope::TWO_ORDERS, SAGA), &quiet),
             "Alice orders twice and has one coin.",
         ),
-        (
+        question(
             "step 2, and a process restarts",
             verdict(&step2.model(Scope::ONE_ORDER, ATOMIC), &restart),
             "What is in memory is gone.",
         ),
-        (
+        question(
             "step 3, and a process never comes back",
             verdict(&step3.model(Scope::ONE_ORDER, ATOMIC), &crash),
             "Who waits for whom after a yes?",
         ),
-        (
+        question(
             "step 3, and a process restarts",
             verdict(&step3.model(Scope::ONE_ORDER, ATOMIC), &restart),
             "What is on disk is there.",
         ),
-        (
+        question(
             "step 3, and a client reads in the middle",
             verdict(&step3.model(Scope::ONE_ORDER.with(Read::Each), &["HALF"]), &quiet),
             "There is a moment between the two commits.",
         ),
     ];
-    for (guess, (situation, verdict, nudge)) in guesses.into_iter().zip(truth) {
-        if guess != verdict {
-            return Err(format!("{situation}: you said {guess}. {nudge}"));
-        }
-    }
+    exercise::guessed(&guesses, &questions)?;
     Ok("five of five; the explorer agrees".into())
 }
 
@@ -142,8 +124,9 @@ fn survives(nodes: &Nodes, promised: &[&'static str]) -> Result<usize, String> {
     let one = nodes.model(Scope::ONE_ORDER, promised);
     let refused = nodes.model(Scope::REFUSED, promised);
     let crash = Limits::progress(1, 0, 1);
-    let searches = [(&two, Limits::progress(0, 0, 1)), (&one, crash), (&refused, crash)];
+    let scenes = [(two, Limits::progress(0, 0, 1)), (one, crash), (refused, crash)];
     let servers = vec![COORD, STOCK, PAY];
     let target = Target { servers, links: Vec::new(), busy: 0..BUSY, lasts: 0..1 };
-    study::survives(&searches, |rng| target.storm(rng))
+    let scenes = scenes.map(|(world, limits)| Scene::new(world, limits));
+    exercise::survives(scenes, |rng| target.storm(rng))
 }

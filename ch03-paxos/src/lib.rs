@@ -42,6 +42,8 @@ pub mod client;
 pub mod designs;
 #[cfg(feature = "study")]
 pub mod duel;
+#[cfg(feature = "exercises")]
+pub mod exercises;
 pub mod group;
 pub mod invariants;
 #[cfg(feature = "study")]

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Log;
-use crate::explore::Model;
+use crate::explore::{Limits, Model, log_on};
 use crate::node::{NodeId, Protocol};
 use crate::record::Recorder;
 use crate::world::{Action, Envelope, Ghost, Transition, Wire, World};
@@ -78,6 +78,24 @@ impl<P: Protocol, G: Ghost> Play<P, G> {
             }
         }
         Ok(self)
+    }
+
+    /// Runs those commands of a text that can happen, and leaves the others out: for nodes that may
+    /// send less, or more, than the ones for which it was written.
+    #[must_use]
+    pub fn follow(mut self, script: &str) -> Self {
+        for line in script.lines() {
+            // What cannot happen leaves the world as it is.
+            let _ = self.command(line.trim());
+        }
+        self
+    }
+
+    /// Goes on with these actions, on the network and the disks of these limits; gives the whole log.
+    #[must_use]
+    pub fn log_with(self, limits: &Limits, path: &[Action<P>]) -> Log {
+        let world = self.world.within(&self.model.shown(limits));
+        log_on(&self.model, self.recorder, world, path).0
     }
 
     /// Runs one command and returns what it printed beside events.

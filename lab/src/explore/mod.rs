@@ -266,7 +266,17 @@ pub fn log_of<P: Protocol, G: Ghost>(
 ) -> (Log, World<P, G>) {
     let topology = model.shown(limits);
     let mut recorder = Recorder::new(title, &topology);
-    let mut world = World::new(topology, &mut recorder);
+    let world = World::new(topology, &mut recorder);
+    log_on(model, recorder, world, path)
+}
+
+/// The same, from a world that has a past, which stands in the log already.
+pub(crate) fn log_on<P: Protocol, G: Ghost>(
+    model: &Model<P, G>,
+    mut recorder: Recorder,
+    mut world: World<P, G>,
+    path: &[Action<P>],
+) -> (Log, World<P, G>) {
     let mut broken_step = None;
     for action in path {
         let before = world.clone();

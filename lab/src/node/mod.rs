@@ -24,6 +24,7 @@
 //! to make a disk look like a prefix of the records, or refuse to start.
 
 mod any;
+mod changed;
 mod limits;
 
 use std::fmt::{self, Debug, Display};
@@ -36,6 +37,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 pub use any::AnyNode;
+pub use changed::Changed;
 pub use limits::{MAX_MESSAGE, MAX_RECORD};
 pub(crate) use limits::{assert_message_fits, assert_record_fits};
 

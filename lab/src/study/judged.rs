@@ -6,12 +6,11 @@ use crate::chapter::{Cell, Checked, Verdict};
 use crate::event::Log;
 use crate::explore::{Edge, Limits, Model, explore, log_of};
 use crate::rng::Rng;
-use crate::sim::{self, FaultSchedule, find, simulate};
-use crate::view::text;
+use crate::sim::{self, simulate};
 use crate::world::{Ghost, World};
 
 /// What may lead from a state to the goal: the system at work, and processes that come back.
-const REPAIRED: [Edge; 2] = [Edge::Work, Edge::Restart];
+pub(super) const REPAIRED: [Edge; 2] = [Edge::Work, Edge::Restart];
 
 /// A verdict, its reason, and a run that shows it.
 struct Judged {
@@ -104,40 +103,4 @@ pub(super) fn waits_for<P: Protocol, G: Ghost>(world: &World<P, G>) -> String {
 #[must_use]
 pub fn verdict<P: Protocol, G: Ghost>(model: &Model<P, G>, limits: &Limits) -> Verdict {
     judge(model, limits, "").verdict
-}
-
-/// Whether a world keeps every promise and is never stuck once all processes are back: within each
-/// of these limits, and in a hundred storms. Returns in how many states.
-///
-/// # Errors
-/// What broke, with a short schedule that shows it.
-pub fn survives<P: Protocol, G: Ghost>(
-    searches: &[(&Model<P, G>, Limits)],
-    storm: impl Fn(&mut Rng) -> FaultSchedule,
-) -> Result<usize, String> {
-    let mut states = 0;
-    for (model, limits) in searches {
-        let report = explore(model, &limits.with_edges());
-        if let Some(violation) = report.violation {
-            let (log, _) = log_of(model, limits, &violation.path, "unsafe");
-            return Err(text::render(&log));
-        }
-        if report.gave_up {
-            return Err("undecided: this has too many states; does it keep counting?".into());
-        }
-        if let Some(state) = report.graph.stuck(&REPAIRED).first() {
-            let (log, _) = log_of(model, limits, &report.graph.path(*state), "stuck");
-            return Err(text::render(&log) + "     ✗ stuck: from here it can never end\n");
-        }
-        if let Some(never) = report.never.first() {
-            let why = "Nothing bad happens because nothing happens";
-            return Err(format!("never reached: {never}. {why}"));
-        }
-        states += report.graph.states();
-    }
-    let Some((model, _)) = searches.first() else { return Ok(states) };
-    match find(model, storm, 0..100, "a storm").counterexample {
-        Some(example) => Err(text::render(&example.log)),
-        None => Ok(states),
-    }
 }

@@ -5,10 +5,12 @@
 //! here. What is expected of a design stands beside it, so a test can compare all of it
 //! (`lab::testing`), and `explore` can say whether it found what is expected.
 
+pub mod exercise;
 mod explored;
 pub mod faults;
 mod judged;
 mod points;
+mod scene;
 mod story;
 
 use std::ops::Range;
@@ -17,7 +19,8 @@ use serde_json::Value;
 
 pub use explored::explained;
 pub use faults::Target;
-pub use judged::{survives, verdict};
+pub use judged::verdict;
+pub use scene::Scene;
 pub use story::{Story, Told};
 
 use crate::Protocol;
