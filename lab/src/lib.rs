@@ -31,6 +31,8 @@ pub mod rng;
 pub mod run;
 pub mod script;
 pub mod sim;
+#[cfg(feature = "peers")]
+pub mod stateright;
 pub mod study;
 #[cfg(feature = "system")]
 pub mod system;

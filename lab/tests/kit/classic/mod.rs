@@ -93,3 +93,20 @@ fn with_full_symmetry_five_have_314_states() {
     let model = Model { symmetry: Some(sorted_by_all), ..model(5) };
     assert_eq!(explore(&model, &Limits::safety(0)).graph.states(), 314);
 }
+
+/// The same nodes under stateright, which delivers each message once: its counts, from a model that was
+/// written for it by hand (`benches/peers/actors.rs`).
+#[cfg(feature = "peers")]
+#[test]
+fn stateright_counts_the_same_states_of_the_same_nodes() {
+    use lab::stateright::{Bounds, check};
+    use lab::world::Wire;
+
+    let bag = Limits { wire: Wire::Bag, ..Limits::safety(0) };
+    for (parties, states) in [(3, 584), (5, 33_824)] {
+        let bounds = Bounds { timeouts: 20, crashes: 0, holds: |_| true };
+        let first = World::new(model(parties).topology(bag.wire, false), &mut ());
+        assert_eq!(check(&first, bounds).states, states);
+        assert_eq!(explore(&model(parties), &bag).graph.states(), states);
+    }
+}
