@@ -52,7 +52,8 @@ fn both(
     (timeouts, crashes): (u8, u8),
 ) -> (Checked, Checked) {
     let begun = Play::new(world.clone(), "").run(opening).expect("a script");
-    let theirs = check(begun.world(), Bounds { timeouts, crashes, holds: agree });
+    let bounds = Bounds { timeouts: Some(timeouts), crashes, holds: agree };
+    let theirs = check(begun.world(), bounds);
     let limits = Limits {
         wire: Wire::Bag,
         cuts: false,

@@ -35,6 +35,8 @@ pub struct Process<P: Protocol> {
     /// All ids, in the order of the actors.
     ids: Vec<NodeId>,
     program: AnyNode<P>,
+    /// Whether its timers are counted. Elsewhere two states that differ by that are the same state.
+    counts_timeouts: bool,
 }
 
 /// A process that has been started.
@@ -59,8 +61,8 @@ pub struct Kept<P: Protocol> {
 /// What the environment may do, and what has to hold whatever it does.
 #[derive(Clone, Debug)]
 pub struct Bounds<P: Protocol> {
-    /// How many timers may expire.
-    pub timeouts: u8,
+    /// How many timers may expire; `None`: as many as are set.
+    pub timeouts: Option<u8>,
     /// How often a process may crash. Those that may are the roles' own choice.
     pub crashes: u8,
     /// What holds of all nodes, in every state. A process that is down counts as it was.
@@ -106,7 +108,11 @@ impl<P: Protocol> Search<P> {
     fn new<G: Ghost>(world: &World<P, G>, bounds: Bounds<P>) -> Self {
         let roles = &world.topology().roles;
         let ids: Vec<NodeId> = roles.iter().map(|role| role.id).collect();
-        let process = |role: &Role<P>| Process { ids: ids.clone(), program: role.program.clone() };
+        let counts_timeouts = bounds.timeouts.is_some();
+        let process = |role: &Role<P>| {
+            let (ids, program) = (ids.clone(), role.program.clone());
+            Process { ids, program, counts_timeouts }
+        };
         let processes: Vec<_> = roles.iter().map(process).collect();
         let started = |id: &NodeId| {
             let node = world.node(*id).expect("every process is up").clone();
@@ -174,7 +180,7 @@ impl<P: Protocol> Model for Search<P> {
         let pairs = states.iter().zip(first);
         let restarts: u64 = pairs.map(|(one, first)| one.kept.starts - first.kept.starts).sum();
         let down = state.crashed.iter().zip(&self.may_crash).filter(|(is_down, _)| **is_down);
-        timeouts <= u64::from(self.bounds.timeouts)
+        self.bounds.timeouts.is_none_or(|most| timeouts <= u64::from(most))
             && restarts + down.clone().count() as u64 <= u64::from(self.bounds.crashes)
             && down.clone().all(|(_, may_crash)| *may_crash)
     }
@@ -252,7 +258,7 @@ impl<P: Protocol> Actor for Process<P> {
         out: &mut Out<Self>,
     ) {
         let started = state.to_mut();
-        started.kept.timeouts = started.kept.timeouts.saturating_add(1);
+        started.kept.timeouts += u8::from(self.counts_timeouts);
         self.step(id, started, Input::Timeout(timer.clone()), out);
     }
 }

@@ -38,6 +38,8 @@ pub const ATOMIC: &[&str] = &["AC1", "AC2", "AC3", "ACK", "NACK", "ONCE", "FORGE
 mod tests {
     use ch02_two_phase_commit::worlds::Scope;
     use lab::explore::{Limits, explore};
+    use lab::study::Scene;
+    use lab::testing::Setting;
 
     use super::*;
 
@@ -45,7 +47,8 @@ mod tests {
     fn judge(name: &str) {
         let mutant = ALL.iter().find(|mutant| mutant.name == name).expect("a mutant");
         mutant.assert_as_recorded(ATOMIC, |nodes, _, promised| {
-            (nodes.model(Scope::ONE_ORDER, promised), Limits::safety(1))
+            let world = nodes.model(Scope::ONE_ORDER, promised);
+            Setting::Explored(Scene::new(world, Limits::safety(1)))
         });
     }
 

@@ -10,9 +10,18 @@
 //!
 //! Mutants of disks and networks: those are not lines of a step.
 
-use ch03_paxos::group::AnyNode;
+use ch03_paxos::designs::scenes::{
+    ACKNOWLEDGED, Doing, KNOWS_LESS, LEADS_ANYWAY, REPLACED, TOLD, leader_crashes, leader_restarts,
+    storm, with_clients, with_four_replicas,
+};
+use ch03_paxos::group::{AnyNode, Paxos};
+use ch03_paxos::invariants::Ledger;
 use ch03_paxos::worlds::{Crashing, Nodes, Scope, wanted};
 use lab::explore::Limits;
+use lab::sim::FaultSchedule;
+use lab::study::Scene;
+use lab::testing::Setting;
+use lab::world::Wire;
 
 /// A step with something changed.
 pub type Mutant = lab::testing::Mutant<Nodes>;
@@ -21,6 +30,16 @@ pub type Mutant = lab::testing::Mutant<Nodes>;
 macro_rules! design {
     ($module:ident, step6_log) => {
         Nodes::Log(|group| AnyNode::new($module::Replica::new(group)))
+    };
+    // So few sessions that one is closed where many are opened.
+    ($module:ident, replicated_kv) => {
+        Nodes::Store {
+            replica: |group| {
+                let config = $module::Config { sessions: 2, ..$module::Config::default() };
+                AnyNode::new($module::Replica::new(group, config))
+            },
+            sessions: true,
+        }
     };
     ($module:ident, $step:ident) => {
         Nodes::Group {
@@ -35,43 +54,96 @@ include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 /// More than any scope below has.
 const STATES: usize = 20_000_000;
 
-/// What happens in a scope: its world, and the limits of the environment. Each of the two proposers
-/// has one ballot, and a timer that expires gives one of them another, or makes a follower lead.
+/// Where a mutant is tried. In a scope with ballots, each of the two proposers has one, and a timer that
+/// expires gives one of them another, or makes a follower lead.
 ///
 /// # Panics
 /// If there is no such scope.
 #[must_use]
-pub fn scope(name: &str) -> (Scope, Limits) {
+pub fn setting(nodes: &Nodes, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
     let limits = |timeouts, crashes| Limits {
         timeouts: Some(timeouts),
         states: STATES,
         ..Limits::safety(crashes)
     };
-    let two = |crashing| Scope::TWO.crashing(crashing);
-    match name {
-        "2 ballots" => (Scope::TWO, limits(0, 0)),
-        "2 ballots, a replica restarts" => (two(Crashing::Replicas), limits(0, 1)),
-        "2 ballots, a proposer restarts" => (two(Crashing::Proposers), limits(0, 1)),
-        "3 ballots" => (Scope::TWO, limits(1, 0)),
-        "a log, 2 leaders" => (Scope::TWO, limits(1, 0)),
+    // Where so much has happened, messages that come again are left to the simulator.
+    let once = Limits { wire: Wire::Bag, restarts: false, ..limits(0, 0) };
+    let two = |crashing| nodes.model(Scope::TWO.crashing(crashing), promised);
+    let store = |clients: &[(Doing, usize)]| with_clients(nodes, promised, clients);
+    // `web-2` is started by the script: its read begins after the increment was acknowledged.
+    let reads_late = |at| {
+        let mut world = store(&[(Doing::Increments(1), 0), (Doing::Reads(1), at)]);
+        world.roles[1].starts_down = true;
+        world
+    };
+    Setting::Explored(match name {
+        "2 ballots" => Scene::new(two(Crashing::Replicas), limits(0, 0)),
+        "2 ballots, a replica restarts" => Scene::new(two(Crashing::Replicas), limits(0, 1)),
+        "2 ballots, a proposer restarts" => Scene::new(two(Crashing::Proposers), limits(0, 1)),
+        "3 ballots" | "a log, 2 leaders" => Scene::new(two(Crashing::Replicas), limits(1, 0)),
+        "4 replicas, 2 ballots" => Scene::new(with_four_replicas(nodes, promised), limits(0, 0)),
+        "a store, a new leader was told" => {
+            Scene::new(reads_late(1), once).after(ACKNOWLEDGED).after(TOLD)
+        }
+        "a store, a new leader knows less" => {
+            Scene::new(reads_late(2), once).after(KNOWS_LESS).after(LEADS_ANYWAY)
+        }
+        "a store, a leader was replaced" => {
+            let readers = [(Doing::Reads(1), 0), (Doing::Reads(2), 0)];
+            let world = store(&[(Doing::Increments(1), 2), readers[0], readers[1]]);
+            Scene::new(world, once).after(REPLACED)
+        }
+        "a store without faults" => {
+            return Setting::Simulated(nodes.busy(promised), |_| FaultSchedule::none());
+        }
+        "a store, its leader restarts" => {
+            return Setting::Simulated(nodes.busy(promised), leader_restarts);
+        }
+        "a store, its leader crashes" => {
+            return Setting::Simulated(nodes.busy(promised), leader_crashes);
+        }
+        "a store in storms" => return Setting::Simulated(nodes.busy(promised), storm),
         _ => panic!("no scope of this chapter is called {name:?}"),
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use ch03_paxos::designs::{CONSENSUS, LOG};
+    use ch03_paxos::designs::{CONSENSUS, KV, LOG};
 
     use super::*;
 
+    fn promised(mutant: &Mutant) -> &'static [&'static str] {
+        match mutant.scope.split([' ', ',']).nth(1) {
+            Some("store") => KV,
+            Some("log") => LOG,
+            _ => CONSENSUS,
+        }
+    }
+
     fn judge(name: &str) {
         let mutant = ALL.iter().find(|mutant| mutant.name == name).expect("a mutant");
-        let is_log = mutant.scope.starts_with("a log");
-        mutant.assert_as_recorded(if is_log { LOG } else { CONSENSUS }, |nodes, name, promised| {
-            let (scope, limits) = scope(name);
-            (nodes.model(scope, promised), limits)
-        });
+        mutant.assert_as_recorded(promised(mutant), setting);
     }
 
     include!(concat!(env!("OUT_DIR"), "/tests.rs"));
+
+    /// What kills a mutant of the store does not kill the store.
+    #[test]
+    fn the_store_itself_survives() {
+        use ch03_paxos::replicated_kv;
+
+        let store: Nodes = design!(replicated_kv, replicated_kv);
+        for mutant in ALL.iter().filter(|mutant| promised(mutant) == KV) {
+            let setting = super::setting(&store, mutant.scope, KV);
+            if let Setting::Explored(scene) = &setting {
+                let report = scene.explore();
+                assert!(!report.gave_up, "{}: too many states", mutant.scope);
+                assert_eq!(report.violation.map(|v| v.broken), None, "{}", mutant.scope);
+            } else {
+                let seeds = 0..mutant.seed.expect("a seed") + 1;
+                assert_eq!(setting.killed(seeds), None, "{}", mutant.scope);
+            }
+        }
+    }
 }

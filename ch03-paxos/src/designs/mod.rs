@@ -4,6 +4,7 @@
 //! are 200 simulated runs each; all others are proofs about a small world.
 
 mod rows;
+pub mod scenes;
 
 pub(crate) use rows::LEADS;
 

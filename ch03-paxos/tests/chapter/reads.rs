@@ -3,18 +3,17 @@
 
 use std::ops::Range;
 
-use ch03_paxos::client::{COUNTER, StoreClient};
 use ch03_paxos::designs::KV;
-use ch03_paxos::group::{Group, Paxos};
+use ch03_paxos::designs::scenes::{ACKNOWLEDGED, Doing, with_clients};
+use ch03_paxos::group::Paxos;
 use ch03_paxos::invariants::Ledger;
 use ch03_paxos::types::Msg;
-use ch03_paxos::types::kv::{Blob, Msg as Kv, Op};
-use ch03_paxos::worlds::{Nodes, PROPOSERS, REPLICAS, Scope};
+use ch03_paxos::types::kv::Msg as Kv;
+use ch03_paxos::worlds::{Nodes, PROPOSERS, REPLICAS};
 use lab::explore::Model;
 use lab::rng::Rng;
 use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule};
-use lab::world::Role;
 
 use crate::deliver::deliver;
 
@@ -28,20 +27,8 @@ fn world(
     (writes, writes_at): (u16, usize),
     (reads, reads_at): (u16, usize),
 ) -> Model<Paxos, Ledger> {
-    let small = Nodes::STEP7.model(Scope::ONE, KV);
-    let group = Group::new(&REPLICAS);
-    let key = || Blob::new(COUNTER);
-    let increments = (0..writes).map(|_| Op::Increment { key: key() });
-    let reads = (0..reads).map(|_| Op::Get { key: key() });
-    let writer = StoreClient::new(&group, writes_at, increments);
-    let writer = if writes > 1 { writer.in_a_session() } else { writer };
-    let reader = StoreClient::new(&group, reads_at, reads).reading_beside();
-    let clients = [
-        Role::new(PROPOSERS[0], "web-1", "client", writer),
-        Role::new(PROPOSERS[1], "web-2", "client", reader),
-    ];
-    let replicas = small.roles.iter().filter(|role| REPLICAS.contains(&role.id)).cloned();
-    Model { roles: clients.into_iter().chain(replicas).collect(), ..small.clone() }
+    let clients = [(Doing::Increments(writes), writes_at), (Doing::Reads(reads), reads_at)];
+    with_clients(&Nodes::STEP7, KV, &clients)
 }
 
 fn holds(world: &Model<Paxos, Ledger>, faults: impl Fn(&mut Rng) -> Vec<Fault>) {
@@ -62,27 +49,6 @@ fn a_leader_that_is_cut_off_answers_no_read() {
         vec![cut(REPLICAS[1], at), cut(REPLICAS[2], at)]
     });
 }
-
-/// `replica-1` has acknowledged an increment, and crashed before `replica-2` was told that it is chosen.
-/// `replica-2` asks for promises.
-const ACKNOWLEDGED: &str = "deliver replica-1 replica-1
-deliver replica-1 replica-1
-deliver replica-1 replica-2
-deliver replica-2 replica-1
-lose replica-1 replica-2
-deliver web-1 replica-1
-deliver replica-1 replica-1
-deliver replica-1 replica-1
-deliver replica-1 replica-2
-deliver replica-2 replica-1
-deliver replica-1 web-1
-lose replica-1 replica-2
-crash replica-1
-timeout replica-3
-lose replica-3 replica-2
-timeout replica-2
-deliver replica-2 replica-3
-deliver replica-3 replica-2";
 
 #[test]
 fn a_new_leader_answers_no_read_before_it_has_executed_what_it_was_told() {

@@ -13,6 +13,8 @@
 //! steps = 9
 //! ```
 //!
+//! A file may be part of a folder: a step whose roles are files. Its whole folder is copied then.
+//!
 //! What is changed in several places has one `[[change]]` with `find` and `replace` for each instead.
 //! Each `find` has to occur exactly once, so a change of the source cannot silently disarm a mutant.
 //!
@@ -31,6 +33,8 @@ use serde::Deserialize;
 pub struct Mutant {
     /// The name of its TOML file, without the ending.
     pub name: String,
+    /// What is changed, in a few words for a table; empty where no table has it.
+    pub title: String,
     /// What the change shows, in a sentence.
     pub shows: String,
     /// The file that is changed, from the root of the workspace.
@@ -48,6 +52,8 @@ pub struct Mutant {
     pub steps: Option<usize>,
     /// How many states were searched, if nothing kills it.
     pub states: Option<usize>,
+    /// The first seed that kills it, where its scope is simulated.
+    pub seed: Option<u64>,
     /// Where the first invariant is an early alarm: what a user would notice.
     pub harm: Option<Harm>,
 }
@@ -133,6 +139,8 @@ pub enum Error {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
+    #[serde(default)]
+    title: String,
     shows: String,
     file: String,
     find: Option<String>,
@@ -145,6 +153,7 @@ struct Text {
     killed_by: String,
     steps: Option<usize>,
     states: Option<usize>,
+    seed: Option<u64>,
     harm: Option<Harm>,
 }
 
@@ -167,8 +176,22 @@ impl Mutant {
         if let Some(Change { find, .. }) = changes.iter().find(|c| c.find == c.replace) {
             return Err(Error::Same { name, find: find.clone() });
         }
-        let Text { shows, file, scope, unseen, killed_by, steps, states, harm, .. } = text;
-        Ok(Self { name, shows, file, changes, scope, unseen, killed_by, steps, states, harm })
+        let Text { title, shows, file, scope, unseen, killed_by, .. } = text;
+        let Text { steps, states, seed, harm, .. } = text;
+        Ok(Self {
+            name,
+            title,
+            shows,
+            file,
+            changes,
+            scope,
+            unseen,
+            killed_by,
+            steps,
+            states,
+            seed,
+            harm,
+        })
     }
 
     /// All mutants of a folder, by name: each TOML file in it but a `Cargo.toml`. A folder that does

@@ -13,7 +13,7 @@ pub struct Scene<P: Protocol, G> {
     /// The world.
     pub world: Model<P, G>,
     /// What has happened, as a script; commands that cannot happen are left out.
-    pub opening: &'static str,
+    pub opening: String,
     /// What may happen.
     pub limits: Limits,
 }
@@ -22,13 +22,13 @@ impl<P: Protocol, G: Ghost> Scene<P, G> {
     /// A world from its first state.
     #[must_use]
     pub fn new(world: Model<P, G>, limits: Limits) -> Self {
-        Self { world, opening: "", limits }
+        Self { world, opening: String::new(), limits }
     }
 
-    /// The same world, later.
+    /// The same world, when this has happened too.
     #[must_use]
-    pub fn after(self, opening: &'static str) -> Self {
-        Self { opening, ..self }
+    pub fn after(self, script: &str) -> Self {
+        Self { opening: self.opening + script + "\n", ..self }
     }
 
     /// Explores every order of the events that may follow.
@@ -48,6 +48,6 @@ impl<P: Protocol, G: Ghost> Scene<P, G> {
     }
 
     fn begun(&self, title: &str) -> Play<P, G> {
-        Play::new(self.world.clone(), title).follow(self.opening)
+        Play::new(self.world.clone(), title).follow(&self.opening)
     }
 }

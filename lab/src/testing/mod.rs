@@ -15,7 +15,7 @@ use crate::sim::{self, simulate};
 use crate::study::{Design, Study};
 use crate::view::text;
 use crate::world::Ghost;
-pub use mutants::Mutant;
+pub use mutants::{Mutant, Setting};
 
 /// Plays every script of `folder/<module>/` against the design of that module and compares what it
 /// prints; `UPDATE_GOLDENFILES=1` records anew. Returns how many there are.

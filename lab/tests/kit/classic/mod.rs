@@ -104,7 +104,7 @@ fn stateright_counts_the_same_states_of_the_same_nodes() {
 
     let bag = Limits { wire: Wire::Bag, ..Limits::safety(0) };
     for (parties, states) in [(3, 584), (5, 33_824)] {
-        let bounds = Bounds { timeouts: 20, crashes: 0, holds: |_| true };
+        let bounds = Bounds { timeouts: None, crashes: 0, holds: |_| true };
         let first = World::new(model(parties).topology(bag.wire, false), &mut ());
         assert_eq!(check(&first, bounds).states, states);
         assert_eq!(explore(&model(parties), &bag).graph.states(), states);
