@@ -1,10 +1,12 @@
 //! Chapter 3 with one thing changed, many times over.
 //!
-//! Each `*.toml` of this folder names a step, what is changed in it, the scope in which the explorer
-//! sees it, the invariant that breaks first, and after how many events. Some name a smaller scope as
-//! well, in which nothing breaks: a search with two ballots calls some famous bugs safe.
+//! Each `*.toml` of this folder names a step, what is changed in it, the scope in which that is seen, the
+//! invariant that breaks first, and after how many events. Some name a smaller scope as well, in which
+//! nothing breaks: a search with two ballots calls some famous bugs safe. The store has too many states
+//! to search from the first one. Its mutants are searched from the end of a script, or simulated: then
+//! the file names the first seed that breaks something.
 //!
-//! See the shortest schedules: `cargo test -p ch03-mutants -- --nocapture`.
+//! See the schedules: `cargo test -p ch03-mutants -- --nocapture`.
 //!
 //! # Left out
 //!

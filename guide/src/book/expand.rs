@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::directive::Directive;
 use super::page::{Fence, Page};
-use super::{boxes, charts, figure, listing, tables};
+use super::{boxes, charts, figure, listing, mutants, tables};
 use crate::error::{Error, Result};
 
 /// The page with every directive replaced. What cannot be replaced is noted in `errors`.
@@ -70,11 +70,12 @@ fn expanded(x: &mut Context<'_>, d: &Directive, rest: &[&str]) -> Result<(String
         "matrix" => tables::matrix(x, d)?,
         "measured" => tables::measured(x, d)?,
         "exercise" => boxes::exercise(x, d)?,
+        "mutants" => mutants::table(x, d)?,
         name => {
             return Err(Error::new(
                 format!("there is no directive `{name}`"),
                 "one of: listing, diff, figure, plot, dial, table, breakit, output, matrix, measured, num, \
-                 exercise, why, predict, change",
+                 exercise, mutants, why, predict, change",
             ));
         }
     };

@@ -20,6 +20,7 @@
 //! {{#breakit chapter=ch02 step=step2 path=0,3 run=ch02/… caption="…"}}
 //! {{#output file=ch02/find-step1.txt}}                  its first line is `$ cargo guide …`
 //! {{#matrix chapter=ch02 part=deeper}}   {{#measured name=ch02.steps}}   {{#exercise id=ch02/votes}}
+//! {{#mutants chapter=ch02}}                             its mutants, and what kills each
 //! {{#predict "Question?"}}   three answers   {{/predict}}
 //! {{#why "Question?"}}       two to five     {{/why}}
 //! - [x] An answer that is right               - [ ] one that is wrong
@@ -41,6 +42,7 @@ pub mod glossary;
 pub mod links;
 pub mod listing;
 pub mod mutant;
+pub mod mutants;
 pub mod numbers;
 pub mod page;
 pub mod refresh;

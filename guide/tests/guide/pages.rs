@@ -96,6 +96,39 @@ fn a_change_box_shows_the_mutant_that_it_names_and_what_a_test_holds() {
 }
 
 #[test]
+fn a_table_of_mutants_tells_what_kills_each_and_how_soon() {
+    let (dir, ws) = fake::book();
+    let page = "book/src/ch99/step2.md";
+    let text = ws.read(page).unwrap();
+    ws.write(page, &(text + "\n{{#mutants chapter=ch99}}\n")).unwrap();
+    let mutant = |name: &str, more: &str| {
+        let change = "file = \"a.rs\"\nfind = \"a\"\nreplace = \"b\"\n";
+        let toml = format!("shows = \"s\"\n{change}{more}\n");
+        ws.write(&format!("ch99-fake/mutants/{name}.toml"), &toml).unwrap();
+    };
+    mutant("a", "title = \"says *no*\"\nkilled_by = \"nothing\"\nstates = 1234");
+    mutant("b", "title = \"late\"\nscope = \"storms\"\nkilled_by = \"stuck\"\nseed = 7");
+    mutant("c", "title = \"soon\"\nkilled_by = \"SOLD\"\nsteps = 3");
+    let built = || {
+        let site = dir.path().join("site");
+        book::build(&ws, &site).map_err(|error| error.to_string())?;
+        Ok::<_, String>(std::fs::read_to_string(site.join("ch99/step2.html")).unwrap())
+    };
+    let html = built().unwrap();
+    let cells = html.replace(['\n', ' '], "");
+    let rows = [
+        "<td>soon</td><td></td><td>SOLD</td><td>3events</td>",
+        "<td>late</td><td>storms</td><td>stuck</td><td>seed7</td>",
+        "<td>says<em>no</em></td><td></td><td>nothing</td><td>1,234states</td>",
+    ];
+    let places: Vec<_> = rows.iter().map(|row| cells.find(row)).collect();
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in {html}");
+    mutant("d", "killed_by = \"SOLD\"\nsteps = 3");
+    let nameless = built().unwrap_err();
+    assert!(nameless.contains("d.toml") && nameless.contains("no title"), "{nameless}");
+}
+
+#[test]
 fn break_it_holds_a_whole_figure_for_pages_without_a_server() {
     let html = built("ch99/breakit.html");
     assert!(html.contains("data-path=\"0.3\""));
