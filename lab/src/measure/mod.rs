@@ -13,6 +13,7 @@
 //! | `load.rs`, `floor.rs` | clients, and what they cannot beat |
 //! | `plan.rs`, `contender.rs`, `compare/` | several who do the same job, in turn |
 //! | `table.rs`, `offer.rs` | what is printed and kept, and what a chapter offers |
+//! | `steps/` | a chapter's designs in this process, one request at a time |
 //!
 //! # Left out
 //!
@@ -29,6 +30,7 @@ mod machine;
 mod offer;
 mod plan;
 mod report;
+mod steps;
 mod table;
 
 pub use compare::{Comparison, Row, Terms, compare};
@@ -41,4 +43,5 @@ pub use machine::Machine;
 pub use offer::{Measure, Outcome, Setup, runtime};
 pub use plan::Plan;
 pub use report::{many, micros, quartiles, ratio, spread, today};
+pub use steps::{Exchange, Nodes, Step, Steps};
 pub use table::{Table, aligned, file};

@@ -2,31 +2,33 @@
 
 use std::time::Duration;
 
-use lab::measure::{Floors, Machine, Table, many, micros, quartiles, ratio, spread};
+use super::Steps;
+use crate::measure::{Floors, Machine, Table, many, micros, quartiles, ratio, spread};
 
 const COLUMNS: [&str; 7] =
     ["step", "messages", "fsyncs", "median ± spread", "CPU", "ratio to step 1", "verdict"];
 
 /// One step.
-pub(crate) struct Row {
+pub(super) struct Row {
     step: &'static str,
     verdict: &'static str,
     /// The median of each round.
-    pub(crate) medians: Vec<Duration>,
-    pub(crate) orders: u64,
-    pub(crate) messages: u64,
-    pub(crate) syncs: u64,
-    pub(crate) cpu: Duration,
+    pub(super) medians: Vec<Duration>,
+    pub(super) requests: u64,
+    pub(super) messages: u64,
+    pub(super) syncs: u64,
+    pub(super) cpu: Duration,
 }
 
 impl Row {
-    pub(crate) fn new(step: &'static str, verdict: &'static str) -> Self {
-        let (orders, messages, syncs) = (0, 0, 0);
-        Self { step, verdict, medians: Vec::new(), orders, messages, syncs, cpu: Duration::ZERO }
+    pub(super) fn new(step: &'static str, verdict: &'static str) -> Self {
+        let (requests, messages, syncs) = (0, 0, 0);
+        let (medians, cpu) = (Vec::new(), Duration::ZERO);
+        Self { step, verdict, medians, requests, messages, syncs, cpu }
     }
 
     fn each(&self, count: u64) -> String {
-        format!("{:.1}", count as f64 / self.orders.max(1) as f64)
+        format!("{:.1}", count as f64 / self.requests.max(1) as f64)
     }
 
     fn times(&self) -> Vec<f64> {
@@ -34,7 +36,7 @@ impl Row {
     }
 
     fn cells(&self, first: &Self) -> Vec<String> {
-        let cpu = micros(self.cpu) / self.orders.max(1) as f64;
+        let cpu = micros(self.cpu) / self.requests.max(1) as f64;
         vec![
             self.step.to_owned(),
             self.each(self.messages),
@@ -48,7 +50,7 @@ impl Row {
 }
 
 /// All steps, and the floors that were measured beside each round.
-pub(crate) fn table(rows: &[Row], floors: &[Floors], machine: Machine) -> Table {
+pub(super) fn table(words: &Steps, rows: &[Row], floors: &[Floors], machine: Machine) -> Table {
     let fsync = spread(floors.iter().map(|floors| micros(floors.fsync)).collect());
     let trip = floors.iter().map(|floors| micros(floors.round_trip)).collect();
     let (_, trip, _) = quartiles(trip);
@@ -56,12 +58,13 @@ pub(crate) fn table(rows: &[Row], floors: &[Floors], machine: Machine) -> Table 
         columns: COLUMNS.map(Into::into).into(),
         rows: rows.iter().map(|row| row.cells(&rows[0])).collect(),
         spread: format!(
-            "Per order, until the client is told. ± is half the middle half of {}, all steps in \
+            "Per {}, until the client is told. ± is half the middle half of {}, all steps in \
              turn in each, and a ratio compares steps of the same round; beside them one fsync {fsync} \
              µs, one round trip {trip:.0} µs",
+            words.unit,
             many(floors.len(), "round"),
         ),
         machine,
-        versions: format!("ch02-two-phase-commit {}", env!("CARGO_PKG_VERSION")),
+        versions: words.versions.to_owned(),
     }
 }
