@@ -15,13 +15,17 @@
 //!
 //! # Left out
 //!
-//! Clusters of an engine, TLS, passwords, Windows. A program in a container: it would be another
+//! TLS, passwords, Windows. A program in a container: it would be another
 //! network.
 
 mod program;
 
 #[cfg(all(feature = "engines", unix))]
 mod error;
+#[cfg(all(feature = "engines", unix))]
+mod etcd;
+#[cfg(feature = "engines")]
+mod etcd_client;
 #[cfg(all(feature = "engines", unix))]
 mod ping;
 #[cfg(all(feature = "engines", unix))]
@@ -31,17 +35,20 @@ mod process;
 #[cfg(all(feature = "engines", unix))]
 mod proxies;
 #[cfg(all(feature = "engines", unix))]
-mod server;
+mod redis;
 #[cfg(all(feature = "engines", unix))]
-mod stores;
+mod server;
 
 pub use program::{ETCD, HAPROXY, Missing, NGINX, POSTGRES, PROGRAMS, Program, REDIS};
 
+#[cfg(feature = "engines")]
+pub use etcd_client::{EtcdClient, Found, Leads, NoAnswer};
 #[cfg(all(feature = "engines", unix))]
 pub use {
     error::EngineError,
+    etcd::{Etcd, EtcdCluster, EtcdOptions},
     postgres::Postgres,
     proxies::{haproxy, nginx},
+    redis::{redis, redis_in},
     server::Engine,
-    stores::{Etcd, redis},
 };

@@ -65,7 +65,8 @@ impl Process {
         Ok(process)
     }
 
-    fn wait_until(&mut self, ready: impl Fn() -> bool) -> Result<(), EngineError> {
+    /// Waits until `ready` says so, unless it ends before.
+    pub(super) fn wait_until(&mut self, ready: impl Fn() -> bool) -> Result<(), EngineError> {
         let name = self.name;
         let began = Instant::now();
         while began.elapsed() < DEADLINE {

@@ -2,6 +2,7 @@
 
 mod all;
 mod crash;
+mod etcd;
 #[cfg(feature = "system")]
 mod first_write;
 mod kit;
