@@ -46,4 +46,18 @@ impl Chapter for PaxosChapter {
     fn system(&self) -> Option<&'static dyn lab::system::System> {
         Some(crate::system::SYSTEM)
     }
+
+    #[cfg(feature = "system")]
+    fn measures(&self) -> Vec<lab::measure::Measure> {
+        use lab::measure::Measure;
+        let engines = Measure::new("engines", "puts and reads: ours beside etcd and Redis");
+        let failover = Measure::new("failover", "for how long no client is answered after a kill");
+        let (engines, failover) = (engines.needs("engines"), failover.needs("engines"));
+        #[cfg(all(feature = "engines", unix))]
+        let (engines, failover) = {
+            use crate::system::engines as beside;
+            (engines.run_by(beside::measure), failover.run_by(beside::failover::measure))
+        };
+        vec![engines, failover]
+    }
 }

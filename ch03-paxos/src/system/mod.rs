@@ -13,6 +13,7 @@
 //! | `members.rs` | who the replicas are, and where each serves clients |
 //! | `client.rs`, `load.rs` | who asks the store: one by hand, or many |
 //! | `maelstrom.rs` | a replica for Maelstrom's test bench |
+//! | `engines/` | the same beside etcd and Redis |
 //! | `processes.rs` | all of it as a system |
 //! | `replay.rs` | a recorded run once more |
 //!
@@ -23,6 +24,8 @@
 mod client;
 mod commands;
 mod connection;
+#[cfg(all(feature = "engines", unix))]
+pub mod engines;
 mod load;
 mod maelstrom;
 mod members;

@@ -1,5 +1,6 @@
-//! The programs of Redis as clients of the store.
+//! The programs of Redis as clients of the store, and the store beside etcd and Redis.
 
+mod compare;
 #[allow(dead_code, reason = "the tests of the cluster use all of it")]
 #[path = "../cluster/kit.rs"]
 mod kit;

@@ -4,7 +4,8 @@
 //!
 //! Members that come or leave.
 
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use super::program::ETCD;
 use super::server::{Engine, free_port, fresh};
 
 const TRIES: u32 = 5;
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How to run it. The rest is as etcd ships it: fsyncs are on.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -112,6 +114,23 @@ impl EtcdCluster {
         &self.members
     }
 
+    /// Fsyncs of all members' logs so far, and commits of their databases, each of which forces them.
+    /// `None` if a member does not tell.
+    #[must_use]
+    pub fn fsyncs(&self) -> Option<u64> {
+        let of_member = |member: &Engine| {
+            let metrics = metrics(member.addr).ok()?;
+            let counts = ["wal_fsync", "backend_commit"].map(|of| {
+                let name = format!("etcd_disk_{of}_duration_seconds_count ");
+                let count = metrics.lines().find_map(|line| line.strip_prefix(&name));
+                // Large numbers are written with an exponent.
+                count?.trim().parse::<f64>().ok().map(|count| count as u64)
+            });
+            counts.into_iter().sum::<Option<u64>>()
+        };
+        self.members.iter().map(of_member).sum()
+    }
+
     /// Ends one at once, as a crash would.
     pub fn crash(&mut self, member: usize) {
         self.members[member].process.end();
@@ -129,6 +148,16 @@ impl EtcdCluster {
         self.members[member].process = process;
         Ok(())
     }
+}
+
+/// What a member counts, as text. A server of HTTP/1.0 closes the connection behind its answer.
+fn metrics(member: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&member, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A running etcd, the only member of its cluster. Dropping it ends it at once and takes its data away.

@@ -56,6 +56,11 @@ pub trait Contender {
     /// What it is called in the table.
     fn name(&self) -> &'static str;
 
+    /// Which of several jobs it does; empty if all contenders do the same.
+    fn job(&self) -> &'static str {
+        ""
+    }
+
     /// What it runs; empty if another one in the table says so.
     fn version(&self) -> String {
         String::new()
@@ -81,11 +86,11 @@ pub trait Contender {
     /// It does not run.
     fn settle(&mut self) -> Result<(), Error>;
 
-    /// Fsyncs so far. Only after [`Contender::settle`].
+    /// Fsyncs so far; `None` if it does not count them. Only after [`Contender::settle`].
     ///
     /// # Errors
     /// It does not run.
-    fn fsyncs(&mut self) -> Result<u64, Error>;
+    fn fsyncs(&mut self) -> Result<Option<u64>, Error>;
 
     /// Reads what the verdict is about, such as the total of all accounts. Only after
     /// [`Contender::settle`].
@@ -107,8 +112,8 @@ pub struct Turn {
     pub measured: Measured,
     /// What all processes computed per operation, the clients' too.
     pub cpu: Duration,
-    /// Fsyncs per operation.
-    pub fsyncs: f64,
+    /// Fsyncs per operation, where they are counted.
+    pub fsyncs: Option<f64>,
     /// Whether all is as it has to be, and why.
     pub verdict: (bool, String),
     /// Just before.
@@ -132,13 +137,13 @@ impl Turn {
         let computed_after = computed(contender);
         contender.settle()?;
         // Databases count fsyncs late, and exactly only when all is quiet: warming up is counted.
-        let synced = contender.fsyncs()?.saturating_sub(synced);
+        let synced = contender.fsyncs()?.zip(synced).map(|(now, then)| now.saturating_sub(then));
         let after = contender.audit()?;
         let operations = warm.count() + measured.count();
         let each = u32::try_from(measured.count().max(1)).unwrap_or(u32::MAX);
         Ok(Self {
             cpu: computed_after.saturating_sub(computed_before) / each,
-            fsyncs: synced as f64 / operations.max(1) as f64,
+            fsyncs: synced.map(|synced| synced as f64 / operations.max(1) as f64),
             verdict: contender.verdict(&before, &after),
             measured,
             floors,

@@ -10,7 +10,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `error.rs`, `report.rs`, `cpu.rs`, `machine.rs` | medians, spreads, ratios, and what stands beside every number |
-//! | `load.rs`, `floor.rs` | clients, and what they cannot beat |
+//! | `load.rs`, `floor.rs`, `gap.rs` | clients, what they cannot beat, and how long none was answered |
 //! | `plan.rs`, `contender.rs`, `compare/` | several who do the same job, in turn |
 //! | `table.rs`, `offer.rs` | what is printed and kept, and what a chapter offers |
 //! | `steps/` | a chapter's designs in this process, one request at a time |
@@ -25,6 +25,7 @@ mod contender;
 mod cpu;
 mod error;
 mod floor;
+mod gap;
 mod load;
 mod machine;
 mod offer;
@@ -38,6 +39,7 @@ pub use contender::{Contender, Floors, Turn, Waits};
 pub use cpu::{cpu, family_cpu};
 pub use error::Error;
 pub use floor::{WriteKind, fsync_floor, round_trip_floor};
+pub use gap::Gap;
 pub use load::{Failed, Measured, Operation, Until, closed_loop, open_loop};
 pub use machine::Machine;
 pub use offer::{Measure, Outcome, Setup, runtime};

@@ -28,7 +28,13 @@ impl Plan {
     /// clients, fewer if there is no time for them.
     #[must_use]
     pub fn within(dir: &Path, seconds: u64, contenders: usize) -> Self {
-        let (clients, time) = (vec![1, 8, 64], Duration::from_secs(seconds));
+        Self::under(vec![1, 8, 64], dir, seconds, contenders)
+    }
+
+    /// The same with other numbers of clients.
+    #[must_use]
+    pub fn under(clients: Vec<usize>, dir: &Path, seconds: u64, contenders: usize) -> Self {
+        let time = Duration::from_secs(seconds);
         let round = u32::try_from(clients.len() * contenders.max(1)).unwrap_or(u32::MAX);
         let fit = time.as_millis() / (u128::from(round) * (BESIDE + SHORTEST).as_millis());
         let rounds = usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, ROUNDS);

@@ -17,6 +17,7 @@ use super::handle::report;
 use super::interface::System;
 use super::layout::{Endpoints, Options};
 use super::load::{Asking, Workload};
+use super::service::Status;
 use crate::measure::{
     self, Contender, Measure, Measured, Plan, Setup, Terms, Until, Waits, closed_loop, compare,
     runtime,
@@ -48,14 +49,83 @@ impl Drop for Scratch {
     }
 }
 
-/// A running cluster of a system, loaded as its [`Workload`] says.
-pub struct ClusterContender {
+/// A running cluster that is measured, in a folder of its own.
+pub struct MeasuredCluster {
     name: &'static str,
     system: &'static dyn System,
     cluster: Cluster,
     runtime: Handle,
-    customers: u64,
     _dir: Scratch,
+}
+
+impl MeasuredCluster {
+    /// Starts the cluster. One of each system at a time in a process.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start(
+        name: &'static str,
+        (system, options): (&'static dyn System, Options),
+        setup: &Setup,
+        runtime: Handle,
+    ) -> Result<Self, measure::Error> {
+        let dir = Scratch::new(&setup.dir, system.name())?;
+        let cluster = start(system, options, setup, &dir);
+        let cluster = cluster.map_err(|e| measure::Error::contender(name, e))?;
+        Ok(Self { name, system, cluster, runtime, _dir: dir })
+    }
+
+    /// What each role reports; `None` for one that is down.
+    #[must_use]
+    pub fn report(&self) -> Vec<(String, Option<Status>)> {
+        self.runtime.block_on(report(&self.cluster.endpoints(), None))
+    }
+
+    /// The processes of all roles.
+    pub fn processes(&mut self) -> Vec<u32> {
+        self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
+    }
+
+    /// Waits until no role is busy, and nothing is sent or synced any more.
+    ///
+    /// # Errors
+    /// A role is down.
+    pub fn settle(&mut self) -> Result<(), measure::Error> {
+        let endpoints = self.cluster.endpoints();
+        self.runtime.block_on(settle(self.system, &endpoints)).map_err(|e| self.error(e))
+    }
+
+    /// Fsyncs of all roles so far.
+    #[must_use]
+    pub fn fsyncs(&self) -> u64 {
+        self.report().into_iter().filter_map(|(_, status)| status).map(|status| status.syncs).sum()
+    }
+
+    /// kill -9.
+    ///
+    /// # Errors
+    /// It was down.
+    pub fn kill(&mut self, role: &str) -> Result<(), measure::Error> {
+        self.cluster.kill(role).map(|_| ()).map_err(|e| self.error(e))
+    }
+
+    /// Starts a role again, and waits until it serves.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn restart(&mut self, role: &str) -> Result<(), measure::Error> {
+        self.cluster.restart(role, None).map(|_| ()).map_err(|e| self.error(e))
+    }
+
+    fn error(&self, error: impl ToString) -> measure::Error {
+        measure::Error::contender(self.name, error)
+    }
+}
+
+/// A running cluster of a system, loaded as its [`Workload`] says.
+pub struct ClusterContender {
+    measured: MeasuredCluster,
+    customers: u64,
 }
 
 impl ClusterContender {
@@ -69,18 +139,13 @@ impl ClusterContender {
         setup: &Setup,
         runtime: Handle,
     ) -> Result<Self, measure::Error> {
-        let dir = Scratch::new(&setup.dir, system.name())?;
-        let cluster = start(system, Options::default(), setup, &dir);
-        let cluster = cluster.map_err(|e| measure::Error::contender(name, e))?;
-        Ok(Self { name, system, cluster, runtime, customers: 0, _dir: dir })
+        let of = (system, Options::default());
+        let measured = MeasuredCluster::start(name, of, setup, runtime)?;
+        Ok(Self { measured, customers: 0 })
     }
 
     fn workload(&self) -> Box<dyn Workload> {
-        self.system.workload(self.cluster.front())
-    }
-
-    fn error(&self, error: impl ToString) -> measure::Error {
-        measure::Error::contender(self.name, error)
+        self.measured.system.workload(self.measured.cluster.front())
     }
 }
 
@@ -118,7 +183,7 @@ pub(super) async fn settle(system: &dyn System, endpoints: &Endpoints) -> Result
 
 impl Contender for ClusterContender {
     fn name(&self) -> &'static str {
-        self.name
+        self.measured.name
     }
 
     fn version(&self) -> String {
@@ -130,7 +195,7 @@ impl Contender for ClusterContender {
     }
 
     fn processes(&mut self) -> Vec<u32> {
-        self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
+        self.measured.processes()
     }
 
     fn load(&mut self, clients: usize, time: Duration) -> Result<Measured, measure::Error> {
@@ -140,22 +205,20 @@ impl Contender for ClusterContender {
             Asking(workload.customer(format!("customer-{}", self.customers), self.customers))
         });
         let customers = customers.collect();
-        Ok(self.runtime.block_on(closed_loop(customers, Until::Time(time))))
+        Ok(self.measured.runtime.block_on(closed_loop(customers, Until::Time(time))))
     }
 
     fn settle(&mut self) -> Result<(), measure::Error> {
-        let endpoints = self.cluster.endpoints();
-        self.runtime.block_on(settle(self.system, &endpoints)).map_err(|e| self.error(e))
+        self.measured.settle()
     }
 
-    fn fsyncs(&mut self) -> Result<u64, measure::Error> {
-        let report = self.runtime.block_on(report(&self.cluster.endpoints(), None));
-        Ok(report.into_iter().filter_map(|(_, status)| status).map(|status| status.syncs).sum())
+    fn fsyncs(&mut self) -> Result<Option<u64>, measure::Error> {
+        Ok(Some(self.measured.fsyncs()))
     }
 
     fn audit(&mut self) -> Result<Value, measure::Error> {
         let workload = self.workload();
-        self.runtime.block_on(workload.audit()).map_err(|e| self.error(e))
+        self.measured.runtime.block_on(workload.audit()).map_err(|e| self.measured.error(e))
     }
 
     fn verdict(&self, before: &Value, after: &Value) -> (bool, String) {

@@ -46,7 +46,7 @@ mod terminal;
 pub use cluster::Cluster;
 pub use command_line::{run, run_within};
 pub use config::Config;
-pub use contender::{ClusterContender, measure_alone};
+pub use contender::{ClusterContender, MeasuredCluster, measure_alone};
 pub use control::{Event, run_cluster};
 pub use effect_count::EffectCount;
 pub use error::Error;

@@ -26,11 +26,13 @@ fn three_members_keep_what_one_was_told_and_go_on_without_their_leader() {
     runtime.block_on(async {
         assert_eq!(at_other.get(b"umbrella", false).await.unwrap(), None);
         let before = at_leader.status().await.unwrap().revision;
+        let synced = etcd.fsyncs().unwrap();
         at_leader.put(b"umbrella", b"alice").await.unwrap();
         at_other.put(b"umbrella", &value).await.unwrap();
         assert_eq!(at_leader.get(b"umbrella", false).await.unwrap(), found(&value, 2));
         assert_eq!(at_leader.get(b"umbrella", true).await.unwrap(), found(&value, 2));
         assert_eq!(at_leader.status().await.unwrap().revision, before + 2);
+        assert!(etcd.fsyncs().unwrap() >= synced + 2, "a majority forced each put");
         // Many at a time on one connection.
         let puts = (0..100_u32).map(|i| {
             let mut client = at_leader.clone();

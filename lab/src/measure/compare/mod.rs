@@ -26,6 +26,8 @@ pub struct Terms {
 pub struct Row {
     /// The contender.
     pub name: &'static str,
+    /// Which of several jobs it does; empty if all contenders do the same.
+    pub job: &'static str,
     /// How many clients.
     pub clients: usize,
     /// What an operation waits for.
@@ -57,16 +59,16 @@ pub fn compare(
     let mut rows = Vec::new();
     for clients in &plan.clients {
         rows.extend(contenders.iter().map(|contender| {
-            let (name, waits, turns) = (contender.name(), contender.waits(), Vec::new());
-            Row { name, clients: *clients, waits, turns }
+            let (name, job, waits) = (contender.name(), contender.job(), contender.waits());
+            Row { name, job, clients: *clients, waits, turns: Vec::new() }
         }));
     }
     for round in 1..=plan.rounds {
         for (i, row) in rows.iter_mut().enumerate() {
             let contender = contenders[i % contenders.len()].as_mut();
             let turn = Turn::of(contender, &plan.dir, row.clients, plan.turn)?;
-            let (rounds, clients, name) = (plan.rounds, row.clients, row.name);
-            writeln!(out, "round {round} of {rounds}: {clients} × {name}: {turn}")
+            let (rounds, clients, who) = (plan.rounds, row.clients, row.who());
+            writeln!(out, "round {round} of {rounds}: {clients} × {who}: {turn}")
                 .map_err(Error::io("print"))?;
             row.turns.push(turn);
         }
@@ -77,6 +79,14 @@ pub fn compare(
 }
 
 impl Row {
+    /// The contender, and its job if there are several.
+    fn who(&self) -> String {
+        match self.job {
+            "" => self.name.to_owned(),
+            job => format!("{}, {job}", self.name),
+        }
+    }
+
     fn all(&self, value: impl Fn(&Turn) -> f64) -> Vec<f64> {
         self.turns.iter().map(value).collect()
     }
@@ -98,24 +108,26 @@ impl Row {
         }
     }
 
+    fn fsyncs(&self) -> String {
+        let counted: Vec<f64> = self.turns.iter().filter_map(|turn| turn.fsyncs).collect();
+        if counted.is_empty() { "unknown".into() } else { format!("{:.2}", quartiles(counted).1) }
+    }
+
     fn cells(&self, reference: Option<&Self>) -> Vec<String> {
         let median = self.median(|turn| micros(turn.measured.median()));
         let most = self.median(|turn| micros(turn.measured.quantile(0.99)));
         let cpu = self.median(|turn| micros(turn.cpu));
         let least = |turn: &Turn| micros(turn.floors.least(self.waits));
         let floor = self.median(|turn| micros(turn.measured.median()) / least(turn));
-        let mut cells = vec![
-            self.name.to_owned(),
-            self.clients.to_string(),
-            self.verdict(),
-            spread(self.rates()),
-        ];
+        let mut cells = vec![self.name.to_owned()];
+        cells.extend((!self.job.is_empty()).then(|| self.job.to_owned()));
+        cells.extend([self.clients.to_string(), self.verdict(), spread(self.rates())]);
         cells.extend(reference.map(|reference| ratio(&self.rates(), &reference.rates())));
         cells.extend([
             format!("{median:.0} µs"),
             format!("{most:.0} µs"),
             if cpu == 0.0 { "unknown".into() } else { format!("{cpu:.0} µs") },
-            format!("{:.2}", self.median(|turn| turn.fsyncs)),
+            self.fsyncs(),
             // Many at once queue for the cores: there a floor for one says nothing.
             if self.clients == 1 { format!("{floor:.2}") } else { "–".into() },
         ]);
@@ -134,16 +146,20 @@ impl Comparison {
     #[must_use]
     pub fn table(&self, terms: Terms) -> Table {
         let Terms { unit, reference } = terms;
-        let mut columns =
-            vec!["who".into(), "clients".into(), "verdict".into(), format!("{unit}s/s ± spread")];
+        let mut columns = vec!["who".into()];
+        let one_job = self.rows.iter().all(|row| row.job.is_empty());
+        columns.extend((!one_job).then(|| "job".into()));
+        columns.extend(["clients".into(), "verdict".into(), format!("{unit}s/s ± spread")]);
         columns.extend(
             reference.and_then(|name| name.split(',').next()).map(|who| format!("× {who}")),
         );
         let (cpu, fsyncs) = (format!("CPU per {unit}"), format!("fsyncs per {unit}"));
         columns.extend(["median".into(), "99 %".into(), cpu, fsyncs, "median ÷ floor".into()]);
         let rows = self.rows.iter().map(|row| {
-            let other =
-                |other: &&Row| other.clients == row.clients && Some(other.name) == reference;
+            let other = |other: &&Row| {
+                let same = (other.clients, other.job) == (row.clients, row.job);
+                same && Some(other.name) == reference
+            };
             row.cells(reference.map(|_| self.rows.iter().find(other).unwrap_or(row)))
         });
         let (machine, versions) = (self.machine.clone(), self.versions.clone());
@@ -164,9 +180,10 @@ impl Comparison {
         let times = if reference.is_some() { ", × compares turns of the same round" } else { "" };
         let turns_each = self.rows.first().map_or(0, |row| row.turns.len());
         let mut waits = Vec::new();
-        for Row { name, waits: Waits { fsyncs, round_trips }, .. } in &self.rows {
-            let (fsyncs, trips) = (many(*fsyncs as usize, "fsync"), *round_trips as usize);
-            let each = format!("{fsyncs} and {} ({name})", many(trips, "round trip"));
+        for row in &self.rows {
+            let Waits { fsyncs, round_trips } = row.waits;
+            let (fsyncs, trips) = (many(fsyncs as usize, "fsync"), round_trips as usize);
+            let each = format!("{fsyncs} and {} ({})", many(trips, "round trip"), row.who());
             if !waits.contains(&each) {
                 waits.push(each);
             }

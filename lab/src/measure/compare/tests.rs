@@ -53,8 +53,8 @@ impl Contender for Fake {
         Ok(())
     }
 
-    fn fsyncs(&mut self) -> Result<u64, Error> {
-        Ok(30 * self.loads as u64)
+    fn fsyncs(&mut self) -> Result<Option<u64>, Error> {
+        Ok(Some(30 * self.loads as u64))
     }
 
     fn audit(&mut self) -> Result<Value, Error> {
@@ -124,12 +124,12 @@ fn turn(rate: u32, failed: bool, is_ok: bool) -> Turn {
     let floors =
         Floors { fsync: Duration::from_micros(100), round_trip: Duration::from_micros(20) };
     let (cpu, verdict) = (Duration::from_micros(50), (is_ok, String::new()));
-    Turn { measured, cpu, fsyncs: 2.5, verdict, floors }
+    Turn { measured, cpu, fsyncs: Some(2.5), verdict, floors }
 }
 
 fn row(name: &'static str, clients: usize, rates: [u32; 3]) -> Row {
     let turns = rates.map(|rate| turn(rate, false, true)).into();
-    Row { name, clients, waits: WAITS, turns }
+    Row { name, job: "", clients, waits: WAITS, turns }
 }
 
 fn comparison(rows: Vec<Row>) -> Comparison {
@@ -175,10 +175,30 @@ fn one_contender_alone_has_no_ratio_and_many_clients_no_floor() {
     assert!(!table.spread.contains('×'), "{table}");
 }
 
+/// A job is compared with the same job, and fsyncs that are not counted are not 0.
+#[test]
+fn several_jobs_have_a_column_and_are_compared_apart() {
+    let of = |name, job, rate| Row { job, ..row(name, 1, [rate; 3]) };
+    let puts = [of("ours", "put", 200), of("theirs", "put", 100)];
+    let mut reads = [of("ours", "read", 900), of("theirs", "read", 300)];
+    reads[1].turns.iter_mut().for_each(|turn| turn.fsyncs = None);
+    let compared = comparison([puts, reads].concat());
+    let table = compared.table(Terms { unit: "operation", reference: Some("theirs") });
+    assert_eq!(table.columns[..3], ["who", "job", "clients"]);
+    let cells = |column: &str| -> Vec<&str> {
+        let at = table.columns.iter().position(|name| name == column).unwrap();
+        table.rows.iter().map(|row| row[at].as_str()).collect()
+    };
+    assert_eq!(cells("job"), ["put", "put", "read", "read"]);
+    assert_eq!(cells("× theirs"), ["2.00 (2.00 to 2.00)", "1", "3.00 (3.00 to 3.00)", "1"]);
+    assert_eq!(cells("fsyncs per operation"), ["2.50", "2.50", "2.50", "unknown"]);
+    assert!(table.spread.contains("2 fsyncs and 1 round trip (theirs, read)"), "{table}");
+}
+
 #[test]
 fn a_turn_in_which_nothing_was_done_is_not_ok() {
     let turns = vec![turn(100, true, true)];
-    let compared = comparison(vec![Row { name: "ours", clients: 1, waits: WAITS, turns }]);
+    let compared = comparison(vec![Row { name: "ours", job: "", clients: 1, waits: WAITS, turns }]);
     assert!(!compared.is_ok());
 }
 

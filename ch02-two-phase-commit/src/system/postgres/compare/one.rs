@@ -100,8 +100,8 @@ impl Contender for OnePostgres {
         Ok(())
     }
 
-    fn fsyncs(&mut self) -> Result<u64, Error> {
-        self.runtime.block_on(self.server.fsyncs()).map_err(|e| refused(&e))
+    fn fsyncs(&mut self) -> Result<Option<u64>, Error> {
+        self.runtime.block_on(self.server.fsyncs()).map(Some).map_err(|e| refused(&e))
     }
 
     fn audit(&mut self) -> Result<Value, Error> {

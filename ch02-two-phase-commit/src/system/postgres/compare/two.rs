@@ -132,10 +132,10 @@ impl Contender for TwoPostgres {
         Ok(())
     }
 
-    fn fsyncs(&mut self) -> Result<u64, Error> {
+    fn fsyncs(&mut self) -> Result<Option<u64>, Error> {
         let both = async { tokio::try_join!(self.stock.fsyncs(), self.pay.fsyncs()) };
         let (stock, pay) = self.runtime.block_on(both).map_err(|e| refused(&e))?;
-        Ok(stock + pay + self.decisions.syncs())
+        Ok(Some(stock + pay + self.decisions.syncs()))
     }
 
     fn audit(&mut self) -> Result<Value, Error> {
