@@ -39,3 +39,19 @@ pub use processes::SYSTEM;
 
 /// The short name of this chapter: `cargo ch03`.
 const NAME: &str = "ch03";
+
+/// Loads another store, with the feature that has its protocol.
+#[cfg(all(feature = "engines", unix))]
+use engines::target::run as load_target;
+
+#[cfg(not(all(feature = "engines", unix)))]
+async fn load_target(
+    url: &str,
+    _customers: usize,
+    _time: std::time::Duration,
+) -> Result<u8, lab::system::Error> {
+    Err(lab::system::Error::Refused(format!(
+        "this build was made without the feature `engines`; run `cargo run -p ch03-paxos --features \
+         engines --bin ch03-paxos -- load --target {url}`"
+    )))
+}

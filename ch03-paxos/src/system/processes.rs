@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use lab::NodeId;
@@ -21,6 +22,8 @@ use super::options::{self, NODES, SPARES};
 use super::replica;
 use crate::group::Group;
 
+/// What is loaded instead of a cluster.
+const TARGET: &str = "target";
 /// The replicas of the largest group.
 const NAMES: [&str; 7] =
     ["replica-1", "replica-2", "replica-3", "replica-4", "replica-5", "replica-6", "replica-7"];
@@ -196,6 +199,23 @@ impl System for Processes {
                 other => Err(Error::Refused(format!("there is no command {other}"))),
             }
         })
+    }
+
+    fn load_options(&self) -> Vec<Arg> {
+        vec![Arg::new(TARGET).long(TARGET).value_name("URL").help(
+            "Load etcd://HOST:PORT or redis://HOST:PORT instead (commas between its servers), and judge \
+             what the customers saw",
+        )]
+    }
+
+    fn load_other<'a>(
+        &'a self,
+        args: &'a ArgMatches,
+        customers: usize,
+        time: Duration,
+    ) -> Option<BoxFuture<'a, Result<u8, Error>>> {
+        let url = args.get_one::<String>(TARGET)?;
+        Some(Box::pin(super::load_target(url, customers, time)))
     }
 
     fn replay(&self, log: &Log) -> Result<Log, String> {

@@ -4,6 +4,7 @@ mod compare;
 #[allow(dead_code, reason = "the tests of the cluster use all of it")]
 #[path = "../cluster/kit.rs"]
 mod kit;
+mod target;
 
 use std::net::SocketAddr;
 use std::process::Command;

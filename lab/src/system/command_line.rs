@@ -123,7 +123,8 @@ fn operate(system: &dyn System) -> [Command; 4] {
                     .default_value("5")
                     .value_parser(value_parser!(u64).range(1..=3600))
                     .help("For how long"),
-            ),
+            )
+            .args(system.load_options()),
     ]
 }
 
@@ -254,11 +255,18 @@ async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, 
 async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Result<u8, Error> {
     let clients: u16 = args.get_one("clients").copied().expect("it has a default");
     let seconds: u64 = args.get_one("seconds").copied().expect("it has a default");
+    let (clients, time) = (usize::from(clients), Duration::from_secs(seconds));
+    let begin = || {
+        say(&format!(
+            "{clients} customers for {seconds} s, each waits for its answer and asks again …"
+        ));
+    };
+    if let Some(other) = system.load_other(args, clients, time) {
+        begin();
+        return other.await;
+    }
     let workload = system.workload(handle.front()?);
-    say(&format!(
-        "{clients} customers for {seconds} s, each waits for its answer and asks again …"
-    ));
-    let (clients, time) = (clients.into(), Duration::from_secs(seconds));
+    begin();
     let done = load(system.name(), &*workload, handle, clients, time).await?;
     say(&done.to_string());
     Ok(u8::from(!done.verdict.0))

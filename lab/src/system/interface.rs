@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
 
@@ -114,6 +115,23 @@ pub trait System: Sync {
     ) -> BoxFuture<'a, Result<u8, Error>> {
         let _ = (args, cluster);
         Box::pin(async move { Err(Error::Refused(format!("there is no command {command}"))) })
+    }
+
+    /// Options of `load`, beside those that every system has.
+    fn load_options(&self) -> Vec<Arg> {
+        Vec::new()
+    }
+
+    /// Loads another system than a cluster of this one, if these options ask for it: with so many
+    /// customers, for so long. Gives the exit code, as [`System::act`] does.
+    fn load_other<'a>(
+        &'a self,
+        args: &'a ArgMatches,
+        customers: usize,
+        time: Duration,
+    ) -> Option<BoxFuture<'a, Result<u8, Error>>> {
+        let _ = (args, customers, time);
+        None
     }
 
     /// Runs a recorded run once more: same inputs, same nodes.

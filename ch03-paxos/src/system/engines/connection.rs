@@ -26,6 +26,29 @@ pub(super) enum Wire {
     Etcd,
 }
 
+/// Why a request has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// It was refused: nothing was done.
+    NotDone,
+    /// It may be done, now or later.
+    Unknown,
+}
+
+impl From<Failure> for Failed {
+    fn from(_: Failure) -> Self {
+        Self
+    }
+}
+
+/// A reply that is none of those that were expected.
+fn unexpected<E>(reply: Result<Reply, E>) -> Failure {
+    match reply {
+        Ok(Reply::Error(why)) if !why.starts_with("UNKNOWN") => Failure::NotDone,
+        Ok(_) | Err(_) => Failure::Unknown,
+    }
+}
+
 /// A connection.
 pub(super) enum Connection {
     Resp(Client),
@@ -74,41 +97,45 @@ impl Wire {
 }
 
 impl Connection {
-    /// Puts a value there. If there is no answer, it may be there.
-    pub(super) async fn put(&mut self, key: &str, value: &[u8]) -> Result<(), Failed> {
+    /// Puts a value there.
+    pub(super) async fn put(&mut self, key: &str, value: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Resp(client) => match client.call(&[b"SET", key.as_bytes(), value]).await {
                 Ok(Reply::Simple(_)) => Ok(()),
-                Ok(_) | Err(_) => Err(Failed),
+                other => Err(unexpected(other)),
             },
-            Self::Etcd(client) => client.put(key.as_bytes(), value).await.map_err(|_| Failed),
+            Self::Etcd(client) => {
+                client.put(key.as_bytes(), value).await.map_err(|_| Failure::Unknown)
+            }
         }
     }
 
     /// What is there; linearizable.
-    pub(super) async fn get(&mut self, key: &str) -> Result<Option<Bytes>, Failed> {
+    pub(super) async fn get(&mut self, key: &str) -> Result<Option<Bytes>, Failure> {
         match self {
             Self::Resp(client) => match client.call(&["GET", key]).await {
                 Ok(Reply::Bulk(value)) => Ok(Some(value)),
                 Ok(Reply::Nil) => Ok(None),
-                Ok(_) | Err(_) => Err(Failed),
+                other => Err(unexpected(other)),
             },
             Self::Etcd(client) => {
-                let found = client.get(key.as_bytes(), false).await.map_err(|_| Failed)?;
+                let found = client.get(key.as_bytes(), false).await;
+                let found = found.map_err(|_| Failure::Unknown)?;
                 Ok(found.map(|found| found.value))
             }
         }
     }
 
     /// The least that this protocol can do: a PING; etcd has none, and reads from what the member has.
-    pub(super) async fn ping(&mut self, key: &str) -> Result<(), Failed> {
+    pub(super) async fn ping(&mut self, key: &str) -> Result<(), Failure> {
         match self {
             Self::Resp(client) => match client.call(&["PING"]).await {
                 Ok(Reply::Simple(_)) => Ok(()),
-                Ok(_) | Err(_) => Err(Failed),
+                other => Err(unexpected(other)),
             },
             Self::Etcd(client) => {
-                client.get(key.as_bytes(), true).await.map(|_| ()).map_err(|_| Failed)
+                let found = client.get(key.as_bytes(), true).await;
+                found.map(|_| ()).map_err(|_| Failure::Unknown)
             }
         }
     }

@@ -75,7 +75,7 @@ struct Filling {
 impl Operation for Filling {
     async fn run(&mut self, n: u64) -> Result<(), Failed> {
         let n = self.first + n * FILLERS;
-        self.connection.put(&read_key(n), &value(n)).await
+        Ok(self.connection.put(&read_key(n), &value(n)).await?)
     }
 }
 
@@ -140,7 +140,7 @@ impl Operation for Working {
                 wrong.fetch_add(u64::from(!is_right), Relaxed);
                 Ok(())
             }
-            Self::Pinging { connection } => connection.ping(&read_key(0)).await,
+            Self::Pinging { connection } => Ok(connection.ping(&read_key(0)).await?),
         }
     }
 }

@@ -16,11 +16,14 @@
 //! | `connection.rs` | one client's connection to any of them |
 //! | `jobs.rs` | puts, reads, pings, and what is wrong with their answers |
 //! | `failover.rs` | the leader is killed: for how long is no client answered? |
+//! | `target.rs`, `seen.rs` | `load --target`: any etcd or Redis, and whether what clients saw is linearizable |
 
 mod connection;
 pub mod failover;
 mod jobs;
+mod seen;
 mod stores;
+pub mod target;
 
 use std::cell::RefCell;
 use std::io::Write;

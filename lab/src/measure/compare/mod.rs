@@ -179,15 +179,23 @@ impl Comparison {
         let (_, trip, _) = quartiles(turns().map(|turn| micros(turn.floors.round_trip)).collect());
         let times = if reference.is_some() { ", × compares turns of the same round" } else { "" };
         let turns_each = self.rows.first().map_or(0, |row| row.turns.len());
-        let mut waits = Vec::new();
+        // What waits for the same is named together.
+        let mut waits: Vec<(Waits, Vec<String>)> = Vec::new();
         for row in &self.rows {
-            let Waits { fsyncs, round_trips } = row.waits;
-            let (fsyncs, trips) = (many(fsyncs as usize, "fsync"), round_trips as usize);
-            let each = format!("{fsyncs} and {} ({})", many(trips, "round trip"), row.who());
-            if !waits.contains(&each) {
-                waits.push(each);
+            let at = waits.iter().position(|(waits, _)| *waits == row.waits);
+            let at = at.unwrap_or_else(|| {
+                waits.push((row.waits, Vec::new()));
+                waits.len() - 1
+            });
+            if !waits[at].1.contains(&row.who()) {
+                waits[at].1.push(row.who());
             }
         }
+        let waits = waits.into_iter().map(|(Waits { fsyncs, round_trips }, who)| {
+            let (fsyncs, trips) = (many(fsyncs as usize, "fsync"), round_trips as usize);
+            format!("{fsyncs} and {} ({})", many(trips, "round trip"), who.join(" / "))
+        });
+        let waits: Vec<String> = waits.collect();
         format!(
             "Medians of {}, all in turn; ± is half the middle half{times}. Just before each turn \
              one fsync took {fsync} µs, one round trip {trip:.0} µs. The floor is what one {unit} waits \

@@ -159,8 +159,8 @@ theirs, local   1         ok        500 ± 0              1                     
 
 Medians of 3 turns, all in turn; ± is half the middle half, × compares turns of the same round. Just \
 before each turn one fsync took 100 ± 0 µs, one round trip 20 µs. The floor is what one commit waits \
-for at least: 2 fsyncs and 1 round trip (ours); 2 fsyncs and 1 round trip (theirs, local). CPU is of \
-all processes, the clients' too.
+for at least: 2 fsyncs and 1 round trip (ours / theirs, local). CPU is of all processes, the clients' \
+too.
 2 cores (unknown), unknown, unknown, unknown, release build; fake 1.0";
     assert_eq!(text, expected, "{text}");
 }
@@ -192,7 +192,10 @@ fn several_jobs_have_a_column_and_are_compared_apart() {
     assert_eq!(cells("job"), ["put", "put", "read", "read"]);
     assert_eq!(cells("× theirs"), ["2.00 (2.00 to 2.00)", "1", "3.00 (3.00 to 3.00)", "1"]);
     assert_eq!(cells("fsyncs per operation"), ["2.50", "2.50", "2.50", "unknown"]);
-    assert!(table.spread.contains("2 fsyncs and 1 round trip (theirs, read)"), "{table}");
+    assert!(
+        table.spread.contains("(ours, put / theirs, put / ours, read / theirs, read)"),
+        "{table}"
+    );
 }
 
 #[test]
