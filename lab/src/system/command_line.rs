@@ -256,17 +256,13 @@ async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Resu
     let clients: u16 = args.get_one("clients").copied().expect("it has a default");
     let seconds: u64 = args.get_one("seconds").copied().expect("it has a default");
     let (clients, time) = (usize::from(clients), Duration::from_secs(seconds));
-    let begin = || {
-        say(&format!(
-            "{clients} customers for {seconds} s, each waits for its answer and asks again …"
-        ));
-    };
     if let Some(other) = system.load_other(args, clients, time) {
-        begin();
         return other.await;
     }
     let workload = system.workload(handle.front()?);
-    begin();
+    say(&format!(
+        "{clients} customers for {seconds} s, each waits for its answer and asks again …"
+    ));
     let done = load(system.name(), &*workload, handle, clients, time).await?;
     say(&done.to_string());
     Ok(u8::from(!done.verdict.0))

@@ -123,7 +123,7 @@ pub trait System: Sync {
     }
 
     /// Loads another system than a cluster of this one, if these options ask for it: with so many
-    /// customers, for so long. Gives the exit code, as [`System::act`] does.
+    /// customers, for so long. Says what it does, and gives the exit code, as [`System::act`] does.
     fn load_other<'a>(
         &'a self,
         args: &'a ArgMatches,

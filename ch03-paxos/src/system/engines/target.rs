@@ -204,6 +204,8 @@ pub async fn load(target: &Target, customers: usize, time: Duration) -> Result<L
 /// The same for the command line; gives the exit code.
 pub(crate) async fn run(url: &str, customers: usize, time: Duration) -> Result<u8, Error> {
     let target = Target::at(url)?;
+    let seconds = time.as_secs();
+    say(&format!("{customers} customers of {url} for {seconds} s, each waits for its answer …"));
     let Loaded { measured, verdict, judged: (operations, unknown), full } =
         load(&target, customers, time).await?;
     let failed = measured.failed();
