@@ -14,6 +14,7 @@
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
 mod omni;
+mod open;
 mod ours;
 mod raft_rs;
 
@@ -40,11 +41,12 @@ trait Group {
 /// A library, and a group of it that has elected its leader.
 type Peer = (&'static str, fn() -> Box<dyn Group>);
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     ("ours", ours::start),
     ("omnipaxos", omni::start),
     ("raft", || raft_rs::start(false)),
     ("raft, batch_append", || raft_rs::start(true)),
+    ("openraft", open::start),
 ];
 
 /// One library in one cell: commands per second in each round, and messages a command.
@@ -73,11 +75,14 @@ fn main() {
         spread: format!(
             "Thousands of commands a second, medians of {} of fresh groups, all in turn; in brackets messages \
              between nodes per command. Three nodes, one thread, memory only. Ours also executes each \
-             command on three stores",
+             command on three stores; openraft runs as tasks of a runtime, here of one thread",
             many(rounds, "round"),
         ),
         machine: Machine::read(Path::new(env!("CARGO_TARGET_TMPDIR"))),
-        versions: format!("ch03-paxos {}, omnipaxos 0.2.4, raft 0.7.0", env!("CARGO_PKG_VERSION")),
+        versions: format!(
+            "ch03-paxos {}, omnipaxos 0.2.4, raft 0.7.0, openraft 0.9.25",
+            env!("CARGO_PKG_VERSION")
+        ),
     };
     println!("{table}");
     if std::env::var_os("BENCH_SAVE").is_some() && !quick {
