@@ -10,6 +10,9 @@
 //! postgres.restart_after_crash()?;             // as after a power cut: recovers from its log
 //! ```
 //!
+//! Of etcd there may be several members ([`EtcdCluster`]), and a client that asks as its own do
+//! ([`EtcdClient`]); Redis is asked with [`crate::resp`].
+//!
 //! A program that is missing is an error with the line that installs it, never a skipped test.
 //! Durability stays as the programs ship it, or stronger: nothing here turns a fsync off.
 //!
