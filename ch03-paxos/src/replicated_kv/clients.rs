@@ -226,6 +226,7 @@ impl Replica {
         }
     }
 
+    // ANCHOR: on_flush
     pub(super) fn on_flush(&mut self, cx: &mut Cx) {
         self.clients.flushing = false;
         while !self.clients.queue.is_empty() {
@@ -242,6 +243,7 @@ impl Replica {
             }
         }
     }
+    // ANCHOR_END: on_flush
 
     /// The next commands go to the leader, or their clients do. Those of other replicas, which came while
     /// this one led, do not: each replica passes on its own.

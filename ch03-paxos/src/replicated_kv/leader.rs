@@ -74,6 +74,7 @@ impl Leader {
 }
 
 impl Replica {
+    // ANCHOR: propose
     /// Phase 2 for the next slot. The question may leave before the leader's own copy is on disk: it
     /// stays true if the leader forgets it, since no other entry is ever proposed under this ballot in
     /// this slot. The leader's own vote may not: it is a message to itself, behind the record.
@@ -92,6 +93,7 @@ impl Replica {
         cx.persist(Record::Kv(Kept::Accepted { slot, ballot, entry }));
         cx.send(cx.me(), Msg::Kv(Kv::Accepted { ballot, slot }));
     }
+    // ANCHOR_END: propose
 
     pub(super) fn on_accepted(&mut self, from: NodeId, ballot: Ballot, slot: Slot, cx: &mut Cx) {
         let Role::Leader(leader) = &mut self.role else { return };

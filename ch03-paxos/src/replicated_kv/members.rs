@@ -5,10 +5,11 @@
 //! on the new group chooses, and begins with a phase 1 of its own. So for every slot it is clear whose
 //! majority counts, and two groups never choose in the same one.
 //!
-//! Why may no slot behind the stop-sign be open while it is? It might be chosen by the old group, and by
-//! the new one as well. A leader that proposes the stop-sign in a slot has asked a majority of the old
-//! group what it accepted, and nothing was accepted in that slot or behind it that may be chosen: else the
-//! stop-sign had a later slot.
+//! Why may a leader open no slot behind the stop-sign? It might execute what the old group accepted
+//! there, and the new group might choose something else. Another leader, which does not know of the
+//! stop-sign, may have entries accepted behind it, even by a majority. They do not count: nothing is
+//! executed behind a slot that is not chosen, and when the stop-sign is, the slots behind it belong to the
+//! new group.
 //!
 //! A replica votes only in the group that it knows: *prepare* and *accept* say how often the group has
 //! changed. So a new replica, whose disk is empty, has to catch up first. Otherwise the new group might

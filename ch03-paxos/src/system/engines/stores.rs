@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use super::connection::Wire;
 use crate::system::SYSTEM;
 use crate::system::members::{redis, role};
-use crate::system::processes::REDIS_PORT;
+use crate::system::options::REDIS_PORT;
 
 /// For an answer about a store itself.
 const DEADLINE: Duration = Duration::from_secs(10);
