@@ -11,6 +11,7 @@ use lab::study::{Scene, Target};
 use lab::{Effect, NodeId};
 
 use crate::designs::CONSENSUS;
+use crate::designs::scenes::PROMISED;
 use crate::group::{AnyNode, Group, Input, Paxos};
 use crate::invariants::Ledger;
 use crate::step4_durable as step4;
@@ -19,13 +20,6 @@ use crate::worlds::{Crashing, Nodes, Scope, wanted};
 
 /// Crashes are drawn from the first so many µs, in which a group is busy.
 const BUSY: u64 = 8_000;
-
-/// Two replicas have promised 1.1, and then 1.2. Their answers are on the way.
-const PROMISED: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver web-2 replica-1
-deliver web-2 replica-2
-lose web-1 replica-3";
 
 /// Replicas 1 and 3 have promised both ballots, `replica-2` was not asked. Both proposers ask for
 /// acceptance.

@@ -77,7 +77,7 @@ impl Pattern {
 /// Which design is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Design {
-    /// Whoever hears no leader begins a ballot.
+    /// A replica that hears no leader begins a ballot.
     Step6,
     /// Probes before ballots, and a leader that is not heard steps down.
     Step7,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ch03_paxos::designs::scenes::PROMISED;
 use ch03_paxos::designs::{CONSENSUS, row};
 use ch03_paxos::group::{AnyNode, Paxos};
 use ch03_paxos::invariants::Ledger;
@@ -21,13 +22,6 @@ fn agree(nodes: &[&AnyNode]) -> bool {
     let learned = nodes.iter().filter_map(|node| node.summary().learned);
     learned.collect::<BTreeSet<_>>().len() <= 1
 }
-
-/// Two replicas have promised 1.1, and then 1.2.
-const PROMISED: &str = "deliver web-1 replica-1
-deliver web-1 replica-2
-deliver web-2 replica-1
-deliver web-2 replica-2
-lose web-1 replica-3";
 
 /// Both proposers ask for acceptance, each with promises of two replicas, and some of their messages are
 /// lost.

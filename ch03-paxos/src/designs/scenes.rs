@@ -74,6 +74,13 @@ pub fn with_four_replicas(nodes: &Nodes, promised: &[&'static str]) -> Model<Pax
     Model { roles: proposers.chain(acceptors).collect(), ..small }
 }
 
+/// Two replicas have promised 1.1, and then 1.2. Their answers are on the way.
+pub const PROMISED: &str = "deliver web-1 replica-1
+deliver web-1 replica-2
+deliver web-2 replica-1
+deliver web-2 replica-2
+lose web-1 replica-3";
+
 /// `replica-1` has acknowledged an increment, and crashed before `replica-2` was told that it is chosen.
 /// `replica-2` asks for promises.
 pub const ACKNOWLEDGED: &str = "deliver replica-1 replica-1

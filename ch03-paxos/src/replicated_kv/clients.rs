@@ -19,7 +19,7 @@ use lab::NodeId;
 use super::replica::{Replica, Role};
 use crate::group::Cx;
 use crate::types::kv::{
-    Command, Entry, MAX_REQUEST, Msg as Kv, Op, Origin, Outcome, Refusal, RequestId,
+    Command, Entry, MAX_KEY, MAX_REQUEST, Msg as Kv, Op, Origin, Outcome, Refusal, RequestId,
 };
 use crate::types::{Msg, Timer, wait};
 
@@ -53,7 +53,7 @@ pub(super) struct Clients {
     /// Counts sweeps, while there is anything to sweep.
     sweeps: u64,
     /// The newest request of each client, and the newest that each replica passed on: a message that
-    /// comes twice is taken once.
+    /// comes twice is taken once by one start of this replica.
     newest: BTreeMap<NodeId, u64>,
     newest_of: BTreeMap<NodeId, (u64, u64)>,
 }
@@ -188,7 +188,8 @@ impl Replica {
         if !self.clients.is_new(client, number) {
             return;
         }
-        let refused = if op.bytes() > MAX_REQUEST {
+        let has_long_key = op.writes().iter().any(|key| key.len() > MAX_KEY);
+        let refused = if has_long_key || op.bytes() > MAX_REQUEST {
             Some(Ok(Outcome::TooLong))
         } else if self.clients.is_full() {
             Some(Err(Refusal::NotDone))

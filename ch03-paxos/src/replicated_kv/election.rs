@@ -34,6 +34,8 @@ impl Replica {
     pub(super) fn probe(&mut self, cx: &mut Cx) {
         self.leader = None;
         self.forget_the_silent();
+        // Who sends it may be gone, and others may have only an older state.
+        self.pulling = None;
         if !self.is_member(cx.me()) {
             return;
         }

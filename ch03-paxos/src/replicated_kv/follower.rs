@@ -53,12 +53,14 @@ impl Replica {
             return;
         }
         self.on_commit(from, ballot, open, cx);
+        self.forget_the_silent();
         if self.open < open {
             self.catch_up(from, cx);
         }
         cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot }));
         self.record_chosen(cx);
     }
+
     /// What a replica lacks is chosen, and in the log here: tells it, or offers the state.
     pub(super) fn on_fetch(&mut self, from: NodeId, first: Slot, cx: &mut Cx) {
         if !self.has_from(first) {
@@ -83,6 +85,7 @@ impl Replica {
         open: Slot,
         cx: &mut Cx,
     ) {
+        // A leader executes when its own votes are counted.
         if matches!(self.role, Role::Leader(_)) {
             return;
         }

@@ -50,35 +50,31 @@ impl<K: Ord + Clone, V: Clone> Rest<K, V> {
         }
     }
 
-    /// Keys that are not given away yet begin here.
-    fn behind(&self) -> (Bound<&K>, Bound<&K>) {
-        (self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
-    }
-
-    /// Whether there is no other entry.
-    fn is_empty(&self, now: &BTreeMap<K, V>) -> bool {
-        self.is_over || self.old.is_empty() && now.range(self.behind()).next().is_none()
-    }
-
-    /// The next entry; `now` is the map as it has become.
-    fn next(&mut self, now: &BTreeMap<K, V>) -> Option<(K, V)> {
+    /// The key of the next entry; `now` is the map as it has become. Keys that are new since are passed over.
+    fn peek(&mut self, now: &BTreeMap<K, V>) -> Option<K> {
         while !self.is_over {
-            let there = now.range(self.behind()).next();
+            let behind = self.last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let there = now.range((behind, Bound::Unbounded)).next().map(|(key, _)| key);
             let kept = self.old.first_key_value().map(|(key, _)| key);
-            let Some(key) = there.map(|(key, _)| key).into_iter().chain(kept).min().cloned() else {
+            let Some(key) = there.into_iter().chain(kept).min().cloned() else {
                 self.is_over = true;
                 break;
             };
-            let value = match self.old.remove(&key) {
-                Some(old) => old,
-                None => now.get(&key).cloned(),
-            };
-            self.last = Some(key.clone());
-            if let Some(value) = value {
-                return Some((key, value));
+            if !matches!(self.old.get(&key), Some(None)) {
+                return Some(key);
             }
+            self.old.remove(&key);
+            self.last = Some(key);
         }
         None
+    }
+
+    /// The next entry.
+    fn next(&mut self, now: &BTreeMap<K, V>) -> Option<(K, V)> {
+        let key = self.peek(now)?;
+        let value = self.old.remove(&key).unwrap_or_else(|| now.get(&key).cloned())?;
+        self.last = Some(key.clone());
+        Some((key, value))
     }
 }
 
@@ -113,7 +109,7 @@ impl Frozen {
     }
 
     /// The next piece, and whether it is the last. It holds no more than so many bytes beside its last
-    /// item. `machine` is the state as it has become.
+    /// item. `machine` is the state as it has become; what it was decides where pieces end.
     pub fn next(&mut self, machine: &Machine, bytes: usize) -> (Chunk, bool) {
         let (mut chunk, mut room) = (Chunk { keys: Vec::new(), sessions: Vec::new() }, bytes);
         while room > 0
@@ -128,8 +124,8 @@ impl Frozen {
             room = room.saturating_sub(size(&session) + ALLOWANCE);
             chunk.sessions.push((id, session));
         }
-        let is_last = self.keys.is_empty(machine.store.all())
-            && self.sessions.is_empty(machine.sessions.all());
+        let is_last = self.keys.peek(machine.store.all()).is_none()
+            && self.sessions.peek(machine.sessions.all()).is_none();
         (chunk, is_last)
     }
 }

@@ -105,7 +105,7 @@ impl Replica {
         votes.add(&self.group, from);
         let chosen = leader.count_chosen(&self.group);
         if chosen > 0 {
-            // Whoever leaves the group with this entry is told as well.
+            // A replica that leaves the group with this entry is told as well.
             let others: Vec<NodeId> = self.others(cx.me()).collect();
             self.execute_before(Slot(self.open.0 + chosen), cx);
             for id in others {

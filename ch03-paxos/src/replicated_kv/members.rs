@@ -2,8 +2,8 @@
 //!
 //! The group is part of the state. A command that changes it is an entry like any other, in some slot:
 //! the *stop-sign* of the old group. The old group chooses it, and nothing behind it. From the next slot
-//! on the new group chooses, and begins with a phase 1 of its own. So for every slot it is clear whose
-//! majority counts, and two groups never choose in the same one.
+//! on the new group chooses, and begins with a phase 1 of its own. So for every slot that a replica
+//! executes it is clear whose majority counts.
 //!
 //! Why may a leader open no slot behind the stop-sign? It might execute what the old group accepted
 //! there, and the new group might choose something else. Another leader, which does not know of the
@@ -14,7 +14,7 @@
 //! A replica votes only in the group that it knows: *prepare* and *accept* say how often the group has
 //! changed. So a new replica, whose disk is empty, has to catch up first. Otherwise the new group might
 //! go on with a majority of which no member knows what the old group chose. One that has left still
-//! answers for old slots: somebody may need it to find the stop-sign.
+//! answers for old slots: another replica may need it to find the stop-sign.
 //!
 //! Source: Lamport, Malkhi and Zhou 2008 (*Stoppable Paxos*); Ng, Haridi and Carbone 2023 (OmniPaxos). The
 //! other way is a *window*: an entry in slot *i* changes the group from slot *i* + α on, and the leader has
@@ -45,7 +45,7 @@ impl Replica {
         is_new
     }
 
-    /// The group is another one. Whoever votes in it has that on disk: a majority of the new group has
+    /// The group is another one. Each replica that votes in it has that on disk: a majority of the new group has
     /// executed the stop-sign, and the old one is not needed any more. Whatever was counted of the old group
     /// does not count.
     pub(super) fn begin_as_a_member(&mut self, cx: &mut Cx) {
@@ -62,8 +62,8 @@ impl Replica {
 
     // ANCHOR: lead_new_members
     /// The leader has executed a stop-sign: the new group promises anew, also if it is the same as before.
-    /// Nothing is ever proposed behind a stop-sign under its ballot, so that whoever finds it among what
-    /// may be chosen can stop there. A leader that has left leads no more.
+    /// Nothing is ever proposed behind a stop-sign under its ballot, so that a leader that finds it
+    /// among what may be chosen can stop there. A leader that has left leads no more.
     pub(super) fn lead_new_members(&mut self, cx: &mut Cx) {
         self.follow(None, cx);
         if self.is_member(cx.me()) {

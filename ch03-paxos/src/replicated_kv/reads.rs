@@ -81,6 +81,11 @@ impl Reads {
         self.waiting.len() + self.asked.len() + placed
     }
 
+    /// An answer to a question of an earlier start may still be on its way: no two starts use one number.
+    pub(super) fn number_questions_from(&mut self, start: u64) {
+        self.question = start << 32;
+    }
+
     pub(super) fn forget(&mut self, client: NodeId) {
         let placed = self.placed.iter_mut().map(|(_, reads)| reads);
         for reads in [&mut self.waiting, &mut self.asked].into_iter().chain(placed) {

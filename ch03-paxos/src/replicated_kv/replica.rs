@@ -16,13 +16,14 @@ use crate::types::{Ballot, Msg, Note, Record, Timer, wait};
 pub struct Config {
     /// Whether a replica that does not lead passes requests on; if not, it names the leader.
     pub forward: bool,
-    /// How many sessions may be open.
+    /// How many sessions may be open: equal on all replicas, as part of what commands do.
     pub sessions: usize,
     /// How many bytes of executed entries the log may hold, if the state is not larger: then as many as
     /// that.
     pub log: u64,
-    /// How many bytes of a snapshot are written at a time. No more than 64 KiB: with the longest key and
-    /// value they have to fit into a record.
+    /// How many bytes of a snapshot are written at a time: equal on all replicas, so that one can go on
+    /// with what another began to send. No more than 64 KiB: with the longest key and value they have to
+    /// fit into a record.
     pub chunk: usize,
 }
 
@@ -230,6 +231,7 @@ impl Replica {
 
     fn on_boot(&mut self, start: u64, cx: &mut Cx) {
         self.start = start;
+        self.reads.number_questions_from(start);
         self.execute_recorded();
         if start == 1 && cx.me() == self.group.replicas[0] {
             self.campaign(cx);

@@ -10,8 +10,8 @@
 //! would break its word.
 //!
 //! A replica that was away may need entries that no log holds any more. The one that it asks, mostly the
-//! leader, freezes its own state for it then, and the replica *pulls* it, chunk by chunk. It writes what it pulls behind a mark, too, so
-//! that its disk holds either its old log or the whole snapshot.
+//! leader, freezes its own state for it then, and the replica *pulls* it, chunk by chunk. It writes what
+//! it pulls behind a mark, too, so that its disk holds either its old log or the whole snapshot.
 //!
 //! Source: Ongaro 2014, chapter 5. There the leader pushes; to pull needs no window and no timer at the
 //! leader, and a slow replica slows only itself.
@@ -31,7 +31,7 @@ use super::replica::{Replica, Role};
 use crate::group::Cx;
 use crate::types::kv::{Chunk, Head, Msg as Kv, Record as Kept};
 use crate::types::log::Slot;
-use crate::types::{Msg, Record};
+use crate::types::{Msg, Record, Timer, wait};
 
 /// A snapshot of which nothing was pulled for so many beats is given up.
 const PATIENCE: u8 = 12;
@@ -75,6 +75,7 @@ pub(super) struct Restored {
 impl Replica {
     /// Begins a snapshot if the log has become large.
     pub(super) fn save_if_due(&mut self, cx: &mut Cx) {
+        self.drop_overtaken_pull();
         let limit = self.config.log.max(self.machine.store.bytes());
         let is_free = self.saving.is_none() && self.pulling.is_none();
         if is_free && self.log.executed() > limit && self.snapshot < self.open {
@@ -139,7 +140,7 @@ impl Replica {
     }
 
     /// What a replica asks for is dropped: freezes the state for it. Chunk 0 is sent again if it may be
-    /// lost; a replica that has more than that, and asks, has restarted.
+    /// lost; a replica that has more than that, and asks, has restarted or given up.
     pub(super) fn offer_snapshot(&mut self, to: NodeId, cx: &mut Cx) {
         self.sending.retain(|id, sending| *id != to || sending.number == 0);
         self.on_pull(to, self.open, 0, cx);
@@ -154,7 +155,8 @@ impl Replica {
             let (chunk, is_last) = frozen.next(&self.machine, bytes);
             Sending { frozen, number: 0, chunk: chunk.into(), is_last, idle: 0 }
         });
-        // The same state gives the same chunks, so one that was given up can be taken up again.
+        // The same state gives the same chunks on all replicas, so one that was given up, or that another
+        // one began to send, can be taken up again.
         let is_same = open == sending.frozen.head().open;
         while is_same && sending.number < number && !sending.is_last {
             let (chunk, is_last) = sending.frozen.next(&self.machine, bytes);
@@ -177,8 +179,8 @@ impl Sending {
 
 /// A snapshot for a replica that is behind: its own side.
 impl Replica {
-    /// A chunk came: puts it on disk, then pulls the next. It is a piece of what is chosen, whoever sends
-    /// it.
+    /// A chunk came: puts it on disk, then pulls the next. It is a piece of what is chosen, by
+    /// whichever replica it is sent.
     pub(super) fn on_chunk(
         &mut self,
         from: NodeId,
@@ -211,6 +213,8 @@ impl Replica {
             return self.install(cx);
         }
         cx.send(from, Msg::Kv(Kv::Pull { open, number: number + 1 }));
+        // If no other chunk comes, there may be no leader to ask.
+        cx.set_timer(Timer::Suspect, wait::ELECTION);
     }
 
     /// The snapshot is whole: it takes the place of the state and of the log before it.
@@ -223,8 +227,9 @@ impl Replica {
         self.answer_reads(cx);
     }
 
-    /// The same, in a log that is read back.
+    /// The same, in a log that is read back. What is being sent was to be read from the state that goes.
     pub(super) fn restore(&mut self, Restored { head, machine }: Restored) {
+        self.sending.clear();
         self.machine = machine;
         self.log.restart_at(head.open);
         (self.open, self.snapshot) = (head.open, head.open);
@@ -234,7 +239,7 @@ impl Replica {
 
     /// It is behind one that tells: asks it for what may be lost, for the next chunk or for entries.
     pub(super) fn catch_up(&mut self, from: NodeId, cx: &mut Cx) {
-        self.pulling = self.pulling.take().filter(|pulling| pulling.open() > self.open);
+        self.drop_overtaken_pull();
         match &self.pulling {
             Some(pulling) => {
                 let (open, number) = (pulling.open(), pulling.number);
@@ -242,6 +247,11 @@ impl Replica {
             }
             None => cx.send_ahead(from, Msg::Kv(Kv::Fetch { first: self.open })),
         }
+    }
+
+    /// What it pulled is older than what it has executed meanwhile.
+    fn drop_overtaken_pull(&mut self) {
+        self.pulling = self.pulling.take().filter(|pulling| pulling.open() > self.open);
     }
 }
 

@@ -67,13 +67,14 @@ impl Op {
         }
     }
 
-    /// How many bytes its keys and values have.
+    /// How many bytes its keys and values have, with an allowance for each key of several: an empty one
+    /// takes bytes of a message, too.
     #[must_use]
     pub fn bytes(&self) -> usize {
         match self {
             Self::Get { key } | Self::Increment { key } => key.len(),
             Self::Set { key, value, .. } | Self::Append { key, value } => key.len() + value.len(),
-            Self::Delete { keys } => keys.iter().map(Blob::len).sum(),
+            Self::Delete { keys } => keys.iter().map(|key| key.len() + PER_KEY).sum(),
             Self::CompareAndSet { key, from, to } => key.len() + from.len() + to.len(),
             Self::OpenSession | Self::Replace { .. } => 0,
         }
@@ -96,8 +97,8 @@ pub enum Outcome {
     Opened(SessionId),
     /// Nothing was done: the value is no 64-bit integer, or would not be one any more.
     NotANumber,
-    /// Nothing was done: the value would be longer than [`MAX_VALUE`], or the request is longer than
-    /// [`MAX_REQUEST`].
+    /// Nothing was done: the value would be longer than [`MAX_VALUE`], a key is longer than [`MAX_KEY`],
+    /// or the request is longer than [`MAX_REQUEST`].
     TooLong,
     /// Nothing was done now: the session is not open, and whether the request was done earlier is not
     /// known.
@@ -118,6 +119,8 @@ pub enum Refusal {
     Moved(NodeId),
 }
 
+/// What a key costs beside its bytes where there may be many.
+const PER_KEY: usize = 8;
 /// A key is no longer than this, in bytes.
 pub const MAX_KEY: usize = 64 << 10;
 /// Nor is a value longer than this.

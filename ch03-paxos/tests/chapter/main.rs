@@ -11,6 +11,7 @@ mod machine;
 mod matrix;
 mod members;
 mod partial;
+mod pulls;
 mod random;
 mod reads;
 mod scripts;

@@ -111,7 +111,7 @@ fn the_group_changes_under_any_trouble() {
 
 /// The smallest group that can change: two replicas, and a third that takes the place of one of them.
 #[test]
-fn two_groups_never_choose_in_the_same_slot() {
+fn no_slot_is_executed_with_entries_of_two_groups() {
     let (group, spare) = (Group::new(&REPLICAS[..2]), REPLICAS[2]);
     let ops = [Op::Replace { old: REPLICAS[1], new: spare }];
     let client = StoreClient::new(&group, 0, ops);

@@ -103,7 +103,7 @@ pub(crate) fn message(from: NodeId, msg: Msg) -> Input<Paxos> {
     Input::Message { from, msg }
 }
 
-fn answers(effects: &[Effect<Paxos>]) -> Vec<Result<Outcome, Refusal>> {
+pub(crate) fn answers(effects: &[Effect<Paxos>]) -> Vec<Result<Outcome, Refusal>> {
     let answer = |effect: &Effect<Paxos>| match effect {
         Effect::SendAhead { msg: Msg::Kv(Kv::Answer { outcome, .. }), .. } => Some(outcome.clone()),
         _ => None,
