@@ -1,0 +1,3 @@
+//! `cargo ch01`: the command line of the shop's processes.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Edge: makes it survive the real world. The lesson is in the steps.
