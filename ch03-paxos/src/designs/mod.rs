@@ -213,7 +213,7 @@ impl Row {
             _timed => How::Simulate(SEEDS),
         };
         let world = match how {
-            How::Simulate(_) => self.busy(),
+            How::Simulate(_) | How::Run(_) => self.busy(),
             How::Explore(_) if fault == "no fault" => self.model(self.scope),
             How::Explore(_) if is_log && fault == "wiped" => self.model(ONE.commands(2)),
             How::Explore(_) if is_log => self.model(ONE),

@@ -24,10 +24,10 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         let title = self.title(design, &format!(" under {}", check.fault));
         let judged = match &check.how {
             How::Explore(searches) => explored(&check.world, searches, &title),
-            How::Simulate(seeds) => {
+            How::Simulate(seeds) | How::Run(seeds) => {
                 let mut stuck = false;
                 let broken = seeds.clone().find_map(|seed| {
-                    let schedule = design.target.schedule(check.fault, &mut Rng::new(seed));
+                    let schedule = check.schedule(&design.target, &mut Rng::new(seed));
                     let run = sim::run(&check.world, &schedule, seed);
                     stuck |= !run.settled && run.broken.is_none();
                     let why = run.broken?.property.to_owned();
@@ -49,7 +49,7 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
     pub(super) fn command(&self, design: &Design<P, G>, check: &Check<P, G>) -> String {
         let verb = match check.how {
             How::Explore(_) => "explore",
-            How::Simulate(_) => "find",
+            How::Simulate(_) | How::Run(_) => "find",
         };
         let word = check.fault.strip_prefix("a ").unwrap_or(check.fault);
         let word = if word.contains(' ') { format!("\"{word}\"") } else { word.to_owned() };

@@ -89,6 +89,18 @@ pub enum How {
     Explore(Vec<Limits>),
     /// Simulated runs under the fault of this name, for these seeds.
     Simulate(Range<u64>),
+    /// Simulated runs in which nothing fails, for these seeds: what is hard is in the world itself.
+    Run(Range<u64>),
+}
+
+impl<P: Protocol, G: Ghost> Check<P, G> {
+    /// What goes wrong in a simulated run.
+    fn schedule(&self, target: &Target, rng: &mut Rng) -> FaultSchedule {
+        match self.how {
+            How::Simulate(_) => target.schedule(self.fault, rng),
+            How::Run(_) | How::Explore(_) => FaultSchedule::none(),
+        }
+    }
 }
 
 impl<P: Protocol, G: Ghost> Study<P, G> {
@@ -167,13 +179,8 @@ impl<P: Protocol, G: Ghost> Models for Study<P, G> {
             return Some(find(&design.busy, |rng| design.target.storm(rng), seeds, &title));
         };
         let check = design.check(fault)?;
-        Some(match check.how {
-            How::Simulate(_) => {
-                let schedule = |rng: &mut Rng| design.target.schedule(check.fault, rng);
-                find(&check.world, schedule, seeds, &title)
-            }
-            How::Explore(_) => find(&check.world, |_| FaultSchedule::none(), seeds, &title),
-        })
+        let schedule = |rng: &mut Rng| check.schedule(&design.target, rng);
+        Some(find(&check.world, schedule, seeds, &title))
     }
 
     fn explore(

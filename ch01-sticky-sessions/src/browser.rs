@@ -1,0 +1,185 @@
+//! The workload of small worlds: browsers, each with one person in front of it.
+//!
+//! A browser keeps its cookies and does one thing after the other, each until it is answered. When it is
+//! shown the sign-in page, the person signs in once more and repeats what they wanted.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use lab::{Node, NodeId};
+
+use crate::shop::{self, Cx, Input, Shop, Summary};
+use crate::types::{
+    Action, Address, Answer, Cookies, Item, Msg, SessionId, SetCookie, Timer, User, wait,
+};
+
+/// One thing that a person does.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Op {
+    /// Signs in.
+    SignIn,
+    /// Looks into the cart.
+    Look,
+    /// Puts something into the cart.
+    Add(Item),
+    /// Signs out.
+    SignOut,
+    /// Two of these at once, in two tabs.
+    Both(Box<(Op, Op)>),
+    /// Somebody who has a copy of the cookies, made before they were given up, looks into the cart.
+    Replay,
+    /// Does nothing for a moment.
+    Wait,
+}
+
+/// A request under way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Open {
+    op: Op,
+    action: Action,
+    /// Which of the balancers.
+    balancer: NodeId,
+}
+
+/// A browser.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Browser {
+    /// It asks the first; next time it asks the next.
+    balancers: VecDeque<NodeId>,
+    address: Address,
+    user: User,
+    /// What is still to be done, after what is under way.
+    ops: VecDeque<Op>,
+    cookies: Cookies,
+    /// When the cookie *skip* ends, by the browser's clock.
+    skips_until: Duration,
+    /// A copy of the cookies, from before it signed out.
+    copied: Cookies,
+    open: BTreeMap<u64, Open>,
+    /// The number of the last request.
+    number: u64,
+    /// How often it signed in.
+    sign_ins: u64,
+    /// What it shows.
+    page: Option<Answer>,
+}
+
+impl Browser {
+    /// A browser of this user, behind that address, which asks these balancers in turn.
+    #[must_use]
+    pub fn new(balancers: &[NodeId], user: &str, address: Address, ops: &[Op]) -> Self {
+        Self {
+            balancers: balancers.iter().copied().collect(),
+            address,
+            user: User::new(user),
+            ops: ops.iter().cloned().collect(),
+            cookies: Cookies::default(),
+            skips_until: Duration::ZERO,
+            copied: Cookies::default(),
+            open: BTreeMap::new(),
+            number: 0,
+            sign_ins: 0,
+            page: None,
+        }
+    }
+
+    /// Asks for the next thing that is still to be done.
+    fn next(&mut self, cx: &mut Cx) {
+        match self.ops.pop_front() {
+            Some(Op::Both(both)) => {
+                self.begin(both.0, cx);
+                self.begin(both.1, cx);
+            }
+            Some(Op::Wait) => cx.set_timer(Timer::Next, wait::NEXT),
+            Some(op) => self.begin(op, cx),
+            None => {}
+        }
+    }
+
+    fn begin(&mut self, op: Op, cx: &mut Cx) {
+        let action = match &op {
+            Op::SignIn => {
+                self.sign_ins += 1;
+                let fresh = SessionId(u128::from(cx.me().0 * 100 + self.sign_ins));
+                Action::SignIn { user: self.user.clone(), fresh }
+            }
+            Op::Add(item) => Action::Add(item.clone()),
+            Op::SignOut => {
+                self.copied = self.cookies.clone();
+                Action::SignOut
+            }
+            Op::Look | Op::Replay | Op::Both(_) | Op::Wait => Action::Look,
+        };
+        self.number += 1;
+        let balancer = self.balancers[0];
+        self.balancers.rotate_left(1);
+        self.open.insert(self.number, Open { op, action, balancer });
+        self.ask(self.number, cx);
+        cx.set_timer(Timer::Retry, wait::RETRY);
+    }
+
+    fn ask(&self, number: u64, cx: &mut Cx) {
+        let Open { op, action, balancer } = &self.open[&number];
+        let skip = self.cookies.skip && cx.now() < self.skips_until;
+        let own = Cookies { skip, ..self.cookies.clone() };
+        let cookies = if *op == Op::Replay { self.copied.clone() } else { own };
+        let (address, action) = (self.address, action.clone());
+        cx.send(*balancer, Msg::Request { number, address, cookies, action });
+    }
+
+    /// Nothing came back for long: all of it once more.
+    fn ask_again(&self, cx: &mut Cx) {
+        self.open.keys().for_each(|number| self.ask(*number, cx));
+        cx.set_timer(Timer::Retry, wait::RETRY);
+    }
+
+    fn on_response(&mut self, number: u64, answer: Answer, set: &[SetCookie], cx: &mut Cx) {
+        // The timer tries again.
+        if answer == Answer::Unavailable {
+            return;
+        }
+        let Some(Open { op, .. }) = self.open.remove(&number) else { return };
+        if op != Op::Replay {
+            set.iter().for_each(|cookie| self.keep(cookie, cx));
+        }
+        if answer == Answer::SignInPage && matches!(op, Op::Look | Op::Add(_)) {
+            self.ops.push_front(op);
+            self.ops.push_front(Op::SignIn);
+        }
+        self.page = Some(answer);
+        if self.open.is_empty() {
+            cx.cancel_timer(Timer::Retry);
+            self.next(cx);
+        }
+    }
+
+    fn keep(&mut self, cookie: &SetCookie, cx: &Cx) {
+        self.cookies.set(cookie);
+        if let SetCookie::Skip(lasts) = cookie {
+            self.skips_until = cx.now() + *lasts;
+        }
+    }
+}
+
+impl Node for Browser {
+    type Protocol = Shop;
+
+    fn step(&mut self, input: Input, cx: &mut Cx) {
+        match input {
+            Input::Boot { .. } | Input::Timeout(Timer::Next) => self.next(cx),
+            Input::Timeout(_) => self.ask_again(cx),
+            Input::Message { msg: Msg::Response { number, answer, set }, .. } => {
+                self.on_response(number, answer, &set, cx);
+            }
+            Input::Message { msg, .. } => shop::ignore(&msg),
+            Input::Replay(record) => shop::foreign_record(&record),
+            Input::Disconnected(_) => {}
+        }
+    }
+
+    fn summary(&self) -> Summary {
+        let page = self.page.as_ref().map_or("waits".into(), ToString::to_string);
+        let is_done = self.ops.is_empty() && self.open.is_empty();
+        Summary { line: format!("{page}{}", self.cookies), is_done }
+    }
+}

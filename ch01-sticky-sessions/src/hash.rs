@@ -1,0 +1,34 @@
+//! Hashing for placement: two functions that every balancer has to agree on, and nothing else.
+
+use lab::NodeId;
+
+use crate::balancer::Backend;
+
+// ANCHOR: hash
+/// Spreads the bits of a key over all 64 of them: the finalizer of SplitMix64 (Steele, Lea and Flood 2014).
+/// A weak hash is no hash: rendezvous with plain FNV-1a gives one of four nodes half of the keys.
+#[must_use]
+pub fn mix(key: u64) -> u64 {
+    let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// How much a key wants to be on a node. The node with the highest weight has it: *rendezvous hashing*
+/// (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes, it takes its
+/// share from all the others.
+#[must_use]
+pub fn weight(key: u64, node: NodeId) -> u64 {
+    mix(mix(key) ^ node.0)
+}
+// ANCHOR_END: hash
+
+/// The places of a pool from the one that a key wants most to the one that it wants least; those that are
+/// up.
+#[must_use]
+pub fn by_weight(key: u64, pool: &[Backend]) -> Vec<usize> {
+    let mut places: Vec<usize> = crate::balancer::up(pool).collect();
+    places.sort_by_key(|place| std::cmp::Reverse(weight(key, pool[*place].id)));
+    places
+}

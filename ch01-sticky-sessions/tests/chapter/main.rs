@@ -1,0 +1,3 @@
+//! The chapter's designs: explored, simulated, judged.
+
+mod matrix;
