@@ -13,6 +13,9 @@ use crate::types::{
     Action, Address, Answer, Cookies, Item, Msg, SessionId, SetCookie, Timer, User, wait,
 };
 
+/// Where copied cookies are used.
+pub const ELSEWHERE: Address = Address(u32::from_be_bytes([203, 0, 113, 7]));
+
 /// One thing that a person does.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
@@ -26,10 +29,19 @@ pub enum Op {
     SignOut,
     /// Two of these at once, in two tabs.
     Both(Box<(Op, Op)>),
-    /// Somebody who has a copy of the cookies, made before they were given up, looks into the cart.
+    /// Somebody copies the cookies and, from elsewhere, looks into the cart.
+    Copy,
+    /// They do so again.
     Replay,
     /// Does nothing for a moment.
     Wait,
+}
+
+impl Op {
+    /// Whether it is done with copied cookies.
+    fn is_theft(&self) -> bool {
+        matches!(self, Self::Copy | Self::Replay)
+    }
 }
 
 /// A request under way.
@@ -53,7 +65,7 @@ pub struct Browser {
     cookies: Cookies,
     /// When the cookie *skip* ends, by the browser's clock.
     skips_until: Duration,
-    /// A copy of the cookies, from before it signed out.
+    /// What somebody else has copied.
     copied: Cookies,
     open: BTreeMap<u64, Open>,
     /// The number of the last request.
@@ -104,9 +116,10 @@ impl Browser {
                 Action::SignIn { user: self.user.clone(), fresh }
             }
             Op::Add(item) => Action::Add(item.clone()),
-            Op::SignOut => {
-                self.copied = self.cookies.clone();
-                Action::SignOut
+            Op::SignOut => Action::SignOut,
+            Op::Copy => {
+                self.copied = Cookies { affinity: None, ..self.cookies.clone() };
+                Action::Look
             }
             Op::Look | Op::Replay | Op::Both(_) | Op::Wait => Action::Look,
         };
@@ -122,8 +135,9 @@ impl Browser {
         let Open { op, action, balancer } = &self.open[&number];
         let skip = self.cookies.skip && cx.now() < self.skips_until;
         let own = Cookies { skip, ..self.cookies.clone() };
-        let cookies = if *op == Op::Replay { self.copied.clone() } else { own };
-        let (address, action) = (self.address, action.clone());
+        let (cookies, address) =
+            if op.is_theft() { (self.copied.clone(), ELSEWHERE) } else { (own, self.address) };
+        let action = action.clone();
         cx.send(*balancer, Msg::Request { number, address, cookies, action });
     }
 
@@ -139,7 +153,7 @@ impl Browser {
             return;
         }
         let Some(Open { op, .. }) = self.open.remove(&number) else { return };
-        if op != Op::Replay {
+        if !op.is_theft() {
             set.iter().for_each(|cookie| self.keep(cookie, cx));
         }
         if answer == Answer::SignInPage && matches!(op, Op::Look | Op::Add(_)) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | SIGNED | who has signed in, and not out again, is not asked to sign in |
 //! | CART | a cart that is shown has in it what was put there before it was asked for |
+//! | OWN | nobody is shown the cart of somebody else |
 //! | OUT | who has signed out stays signed out: no copy of the old cookies shows the cart again |
 //!
 //! CART and SIGNED are session guarantees (Terry et al. 1994, *Session Guarantees for Weakly Consistent
@@ -16,14 +17,17 @@ use std::sync::Arc;
 use lab::world::{Event, World};
 use lab::{Node, NodeId};
 
+use crate::browser::ELSEWHERE;
 use crate::shop::Shop;
-use crate::types::{Action, Answer, Item, Msg, SessionId};
+use crate::types::{Action, Answer, Item, Msg, SessionId, User};
 use crate::worlds::BROWSERS;
 
 /// What only an observer of all browsers can see.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Ledger {
     browsers: BTreeMap<NodeId, Browsing>,
+    /// Whose session it is.
+    users: BTreeMap<SessionId, User>,
     /// Sessions whose end was acknowledged.
     ended: BTreeSet<SessionId>,
     /// The first who was asked to sign in, and had no reason to expect it.
@@ -32,6 +36,8 @@ pub struct Ledger {
     lost: Option<String>,
     /// The first cart of a session that had ended.
     back: Option<String>,
+    /// The first cart that was somebody else's.
+    foreign: Option<String>,
     /// Whether a cart was shown.
     shown: bool,
 }
@@ -53,6 +59,8 @@ struct Open {
     action: Action,
     /// What its cookies say.
     session: Option<SessionId>,
+    /// Whether they were copied, and somebody else uses them.
+    is_copied: bool,
     cart: BTreeSet<Item>,
     had_ended: bool,
 }
@@ -67,10 +75,11 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
     }
     match event {
         Event::Send(envelope) => {
-            if let Msg::Request { number, cookies, action, .. } = &envelope.msg
+            if let Msg::Request { number, cookies, action, address } = &envelope.msg
                 && !ledger.waits_for(at, *number)
             {
-                Arc::make_mut(ledger).asked(at, *number, action, cookies.sign_in());
+                let is_copied = *address == ELSEWHERE;
+                Arc::make_mut(ledger).asked(at, *number, action, (cookies.sign_in(), is_copied));
             }
         }
         Event::Receive(envelope) => {
@@ -90,22 +99,29 @@ impl Ledger {
         self.browsers.get(&browser).is_some_and(|browsing| browsing.open.contains_key(&number))
     }
 
-    fn asked(&mut self, at: NodeId, number: u64, action: &Action, session: Option<SessionId>) {
+    fn asked(
+        &mut self,
+        at: NodeId,
+        number: u64,
+        action: &Action,
+        (session, is_copied): (Option<SessionId>, bool),
+    ) {
         let had_ended = session.is_some_and(|session| self.ended.contains(&session));
         let browsing = self.browsers.entry(at).or_default();
         let (action, cart) = (action.clone(), browsing.cart.clone());
-        browsing.open.insert(number, Open { action, session, cart, had_ended });
+        browsing.open.insert(number, Open { action, session, is_copied, cart, had_ended });
     }
 
     fn answered(&mut self, at: NodeId, number: u64, answer: &Answer) {
         let browsing = self.browsers.entry(at).or_default();
         let open = browsing.open.remove(&number).expect("it waits for this answer");
         // What belongs to a session that is over, or was given up meanwhile, says nothing about this one.
-        let is_own = open.session.is_some() && open.session == browsing.session;
+        let is_own = open.session.is_some() && open.session == browsing.session && !open.is_copied;
         let signs_out = browsing.open.values().any(|other| other.action == Action::SignOut);
         match answer {
             Answer::SignedIn => {
-                if let Action::SignIn { fresh, .. } = open.action {
+                if let Action::SignIn { fresh, user } = open.action {
+                    self.users.insert(fresh, user);
                     (browsing.session, browsing.cart) = (Some(fresh), BTreeSet::new());
                 }
             }
@@ -121,6 +137,10 @@ impl Ledger {
             }
             Answer::Cart(session) => {
                 self.shown = true;
+                let user = open.session.and_then(|session| self.users.get(&session));
+                if user != Some(&session.user) {
+                    self.foreign.get_or_insert(format!("somebody is shown the cart of {session}"));
+                }
                 if open.had_ended {
                     let why = format!("a session has ended, and its cart is shown: {session}");
                     self.back.get_or_insert(why);
@@ -163,6 +183,14 @@ pub fn cart(world: &ShopWorld) -> Result<(), String> {
 /// What was shown.
 pub fn out(world: &ShopWorld) -> Result<(), String> {
     world.ghost().back.clone().map_or(Ok(()), Err)
+}
+
+/// OWN: nobody is shown the cart of somebody else.
+///
+/// # Errors
+/// What was shown.
+pub fn own(world: &ShopWorld) -> Result<(), String> {
+    world.ghost().foreign.clone().map_or(Ok(()), Err)
 }
 
 /// Whether a cart was shown.

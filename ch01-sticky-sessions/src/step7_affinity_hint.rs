@@ -100,13 +100,6 @@ impl Web {
         now.saturating_sub(copy.asked) < self.fresh
     }
 
-    /// Keeps a copy, unless there is a newer one.
-    fn keep(&mut self, id: SessionId, copy: Copy) {
-        if self.copies.get(&id).is_none_or(|known| known.kept.version <= copy.kept.version) {
-            self.copies.insert(id, copy);
-        }
-    }
-
     // ANCHOR: on_request
     fn on_request(&mut self, waiting: Waiting, cx: &mut Cx) {
         self.numbered += 1;
@@ -159,7 +152,7 @@ impl Web {
     fn on_loaded(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
         let Some(waiting) = self.waiting.get(&number) else { return };
         let copy = Copy { kept: kept.clone(), asked: waiting.asked };
-        self.keep(waiting.id, copy);
+        self.copies.insert(waiting.id, copy);
         self.act(number, kept, cx);
     }
 
@@ -175,7 +168,7 @@ impl Web {
                     (_, None) => Answer::SignedOut,
                 };
                 let copy = Copy { kept: Kept { version, session }, asked: waiting.asked };
-                self.keep(id, copy);
+                self.copies.insert(id, copy);
                 self.answer(number, answer, version, cx);
             }
             // Somebody else was first: the same again, on top of what they saved.

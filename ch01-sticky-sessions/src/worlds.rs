@@ -32,6 +32,9 @@ pub const WEB_NAMES: [&str; 4] = ["web-1", "web-2", "web-3", "web-4"];
 /// Where sessions are, from step 5 on.
 pub const STORE: NodeId = NodeId(20);
 
+/// How often a person in a simulated world comes back.
+const ROUNDS: usize = 10;
+
 /// What a design is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Nodes {
@@ -56,7 +59,8 @@ pub enum Scene {
     Visit,
     /// The same, and she puts two things into the cart at once, in two tabs.
     TwoAtOnce,
-    /// She signs out while a request of hers is under way. Later, a copy of her old cookies is used.
+    /// Somebody has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
+    /// Later, the copy is used again.
     SignOut,
     /// A third web node joins.
     NewNode,
@@ -91,26 +95,33 @@ impl Scene {
             Self::Visit | Self::StoreFails => vec![Op::Look],
             Self::TwoBalancers => vec![Op::Look, Op::Look],
             Self::OneAddress => {
-                let both = Op::Both(Box::new((Op::Look, Op::Look)));
-                return [vec![Op::SignIn], vec![both; 10]].concat();
+                let both = |i| Op::Both(Box::new((numbered(i), Op::Look)));
+                (0..ROUNDS).flat_map(|i| [both(i), Op::Look]).collect()
             }
             Self::TwoAtOnce => vec![Op::Both(Box::new((item("boots"), item("candle")))), Op::Look],
             Self::SignOut => {
                 let both = Op::Both(Box::new((item("boots"), Op::SignOut)));
                 let wait = vec![Op::Wait; 5];
-                [vec![both], wait, vec![Op::Replay]].concat()
+                [vec![Op::Copy, both], wait, vec![Op::Replay]].concat()
             }
             Self::NewNode => vec![Op::Wait, Op::Look],
-            Self::Busy => vec![[Op::Wait, Op::Look]; 20].concat(),
+            Self::Busy => {
+                (0..ROUNDS).flat_map(|i| [Op::Wait, numbered(i), Op::Look, Op::Look]).collect()
+            }
         };
         [begin, end].concat()
     }
 }
 
+fn numbered(i: usize) -> Op {
+    Op::Add(Item::new(&format!("item-{i}")))
+}
+
 impl Nodes {
     fn roles(&self, scene: Scene) -> Vec<Role<Shop>> {
         let (webs, balancers) = (scene.webs(), scene.balancers());
-        let browsers = if matches!(scene, Scene::Busy | Scene::OneAddress) { 2 } else { 1 };
+        let browsers =
+            if matches!(scene, Scene::Busy | Scene::OneAddress | Scene::SignOut) { 2 } else { 1 };
         let mut roles: Vec<Role<Shop>> = (0..browsers)
             .map(|i| {
                 let own = if scene == Scene::OneAddress { 0 } else { i as u32 };
@@ -133,7 +144,8 @@ impl Nodes {
         }
         if self.has_store {
             let store = Role::new(STORE, "store", "replica", Store::default());
-            roles.push(if scene == Scene::StoreFails { store.may_crash() } else { store });
+            let fails = matches!(scene, Scene::StoreFails | Scene::Busy);
+            roles.push(if fails { store.may_crash() } else { store });
         }
         roles
     }
@@ -158,5 +170,6 @@ pub fn promises() -> BTreeMap<&'static str, Check<Shop, Ledger>> {
         ("SIGNED", must::signed as Check<Shop, Ledger>),
         ("CART", must::cart),
         ("OUT", must::out),
+        ("OWN", must::own),
     ])
 }
