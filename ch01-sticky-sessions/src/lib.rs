@@ -20,6 +20,7 @@
 //! | [`step5_shared_store`] | any node, sessions in a store: the last writer wins |
 //! | [`step6_sealed_cookie`] | any node, sessions in the browser: no way to sign out |
 //! | [`step7_affinity_hint`] | the store is the truth, affinity saves a question |
+//! | [`crowd`], [`experiments`] | thousands who click, and what becomes of them: curves beside formulas |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but `system`: the shop as processes.
@@ -31,8 +32,11 @@ pub mod balancer;
 pub mod browser;
 #[cfg(feature = "study")]
 mod chapter;
+pub mod crowd;
 #[cfg(feature = "study")]
 pub mod designs;
+#[cfg(feature = "study")]
+pub mod experiments;
 pub mod hash;
 pub mod invariants;
 pub mod operator;

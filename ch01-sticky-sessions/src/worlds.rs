@@ -30,7 +30,7 @@ pub const WEBS: [NodeId; 4] = [NodeId(11), NodeId(12), NodeId(13), NodeId(14)];
 /// Their names.
 pub const WEB_NAMES: [&str; 4] = ["web-1", "web-2", "web-3", "web-4"];
 /// Where sessions are, from step 5 on.
-pub const STORE: NodeId = NodeId(20);
+pub const STORE: NodeId = NodeId(40);
 
 /// How often a person in a simulated world comes back.
 const ROUNDS: usize = 10;

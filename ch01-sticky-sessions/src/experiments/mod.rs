@@ -1,0 +1,122 @@
+//! Each evil of sticky sessions as a measured curve beside its formula.
+//!
+//! A crowd clicks for a while in virtual time: the same clicks, from the same seed, for every design, and
+//! the very nodes that are explored elsewhere. What comes out is counted, never timed.
+//!
+//! | file | asks |
+//! |---|---|
+//! | `sign_ins.rs` | how many pages are sign-in pages; how many a rolling restart costs |
+//! | `load.rs` | how much of the load one node gets when many people share an address |
+//! | `copies.rs` | how many pages need no question to the store |
+
+mod copies;
+mod load;
+mod sign_ins;
+
+use lab::NodeId;
+use lab::chapter::{Plot, Series};
+use lab::explore::Model;
+use lab::rng::Rng;
+use lab::sim::{self, Fault, FaultSchedule, Run};
+use lab::world::{Role, Transition};
+
+use crate::crowd::{Click, Crowd, Person, What};
+use crate::designs;
+use crate::shop::{AnyNode, Shop};
+use crate::store::Store;
+use crate::types::{Address, Msg};
+use crate::worlds::{LBS, Nodes, STORE};
+
+pub use copies::hit_ratio;
+pub use load::imbalance;
+pub use sign_ins::{forced, formula, restarted};
+
+const CROWD: NodeId = NodeId(1);
+/// A node needs this long, in µs, until its clients have noticed that it is down.
+const SECOND: u64 = 1_000_000;
+/// Every experiment is one run with this seed.
+const SEED: u64 = 1;
+/// The most web nodes of an experiment.
+const MOST: usize = 10;
+const WEB_NAMES: [&str; MOST] =
+    ["web-1", "web-2", "web-3", "web-4", "web-5", "web-6", "web-7", "web-8", "web-9", "web-10"];
+
+/// The web nodes of an experiment.
+fn webs(n: usize) -> Vec<NodeId> {
+    (11..).map(NodeId).take(n).collect()
+}
+
+/// What one experiment needs to know.
+struct Experiment {
+    nodes: Nodes,
+    webs: usize,
+    people: Vec<Person>,
+    clicks: Vec<Click>,
+    faults: Vec<Fault>,
+}
+
+impl Experiment {
+    /// A design before so many web nodes.
+    fn new(step: &str, webs: usize) -> Self {
+        let nodes = designs::row(step).nodes;
+        Self { nodes, webs, people: Vec::new(), clicks: Vec::new(), faults: Vec::new() }
+    }
+
+    fn run(mut self) -> Run<Shop, ()> {
+        self.clicks.sort_unstable();
+        let end = self.clicks.last().map_or(0, |click| click.at) + SECOND;
+        let webs = webs(self.webs);
+        let crowd = Crowd::new(LBS[0], self.people, self.clicks);
+        let mut roles = vec![
+            Role::new(CROWD, "users", "client", crowd),
+            Role::new(LBS[0], "lb", "lb", (self.nodes.balancer)(&webs)),
+        ];
+        for (id, name) in webs.iter().zip(WEB_NAMES) {
+            roles.push(Role::new(*id, name, "web", (self.nodes.web)()));
+        }
+        if self.nodes.has_store {
+            roles.push(Role::new(STORE, "store", "replica", Store::default()));
+        }
+        let world: Model<Shop, ()> = Model { goal: |_| false, ..Model::new(roles) };
+        sim::run(&world, &FaultSchedule { faults: self.faults, end, ..FaultSchedule::none() }, SEED)
+    }
+}
+
+/// The people at the end of a run.
+fn people(run: &Run<Shop, ()>) -> &[Person] {
+    let crowd = run.world.node(CROWD).and_then(AnyNode::downcast_ref::<Crowd>);
+    crowd.expect("the crowd never crashes").people()
+}
+
+/// The messages that arrived at this node.
+fn arrived(run: &Run<Shop, ()>, at: NodeId) -> impl Iterator<Item = &Msg> {
+    run.actions.iter().filter_map(move |timed| match &timed.action.transition {
+        Transition::Deliver { envelope, .. } if envelope.to == at => Some(&envelope.msg),
+        _ => None,
+    })
+}
+
+/// Somebody with an address of their own.
+fn somebody(who: usize) -> Person {
+    Person::new(Address(u32::from_be_bytes([10, 0, 0, 0]) + who as u32))
+}
+
+/// One click of each, at a moment of this range of µs.
+fn each(people: usize, what: What, within: std::ops::Range<u64>, rng: &mut Rng) -> Vec<Click> {
+    (0..people).map(|who| Click { at: rng.pick(within.clone()), who, what }).collect()
+}
+
+fn series(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+    Series { name: name.into(), points: points.into_iter().collect() }
+}
+
+/// All curves, by name.
+#[must_use]
+pub fn plots() -> Vec<(String, Plot)> {
+    vec![
+        ("sign-in-pages".into(), sign_ins::pages()),
+        ("rolling-restart".into(), sign_ins::restarts()),
+        ("one-address".into(), load::plot()),
+        ("copies".into(), copies::plot()),
+    ]
+}
