@@ -201,7 +201,7 @@ impl<R: Route> Node for Balancer<R> {
 
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
-            Input::Boot { .. } => self.check(cx),
+            Input::Boot { .. } => cx.set_timer(Timer::Check, wait::CHECK),
             Input::Message { from, msg } => match msg {
                 Msg::Request { number, address, cookies, action } => {
                     self.on_request((from, number), (address, cookies, action), cx);

@@ -1,8 +1,8 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::{Chapter, Models};
+use lab::chapter::{Chapter, Figure, Models};
 
-use crate::designs;
+use crate::{book, designs, experiments};
 
 struct SessionsChapter;
 
@@ -27,5 +27,15 @@ impl Chapter for SessionsChapter {
 
     fn models(&self) -> Option<&dyn Models> {
         Some(designs::study())
+    }
+
+    fn figures(&self) -> Vec<(String, Figure)> {
+        let runs = book::figures().into_iter().map(|(name, log)| (name, Figure::SpaceTime(log)));
+        let plots = experiments::plots().into_iter();
+        runs.chain(plots.map(|(name, plot)| (name, Figure::Plot(plot)))).collect()
+    }
+
+    fn numbers(&self) -> Vec<(String, String)> {
+        book::numbers()
     }
 }

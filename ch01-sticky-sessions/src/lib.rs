@@ -29,6 +29,8 @@
 #![cfg_attr(not(feature = "study"), deny(clippy::disallowed_types))]
 
 pub mod balancer;
+#[cfg(feature = "study")]
+pub mod book;
 pub mod browser;
 #[cfg(feature = "study")]
 mod chapter;

@@ -117,6 +117,7 @@ impl Web {
             None => cx.send(self.store, Msg::Load { number, id }),
         }
     }
+    // ANCHOR_END: on_request
 
     /// Does what was asked for, on top of what is there.
     fn act(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
@@ -147,7 +148,6 @@ impl Web {
         waiting.asked = cx.now();
         cx.send(self.store, Msg::Save { number, id, session, expected: Some(kept.version) });
     }
-    // ANCHOR_END: on_request
 
     fn on_loaded(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
         let Some(waiting) = self.waiting.get(&number) else { return };

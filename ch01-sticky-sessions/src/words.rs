@@ -27,7 +27,7 @@ impl Display for Item {
 
 impl Display for SessionId {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "s{:x}", self.0)
+        write!(f, "s{}", self.0)
     }
 }
 

@@ -1,0 +1,74 @@
+//! What the book shows of this chapter: the runs of its figures, and the numbers in its text.
+
+use lab::event::Log;
+use lab::explore::Limits;
+use lab::study::{Story, Told};
+
+use crate::designs;
+use crate::experiments::{formula, restarted};
+use crate::worlds::Scene;
+
+/// Alice signs in, and `web-1` has her session.
+const SIGNED_IN: &str = "deliver alice lb
+deliver lb web-1
+deliver web-1 lb
+deliver lb alice";
+
+/// Her next click.
+const NEXT_CLICK: &str = "deliver alice lb
+deliver lb web-2
+deliver web-2 lb
+deliver lb alice";
+
+/// `web-1` dies with her session, and the balancer notices.
+const CRASH: &str = "crash web-1
+deliver alice lb
+timeout lb
+deliver lb web-2
+deliver web-2 lb
+timeout lb
+deliver lb alice
+timeout alice
+deliver alice lb
+deliver lb web-2
+deliver web-2 lb
+deliver lb alice";
+
+/// A figure that a script tells.
+const TOLD: [(&str, &str, &[&str]); 2] =
+    [("lost-sign-in", "step1", &[SIGNED_IN, NEXT_CLICK]), ("crash", "step3", &[SIGNED_IN, CRASH])];
+
+/// The runs that the book shows, by name.
+///
+/// # Panics
+/// If a script no longer fits its step.
+#[must_use]
+pub fn figures() -> Vec<(String, Log)> {
+    let told = TOLD.into_iter().map(|(name, step, parts)| {
+        let world = designs::row(step).nodes.model(Scene::Visit);
+        let script = parts.join("\n");
+        let title = format!("ch01/{step}: {}", name.replace('-', " "));
+        let play = lab::script::Play::new(world, &title).run(&script);
+        let log = play.unwrap_or_else(|why| panic!("{name}: {why}")).into_log();
+        (name.to_owned(), log)
+    });
+    let limits = Limits { timeouts: Some(0), ..Limits::progress(0, 0, 0) };
+    let lost = Story {
+        name: "lost-update",
+        step: "ch01/step5".into(),
+        world: designs::row("step5").nodes.model(Scene::TwoAtOnce),
+        told: Told::Shortest(limits),
+    };
+    told.chain([("lost-update".to_owned(), lost.log())]).collect()
+}
+
+/// The counted numbers in the text, by name.
+#[must_use]
+pub fn numbers() -> Vec<(String, String)> {
+    let mut numbers = Vec::new();
+    for n in [2, 4, 10] {
+        numbers.push((format!("restart_{n}"), format!("{:.2}", restarted("step3", n))));
+        numbers.push((format!("restart_{n}_formula"), format!("{:.2}", formula(n))));
+    }
+    numbers
+}
