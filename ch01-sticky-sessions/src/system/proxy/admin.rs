@@ -1,0 +1,107 @@
+//! Edge: makes it survive the real world. The lesson is in `step3_sticky_cookie.rs`.
+//!
+//! What an operator sees and does, on a listener of its own, so that no client can.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /metrics` | counters as text |
+//! | `GET /backends` | name, address, state, requests in flight, sessions left |
+//! | `PUT /backends` | another list: `[{"name": "web-1", "address": "127.0.0.1:7101"}]` |
+//! | `POST /backends/NAME/drain` | no new sessions |
+//! | `POST /backends/NAME/activate` | all again |
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use lab::http::{answer, finish, refuse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Proxy;
+use super::pool::{Backend, Pool};
+
+/// One backend in a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    name: String,
+    address: SocketAddr,
+}
+
+/// The pages of the admin listener, for [`lab::http::serve`].
+pub fn router(proxy: Arc<Proxy>) -> Router {
+    let pages = Router::new()
+        .route("/metrics", get(metrics))
+        .route("/backends", get(backends).put(replace))
+        .route("/backends/{name}/drain", post(drain))
+        .route("/backends/{name}/activate", post(activate))
+        .with_state(proxy);
+    finish(pages)
+}
+
+async fn metrics(State(proxy): State<Arc<Proxy>>) -> Response {
+    proxy.metrics.text(&proxy.backends.now()).into_response()
+}
+
+async fn backends(State(proxy): State<Arc<Proxy>>) -> Response {
+    list(&proxy.backends.now())
+}
+
+fn list(pool: &Pool) -> Response {
+    let all: Vec<Value> = pool.backends().iter().map(|backend| shown(backend)).collect();
+    answer(StatusCode::OK, &json!({ "backends": all }))
+}
+
+fn shown(backend: &Backend) -> Value {
+    json!({
+        "name": backend.name(),
+        "address": backend.address().to_string(),
+        "state": backend.state().name(),
+        "in_flight": backend.in_flight(),
+        "sessions_left": backend.sessions(),
+    })
+}
+
+/// Puts another list in force. Requests under way are not disturbed.
+async fn replace(State(proxy): State<Arc<Proxy>>, body: axum::body::Bytes) -> Response {
+    let new: Vec<Listed> = match serde_json::from_slice(&body) {
+        Ok(new) => new,
+        Err(error) => {
+            let why =
+                format!("{error}; send [{{\"name\": …, \"address\": \"127.0.0.1:7101\"}}, …]");
+            return refuse(StatusCode::BAD_REQUEST, &why);
+        }
+    };
+    if new.is_empty() {
+        return refuse(StatusCode::BAD_REQUEST, "a balancer needs at least one backend");
+    }
+    let new = new.into_iter().map(|listed| (listed.name, listed.address)).collect();
+    match proxy.backends.replace(new) {
+        Ok(()) => list(&proxy.backends.now()),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+async fn drain(State(proxy): State<Arc<Proxy>>, Path(name): Path<String>) -> Response {
+    change(&proxy, &name, |backend| backend.drain(proxy.config.health.drain))
+}
+
+async fn activate(State(proxy): State<Arc<Proxy>>, Path(name): Path<String>) -> Response {
+    change(&proxy, &name, Backend::activate)
+}
+
+fn change(proxy: &Proxy, name: &str, change: impl FnOnce(&Backend)) -> Response {
+    let pool = proxy.backends.now();
+    let Some(backend) = pool.named(name) else {
+        let names: Vec<&str> = pool.backends().iter().map(|backend| backend.name()).collect();
+        let why = format!("there is no {name}; there are {}", names.join(", "));
+        return refuse(StatusCode::NOT_FOUND, &why);
+    };
+    change(backend);
+    Json(shown(backend)).into_response()
+}

@@ -1,0 +1,8 @@
+//! The balancer's reverse proxy, on real connections.
+
+mod conformance;
+mod edges;
+mod kit;
+mod operating;
+mod slice;
+mod slow;
