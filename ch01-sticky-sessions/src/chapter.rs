@@ -35,6 +35,11 @@ impl Chapter for SessionsChapter {
         runs.chain(plots.map(|(name, plot)| (name, Figure::Plot(plot)))).collect()
     }
 
+    #[cfg(feature = "system")]
+    fn system(&self) -> Option<&'static dyn lab::system::System> {
+        Some(crate::system::SYSTEM)
+    }
+
     fn numbers(&self) -> Vec<(String, String)> {
         book::numbers()
     }

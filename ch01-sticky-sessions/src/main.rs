@@ -1,3 +1,7 @@
 //! `cargo ch01`: the command line of the shop's processes.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lab::system::run(ch01_sticky_sessions::system::SYSTEM, std::env::args_os())
+}

@@ -50,6 +50,7 @@ impl Store {
                 let result = self.save(id, session, expected, cx);
                 cx.send(from, Msg::Saved { number, result });
             }
+            Msg::Check => cx.send(from, Msg::Healthy { sessions: self.sessions.len() as u64 }),
             other => shop::ignore(&other),
         }
     }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Names one sign-in, for ever. Whoever has it in a cookie is signed in, so a real one is 128 random
 /// bits; in a model it only has to be new.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(into = "String", try_from = "String")]
 pub struct SessionId(pub u128);
 
 /// What a shop keeps about somebody who is signed in.
@@ -64,6 +64,24 @@ impl User {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self(name.into())
+    }
+}
+
+/// 32 digits, as in a cookie.
+impl From<SessionId> for String {
+    fn from(id: SessionId) -> Self {
+        format!("{:032x}", id.0)
+    }
+}
+
+/// Exactly what [`String::from`] gives: one session has one name.
+impl TryFrom<String> for SessionId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let id = u128::from_str_radix(&text, 16).ok().map(Self);
+        let is_its_name = |id: &Self| String::from(*id) == text;
+        id.filter(is_its_name).ok_or_else(|| "a session is named by 32 digits".into())
     }
 }
 
@@ -232,7 +250,7 @@ pub mod wait {
     /// Between two things that a browser does.
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// For an answer of the store, before a web node gives up.
-    pub const STORE: Range<Duration> = millis(50, 60);
+    pub const STORE: Range<Duration> = millis(400, 500);
     /// For this long a web node may use its copy of a session, in the worlds of this chapter (step 7).
     pub const FRESH: Duration = Duration::from_millis(300);
     /// Between two health checks. A web node that has not answered the last one is taken for down.

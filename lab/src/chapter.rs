@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::event::Log;
 pub use crate::sim::{Counterexample, Found};
-pub use crate::view::plot::{Plot, Series};
+pub use crate::view::plot::{Mark, Plot, Series};
 
 /// A chapter as the guide sees it.
 pub trait Chapter: Sync {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::chapter::Plot;
 use lab::rng::Rng;
 
-use super::{Experiment, SECOND, SEED, arrived, each, people, series, somebody};
+use super::{Experiment, SECOND, SEED, arrived, counted, each, line, people, somebody};
 use crate::crowd::What;
 use crate::shop::AnyNode;
 use crate::step1_round_robin::RoundRobin;
@@ -57,10 +57,10 @@ pub(super) fn plot() -> Plot {
         x: "looks per user and second".into(),
         y: "pages from a copy, %".into(),
         series: vec![
-            series("with a hint", points(true)),
-            series("λτ/(1 + λτ)", formula(1.0)),
-            series("round robin", points(false)),
-            series("λ/4 instead", formula(4.0)),
+            counted("with a hint", points(true)),
+            line("λτ/(1 + λτ)", formula(1.0)),
+            counted("round robin", points(false)),
+            line("λ/4 instead", formula(4.0)),
         ],
     }
 }

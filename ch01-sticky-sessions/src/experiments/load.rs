@@ -3,7 +3,7 @@
 use lab::chapter::Plot;
 use lab::rng::Rng;
 
-use super::{Experiment, SECOND, SEED, arrived, each, series, somebody, webs};
+use super::{Experiment, SECOND, SEED, arrived, counted, each, line, somebody, webs};
 use crate::crowd::{Person, What};
 use crate::types::{Address, Msg};
 
@@ -44,9 +44,9 @@ pub(super) fn plot() -> Plot {
         x: "people behind one address, %".into(),
         y: "busiest node ÷ mean of 4".into(),
         series: vec![
-            series("IP hash", of("step2")),
-            series("1 + 3f", shares().map(|f| (f as f64, formula(f)))),
-            series("sticky cookie", of("step3")),
+            counted("IP hash", of("step2")),
+            line("1 + 3f", shares().map(|f| (f as f64, formula(f)))),
+            counted("sticky cookie", of("step3")),
         ],
     }
 }

@@ -14,7 +14,7 @@ mod load;
 mod sign_ins;
 
 use lab::NodeId;
-use lab::chapter::{Plot, Series};
+use lab::chapter::{Mark, Plot, Series};
 use lab::explore::Model;
 use lab::rng::Rng;
 use lab::sim::{self, Fault, FaultSchedule, Run};
@@ -106,8 +106,14 @@ fn each(people: usize, what: What, within: std::ops::Range<u64>, rng: &mut Rng) 
     (0..people).map(|who| Click { at: rng.pick(within.clone()), who, what }).collect()
 }
 
-fn series(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
-    Series { name: name.into(), points: points.into_iter().collect() }
+/// What was counted in runs.
+fn counted(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+    Series { mark: Mark::Dots, ..line(name, points) }
+}
+
+/// What a formula says.
+fn line(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
+    Series { name: name.into(), points: points.into_iter().collect(), mark: Mark::Line }
 }
 
 /// All curves, by name.

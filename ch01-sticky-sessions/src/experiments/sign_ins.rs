@@ -4,7 +4,7 @@ use lab::chapter::Plot;
 use lab::rng::Rng;
 use lab::sim::Fault;
 
-use super::{Experiment, MOST, SECOND, SEED, each, people, series, somebody, webs};
+use super::{Experiment, MOST, SECOND, SEED, counted, each, line, people, somebody, webs};
 use crate::crowd::What;
 
 /// People who click.
@@ -71,8 +71,8 @@ pub(super) fn pages() -> Plot {
         x: "web nodes".into(),
         y: "pages that are sign-in pages, %".into(),
         series: vec![
-            series("simulated", counts().map(|n| (n as f64, 100.0 * forced("step1", n)))),
-            series("(n − 1)/n", counts().map(|n| (n as f64, 100.0 * (n - 1) as f64 / n as f64))),
+            counted("simulated", counts().map(|n| (n as f64, 100.0 * forced("step1", n)))),
+            line("(n − 1)/n", counts().map(|n| (n as f64, 100.0 * (n - 1) as f64 / n as f64))),
         ],
     }
 }
@@ -86,9 +86,9 @@ pub(super) fn restarts() -> Plot {
         x: "web nodes".into(),
         y: "sign-ins per user".into(),
         series: vec![
-            series("sticky cookie", of("step3")),
-            series("formula", counts().map(|n| (n as f64, formula(n)))),
-            series("hint, store", of("step7")),
+            counted("sticky cookie", of("step3")),
+            line("formula", counts().map(|n| (n as f64, formula(n)))),
+            counted("hint, store", of("step7")),
         ],
     }
 }

@@ -1,1 +1,35 @@
 //! Edge: makes it survive the real world. The lesson is in the steps.
+//!
+//! The shop as operating system processes on loopback: a balancer, which is a real reverse proxy; web
+//! processes, each with the node of the chosen design behind HTTP; and, where the design has one, a store
+//! with a log on disk. What every system needs is in [`lab::system`]; [`SYSTEM`] says what is special about
+//! this one.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `cookies.rs` | cookies, as browsers send and keep them |
+//! | `shop.rs` | the pages of a web process |
+//! | `lb.rs` | the balancer: the proxy, with a design's route |
+//! | `proxy/` | the reverse proxy |
+//! | `probe/` | what a reverse proxy must do, as cases of bytes |
+//! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
+//! | `options.rs`, `processes.rs` | all of it as a system |
+//!
+//! # Left out
+//!
+//! TLS, and passwords: whoever says that they are Alice is Alice. Design 6, which needs a key.
+
+pub mod client;
+mod cookies;
+mod lb;
+mod load;
+mod options;
+pub mod probe;
+mod processes;
+pub mod proxy;
+mod shop;
+
+pub use processes::SYSTEM;
+
+/// The short name of this chapter: `cargo ch01`.
+const NAME: &str = "ch01";

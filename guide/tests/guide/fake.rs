@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use guide::workspace::Workspace;
 use lab::chapter::{
-    Bounds, Cell, Chapter, Checked, Counterexample, Dial, Explored, Figure, Found, Matrix,
+    Bounds, Cell, Chapter, Checked, Counterexample, Dial, Explored, Figure, Found, Mark, Matrix,
     MatrixRow, Models, Plot, Points, Searched, Series, StepInfo, Table, Verdict,
 };
 use lab::event::{Event, Header, Kind, Log, NodeInfo};
@@ -108,7 +108,7 @@ impl Chapter for Fake {
 /// Ten umbrellas, fewer after each buyer.
 fn left() -> Plot {
     let points = (0..=4).map(|n| (f64::from(n), f64::from(10 - n))).collect();
-    let series = vec![Series { name: "left".into(), points }];
+    let series = vec![Series { name: "left".into(), points, mark: Mark::Line }];
     Plot { title: "Each takes one".into(), x: "buyers".into(), y: "umbrellas".into(), series }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use lab::chapter::{Chapter, Figure, Models, Plot, Series, StepInfo, Table, Verdict};
+use lab::chapter::{Chapter, Figure, Mark, Models, Plot, Series, StepInfo, Table, Verdict};
 use lab::event::Log;
 use lab::explore::{Limits, Model};
 use lab::http::{Caller, answer, refuse};
@@ -167,7 +167,11 @@ impl Chapter for Tiny {
 
     fn figures(&self) -> Vec<(String, Figure)> {
         let run = Play::new(model(), "ch98/step1: one is counted").run("run").expect("it ends");
-        let series = vec![Series { name: "counted".into(), points: vec![(0.0, 1.0), (1.0, 2.0)] }];
+        let series = vec![Series {
+            name: "counted".into(),
+            points: vec![(0.0, 1.0), (1.0, 2.0)],
+            mark: Mark::Dots,
+        }];
         let (x, y) = ("doubled".into(), "counted".into());
         let plot = Plot { title: "Each copy counts".into(), x, y, series };
         vec![

@@ -16,9 +16,13 @@ const LEFT: f64 = 72.0;
 const RIGHT: f64 = 180.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 56.0;
-const TICKS: u32 = 5;
+/// At most so many numbers on an axis.
+const TICKS: f64 = 6.0;
 const DASHES: [&str; 4] = ["", "7 4", "2 3", "9 3 2 3"];
 const COLOURS: [&str; 4] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7"];
+
+/// Names at the ends of curves are at least so far apart.
+const LINE: f64 = 19.0;
 
 /// Curves over one axis.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -40,13 +44,28 @@ pub struct Series {
     pub name: String,
     /// Its points, in the order of the horizontal axis.
     pub points: Vec<(f64, f64)>,
+    /// How it is drawn.
+    #[serde(default)]
+    pub mark: Mark,
 }
 
-/// From the smallest to the largest value of an axis; never empty.
+/// How a curve is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Mark {
+    /// As a line: a formula, or what is known everywhere.
+    #[default]
+    Line,
+    /// Each point as a dot, with a thin line between them: what was counted or measured there.
+    Dots,
+}
+
+/// From the smallest to the largest number on an axis; never empty.
 #[derive(Clone, Copy)]
 struct Axis {
     from: f64,
     to: f64,
+    /// From one number to the next.
+    step: f64,
 }
 
 impl Axis {
@@ -55,7 +74,11 @@ impl Axis {
         for value in values {
             (from, to) = (from.min(value), to.max(value));
         }
-        if to <= from { Self { from, to: from + 1.0 } } else { Self { from, to } }
+        if to <= from {
+            to = from + 1.0;
+        }
+        let step = round_step((to - from) / TICKS);
+        Self { from: (from / step).floor() * step, to: (to / step).ceil() * step, step }
     }
 
     fn place(self, value: f64, begin: f64, end: f64) -> f64 {
@@ -63,9 +86,22 @@ impl Axis {
     }
 
     fn ticks(self) -> impl Iterator<Item = f64> {
-        (0..=TICKS)
-            .map(move |i| self.from + (self.to - self.from) * f64::from(i) / f64::from(TICKS))
+        let count = ((self.to - self.from) / self.step).round() as u32;
+        (0..=count).map(move |i| self.from + f64::from(i) * self.step)
     }
+}
+
+/// The next of 1, 2 and 5 times a power of ten.
+fn round_step(least: f64) -> f64 {
+    let mut power = 1.0_f64;
+    while power > least {
+        power /= 10.0;
+    }
+    while power * 10.0 <= least {
+        power *= 10.0;
+    }
+    let round = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= least * 0.999);
+    round.unwrap_or(10.0) * power
 }
 
 impl Plot {
@@ -85,6 +121,7 @@ impl Plot {
         for (i, series) in self.series.iter().enumerate() {
             curve(&mut out, series, i % DASHES.len(), x, y);
         }
+        self.names(&mut out, x, y);
         out.push_str("</svg>");
         out
     }
@@ -123,6 +160,30 @@ impl Plot {
         );
     }
 
+    /// The name of each curve at its end; names that would cover each other move apart.
+    fn names(&self, out: &mut String, x: Axis, y: Axis) {
+        let mut ends: Vec<(f64, f64, usize)> = Vec::new();
+        for (i, series) in self.series.iter().enumerate() {
+            if let Some(last) = series.points.last() {
+                let at = x.place(last.0, LEFT, WIDTH - RIGHT);
+                ends.push((y.place(last.1, HEIGHT - BOTTOM, TOP), at, i));
+            }
+        }
+        ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut free = f64::NEG_INFINITY;
+        for (end, at, i) in ends {
+            let line = end.max(free);
+            free = line + LINE;
+            let _ = write!(
+                out,
+                "<text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:var(--fg, #1c1c28)\">{}</text>",
+                at + 12.0,
+                line + 5.0,
+                escape(&self.series[i].name)
+            );
+        }
+    }
+
     /// All points as a table: the head, then one row for each place on the horizontal axis.
     #[must_use]
     pub fn rows(&self) -> Vec<Vec<String>> {
@@ -153,21 +214,21 @@ fn curve(out: &mut String, series: &Series, i: usize, x: Axis, y: Axis) {
         let _ = write!(path, "{}{x:.1} {y:.1}", if n == 0 { "M" } else { "L" });
     }
     let (colour, dash) = (COLOURS[i], DASHES[i]);
+    let width = if series.mark == Mark::Dots { 1.0 } else { 2.2 };
     let _ = write!(
         out,
-        "<path class=\"curve\" d=\"{path}\" style=\"stroke:{colour};stroke-width:2.2;fill:none;\
+        "<path class=\"curve\" d=\"{path}\" style=\"stroke:{colour};stroke-width:{width};fill:none;\
          stroke-dasharray:{}\"/>",
         if dash.is_empty() { "none" } else { dash }
     );
-    if let Some(last) = series.points.last() {
-        let (x, y) = place(last);
-        let _ = write!(
-            out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" style=\"fill:var(--fg, #1c1c28)\">{}</text>",
-            x + 8.0,
-            y + 5.0,
-            escape(&series.name)
-        );
+    if series.mark == Mark::Dots {
+        for point in &series.points {
+            let (x, y) = place(point);
+            let _ = write!(
+                out,
+                "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4.5\" style=\"fill:{colour}\"/>"
+            );
+        }
     }
 }
 
@@ -185,6 +246,7 @@ mod tests {
         let series = |name: &str, points: &[(f64, f64)]| Series {
             name: name.into(),
             points: points.to_vec(),
+            mark: Mark::Line,
         };
         Plot {
             title: "moved < kept".into(),
@@ -206,6 +268,22 @@ mod tests {
     }
 
     #[test]
+    fn axes_have_round_numbers_and_names_do_not_cover_each_other() {
+        for (most, step) in [(1.68, 0.5), (100.0, 20.0), (0.5, 0.1), (7.0, 2.0), (3.1, 1.0)] {
+            let axis = Axis::of([0.0, most].into_iter());
+            assert!((axis.step - step).abs() < 1e-9, "{most}: {}", axis.step);
+        }
+        let same = |name: &str| Series { name: name.into(), ..plot().series[0].clone() };
+        let svg = Plot { series: vec![same("one"), same("other")], ..plot() }.render();
+        let line = |name: &str| {
+            let end = svg.find(&format!(">{name}</text>")).expect("it is there");
+            let from = svg[..end].rfind(" y=\"").expect("a place") + 4;
+            svg[from..end].split('"').next().unwrap().parse::<f64>().expect("a number")
+        };
+        assert!((line("one") - line("other")).abs() >= LINE);
+    }
+
+    #[test]
     fn every_point_is_in_the_table() {
         let rows = plot().rows();
         assert_eq!(rows, [["nodes", "mod n", "ring"], ["2", "50", ""], ["4", "75", "25"]]);
@@ -213,7 +291,8 @@ mod tests {
 
     #[test]
     fn a_curve_of_equal_values_and_an_empty_plot_can_be_drawn() {
-        let flat = Series { name: "flat".into(), points: vec![(0.0, 0.0), (0.0, 0.0)] };
+        let points = vec![(0.0, 0.0), (0.0, 0.0)];
+        let flat = Series { name: "flat".into(), points, mark: Mark::Dots };
         for series in [vec![flat], Vec::new()] {
             let svg = Plot { series, ..plot() }.render();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");

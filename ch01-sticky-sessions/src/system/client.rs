@@ -1,0 +1,94 @@
+//! A browser without a window: keeps cookies, and one connection to the shop.
+
+use std::net::SocketAddr;
+
+use axum::http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// No page is longer.
+const MAX_PAGE: usize = 1 << 20;
+
+/// A page of the shop.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The web process that made it; empty if the balancer did.
+    pub served_by: String,
+    /// What it says; null if that is no JSON.
+    pub body: Value,
+}
+
+/// One user's browser.
+#[derive(Debug)]
+pub struct Browser {
+    shop: SocketAddr,
+    connection: Option<SendRequest<Empty<Bytes>>>,
+    /// Names and values.
+    cookies: Vec<(String, String)>,
+}
+
+impl Browser {
+    /// A browser without cookies.
+    #[must_use]
+    pub fn new(shop: SocketAddr) -> Self {
+        Self { shop, connection: None, cookies: Vec::new() }
+    }
+
+    /// Another browser with a copy of its cookies.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        Self { cookies: self.cookies.clone(), ..Self::new(self.shop) }
+    }
+
+    /// Asks for a page, and keeps the cookies that come with it. `None`: there was no whole answer.
+    pub async fn call(&mut self, method: Method, path: &str) -> Option<Page> {
+        let mut connection = match self.connection.take() {
+            Some(connection) if !connection.is_closed() => connection,
+            _ => connect(self.shop).await?,
+        };
+        let pairs: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let mut request =
+            Request::builder().method(method).uri(path).header(header::HOST, self.shop.to_string());
+        if !pairs.is_empty() {
+            request = request.header(header::COOKIE, pairs.join("; "));
+        }
+        connection.ready().await.ok()?;
+        let response = connection.send_request(request.body(Empty::new()).ok()?).await.ok()?;
+        let status = response.status();
+        let text = |name: &str| {
+            let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let served_by = text("x-served-by");
+        for set in response.headers().get_all(header::SET_COOKIE) {
+            self.keep(set.to_str().ok()?);
+        }
+        let body = Limited::new(response.into_body(), MAX_PAGE).collect().await.ok()?.to_bytes();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        self.connection = Some(connection);
+        Some(Page { status, served_by, body })
+    }
+
+    fn keep(&mut self, set: &str) {
+        let pair = set.split(';').next().and_then(|pair| pair.split_once('='));
+        let Some((name, value)) = pair else { return };
+        self.cookies.retain(|(known, _)| known != name);
+        if !set.contains("Max-Age=0;") {
+            self.cookies.push((name.into(), value.into()));
+        }
+    }
+}
+
+async fn connect(shop: SocketAddr) -> Option<SendRequest<Empty<Bytes>>> {
+    let stream = TcpStream::connect(shop).await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(connection);
+    Some(sender)
+}

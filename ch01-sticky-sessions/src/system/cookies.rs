@@ -1,0 +1,133 @@
+//! Edge: makes it survive the real world. The lesson is in `step3_sticky_cookie.rs`.
+//!
+//! Cookies as browsers send them, and as they are told to keep them. What is not exactly what we set is
+//! taken for none: a cookie comes from whoever wants to send one.
+//!
+//! On loopback there is no TLS, so the names have no `__Host-` in front and the cookies are not `Secure`; a
+//! shop on a network needs both.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use lab::NodeId;
+
+use crate::types::{Cookies, SessionId, SetCookie};
+use crate::worlds::{WEB_NAMES, WEBS};
+
+const SESSION: &str = "sid";
+const AFFINITY: &str = "node";
+const SEEN: &str = "seen";
+const SKIP: &str = "skip";
+
+/// What all of our cookies have in common: no script reads them, and no other site sends them along with a
+/// form of its own.
+const ATTRIBUTES: &str = "Path=/; HttpOnly; SameSite=Lax";
+
+/// The cookies of a request.
+#[must_use]
+pub(super) fn read(headers: &HeaderMap) -> Cookies {
+    let one = |name| value(headers, name);
+    Cookies {
+        session: one(SESSION).and_then(|id| SessionId::try_from(id.to_owned()).ok()),
+        affinity: one(AFFINITY).and_then(node),
+        sealed: None,
+        seen: one(SEEN).and_then(|version| version.parse().ok()),
+        skip: one(SKIP) == Some("1"),
+    }
+}
+
+/// The web node of this name.
+fn node(name: &str) -> Option<NodeId> {
+    let place = WEB_NAMES.iter().position(|known| *known == name)?;
+    Some(WEBS[place])
+}
+
+/// The value of a cookie; `None` if there are two of that name: one of them may be somebody else's.
+fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';'));
+    let named = pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='));
+    let mut found = named.filter(|(known, _)| *known == name).map(|(_, value)| value);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// What a browser is told to keep, as a field of an answer.
+///
+/// # Panics
+/// Never: names and values are ours.
+#[must_use]
+pub(super) fn field(cookie: &SetCookie) -> HeaderValue {
+    let text = match cookie {
+        SetCookie::Session(Some(id)) => format!("{SESSION}={}; {ATTRIBUTES}", String::from(*id)),
+        SetCookie::Session(None) | SetCookie::Sealed(_) => forget(SESSION),
+        SetCookie::Affinity(Some(web)) => {
+            let place = WEBS.iter().position(|id| id == web).unwrap_or_default();
+            format!("{AFFINITY}={}; {ATTRIBUTES}", WEB_NAMES[place])
+        }
+        SetCookie::Affinity(None) => forget(AFFINITY),
+        SetCookie::Seen(Some(version)) => format!("{SEEN}={version}; {ATTRIBUTES}"),
+        SetCookie::Seen(None) => forget(SEEN),
+        SetCookie::Skip(lasts) => {
+            // A browser counts seconds: too long is right, too short is not.
+            let seconds = lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0);
+            format!("{SKIP}=1; Max-Age={seconds}; {ATTRIBUTES}")
+        }
+    };
+    HeaderValue::try_from(text).expect("visible ASCII")
+}
+
+fn forget(name: &str) -> String {
+    format!("{name}=; Max-Age=0; {ATTRIBUTES}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn sent(lines: &[&str]) -> Cookies {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(header::COOKIE, line.parse().expect("a field"));
+        }
+        read(&headers)
+    }
+
+    #[test]
+    fn what_we_set_is_what_we_read() {
+        let set = [
+            SetCookie::Session(Some(SessionId(7))),
+            SetCookie::Affinity(Some(WEBS[1])),
+            SetCookie::Seen(Some(12)),
+            SetCookie::Skip(Duration::from_millis(1_500)),
+        ];
+        let mut expected = Cookies::default();
+        let mut line = Vec::new();
+        for cookie in &set {
+            expected.set(cookie);
+            let field = field(cookie).to_str().expect("text").to_owned();
+            line.push(field.split(';').next().expect("a pair").to_owned());
+        }
+        assert_eq!(sent(&[&line.join("; ")]), expected);
+        assert!(field(&set[3]).to_str().expect("text").contains("Max-Age=2"));
+    }
+
+    #[test]
+    fn what_is_not_exactly_ours_is_none() {
+        let good = format!("sid={:032x}", 7);
+        assert_eq!(sent(&[&good]).session, Some(SessionId(7)));
+        let upper = format!("sid={:032X}", 0xabc);
+        for bad in [
+            "sid=7",
+            "sid=",
+            upper.as_str(),
+            &format!("{good}0"),
+            &format!("{good}; {good}"),
+            "sid=+0000000000000000000000000000007",
+            &format!("\u{a0}{good}"),
+        ] {
+            assert_eq!(sent(&[bad]).session, None, "{bad}");
+        }
+        assert_eq!(sent(&[&good, &good]).session, None);
+        assert_eq!(sent(&["node=web-9", "seen=-1", "skip=yes"]), Cookies::default());
+    }
+}

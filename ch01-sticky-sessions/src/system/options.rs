@@ -1,0 +1,41 @@
+//! What `cluster` may be asked for, beside what every system has.
+
+use clap::{Arg, value_parser};
+use lab::system::Options;
+
+/// Which design runs.
+pub(super) const DESIGN: &str = "design";
+/// How many web processes there are.
+pub(super) const NODES: &str = "nodes";
+/// Where users come.
+pub(super) const SHOP_PORT: &str = "shop-port";
+
+pub(super) fn args() -> Vec<Arg> {
+    let number = |name: &'static str| Arg::new(name).long(name).value_name("N");
+    vec![
+        number(DESIGN)
+            .value_parser(value_parser!(u8).range(1..=7))
+            .help("The design: 1 to 5, or 7; 7 if nothing is said"),
+        number(NODES)
+            .value_parser(value_parser!(u8).range(1..=4))
+            .help("How many web processes, up to 4; 4 if nothing is said"),
+        number(SHOP_PORT)
+            .value_parser(value_parser!(u16))
+            .help("Where users come; 0 is any free port; 8000 if that is free and nothing is said"),
+    ]
+}
+
+/// A number that was given.
+pub(super) fn number(options: &Options, name: &str) -> Option<u16> {
+    options.values(name).last()?.parse().ok()
+}
+
+/// The number of the design.
+pub(super) fn design(options: &Options) -> u8 {
+    number(options, DESIGN).and_then(|design| u8::try_from(design).ok()).unwrap_or(7)
+}
+
+/// How many web processes.
+pub(super) fn nodes(options: &Options) -> usize {
+    number(options, NODES).map_or(4, usize::from)
+}

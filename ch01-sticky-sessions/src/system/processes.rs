@@ -1,0 +1,183 @@
+//! The shop as a system of processes: balancer, web processes, and a store where the design has one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Arg;
+use lab::event::Log;
+use lab::run::{ClientPool, Driver};
+use lab::system::{
+    Error, Layout, NodeService, Options, Role, RoleConfig, RoleReport, Service, Status, System,
+    Texts, Workload,
+};
+use serde_json::{Map, Value, json};
+
+use super::options::{self, DESIGN, NODES};
+use super::{NAME, lb, load, shop};
+use crate::shop::{AnyNode, Shop};
+use crate::store::Store;
+use crate::types::Msg;
+use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
+use crate::{
+    step1_round_robin as step1, step5_shared_store as step5, step7_affinity_hint as step7,
+};
+
+/// For how long a web process uses its copy of a session: so long may one that has ended be shown.
+const FRESH: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The shop as processes: see [`super`].
+pub const SYSTEM: &dyn System = &Processes;
+
+struct Processes;
+
+/// The node of a role under a design; the balancer is none.
+fn program(design: u8, role: &str) -> Option<AnyNode> {
+    let place = WEB_NAMES.iter().position(|name| *name == role);
+    match (design, place, role) {
+        (5, Some(_), _) => Some(AnyNode::new(step5::Web::new(STORE))),
+        (7, Some(_), _) => Some(AnyNode::new(step7::Web::new(STORE, FRESH))),
+        (_, Some(_), _) => Some(AnyNode::new(step1::Web::default())),
+        (_, None, "store") => Some(AnyNode::new(Store::default())),
+        _ => None,
+    }
+}
+
+fn has_store(design: u8) -> bool {
+    matches!(design, 5 | 7)
+}
+
+/// What a record of a run is called: it says which design it is of.
+fn title(design: u8) -> String {
+    format!("{NAME}/step{design} cluster")
+}
+
+fn design_of(title: &str) -> u8 {
+    (1..=7).find(|design| title == self::title(*design)).unwrap_or(7)
+}
+
+/// Reads a node's answer to a health check, which is its status. The store has none.
+fn read(answer: Msg) -> Option<Map<String, Value>> {
+    match answer {
+        Msg::Healthy { sessions } => {
+            let mut own = Map::new();
+            own.insert("sessions".into(), json!(sessions));
+            Some(own)
+        }
+        _ => None,
+    }
+}
+
+impl System for Processes {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn about(&self) -> &'static str {
+        "A small shop behind a load balancer: who stays signed in when a web process dies?"
+    }
+
+    fn texts(&self) -> Texts {
+        Texts {
+            ready: "the shop is open, and its pages for operators are",
+            try_first: &["kill web-1", "restart web-1", "status"],
+            after_a_kill: "status",
+        }
+    }
+
+    /// Where users come, and what to type.
+    fn greeting(&self, roles: &[RoleReport]) -> Vec<String> {
+        let lb = roles.iter().find_map(|role| role.status.as_ref()?.own.get("shop"));
+        let Some(Value::String(shop)) = lb else { return Vec::new() };
+        let curl = "curl -s -b target/ch01/cookies -c target/ch01/cookies";
+        vec![
+            format!("open http://{shop} in a browser, or:"),
+            format!("{curl} -X POST 'http://{shop}/sign-in?user=alice'"),
+            format!("{curl} -X POST 'http://{shop}/cart?item=umbrella'"),
+            format!("{curl} -i http://{shop}/cart"),
+        ]
+    }
+
+    fn options(&self) -> Vec<Arg> {
+        options::args()
+    }
+
+    fn role_names(&self) -> Vec<&'static str> {
+        ["lb"].into_iter().chain(WEB_NAMES).chain(["store"]).collect()
+    }
+
+    fn layout(&self, options: &Options) -> Result<Layout, Error> {
+        let (design, nodes) = (options::design(options), options::nodes(options));
+        if design == 6 {
+            let why = format!("design 6 has no processes; `cargo guide matrix {NAME}` judges it");
+            return Err(Error::Refused(why));
+        }
+        let webs = &WEBS[..nodes];
+        let store = if has_store(design) { &[STORE][..] } else { &[] };
+        let mut roles = vec![Role { has_log: false, ..Role::new("lb", LBS[0], webs) }];
+        roles.extend(webs.iter().zip(WEB_NAMES).map(|(id, name)| Role {
+            kind: "web".into(),
+            has_log: false,
+            ..Role::new(name, *id, store)
+        }));
+        roles.extend(store.iter().map(|id| Role::new("store", *id, webs)));
+        Ok(Layout {
+            title: title(design),
+            roles,
+            front: "lb".into(),
+            kept: Options::default()
+                .with_value(DESIGN, design.to_string())
+                .with_value(NODES, nodes.to_string()),
+        })
+    }
+
+    fn absent(&self, role: &str) -> String {
+        format!("there is no {role} in this cluster: `status` shows which roles there are")
+    }
+
+    fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
+        let name = config.role.name.as_str();
+        let Some(node) = program(options::design(&config.options), name) else {
+            return lb::start(config);
+        };
+        let driver = Arc::new(Driver::start(config.node(), node, ())?);
+        let pool: ClientPool<Shop> = ClientPool::new(driver.clients());
+        let pages =
+            if name == "store" { axum::Router::new() } else { shop::router(pool.clone(), name) };
+        Ok(Arc::new(NodeService::new(driver, pool, (Msg::Check, read), pages)))
+    }
+
+    fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String> {
+        let Some(status) = status else { return vec!["down".into()] };
+        if let Some(Value::Object(backends)) = status.own.get("backends") {
+            let states = backends
+                .iter()
+                .map(|(name, state)| format!("{name} {}", state.as_str().unwrap_or_default()));
+            return vec![states.collect::<Vec<_>>().join(", ")];
+        }
+        let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
+        let what = if role == "store" { "sessions, ended ones too" } else { "sessions in memory" };
+        vec![format!("{sessions} {what}")]
+    }
+
+    fn lost(&self, status: &Status) -> String {
+        let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
+        format!("its memory, with {sessions} sessions in it")
+    }
+
+    fn replay(&self, log: &Log) -> Result<Log, String> {
+        let design = design_of(&log.header.title);
+        let id = |name: &str| {
+            let place = WEB_NAMES.iter().position(|known| *known == name);
+            place.map_or(STORE, |place| WEBS[place])
+        };
+        lab::replay::replay::<Shop>(
+            log,
+            |summary| summary.to_string(),
+            |name| Some((id(name), program(design, name)?)),
+        )
+    }
+
+    fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
+        Box::new(load::Visits::new(front))
+    }
+}

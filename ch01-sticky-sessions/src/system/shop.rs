@@ -1,0 +1,224 @@
+//! Edge: makes it survive the real world. The lesson is in `step1_round_robin.rs`.
+//!
+//! The pages of a web process: an HTTP request becomes a message to its node, and the answer a page.
+//!
+//! | request | does |
+//! |---|---|
+//! | `POST /sign-in?user=alice` | begins a session |
+//! | `GET /cart` | who you are, and what you have |
+//! | `POST /cart?item=umbrella` | one more thing |
+//! | `POST /sign-out` | ends the session |
+//! | `GET /` | the same as a page for a browser |
+//!
+//! What is asked in a browser is answered by a page, and all else by JSON.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+use lab::http::{answer, refuse};
+use lab::run::ClientPool;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::cookies;
+use crate::shop::Shop;
+use crate::types::{
+    Action, Address, Answer, Cookies, Item, Msg, Session, SessionId, SetCookie, User,
+};
+
+/// A web process waits for its store a while; then it says so.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// No name is longer.
+const LONGEST: usize = 40;
+/// Which web process answered.
+const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+
+#[derive(Clone)]
+struct Pages {
+    pool: ClientPool<Shop>,
+}
+
+/// The pages of the web process of this name.
+///
+/// # Panics
+/// If the name is no field value.
+pub(super) fn router(pool: ClientPool<Shop>, name: &str) -> Router {
+    let name = HeaderValue::from_str(name).expect("the name of a role");
+    let sign = move |mut response: Response| {
+        response.headers_mut().insert(SERVED_BY, name.clone());
+        std::future::ready(response)
+    };
+    Router::new()
+        .route("/", get(page))
+        .route("/cart", get(cart).post(add))
+        .route("/sign-in", post(sign_in))
+        .route("/sign-out", post(sign_out))
+        .layer(map_response(sign))
+        .with_state(Pages { pool })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Who {
+    user: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct What {
+    item: String,
+}
+
+async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, Action::Look, true).await
+}
+
+async fn cart(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, Action::Look, false).await
+}
+
+async fn sign_in(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    who: Result<Query<Who>, QueryRejection>,
+) -> Response {
+    let user = who.ok().and_then(|Query(Who { user })| checked(user));
+    let Some(user) = user else { return bad("POST /sign-in?user=alice") };
+    let mut fresh = [0; 16];
+    // Without the system's random numbers no session is safe.
+    if getrandom::fill(&mut fresh).is_err() {
+        return refuse(StatusCode::SERVICE_UNAVAILABLE, "no random numbers; try again");
+    }
+    let fresh = SessionId(u128::from_le_bytes(fresh));
+    pages.answer(&headers, Action::SignIn { user: User::new(&user), fresh }, false).await
+}
+
+async fn add(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    what: Result<Query<What>, QueryRejection>,
+) -> Response {
+    let item = what.ok().and_then(|Query(What { item })| checked(item));
+    let Some(item) = item else { return bad("POST /cart?item=umbrella") };
+    pages.answer(&headers, Action::Add(Item::new(&item)), false).await
+}
+
+async fn sign_out(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, Action::SignOut, false).await
+}
+
+/// A name of a user or an item: letters, digits, hyphens.
+fn checked(name: String) -> Option<String> {
+    let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let is_good = !name.is_empty() && name.len() <= LONGEST && name.chars().all(is_good);
+    is_good.then_some(name)
+}
+
+fn bad(example: &str) -> Response {
+    let why = format!("write {example}, with 1 to {LONGEST} letters, digits or hyphens");
+    refuse(StatusCode::BAD_REQUEST, &why)
+}
+
+impl Pages {
+    async fn answer(&self, headers: &HeaderMap, action: Action, as_page: bool) -> Response {
+        let is_change = action != Action::Look;
+        let wants_page = as_page || wants_html(headers);
+        let asked = self.ask(cookies::read(headers), action).await;
+        let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
+        let mut response = match (wants_page, is_change) {
+            // A form was sent: the page that it came from, once more.
+            (true, true) if shown != Answer::Unavailable => {
+                (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response()
+            }
+            (true, _) => Html(html(&shown)).into_response(),
+            (false, _) => as_json(&shown),
+        };
+        let fields = response.headers_mut();
+        // A page of one user must not be given to another one.
+        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for cookie in &set {
+            fields.append(header::SET_COOKIE, cookies::field(cookie));
+        }
+        response
+    }
+
+    /// `None`: the node did not answer in time, or has too many requests.
+    async fn ask(&self, cookies: Cookies, action: Action) -> Option<(Answer, Vec<SetCookie>)> {
+        let mut client = self.pool.take().ok()?;
+        // A connection has one request at a time, and the balancer has dealt with the address.
+        let (number, address) = (0, Address(0));
+        let request = Msg::Request { number, address, cookies, action };
+        client.send(request).await.ok()?;
+        match tokio::time::timeout(PATIENCE, client.recv()).await {
+            Ok(Some(Msg::Response { answer, set, .. })) => {
+                client.answered();
+                Some((answer, set))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
+fn as_json(shown: &Answer) -> Response {
+    match shown {
+        Answer::SignedIn => answer(StatusCode::OK, &json!({ "outcome": "signed in" })),
+        Answer::SignedOut => answer(StatusCode::OK, &json!({ "outcome": "signed out" })),
+        Answer::Cart(Session { user, cart }) => {
+            answer(StatusCode::OK, &json!({ "user": user, "cart": cart }))
+        }
+        Answer::SignInPage => {
+            let say = "sign in first: POST /sign-in?user=alice";
+            answer(StatusCode::UNAUTHORIZED, &json!({ "outcome": "please sign in", "say": say }))
+        }
+        Answer::Unavailable => {
+            let say = "the session store does not answer; ask again, you are still signed in";
+            let body = json!({ "outcome": "unavailable", "say": say });
+            let later = [(header::RETRY_AFTER, "1")];
+            (later, answer(StatusCode::SERVICE_UNAVAILABLE, &body)).into_response()
+        }
+    }
+}
+
+/// All names were [`checked`], so nothing has to be escaped.
+fn html(shown: &Answer) -> String {
+    let button = |action: &str, text: &str| {
+        format!("<form method=\"post\" action=\"{action}\"><button>{text}</button></form>")
+    };
+    let body = match shown {
+        Answer::Cart(Session { user, cart }) => {
+            let items: String = cart.iter().map(|item| format!("<li>{item}</li>")).collect();
+            let goods = ["umbrella", "boots", "candle"];
+            let buy: String = goods
+                .into_iter()
+                .map(|item| button(&format!("/cart?item={item}"), &format!("add {item}")))
+                .collect();
+            let out = button("/sign-out", "sign out");
+            format!("<p>Welcome, {user}. Your cart:</p><ul>{items}</ul>{buy}{out}")
+        }
+        Answer::Unavailable => "<p>Not now; please try again in a moment.</p>".into(),
+        Answer::SignInPage | Answer::SignedIn | Answer::SignedOut => {
+            let users = ["alice", "bob"];
+            let sign_in = users.into_iter().map(|user| {
+                button(&format!("/sign-in?user={user}"), &format!("sign in as {user}"))
+            });
+            format!("<p>Please sign in.</p>{}", sign_in.collect::<String>())
+        }
+    };
+    format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>The shop</title>\
+         <style>:root{{color-scheme:light dark}}body{{font:18px/1.5 system-ui;margin:2rem auto;\
+         max-width:32rem;padding:0 1rem}}form{{display:inline-block;margin:.25rem}}</style>\
+         <h1>The shop</h1>{body}</html>"
+    )
+}

@@ -1,0 +1,97 @@
+//! A cluster in a directory of its own, and a browser in front of it.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use ch01_sticky_sessions::system::SYSTEM;
+use ch01_sticky_sessions::system::client::{Browser, Page};
+use lab::system::{Cluster, Config, Options, report};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ch01-sticky-sessions");
+
+/// One cluster, and a runtime to ask it with.
+pub(crate) struct TestShop {
+    pub(crate) cluster: Cluster,
+    runtime: Runtime,
+    _dir: TempDir,
+}
+
+impl TestShop {
+    pub(crate) fn new(design: u8) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::default()
+            .with_value("design", design.to_string())
+            .with_value("shop-port", "0");
+        let config = Config {
+            program: PROGRAM.into(),
+            options,
+            ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
+        };
+        let cluster = Cluster::start(config).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        Self { cluster, runtime, _dir: dir }
+    }
+
+    /// Where users come. It is another port after a restart of the balancer.
+    pub(crate) fn shop(&self) -> SocketAddr {
+        let roles = self.runtime.block_on(report(&self.cluster.endpoints(), None));
+        let lb = roles.into_iter().find_map(|(name, status)| (name == "lb").then_some(status?));
+        lb.expect("the balancer is up").own["shop"].as_str().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(self.shop())
+    }
+
+    /// Asks until a web process answers; what the balancer says meanwhile is that none does.
+    pub(crate) fn call(&self, browser: &mut Browser, method: &Method, path: &str) -> Page {
+        self.until(path, || {
+            let page = self.runtime.block_on(browser.call(method.clone(), path))?;
+            let not_now = page.served_by.is_empty() || page.status.is_server_error();
+            (!not_now).then_some(page)
+        })
+    }
+
+    pub(crate) fn get(&self, browser: &mut Browser) -> Page {
+        self.call(browser, &Method::GET, "/cart")
+    }
+
+    /// One answer, whatever it is.
+    pub(crate) fn once(&self, browser: &mut Browser, path: &str) -> Option<Page> {
+        self.runtime.block_on(browser.call(Method::GET, path))
+    }
+
+    pub(crate) fn post(&self, browser: &mut Browser, path: &str) -> Page {
+        self.call(browser, &Method::POST, path)
+    }
+
+    /// Signs Alice in, with an umbrella in her cart.
+    pub(crate) fn alice(&self) -> Browser {
+        let mut alice = self.browser();
+        assert_eq!(self.post(&mut alice, "/sign-in?user=alice").status, StatusCode::OK);
+        let page = self.post(&mut alice, "/cart?item=umbrella");
+        assert_eq!(page.body, json!({ "user": "alice", "cart": ["umbrella"] }));
+        alice
+    }
+
+    /// Asks until something is so.
+    pub(crate) fn until<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = probe() {
+                return found;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "not in {DEADLINE:?}: {what}");
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The shop as real processes.
+
+mod kit;
+mod survives;
