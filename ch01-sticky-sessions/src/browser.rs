@@ -28,7 +28,7 @@ pub enum Op {
     /// Signs out.
     SignOut,
     /// Two of these at once, in two tabs.
-    Both(Box<(Op, Op)>),
+    Both(Box<(Self, Self)>),
     /// Somebody copies the cookies and, from elsewhere, looks into the cart.
     Copy,
     /// They do so again.
