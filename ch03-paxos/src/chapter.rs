@@ -2,7 +2,7 @@
 
 use lab::chapter::{Chapter, Figure, Models, Table};
 
-use crate::{book, designs, duel, partial};
+use crate::{book, designs, duel, leases, partial};
 
 struct PaxosChapter;
 
@@ -31,11 +31,16 @@ impl Chapter for PaxosChapter {
 
     fn figures(&self) -> Vec<(String, Figure)> {
         let figures = book::figures().into_iter();
-        figures.map(|(name, log)| (name, Figure::SpaceTime(log))).collect()
+        let figures = figures.map(|(name, log)| (name, Figure::SpaceTime(log)));
+        figures.chain([("leases".into(), Figure::Plot(leases::plot()))]).collect()
     }
 
     fn tables(&self) -> Vec<(String, Table)> {
-        vec![("duels".into(), duel::table()), ("partial".into(), partial::table())]
+        vec![
+            ("duels".into(), duel::table()),
+            ("leases".into(), leases::table()),
+            ("partial".into(), partial::table()),
+        ]
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

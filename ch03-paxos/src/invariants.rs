@@ -88,7 +88,7 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Paxos>) {
         },
         Event::Send(envelope) => match &envelope.msg {
             Msg::Kv(kv::Msg::Request { number, id, op }) => asked(ledger, at, (op, *id, *number)),
-            Msg::Kv(kv::Msg::Read { number, key }) => {
+            Msg::Kv(kv::Msg::Read { number, key, .. }) => {
                 asked(ledger, at, (&Op::Get { key: key.clone() }, None, *number));
             }
             Msg::Write { value } if !ledger.before_write.contains_key(value) => {

@@ -19,6 +19,7 @@
 //! | [`step6_log`] | a log of decisions: phase 1 once, no-ops in holes |
 //! | [`replicated_kv`] | step 7: sessions, a store, batches: what people use |
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
+//! | [`leases`] | how old a read by lease is when clocks are worse than was assumed |
 //! | [`partial`] | who leads when links fail one by one |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
@@ -46,6 +47,8 @@ pub mod duel;
 pub mod exercises;
 pub mod group;
 pub mod invariants;
+#[cfg(feature = "study")]
+pub mod leases;
 #[cfg(feature = "study")]
 pub mod partial;
 pub mod replicated_kv;

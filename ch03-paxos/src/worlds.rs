@@ -32,7 +32,11 @@ pub const LEARNER: NodeId = NodeId(21);
 
 /// So few sessions that a client which opens several has one closed, and so short a log that a run takes
 /// snapshots, an item at a time.
-const SMALL: step7::Config = step7::Config { forward: true, sessions: 8, log: 512, chunk: 1 };
+const SMALL: step7::Config =
+    step7::Config { forward: true, sessions: 8, log: 512, chunk: 1, drift: None };
+/// How far clocks are off at most where leases are tried, in parts per million: much more than real
+/// ones, to be seen in a run.
+pub const DRIFT: u32 = 100_000;
 /// How often a client of a simulated world writes and reads.
 const ROUNDS: u8 = 10;
 
@@ -134,6 +138,14 @@ impl Nodes {
     pub const SAVING: Self = Self::Store {
         replica: |group| {
             AnyNode::new(step7::Replica::new(group, step7::Config { log: 0, ..SMALL }))
+        },
+        sessions: true,
+    };
+
+    /// The store of step 7 with leases, for clocks that are off by a tenth at most.
+    pub const LEASED: Self = Self::Store {
+        replica: |group| {
+            AnyNode::new(step7::Replica::new(group, step7::Config { drift: Some(DRIFT), ..SMALL }))
         },
         sessions: true,
     };

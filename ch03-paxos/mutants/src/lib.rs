@@ -14,11 +14,11 @@
 
 use ch03_paxos::designs::scenes::{
     ACKNOWLEDGED, Doing, KNOWS_LESS, LEADS_ANYWAY, REPLACED, TOLD, leader_crashes, leader_restarts,
-    storm, with_clients, with_four_replicas,
+    lease_faults, read_by_lease, storm, with_clients, with_four_replicas,
 };
 use ch03_paxos::group::{AnyNode, Paxos};
 use ch03_paxos::invariants::Ledger;
-use ch03_paxos::worlds::{Crashing, Nodes, Scope, wanted};
+use ch03_paxos::worlds::{Crashing, DRIFT, Nodes, Scope, wanted};
 use lab::explore::Limits;
 use lab::sim::FaultSchedule;
 use lab::study::Scene;
@@ -26,27 +26,52 @@ use lab::testing::Setting;
 use lab::world::Wire;
 
 /// A step with something changed.
-pub type Mutant = lab::testing::Mutant<Nodes>;
+pub type Mutant = lab::testing::Mutant<Changed>;
+
+/// What a changed module makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Changed {
+    /// As it is by itself.
+    pub nodes: Nodes,
+    /// With leases, if it has them.
+    pub leased: Option<Nodes>,
+}
 
 /// What a changed module makes.
 macro_rules! design {
     ($module:ident, step6_log) => {
-        Nodes::Log(|group| AnyNode::new($module::Replica::new(group)))
+        Changed {
+            nodes: Nodes::Log(|group| AnyNode::new($module::Replica::new(group))),
+            leased: None,
+        }
     };
     // So few sessions that one is closed where many are opened.
     ($module:ident, replicated_kv) => {
-        Nodes::Store {
-            replica: |group| {
-                let config = $module::Config { sessions: 2, ..$module::Config::default() };
-                AnyNode::new($module::Replica::new(group, config))
+        Changed {
+            nodes: Nodes::Store {
+                replica: |group| {
+                    let config = $module::Config { sessions: 2, ..$module::Config::default() };
+                    AnyNode::new($module::Replica::new(group, config))
+                },
+                sessions: true,
             },
-            sessions: true,
+            leased: Some(Nodes::Store {
+                replica: |group| {
+                    let config =
+                        $module::Config { drift: Some(DRIFT), ..$module::Config::default() };
+                    AnyNode::new($module::Replica::new(group, config))
+                },
+                sessions: true,
+            }),
         }
     };
     ($module:ident, $step:ident) => {
-        Nodes::Group {
-            proposer: |group, i| AnyNode::new($module::Proposer::new(group, wanted(i))),
-            acceptor: |group| AnyNode::new($module::Acceptor::new(group)),
+        Changed {
+            nodes: Nodes::Group {
+                proposer: |group, i| AnyNode::new($module::Proposer::new(group, wanted(i))),
+                acceptor: |group| AnyNode::new($module::Acceptor::new(group)),
+            },
+            leased: None,
         }
     };
 }
@@ -62,7 +87,8 @@ const STATES: usize = 20_000_000;
 /// # Panics
 /// If there is no such scope.
 #[must_use]
-pub fn setting(nodes: &Nodes, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
+pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
+    let Changed { nodes, leased } = changed;
     let limits = |timeouts, crashes| Limits {
         timeouts: Some(timeouts),
         states: STATES,
@@ -104,6 +130,11 @@ pub fn setting(nodes: &Nodes, name: &str, promised: &[&'static str]) -> Setting<
         "a store, its leader crashes" => {
             return Setting::Simulated(nodes.busy(promised), leader_crashes);
         }
+        "a store with leases" => {
+            let nodes = leased.as_ref().expect("this step has leases");
+            let world = read_by_lease(nodes, promised, (300, 1_200));
+            return Setting::Simulated(world, lease_faults);
+        }
         "a store in storms" => return Setting::Simulated(nodes.busy(promised), storm),
         _ => panic!("no scope of this chapter is called {name:?}"),
     })
@@ -135,7 +166,7 @@ mod tests {
     fn the_store_itself_survives() {
         use ch03_paxos::replicated_kv;
 
-        let store: Nodes = design!(replicated_kv, replicated_kv);
+        let store: Changed = design!(replicated_kv, replicated_kv);
         for mutant in ALL.iter().filter(|mutant| promised(mutant) == KV) {
             let setting = super::setting(&store, mutant.scope, KV);
             if let Setting::Explored(scene) = &setting {

@@ -174,7 +174,7 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("states_members".into(), thousands(STATES_MEMBERS)));
     numbers.push(("states_pulling".into(), thousands(STATES_PULLING)));
     numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
-    for (way, [messages, records]) in ["log", "index"].into_iter().zip(reads::costs()) {
+    for (way, [messages, records]) in ["log", "index", "lease"].into_iter().zip(reads::costs()) {
         numbers.push((format!("messages_read_{way}"), messages.to_string()));
         numbers.push((format!("records_read_{way}"), records.to_string()));
     }

@@ -14,21 +14,22 @@ use crate::worlds::{Nodes, PROPOSERS, REPLICAS, Scope};
 /// Messages between replicas and records, all together.
 type Cost = [usize; 2];
 
-/// Of one read through the log, and of one beside it, by a client of the leader.
-pub(super) fn costs() -> [Cost; 2] {
-    let reads = |beside| {
-        let [more, less] = [cost(2, beside), cost(1, beside)];
+/// Of one read through the log, of one beside it, and of one by lease, by a client of the leader.
+pub(super) fn costs() -> [Cost; 3] {
+    let ways: [fn(StoreClient) -> StoreClient; 3] =
+        [|client| client, StoreClient::reading_beside, StoreClient::reading_by_lease];
+    ways.map(|way| {
+        let [more, less] = [cost(2, way), cost(1, way)];
         [more[0] - less[0], more[1] - less[1]]
-    };
-    [reads(false), reads(true)]
+    })
 }
 
 /// Of a run with so many reads, its election included.
-fn cost(reads: usize, beside: bool) -> Cost {
-    let world = Nodes::STEP7.model(Scope::ONE, KV);
+fn cost(reads: usize, way: fn(StoreClient) -> StoreClient) -> Cost {
+    let world = Nodes::LEASED.model(Scope::ONE, KV);
     let gets = (0..reads).map(|_| Op::Get { key: Blob::new(COUNTER) });
     let client = StoreClient::new(&Group::new(&REPLICAS), 0, gets);
-    let client = if beside { client.reading_beside() } else { client };
+    let client = way(client);
     let replicas = world.roles.iter().filter(|role| REPLICAS.contains(&role.id)).cloned();
     let client = Role::new(PROPOSERS[0], "web-1", "client", client);
     let roles = std::iter::once(client).chain(replicas).collect();

@@ -25,6 +25,17 @@ pub fn counting(increments: u8) -> Vec<Op> {
     (1..=increments).flat_map(round).collect()
 }
 
+/// How a client reads.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Way {
+    /// Through the log.
+    Log,
+    /// Beside it.
+    Index,
+    /// Beside it, and the leader's lease is enough.
+    Lease,
+}
+
 /// A client of the store. Does one thing after the other, each until it is answered.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct StoreClient {
@@ -39,8 +50,8 @@ pub struct StoreClient {
     replicas: VecDeque<NodeId>,
     /// The session that it has.
     session: Option<SessionId>,
-    /// Whether it reads beside the log.
-    beside: bool,
+    /// How it reads.
+    reads: Way,
     /// What the last answer was.
     told: Option<Outcome>,
 }
@@ -59,7 +70,7 @@ impl StoreClient {
             tries_before: 0,
             replicas,
             session: None,
-            beside: false,
+            reads: Way::Log,
             told: None,
         }
     }
@@ -74,7 +85,13 @@ impl StoreClient {
     /// The same, and it reads beside the log.
     #[must_use]
     pub fn reading_beside(self) -> Self {
-        Self { beside: true, ..self }
+        Self { reads: Way::Index, ..self }
+    }
+
+    /// The same, and a leader with a lease may answer it without asking the others.
+    #[must_use]
+    pub fn reading_by_lease(self) -> Self {
+        Self { reads: Way::Lease, ..self }
     }
 
     /// Whether everything is answered.
@@ -89,7 +106,9 @@ impl StoreClient {
             let (number, op) = (self.tries, op.clone());
             let id = self.session.map(|session| RequestId { session, seq: self.seq });
             let msg = match op {
-                Op::Get { key } if self.beside => Kv::Read { number, key },
+                Op::Get { key } if self.reads != Way::Log => {
+                    Kv::Read { number, key, by_lease: self.reads == Way::Lease }
+                }
                 op => Kv::Request { number, id, op },
             };
             cx.send(self.replicas[0], Msg::Kv(msg));

@@ -10,9 +10,12 @@ use crate::client::{COUNTER, StoreClient};
 use crate::group::{AnyNode, Group, Paxos};
 use crate::invariants::Ledger;
 use crate::types::kv::{Blob, Op};
-use crate::worlds::{Nodes, PROPOSERS, REPLICAS, Scope};
+use crate::worlds::{DRIFT, Nodes, PROPOSERS, REPLICAS, Scope};
 
 const CLIENT_NAMES: [&str; 3] = ["web-1", "web-2", "web-3"];
+
+/// When the leader of [`cut_off`] no longer reaches `replica-2`, in µs.
+const FIRST_CUT: u64 = 20_000;
 
 /// What a client of the store does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -197,6 +200,70 @@ deliver replica-3 replica-2
 deliver replica-2 replica-3
 deliver replica-3 web-1
 deliver replica-1 web-3";
+
+/// `web-1` increments where a new leader will be, and `web-2` reads by lease, and only at `replica-1`.
+#[must_use]
+pub fn read_by_lease(
+    nodes: &Nodes,
+    promised: &[&'static str],
+    (writes, reads): (usize, usize),
+) -> Model<Paxos, Ledger> {
+    let small = nodes.model(Scope::ONE, promised);
+    let [old, first, last] = REPLICAS;
+    let key = || Blob::new(COUNTER);
+    let writes = (0..writes).map(|_| Op::Increment { key: key() });
+    let writer = StoreClient::new(&Group::new(&[last, first]), 0, writes).in_a_session();
+    let reads = (0..reads).map(|_| Op::Get { key: key() });
+    let reader = StoreClient::new(&Group::new(&[old]), 0, reads).reading_by_lease();
+    let clients = [writer, reader].into_iter().enumerate();
+    let clients =
+        clients.map(|(i, client)| Role::new(PROPOSERS[i], CLIENT_NAMES[i], "client", client));
+    let replicas = small.roles.iter().filter(|role| REPLICAS.contains(&role.id)).cloned();
+    Model { roles: clients.chain(replicas).collect(), ..small.clone() }
+}
+
+/// The leader's clock is slow and the others' are fast, by so much. It reaches `replica-3` alone, and from
+/// a moment on none, for so long; `replica-2` comes back without a leader, so that `replica-3` alone has
+/// to miss it.
+#[must_use]
+pub fn cut_off(parts_per_million: u32, at: u64, lasts: u64) -> Vec<Fault> {
+    let [old, first, last] = REPLICAS;
+    let rate = i64::from(parts_per_million);
+    let drift = |node, parts_per_million| Fault::Drift { node, parts_per_million };
+    let cut = |to, at| Fault::Cut { from: old, to, both: true, at, lasts };
+    vec![
+        cut(first, FIRST_CUT),
+        restarts(first, FIRST_CUT),
+        cut(last, at),
+        drift(old, -rate),
+        drift(first, rate),
+        drift(last, rate),
+    ]
+}
+
+fn restarts(node: NodeId, at: u64) -> Fault {
+    Fault::Crash { node, at, back: Some(1_000), wiped: false, forget: 0 }
+}
+
+/// What leases have to stand, with clocks that are off by [`DRIFT`]: the leader is cut off; and perhaps
+/// `replica-3` restarts when it has answered; or answers are slow, and the leader is paused before they
+/// come, and cut off when they have.
+#[must_use]
+pub fn lease_faults(rng: &mut Rng) -> FaultSchedule {
+    let (at, lasts) = (rng.pick(60_000..400_000), rng.pick(2_000_000..3_000_000));
+    let mut profile = NetworkProfile::local();
+    let faults = match rng.pick(0..3) {
+        0 => cut_off(DRIFT, at, lasts),
+        1 => [cut_off(DRIFT, at, lasts), vec![restarts(REPLICAS[2], at)]].concat(),
+        _ => {
+            profile.latency = 200..20_000;
+            let pause = rng.pick(500_000..900_000);
+            let paused = Fault::Pause { node: REPLICAS[0], at, lasts: pause };
+            [cut_off(DRIFT, at + pause + 1, lasts), vec![paused]].concat()
+        }
+    };
+    FaultSchedule { profile, faults, ..FaultSchedule::none() }
+}
 
 /// The leader does not reach `replica-3`, restarts once, and all disks are slow.
 #[must_use]

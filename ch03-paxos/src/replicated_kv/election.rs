@@ -54,6 +54,7 @@ impl Replica {
     /// better to wait for that.
     pub(super) fn on_probe(&mut self, from: NodeId, first: Slot, cx: &mut Cx) {
         let hears_none = self.leader.is_none() && !matches!(self.role, Role::Leader(_));
+        let hears_none = hears_none && !self.is_bound_to_another(from, cx);
         if hears_none && self.has_from(first) {
             cx.send_ahead(from, Msg::Kv(Kv::Willing));
         }
@@ -98,7 +99,10 @@ impl Replica {
         (changes, first): (u64, Slot),
         cx: &mut Cx,
     ) {
-        if self.refuses(from, ballot, cx) || !self.has_from(first) {
+        if self.refuses(from, ballot, cx)
+            || !self.has_from(first)
+            || self.is_bound_to_another(from, cx)
+        {
             return;
         }
         if changes > self.machine.changes {

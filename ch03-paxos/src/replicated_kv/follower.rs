@@ -1,5 +1,7 @@
 //! Accepting, committing, and learning what was missed.
 
+use std::time::Duration;
+
 use lab::NodeId;
 
 use super::replica::{Replica, Role};
@@ -48,7 +50,13 @@ impl Replica {
     }
 
     /// A sign that the leader is up, and the time to ask for what was missed.
-    pub(super) fn on_beat(&mut self, from: NodeId, ballot: Ballot, open: Slot, cx: &mut Cx) {
+    pub(super) fn on_beat(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        (open, sent): (Slot, Duration),
+        cx: &mut Cx,
+    ) {
         if self.refuses(from, ballot, cx) {
             return;
         }
@@ -57,7 +65,8 @@ impl Replica {
         if self.open < open {
             self.catch_up(from, cx);
         }
-        cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot }));
+        self.grant(Some(from), cx);
+        cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot, sent }));
         self.record_chosen(cx);
     }
 

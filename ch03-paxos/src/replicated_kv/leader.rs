@@ -4,7 +4,8 @@
 //!
 //! Adapting the window to the network: it bounds memory, and is wider than any group here uses.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use lab::NodeId;
 
@@ -33,6 +34,9 @@ pub(super) struct Leader {
     pub(super) heard: Quorum,
     /// How many beats ago that was.
     beats: u8,
+    /// Where there are leases: when the newest beat was sent that each of the others has answered, by its
+    /// own clock.
+    pub(super) answered: BTreeMap<NodeId, Duration>,
     /// The first open slot at the last beat.
     open_then: Option<Slot>,
     /// Everything that phase 1 told is before this slot.
@@ -45,9 +49,9 @@ pub(super) struct Leader {
 impl Leader {
     pub(super) fn new(open: Slot) -> Self {
         let (votes, heard) = (VecDeque::new(), Quorum::default());
-        let (open_then, rounds) = (None, Rounds::default());
+        let (answered, open_then, rounds) = (BTreeMap::new(), None, Rounds::default());
         let (recovered, stopped) = (open, false);
-        Self { next: open, votes, heard, beats: 0, open_then, recovered, stopped, rounds }
+        Self { next: open, votes, heard, answered, beats: 0, open_then, recovered, stopped, rounds }
     }
 
     /// The votes for a slot that is open, if it is.
@@ -122,8 +126,9 @@ impl Replica {
     /// Tells that it leads, and up to where the log is chosen. This waits for the disk on purpose: a
     /// leader whose disk stalls must fall silent, so that another one takes over.
     pub(super) fn tell_that_it_leads(&self, ballot: Ballot, cx: &mut Cx) {
+        let (open, sent) = (self.open, cx.now());
         for id in self.others(cx.me()) {
-            cx.send(id, Msg::Kv(Kv::Beat { ballot, open: self.open }));
+            cx.send(id, Msg::Kv(Kv::Beat { ballot, open, sent }));
         }
         cx.set_timer(Timer::Beat, wait::BEAT);
     }
@@ -164,11 +169,15 @@ impl Replica {
         }
     }
 
-    pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot) {
+    pub(super) fn on_heard(&mut self, from: NodeId, ballot: Ballot, sent: Duration) {
         if let Role::Leader(leader) = &mut self.role
             && Some(ballot) == self.promised
         {
             leader.heard.add(&self.group, from);
+            if self.config.drift.is_some() {
+                let newest = leader.answered.entry(from).or_insert(sent);
+                *newest = sent.max(*newest);
+            }
         }
     }
 }

@@ -13,6 +13,7 @@
 //! | `leader.rs` | phase 2: batches, a window of open slots, the leader's own vote |
 //! | `follower.rs` | accepting, committing, and fetching what was missed |
 //! | `reads.rs` | linearizable reads beside the log |
+//! | `leases.rs` | the same without a question, as long as clocks are not too far off |
 //! | `members.rs` | one replica takes another one's place |
 //! | `snapshots.rs` | an old log gives way to the state that it made; who is behind pulls that |
 //! | `recovery.rs` | what a start reads back |
@@ -33,6 +34,7 @@ mod election;
 mod follower;
 mod frozen;
 mod leader;
+mod leases;
 mod log;
 mod members;
 mod quorum;
@@ -47,6 +49,7 @@ use clients::Clients;
 pub use frozen::Frozen;
 use leader::Leader;
 pub use leader::WINDOW;
+pub use leases::leader_lease;
 use log::Log;
 use quorum::Quorum;
 use reads::{Reads, Rounds};

@@ -15,7 +15,7 @@
 //!
 //! # Left out
 //!
-//! Leases, by which a leader need not ask: they rest on clocks.
+//! A read that may be old, for those who would rather have it soon.
 
 use std::collections::VecDeque;
 
@@ -41,6 +41,8 @@ struct Read {
     /// The client's own number for it.
     number: u64,
     key: Blob,
+    /// Whether a lease is enough.
+    by_lease: bool,
     /// The sweep at which it came.
     since: u64,
 }
@@ -95,7 +97,13 @@ impl Reads {
 }
 
 impl Replica {
-    pub(super) fn on_read(&mut self, client: NodeId, number: u64, key: Blob, cx: &mut Cx) {
+    pub(super) fn on_read(
+        &mut self,
+        client: NodeId,
+        number: u64,
+        (key, by_lease): (Blob, bool),
+        cx: &mut Cx,
+    ) {
         if !self.clients.is_new(client, number) {
             return;
         }
@@ -106,7 +114,7 @@ impl Replica {
             cx.set_timer(Timer::Sweep, wait::SWEEP);
         }
         let since = self.clients.sweeps();
-        self.reads.waiting.push(Read { client, number, key, since });
+        self.reads.waiting.push(Read { client, number, key, by_lease, since });
         self.ask_how_far(cx);
     }
 
@@ -124,10 +132,14 @@ impl Replica {
         reads.asked = std::mem::take(&mut reads.waiting);
         reads.question += 1;
         reads.asked_at = self.clients.sweeps();
-        cx.send_ahead(leader, Msg::Kv(Kv::HowFar { question: reads.question }));
+        let (question, by_lease) = (reads.question, reads.asked.iter().all(|read| read.by_lease));
+        cx.send_ahead(leader, Msg::Kv(Kv::HowFar { question, by_lease }));
     }
 
-    pub(super) fn on_how_far(&mut self, from: NodeId, question: u64, cx: &mut Cx) {
+    pub(super) fn on_how_far(&mut self, from: NodeId, question: u64, by_lease: bool, cx: &mut Cx) {
+        if by_lease && self.holds_a_lease(cx) {
+            return cx.send_ahead(from, Msg::Kv(Kv::SoFar { question, open: self.open }));
+        }
         let Role::Leader(leader) = &mut self.role else { return };
         leader.rounds.next.push((from, question));
         self.begin_round(cx);

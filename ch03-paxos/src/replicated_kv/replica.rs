@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use lab::{Node, NodeId};
 
+use super::leases::Granted;
 use super::snapshots::{Pulling, Restored, Saving, Sending};
 use super::{Clients, Leader, Log, Machine, Quorum, Reads};
 use crate::group::{self, Cx, Group, Input, Paxos, Summary};
@@ -25,11 +26,14 @@ pub struct Config {
     /// with what another began to send. No more than 64 KiB: with the longest key and value they have to
     /// fit into a record.
     pub chunk: usize,
+    /// If leaders hold leases: how far any clock is off at most, in parts per million. Equal on all
+    /// replicas; without it, a read by lease is one that asks.
+    pub drift: Option<u32>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { forward: true, sessions: 10_000, log: 16 << 20, chunk: 64 << 10 }
+        Self { forward: true, sessions: 10_000, log: 16 << 20, chunk: 64 << 10, drift: None }
     }
 }
 
@@ -70,6 +74,8 @@ pub struct Replica {
     pub(super) role: Role,
     /// Whom it has heard of as a leader lately.
     pub(super) leader: Option<NodeId>,
+    /// Whose lease it keeps.
+    pub(super) granted: Option<Granted>,
     pub(super) clients: Clients,
     pub(super) reads: Reads,
 }
@@ -96,6 +102,7 @@ impl Replica {
             restoring: None,
             role: Role::Follower,
             leader: None,
+            granted: None,
             clients: Clients::default(),
             reads: Reads::default(),
         }
@@ -202,8 +209,8 @@ impl Replica {
             }
             Kv::Accepted { ballot, slot } => self.on_accepted(from, ballot, slot, cx),
             Kv::Commit { ballot, open } => self.on_commit(from, ballot, open, cx),
-            Kv::Beat { ballot, open } => self.on_beat(from, ballot, open, cx),
-            Kv::Heard { ballot } => self.on_heard(from, ballot),
+            Kv::Beat { ballot, open, sent } => self.on_beat(from, ballot, (open, sent), cx),
+            Kv::Heard { ballot, sent } => self.on_heard(from, ballot, sent),
             Kv::Fetch { first } => self.on_fetch(from, first, cx),
             Kv::Learn { first, chosen, open } => self.on_learn(from, first, chosen, open, cx),
             Kv::Chunk { head, number, chunk, is_last } => {
@@ -211,8 +218,8 @@ impl Replica {
             }
             Kv::Pull { open, number } => self.on_pull(from, open, number, cx),
             Kv::Save => self.on_save(cx),
-            Kv::Read { number, key } => self.on_read(from, number, key, cx),
-            Kv::HowFar { question } => self.on_how_far(from, question, cx),
+            Kv::Read { number, key, by_lease } => self.on_read(from, number, (key, by_lease), cx),
+            Kv::HowFar { question, by_lease } => self.on_how_far(from, question, by_lease, cx),
             Kv::Confirm { ballot, round } => self.on_confirm(from, ballot, round, cx),
             Kv::Confirmed { ballot, round } => self.on_confirmed(from, ballot, round, cx),
             Kv::SoFar { question, open } => self.on_so_far(question, open, cx),
@@ -233,6 +240,7 @@ impl Replica {
         self.start = start;
         self.reads.number_questions_from(start);
         self.execute_recorded();
+        self.keep_what_it_may_have_granted(cx);
         if start == 1 && cx.me() == self.group.replicas[0] {
             self.campaign(cx);
         } else {

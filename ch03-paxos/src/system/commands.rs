@@ -37,7 +37,7 @@ pub enum Asked {
     Info,
 }
 
-/// How a `GET` finds what is written. Both ways are linearizable.
+/// How a `GET` finds what is written. All ways are linearizable, the last one if clocks are good enough.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum ReadMode {
     /// As an entry of the log.
@@ -45,6 +45,9 @@ pub enum ReadMode {
     Log,
     /// Beside the log: the leader says how far to execute, once a majority has said that it leads.
     Index,
+    /// The same, and a leader that holds a lease need not ask a majority: without `--lease-drift`, none
+    /// does.
+    Lease,
 }
 
 impl ReadMode {
@@ -54,6 +57,7 @@ impl ReadMode {
         match self {
             Self::Log => "log",
             Self::Index => "index",
+            Self::Lease => "lease",
         }
     }
 }
@@ -89,7 +93,8 @@ fn asked(request: &Request) -> Result<Asked, String> {
             [] => Ok(Asked::WhichMode),
             [mode] if mode.eq_ignore_ascii_case(b"log") => Ok(Asked::Mode(ReadMode::Log)),
             [mode] if mode.eq_ignore_ascii_case(b"index") => Ok(Asked::Mode(ReadMode::Index)),
-            _ => Err(arity(&name, "[log | index]")),
+            [mode] if mode.eq_ignore_ascii_case(b"lease") => Ok(Asked::Mode(ReadMode::Lease)),
+            _ => Err(arity(&name, "[log | index | lease]")),
         },
         "X" => in_session(arguments),
         "SESSION" if arguments.is_empty() => Ok(Asked::Op(None, Op::OpenSession)),

@@ -54,8 +54,9 @@ impl Connection {
     async fn take(&mut self, request: &Request) -> Open {
         match parse(request) {
             Asked::Reply(reply) => Open::Reply(reply),
-            Asked::Op(None, Op::Get { key }) if self.mode == ReadMode::Index => {
-                self.send(|number| Kv::Read { number, key }).await
+            Asked::Op(None, Op::Get { key }) if self.mode != ReadMode::Log => {
+                let by_lease = self.mode == ReadMode::Lease;
+                self.send(|number| Kv::Read { number, key, by_lease }).await
             }
             Asked::Op(_, Op::Replace { new, .. }) if !self.members.has(new) => {
                 Open::Reply(Reply::Error("ERR no process of this store is that replica".into()))

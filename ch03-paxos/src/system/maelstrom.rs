@@ -34,7 +34,9 @@ impl LinKv for Store {
     fn request(number: u64, operation: Operation) -> Msg {
         let blob = |text: String| Blob::new(&text);
         let op = match operation {
-            Operation::Read { key } => return Msg::Kv(Kv::Read { number, key: blob(key) }),
+            Operation::Read { key } => {
+                return Msg::Kv(Kv::Read { number, key: blob(key), by_lease: false });
+            }
             Operation::Write { key, value } => {
                 Op::Set { key: blob(key), value: blob(value), only_new: false }
             }

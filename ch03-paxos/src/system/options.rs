@@ -15,6 +15,8 @@ pub(super) const REDIS_PORT: &str = "redis-port";
 const REDIRECT: &str = "redirect";
 /// How long a log becomes before a snapshot takes its place.
 const LOG_SIZE: &str = "log-size";
+/// How far clocks are off at most, if leaders hold leases.
+const LEASE_DRIFT: &str = "lease-drift";
 
 /// What a record of a run is called, before what was chosen.
 const TITLE: &str = "ch03/step7 cluster";
@@ -46,6 +48,11 @@ pub(super) fn args() -> Vec<Arg> {
             .value_name("BYTES")
             .value_parser(value_parser!(u64))
             .help("A replica takes a snapshot when its log has more than this, and more than the state; 16777216 without it"),
+        Arg::new(LEASE_DRIFT)
+            .long(LEASE_DRIFT)
+            .value_name("PPM")
+            .value_parser(value_parser!(u32).range(..1_000_000))
+            .help("Leaders hold leases, and no clock is off by more than this many millionths: READMODE lease then asks no other replica"),
     ]
 }
 
@@ -59,7 +66,8 @@ pub(super) fn sizes(options: &Options) -> (usize, usize) {
 pub(super) fn config(options: &Options) -> Config {
     let default = Config::default();
     let log = options.values(LOG_SIZE).last().and_then(|bytes| bytes.parse().ok());
-    Config { forward: !options.has(REDIRECT), log: log.unwrap_or(default.log), ..default }
+    let drift = options.values(LEASE_DRIFT).last().and_then(|ppm| ppm.parse().ok());
+    Config { forward: !options.has(REDIRECT), log: log.unwrap_or(default.log), drift, ..default }
 }
 
 /// What a recorded run with these options is called.
@@ -74,6 +82,9 @@ pub(super) fn title(options: &Options) -> String {
     if let Some(bytes) = options.values(LOG_SIZE).last() {
         title += &format!(" --{LOG_SIZE} {bytes}");
     }
+    if let Some(ppm) = options.values(LEASE_DRIFT).last() {
+        title += &format!(" --{LEASE_DRIFT} {ppm}");
+    }
     title
 }
 
@@ -84,7 +95,7 @@ pub(super) fn of_title(title: &str) -> Options {
     while let Some(word) = words.next() {
         options = match word.strip_prefix("--") {
             Some(REDIRECT) => options.with_flag(REDIRECT),
-            Some(option @ (LOG_SIZE | SPARES)) => {
+            Some(option @ (LOG_SIZE | SPARES | LEASE_DRIFT)) => {
                 options.with_value(option, words.next().unwrap_or_default())
             }
             _ => options,

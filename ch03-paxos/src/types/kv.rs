@@ -1,6 +1,7 @@
 //! The nouns of a replicated key-value store (step 7).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lab::NodeId;
 use serde::{Deserialize, Serialize};
@@ -215,8 +216,9 @@ pub enum Msg {
     /// Client → replica: "do this". `number` is the client's own, for the answer, and greater than the
     /// one before; a client that asks again uses a new one, and the same `id`.
     Request { number: u64, id: Option<RequestId>, op: Op },
-    /// Client → replica: "what is the value of this key?", without the log.
-    Read { number: u64, key: Blob },
+    /// Client → replica: "what is the value of this key?", without the log; `by_lease`: if a leader
+    /// holds a lease, it need not ask the others.
+    Read { number: u64, key: Blob, by_lease: bool },
     /// Replica → client: what became of it.
     Answer { number: u64, outcome: Result<Outcome, Refusal> },
     /// Client → replica: "what do you report about yourself?"
@@ -246,10 +248,12 @@ pub enum Msg {
     Accepted { ballot: Ballot, slot: Slot },
     /// Leader → replica: every slot before `open` is chosen, with the entry that this ballot proposed.
     Commit { ballot: Ballot, open: Slot },
-    /// Leader → replica: the same, now and then; and a sign that the leader is up.
-    Beat { ballot: Ballot, open: Slot },
+    /// Leader → replica: the same, now and then; and a sign that the leader is up. `sent` is what the
+    /// leader's clock showed.
+    Beat { ballot: Ballot, open: Slot, sent: Duration },
     /// Replica → leader: a sign that the leader is heard. Without a majority of them it steps down.
-    Heard { ballot: Ballot },
+    /// Where there are leases: "and I promise no other one anything for a while".
+    Heard { ballot: Ballot, sent: Duration },
 
     /// Replica → replica: "I know of nothing that is chosen from here on; tell me".
     Fetch { first: Slot },
@@ -265,7 +269,7 @@ pub enum Msg {
     Save,
 
     /// Replica → leader: "how far is the log chosen, now that this question is under way?"
-    HowFar { question: u64 },
+    HowFar { question: u64, by_lease: bool },
     /// Leader → replica: "do you follow still?"
     Confirm { ballot: Ballot, round: u64 },
     /// Replica → leader: "I have promised no higher ballot." From a majority, it means that nothing was

@@ -153,6 +153,9 @@ pub mod wait {
     pub const BEAT: Range<Duration> = millis(50, 60);
     /// The same in the store of step 7, whose messages wait for real disks.
     pub const ELECTION: Range<Duration> = millis(300, 600);
+    /// For so long a replica that has answered a beat promises no other leader anything, by its own
+    /// clock: as long as it waits for the next beat, or a lease would keep it from a new leader.
+    pub const LEASE: Duration = ELECTION.start;
     /// Between two looks for requests that are not answered (step 7).
     pub const SWEEP: Range<Duration> = millis(100, 120);
     /// Without a copy, before a backup takes over.

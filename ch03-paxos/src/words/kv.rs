@@ -91,7 +91,8 @@ impl Display for Msg {
         match self {
             Self::Request { id: Some(id), op, .. } => write!(f, "{id} {op}"),
             Self::Request { id: None, op, .. } => write!(f, "{op}"),
-            Self::Read { key, .. } => write!(f, "read {key}"),
+            Self::Read { key, by_lease: false, .. } => write!(f, "read {key}"),
+            Self::Read { key, by_lease: true, .. } => write!(f, "read {key} by lease"),
             Self::Answer { outcome: Ok(outcome), .. } => write!(f, "{outcome}"),
             Self::Answer { outcome: Err(refusal), .. } => write!(f, "{refusal}"),
             Self::Status => f.write_str("status?"),
@@ -110,8 +111,8 @@ impl Display for Msg {
             Self::Accept { ballot, slot, entry, .. } => write!(f, "accept {ballot} {slot} {entry}"),
             Self::Accepted { ballot, slot } => write!(f, "accepted {ballot} {slot}"),
             Self::Commit { ballot, open } => write!(f, "commit {ballot} before {open}"),
-            Self::Beat { ballot, open } => write!(f, "lead, {ballot}; chosen before {open}"),
-            Self::Heard { ballot } => write!(f, "heard {ballot}"),
+            Self::Beat { ballot, open, .. } => write!(f, "lead, {ballot}; chosen before {open}"),
+            Self::Heard { ballot, .. } => write!(f, "heard {ballot}"),
             Self::Fetch { first } => write!(f, "fetch from {first}"),
             Self::Learn { first, chosen, .. } => {
                 write!(f, "chosen from {first}:")?;
@@ -123,7 +124,8 @@ impl Display for Msg {
             }
             Self::Pull { number, .. } => write!(f, "pull chunk {}", number + 1),
             Self::Save => f.write_str("go on"),
-            Self::HowFar { .. } => f.write_str("how far?"),
+            Self::HowFar { by_lease: false, .. } => f.write_str("how far?"),
+            Self::HowFar { by_lease: true, .. } => f.write_str("how far, by your lease?"),
             Self::Confirm { ballot, .. } => write!(f, "still {ballot}?"),
             Self::Confirmed { ballot, .. } => write!(f, "still {ballot}"),
             Self::SoFar { open, .. } => write!(f, "chosen before {open}"),

@@ -6,6 +6,7 @@ mod duel;
 mod explore;
 mod figures;
 mod learner;
+mod leases;
 mod log;
 mod machine;
 mod matrix;

@@ -2,6 +2,7 @@
 //! and what one start of a replica leaves on its way to the next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ch03_paxos::group::{Group, Input, Paxos};
 use ch03_paxos::replicated_kv::{Config, Machine, Replica};
@@ -16,7 +17,7 @@ use lab::{Effect, MAX_MESSAGE, NodeId};
 use crate::store::{answers, message, request, takes};
 
 /// Snapshots all the time, an item at a time.
-const CONFIG: Config = Config { forward: true, sessions: 8, log: 0, chunk: 1 };
+const CONFIG: Config = Config { forward: true, sessions: 8, log: 0, chunk: 1, drift: None };
 const BALLOT: Ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
 
 fn told(replica: &mut Replica, from: NodeId, msg: Kv) -> Vec<Effect<Paxos>> {
@@ -179,7 +180,7 @@ fn a_follower_forgets_a_snapshot_that_nobody_pulls() {
     let first = chunk(&told(&mut replica, REPLICAS[2], Kv::Fetch { first: Slot::FIRST })).unwrap();
     let before = replica.clone();
     for _ in 0..20 {
-        let beat = Kv::Beat { ballot: BALLOT, open: before.open() };
+        let beat = Kv::Beat { ballot: BALLOT, open: before.open(), sent: Duration::ZERO };
         told(&mut replica, REPLICAS[0], beat);
     }
     executes(&mut replica, vec![set("b", "2")]);
@@ -195,11 +196,15 @@ fn an_answer_to_a_question_of_an_earlier_start_places_no_read() {
     let question = |start| {
         let mut replica = Replica::new(Group::new(&REPLICAS), CONFIG);
         takes(&mut replica, Input::Boot { start });
-        told(&mut replica, REPLICAS[0], Kv::Beat { ballot: BALLOT, open: Slot::FIRST });
-        let read = Kv::Read { number: 1, key: Blob::new("a") };
+        told(
+            &mut replica,
+            REPLICAS[0],
+            Kv::Beat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO },
+        );
+        let read = Kv::Read { number: 1, key: Blob::new("a"), by_lease: false };
         let effects = told(&mut replica, PROPOSERS[0], read);
         let question = effects.iter().find_map(|effect| match effect {
-            Effect::SendAhead { msg: Msg::Kv(Kv::HowFar { question }), .. } => Some(*question),
+            Effect::SendAhead { msg: Msg::Kv(Kv::HowFar { question, .. }), .. } => Some(*question),
             _ => None,
         });
         (replica, question.expect("a question"))
@@ -219,7 +224,7 @@ fn what_is_passed_on_fits_into_messages_also_if_all_keys_are_empty() {
         let delete = Op::Delete { keys: keys.clone() };
         takes(&mut replica, message(PROPOSERS[0], request(number, delete)));
     }
-    let beat = Kv::Beat { ballot: BALLOT, open: Slot::FIRST };
+    let beat = Kv::Beat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO };
     told(&mut replica, REPLICAS[0], beat);
     let effects = told(&mut replica, REPLICAS[1], Kv::Flush);
     let forwards = effects.iter().filter_map(|effect| match effect {

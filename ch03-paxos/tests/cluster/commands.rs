@@ -40,6 +40,7 @@ fn commands_are_read_in_any_case() {
         ("readmode", Asked::WhichMode),
         ("readmode index", Asked::Mode(ReadMode::Index)),
         ("READMODE Log", Asked::Mode(ReadMode::Log)),
+        ("readmode LEASE", Asked::Mode(ReadMode::Lease)),
         ("members", Asked::Members),
         ("info server", Asked::Info),
     ] {
@@ -66,7 +67,7 @@ fn what_is_wrong_is_told_with_what_is_right() {
         ("X 1 1 X 1 1 INCR k", "unknown command 'X'"),
         ("X 1 1 SESSION", "unknown command 'SESSION'"),
         ("FLUSHALL", "known are PING"),
-        ("READMODE fast", "write READMODE [log | index]"),
+        ("READMODE fast", "write READMODE [log | index | lease]"),
     ] {
         let why = refused(words);
         assert!(why.starts_with("ERR ") && why.contains(wanted), "{words}: {why}");
