@@ -138,7 +138,6 @@ pub fn table() -> Table {
 /// The same as curves.
 #[must_use]
 pub fn plot() -> Plot {
-    #[expect(clippy::cast_precision_loss, reason = "a picture")]
     let curve = |name: &str, of: fn(&Measured) -> u64| {
         let point = |at: &Measured| (f64::from(at.percent), of(at) as f64 / 1_000.0);
         Series { name: name.into(), points: measured().iter().map(point).collect() }

@@ -3,6 +3,7 @@
 //! deadline.
 
 mod commands;
+mod damage;
 mod history;
 mod kit;
 mod maelstrom;
