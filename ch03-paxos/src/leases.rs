@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use lab::NodeId;
-use lab::chapter::{Plot, Series, Table};
+use lab::chapter::{Mark, Plot, Series, Table};
 use lab::rng::Rng;
 use lab::sim::{self, FaultSchedule, TimedAction};
 use lab::world::Transition;
@@ -138,15 +138,18 @@ pub fn table() -> Table {
 /// The same as curves.
 #[must_use]
 pub fn plot() -> Plot {
-    let curve = |name: &str, of: fn(&Measured) -> u64| {
+    let curve = |name: &str, mark: Mark, of: fn(&Measured) -> u64| {
         let point = |at: &Measured| (f64::from(at.percent), of(at) as f64 / 1_000.0);
-        Series { name: name.into(), points: measured().iter().map(point).collect() }
+        Series { name: name.into(), points: measured().iter().map(point).collect(), mark }
     };
     Plot {
         title: "Reads by lease are never stale up to the assumed drift of 10 %, and are beyond it"
             .into(),
         x: "clocks are off by, %".into(),
         y: "stale for, ms".into(),
-        series: vec![curve("derived", |at| at.derived), curve("measured", |at| at.oldest)],
+        series: vec![
+            curve("derived", Mark::Line, |at| at.derived),
+            curve("measured", Mark::Dots, |at| at.oldest),
+        ],
     }
 }
