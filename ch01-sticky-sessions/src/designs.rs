@@ -163,7 +163,7 @@ fn elsewhere() -> Vec<Row> {
                 web: || AnyNode::new(step5::Web::new(STORE)),
                 has_store: true,
             },
-            expected: "ok; ok; ok; ok; ok; ok; ok; ok; unsafe CART; unsafe OUT; ok",
+            expected: "ok; ok; ok; ok; unsafe CART; ok; ok; ok; unsafe CART; unsafe OUT; ok",
         },
         Row {
             info: info(
