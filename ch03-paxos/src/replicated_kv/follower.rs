@@ -65,8 +65,11 @@ impl Replica {
         if self.open < open {
             self.catch_up(from, cx);
         }
-        self.grant(Some(from), cx);
-        cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot, sent }));
+        // It waits for one at a time: a beat that comes late must not end what another leader relies on.
+        if !self.is_bound_to_another(from, cx) {
+            self.grant(Some(from), cx);
+            cx.send_ahead(from, Msg::Kv(Kv::Heard { ballot, sent }));
+        }
         self.record_chosen(cx);
     }
 

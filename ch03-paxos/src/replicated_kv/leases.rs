@@ -13,6 +13,9 @@
 //! None of this is on disk, so a replica that comes back does not know what it has promised. It waits
 //! for as long as it may have promised. Its disk could not tell it until when: its clock began anew.
 //!
+//! It waits for one leader at a time. While it does, it answers no beat of another one: that may be a beat
+//! which was on its way for long, and its sender leads no more.
+//!
 //! Source: Gray and Cheriton 1989 (*Leases*); Ongaro 2014, section 6.4.1.
 //!
 //! # Left out

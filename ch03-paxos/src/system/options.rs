@@ -16,7 +16,7 @@ const REDIRECT: &str = "redirect";
 /// How long a log becomes before a snapshot takes its place.
 const LOG_SIZE: &str = "log-size";
 /// How far clocks are off at most, if leaders hold leases.
-const LEASE_DRIFT: &str = "lease-drift";
+pub(super) const LEASE_DRIFT: &str = "lease-drift";
 
 /// What a record of a run is called, before what was chosen.
 const TITLE: &str = "ch03/step7 cluster";

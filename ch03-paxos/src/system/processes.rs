@@ -18,7 +18,7 @@ use super::client::{self, Client, Replace};
 use super::load::Increments;
 use super::maelstrom::{self, Maelstrom};
 use super::members::{redis, role};
-use super::options::{self, NODES, SPARES};
+use super::options::{self, LEASE_DRIFT, NODES, SPARES};
 use super::replica;
 use crate::group::Group;
 
@@ -121,7 +121,9 @@ impl System for Processes {
             front: NAMES[0].into(),
             kept: Options::default()
                 .with_value(NODES, nodes.to_string())
-                .with_value(SPARES, spares.to_string()),
+                .with_value(SPARES, spares.to_string())
+                // All replicas have the same bound, or none: one that did not wait would break a lease.
+                .with_values(LEASE_DRIFT, options.values(LEASE_DRIFT)),
         })
     }
 

@@ -2,15 +2,50 @@
 //! nothing else makes them wrong.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ch03_paxos::designs::KV;
 use ch03_paxos::designs::scenes::{lease_faults, read_by_lease};
+use ch03_paxos::group::{Group, Input};
 use ch03_paxos::leases::{Measured, measured, stale_for};
-use ch03_paxos::replicated_kv::leader_lease;
-use ch03_paxos::types::wait;
-use ch03_paxos::worlds::{DRIFT, Nodes};
+use ch03_paxos::replicated_kv::{Config, Replica, leader_lease};
+use ch03_paxos::types::kv::Msg as Kv;
+use ch03_paxos::types::log::Slot;
+use ch03_paxos::types::{Ballot, Msg, wait};
+use ch03_paxos::worlds::{DRIFT, Nodes, REPLICAS};
+use lab::node::{Effect, react};
 use lab::rng::Rng;
 use lab::sim;
+
+/// A beat of an earlier leader that comes late must not end what was promised to a later one.
+#[test]
+fn a_replica_waits_for_one_leader_at_a_time() {
+    let [old, new, me] = REPLICAS;
+    let config = Config { drift: Some(DRIFT), ..Config::default() };
+    let mut replica = Replica::new(Group::new(&REPLICAS), config);
+    let mut take = |millis, input| {
+        let effects = react(&mut replica, me, Duration::from_millis(millis), input);
+        let sent = effects.into_iter().filter_map(|effect| match effect {
+            Effect::Send { msg: Msg::Kv(msg), .. }
+            | Effect::SendAhead { msg: Msg::Kv(msg), .. } => Some(msg),
+            _ => None,
+        });
+        sent.collect::<Vec<Kv>>()
+    };
+    let ballot = |round, node| Ballot { round, node, start: 1 };
+    let beat = |ballot: Ballot| Input::Message {
+        from: ballot.node,
+        msg: Msg::Kv(Kv::Beat { ballot, open: Slot(1), sent: Duration::ZERO }),
+    };
+    take(0, Input::Boot { start: 1 });
+    let is_heard = |sent: &[Kv]| sent.iter().any(|msg| matches!(msg, Kv::Heard { .. }));
+    assert!(is_heard(&take(306, beat(ballot(2, new)))));
+    assert!(!is_heard(&take(308, beat(ballot(2, old)))), "it cannot wait for two");
+    let (again, changes, first) = (ballot(3, old), 0, Slot(1));
+    let prepare = Msg::Kv(Kv::Prepare { ballot: again, changes, first });
+    let promised = take(310, Input::Message { from: old, msg: prepare });
+    assert!(!promised.iter().any(|msg| matches!(msg, Kv::Promise { .. })), "{promised:?}");
+}
 
 const SEEDS: Range<u64> = if cfg!(feature = "slow") { 0..2_000 } else { 0..80 };
 

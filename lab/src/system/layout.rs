@@ -41,6 +41,12 @@ impl Options {
         self
     }
 
+    /// With these values of an option; without it if there are none.
+    #[must_use]
+    pub fn with_values(self, option: &str, values: &[String]) -> Self {
+        values.iter().fold(self, |options, value| options.with_value(option, value))
+    }
+
     /// What was given of these; an option's name is its long form.
     pub(super) fn from_matches(options: &[Arg], matches: &ArgMatches) -> Self {
         let mut given = Self::default();
