@@ -191,7 +191,7 @@ impl Web {
         // One more than it has seen is its own change. More, or a change that it did not ask for here, is
         // another request of the same browser.
         let own = u64::from(matches!(waiting.action, Action::Add(_)));
-        if matches!(answer, Answer::Cart(_)) && version > waiting.seen + own {
+        if matches!(answer, Answer::Cart(_)) && version > waiting.seen.saturating_add(own) {
             set.push(SetCookie::Skip(2 * self.fresh));
         }
         cx.send(waiting.balancer, Msg::Response { number: waiting.number, answer, set });

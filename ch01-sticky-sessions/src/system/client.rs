@@ -46,6 +46,12 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(self.shop) }
     }
 
+    /// Gives it a cookie, as a user may.
+    pub fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.retain(|(known, _)| known != name);
+        self.cookies.push((name.into(), value.into()));
+    }
+
     /// Asks for a page, and keeps the cookies that come with it. `None`: there was no whole answer.
     pub async fn call(&mut self, method: Method, path: &str) -> Option<Page> {
         let mut connection = match self.connection.take() {
@@ -78,9 +84,10 @@ impl Browser {
     fn keep(&mut self, set: &str) {
         let pair = set.split(';').next().and_then(|pair| pair.split_once('='));
         let Some((name, value)) = pair else { return };
-        self.cookies.retain(|(known, _)| known != name);
-        if !set.contains("Max-Age=0;") {
-            self.cookies.push((name.into(), value.into()));
+        if set.contains("Max-Age=0;") {
+            self.cookies.retain(|(known, _)| known != name);
+        } else {
+            self.set_cookie(name, value);
         }
     }
 }

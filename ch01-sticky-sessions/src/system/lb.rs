@@ -53,13 +53,15 @@ impl<R: Route> proxy::Route for Picks<R> {
         let cookies = cookies::read(&request.headers);
         let (affinity, session) = (cookies.affinity, cookies.session);
         let backend = |(place, backend): (usize, &Arc<proxy::Backend>)| {
-            let id = node(backend.name());
-            let may = match backend.state() {
-                State::Active => true,
-                // It keeps the sessions that it has.
-                State::Draining => affinity == Some(id),
-                State::HandingOff | State::Gone | State::Down => false,
-            };
+            let known = node(backend.name());
+            let id = known.unwrap_or(NodeId(0));
+            let may = known.is_some()
+                && match backend.state() {
+                    State::Active => true,
+                    // It keeps the sessions that it has.
+                    State::Draining => affinity == Some(id),
+                    State::HandingOff | State::Gone | State::Down => false,
+                };
             let open = u32::try_from(backend.in_flight()).unwrap_or(u32::MAX);
             Backend { id, is_up: may && !tried.contains(&place), open, sessions: 0 }
         };
@@ -79,10 +81,10 @@ impl<R: Route> proxy::Route for Picks<R> {
     }
 }
 
-/// The node of a web process.
-fn node(name: &str) -> NodeId {
-    let place = WEB_NAMES.iter().position(|known| *known == name);
-    WEBS[place.expect("the cluster names its roles")]
+/// The node of a web process; an operator may list others, which get no requests.
+fn node(name: &str) -> Option<NodeId> {
+    let place = WEB_NAMES.iter().position(|known| *known == name)?;
+    Some(WEBS[place])
 }
 
 /// An IPv6 address counts by its first four bytes: a provider gives a customer all that begin so.
@@ -182,7 +184,7 @@ impl Service for Lb {
                 let pool = self.proxy.backends().now();
                 let mut backends = pool.backends().iter();
                 backends.any(|backend| {
-                    node(backend.name()) == *peer && backend.state() == State::Active
+                    node(backend.name()) == Some(*peer) && backend.state() == State::Active
                 })
             };
             while !peers.iter().all(is_up) {

@@ -93,3 +93,15 @@ fn what_is_not_understood_is_refused_and_changes_nothing() {
     }
     assert_eq!(shop.get(&mut alice).body, json!({ "user": "alice", "cart": ["umbrella"] }));
 }
+
+#[test]
+fn cookies_that_nobody_set_change_nothing() {
+    let shop = TestShop::new(7);
+    let mut alice = shop.alice();
+    for seen in ["18446744073709551615", "0", "-1", "x"] {
+        alice.set_cookie("seen", seen);
+        let page = shop.post(&mut alice, "/cart?item=boots");
+        let cart = ["boots", "umbrella"];
+        assert_eq!(page.body, json!({ "user": "alice", "cart": cart }), "{seen}");
+    }
+}
