@@ -29,9 +29,9 @@ pub enum Op {
     SignOut,
     /// Two of these at once, in two tabs.
     Both(Box<(Self, Self)>),
-    /// Somebody copies the cookies and, from elsewhere, looks into the cart.
+    /// A thief copies the cookies and, from elsewhere, looks into the cart.
     Copy,
-    /// They do so again.
+    /// The thief looks again.
     Replay,
     /// Does nothing for a moment.
     Wait,
@@ -65,7 +65,7 @@ pub struct Browser {
     cookies: Cookies,
     /// When the cookie *skip* ends, by the browser's clock.
     skips_until: Duration,
-    /// What somebody else has copied.
+    /// The cookies as a thief has copied them.
     copied: Cookies,
     open: BTreeMap<u64, Open>,
     /// The number of the last request.

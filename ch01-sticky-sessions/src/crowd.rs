@@ -53,7 +53,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody who has not been here before.
+    /// A user who has not been here before.
     #[must_use]
     pub fn new(address: Address) -> Self {
         let (cookies, skips_until) = (Cookies::default(), Duration::ZERO);
@@ -115,7 +115,7 @@ impl Crowd {
             What::SignIn => {
                 person.sign_ins += 1;
                 let fresh = (who as u128 + 1) << 32 | u128::from(person.sign_ins);
-                Action::SignIn { user: User::new("somebody"), fresh: SessionId(fresh) }
+                Action::SignIn { user: User::new("visitor"), fresh: SessionId(fresh) }
             }
         };
         let skip = person.cookies.skip && cx.now() < person.skips_until;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | SIGNED | who has signed in, and not out again, is not asked to sign in |
 //! | CART | a cart that is shown has in it what was put there before it was asked for |
-//! | OWN | nobody is shown the cart of somebody else |
+//! | OWN | no user is shown the cart of another user |
 //! | OUT | who has signed out stays signed out: no copy of the old cookies shows the cart again |
 //!
 //! CART and SIGNED are session guarantees (Terry et al. 1994, *Session Guarantees for Weakly Consistent
@@ -36,7 +36,7 @@ pub struct Ledger {
     lost: Option<String>,
     /// The first cart of a session that had ended.
     back: Option<String>,
-    /// The first cart that was somebody else's.
+    /// The first cart that was another user's.
     foreign: Option<String>,
     /// Whether a cart was shown.
     shown: bool,
@@ -59,7 +59,7 @@ struct Open {
     action: Action,
     /// What its cookies say.
     session: Option<SessionId>,
-    /// Whether they were copied, and somebody else uses them.
+    /// Whether they were copied, and a thief uses them.
     is_copied: bool,
     cart: BTreeSet<Item>,
     had_ended: bool,
@@ -139,7 +139,7 @@ impl Ledger {
                 self.shown = true;
                 let user = open.session.and_then(|session| self.users.get(&session));
                 if user != Some(&session.user) {
-                    self.foreign.get_or_insert(format!("somebody is shown the cart of {session}"));
+                    self.foreign.get_or_insert(format!("a user is shown the cart of {session}"));
                 }
                 if open.had_ended {
                     let why = format!("a session has ended, and its cart is shown: {session}");
@@ -185,7 +185,7 @@ pub fn out(world: &ShopWorld) -> Result<(), String> {
     world.ghost().back.clone().map_or(Ok(()), Err)
 }
 
-/// OWN: nobody is shown the cart of somebody else.
+/// OWN: no user is shown the cart of another user.
 ///
 /// # Errors
 /// What was shown.

@@ -1,4 +1,4 @@
-//! Who changes the balancer's list of web nodes while requests are under way.
+//! The operator, who changes the balancer's list of web nodes while requests are under way.
 
 use std::sync::Arc;
 

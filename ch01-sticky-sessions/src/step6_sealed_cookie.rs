@@ -1,6 +1,6 @@
 //! Step 6: the session travels in the cookie itself, sealed with a key that all web nodes have.
 //!
-//! No store, no memory, no affinity: whoever gets the request can open the cookie. A signed token such as a
+//! No store, no memory, no affinity: any web node that gets the request can open the cookie. A signed token such as a
 //! JWT is the same idea with a readable content; the failures are the same.
 //!
 //! What breaks: signing out deletes a cookie, and a copy of it still opens. Two requests at once each send

@@ -13,7 +13,8 @@
 //!   no longer, may a session that has ended somewhere else be shown here;
 //! - a browser carries the version that it has seen, and no copy that is older is shown to it. Where two
 //!   of its requests are under way at once, the later answer may carry the lower version; the node that
-//!   notices tells the browser to skip copies until none is left that is older.
+//!   notices tells the browser to skip copies until none of those is left that there were then. An answer
+//!   that comes later still can lower the version once more: that is not covered.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -171,7 +172,7 @@ impl Web {
                 self.copies.insert(id, copy);
                 self.answer(number, answer, version, cx);
             }
-            // Somebody else was first: the same again, on top of what they saved.
+            // Another request was first: the same again, on top of what it saved.
             Err(kept) => self.on_loaded(number, kept, cx),
         }
     }

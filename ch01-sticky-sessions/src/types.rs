@@ -10,13 +10,13 @@ use lab::NodeId;
 use serde::{Deserialize, Serialize};
 
 // ANCHOR: nouns
-/// Names one sign-in, for ever. Whoever has it in a cookie is signed in, so a real one is 128 random
+/// Names one sign-in, for ever. A browser that has it in a cookie is signed in, so a real one is 128 random
 /// bits; in a model it only has to be new.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SessionId(pub u128);
 
-/// What a shop keeps about somebody who is signed in.
+/// What a shop keeps about a user who is signed in.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Session {
     /// Who.
@@ -28,7 +28,7 @@ pub struct Session {
 /// What a browser sends along with each request, because a server asked it to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Cookies {
-    /// Set by a web node when somebody signs in.
+    /// Set by a web node when a user signs in.
     pub session: Option<SessionId>,
     /// Set by the balancer: the web node that served this browser (steps 3 and 7).
     pub affinity: Option<NodeId>,

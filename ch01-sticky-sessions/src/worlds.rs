@@ -59,7 +59,7 @@ pub enum Scene {
     Visit,
     /// The same, and she puts two things into the cart at once, in two tabs.
     TwoAtOnce,
-    /// Somebody has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
+    /// A thief has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
     /// Later, the copy is used again.
     SignOut,
     /// A third web node joins.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::chapter::Plot;
 use lab::rng::Rng;
 
-use super::{Experiment, SECOND, SEED, arrived, counted, each, line, people, somebody};
+use super::{Experiment, SECOND, SEED, arrived, counted, each, line, people, user_at_home};
 use crate::crowd::What;
 use crate::shop::AnyNode;
 use crate::step1_round_robin::RoundRobin;
@@ -29,7 +29,7 @@ pub fn hit_ratio(looks_in_100_s: u64, sticky: bool) -> f64 {
     if !sticky {
         experiment.nodes.balancer = |webs| balancer(RoundRobin, webs);
     }
-    experiment.people = (0..PEOPLE).map(somebody).collect();
+    experiment.people = (0..PEOPLE).map(user_at_home).collect();
     experiment.clicks = each(PEOPLE, What::SignIn, 0..SECOND, &mut rng);
     let looks = looks_in_100_s * TIME / (100 * SECOND);
     for _ in 0..looks {

@@ -3,7 +3,7 @@
 use lab::chapter::Plot;
 use lab::rng::Rng;
 
-use super::{Experiment, SECOND, SEED, arrived, counted, each, line, somebody, webs};
+use super::{Experiment, SECOND, SEED, arrived, counted, each, line, user_at_home, webs};
 use crate::crowd::{Person, What};
 use crate::types::{Address, Msg};
 
@@ -19,7 +19,7 @@ pub fn imbalance(step: &str, n: usize, percent: usize) -> f64 {
     let mut rng = Rng::new(SEED);
     let mut experiment = Experiment::new(step, n);
     let inside = PEOPLE * percent / 100;
-    let person = |who| if who < inside { Person::new(COMPANY) } else { somebody(who) };
+    let person = |who| if who < inside { Person::new(COMPANY) } else { user_at_home(who) };
     experiment.people = (0..PEOPLE).map(person).collect();
     experiment.clicks = each(PEOPLE, What::SignIn, 0..5 * SECOND, &mut rng);
     for _ in 0..LOOKS {

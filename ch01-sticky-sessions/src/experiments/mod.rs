@@ -96,8 +96,8 @@ fn arrived(run: &Run<Shop, ()>, at: NodeId) -> impl Iterator<Item = &Msg> {
     })
 }
 
-/// Somebody with an address of their own.
-fn somebody(who: usize) -> Person {
+/// A user with an address of their own.
+fn user_at_home(who: usize) -> Person {
     Person::new(Address(u32::from_be_bytes([10, 0, 0, 0]) + who as u32))
 }
 

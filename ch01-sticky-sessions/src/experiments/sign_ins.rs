@@ -4,7 +4,7 @@ use lab::chapter::Plot;
 use lab::rng::Rng;
 use lab::sim::Fault;
 
-use super::{Experiment, MOST, SECOND, SEED, counted, each, line, people, somebody, webs};
+use super::{Experiment, MOST, SECOND, SEED, counted, each, line, people, user_at_home, webs};
 use crate::crowd::What;
 
 /// People who click.
@@ -20,7 +20,7 @@ const DOWN: u64 = 3 * SECOND;
 pub fn forced(step: &str, webs: usize) -> f64 {
     let mut rng = Rng::new(SEED);
     let mut experiment = Experiment::new(step, webs);
-    experiment.people = (0..PEOPLE).map(somebody).collect();
+    experiment.people = (0..PEOPLE).map(user_at_home).collect();
     experiment.clicks = each(PEOPLE, What::SignIn, 0..SECOND, &mut rng);
     for _ in 0..LOOKS {
         experiment.clicks.extend(each(PEOPLE, What::Look, 2 * SECOND..20 * SECOND, &mut rng));
@@ -36,7 +36,7 @@ pub fn forced(step: &str, webs: usize) -> f64 {
 pub fn restarted(step: &str, n: usize) -> f64 {
     let mut rng = Rng::new(SEED);
     let mut experiment = Experiment::new(step, n);
-    experiment.people = (0..PEOPLE).map(somebody).collect();
+    experiment.people = (0..PEOPLE).map(user_at_home).collect();
     experiment.clicks = each(PEOPLE, What::SignIn, 0..SECOND, &mut rng);
     for (node, begin) in webs(n).into_iter().zip((2 * SECOND..).step_by(WINDOW as usize)) {
         let crash = Fault::Crash { node, at: begin, back: Some(DOWN), wiped: false, forget: 0 };

@@ -1,7 +1,7 @@
 //! Edge: makes it survive the real world. The lesson is in `step3_sticky_cookie.rs`.
 //!
 //! Cookies as browsers send them, and as they are told to keep them. What is not exactly what we set is
-//! taken for none: a cookie comes from whoever wants to send one.
+//! taken for none: any client may send any cookie.
 //!
 //! On loopback there is no TLS, so the names have no `__Host-` in front and the cookies are not `Secure`; a
 //! shop on a network needs both.
@@ -40,7 +40,7 @@ fn node(name: &str) -> Option<NodeId> {
     Some(WEBS[place])
 }
 
-/// The value of a cookie; `None` if there are two of that name: one of them may be somebody else's.
+/// The value of a cookie; `None` if there are two of that name: one of them may have been set by another site.
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';'));

@@ -56,7 +56,7 @@ impl Customer for User {
                 Some(StatusCode::UNAUTHORIZED) => {
                     // The first one is expected.
                     self.forced.fetch_add(u64::from(n > 0), Relaxed);
-                    let signed_in = self.call(Method::POST, "/sign-in?user=somebody").await;
+                    let signed_in = self.call(Method::POST, "/sign-in?user=visitor").await;
                     if signed_in == Some(StatusCode::OK) { Ok(()) } else { Err(Failed) }
                 }
                 _ => Err(Failed),

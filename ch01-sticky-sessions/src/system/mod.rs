@@ -17,7 +17,9 @@
 //!
 //! # Left out
 //!
-//! TLS, and passwords: whoever says that they are Alice is Alice. Design 6, which needs a key.
+//! TLS, and passwords: a name is enough to sign in. Design 6, which needs a key. Ends of sessions: none
+//! expires, and signing in again leaves the session before as it is. Slow start and hand-off: no route looks
+//! at a backend's weight yet, and no web process says how many sessions it has left.
 
 pub mod client;
 mod cookies;

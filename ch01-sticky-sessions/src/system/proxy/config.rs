@@ -142,7 +142,7 @@ pub struct Health {
     pub rise: u32,
     /// Bad checks in a row, or failed connections in a row, before one that was up is down.
     pub fall: u32,
-    /// A backend that comes up gets its full share only after this time.
+    /// For so long after it came up, [`super::Pool::weight`] of a backend is below 100. A route may use it.
     pub slow_start: Duration,
     /// A backend that drains keeps its sessions for this time.
     pub drain: Duration,

@@ -1,6 +1,6 @@
 //! Edge: makes it survive the real world. The lesson is in `step3_sticky_cookie.rs`.
 //!
-//! Asks each backend how it is. A node that drains says in the same answer how many sessions it has left,
+//! Asks each backend how it is. A node that drains may say in the same answer how many sessions it has left,
 //! in the field `X-Sessions-Left`.
 
 use std::sync::Arc;

@@ -179,7 +179,7 @@ impl Backend {
         self.advance();
     }
 
-    /// It is used again, and slowly at first.
+    /// It is used again.
     pub fn activate(&self) {
         let mut status = self.status();
         if status.wanted != Wanted::Active {
@@ -310,7 +310,7 @@ impl Backends {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts another list in force. A name that is new, or has moved, is a new backend; it starts slowly.
+    /// Puts another list in force. A name that is new, or has moved, is a new backend.
     ///
     /// # Errors
     /// Two have the same name. Nothing has changed then.
