@@ -61,8 +61,8 @@ pub fn up(pool: &[Backend]) -> impl Iterator<Item = usize> {
 }
 
 // ANCHOR: has_room
-/// Whether a node may have one more request: then it has at most `bound` percent of the mean of all nodes
-/// that are up, rounded up.
+/// Whether a node may have one more request: then it has at most `bound` percent of the mean of all
+/// nodes that are up, rounded up.
 #[must_use]
 pub fn has_room(bound: u32, place: usize, pool: &[Backend]) -> bool {
     let nodes = up(pool).count() as u64;

@@ -5,8 +5,9 @@ use lab::NodeId;
 use crate::balancer::Backend;
 
 // ANCHOR: hash
-/// Spreads the bits of a key over all 64 of them: the finalizer of SplitMix64 (Steele, Lea and Flood 2014).
-/// A weak hash is no hash: rendezvous with plain FNV-1a gives one of four nodes half of the keys.
+/// Spreads the bits of a key over all 64 of them: the finalizer of SplitMix64 (Steele, Lea and
+/// Flood 2014). A weak hash is no hash: rendezvous with plain FNV-1a gives one of four nodes half of
+/// the keys.
 #[must_use]
 pub fn mix(key: u64) -> u64 {
     let mut z = key.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -15,9 +16,9 @@ pub fn mix(key: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// How much a key wants to be on a node. The node with the highest weight has it: *rendezvous hashing*
-/// (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes, it takes its
-/// share from all the others.
+/// How much a key wants to be on a node. The node with the highest weight has it: *rendezvous
+/// hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes, it
+/// takes its share from all the others.
 #[must_use]
 pub fn weight(key: u64, node: NodeId) -> u64 {
     mix(mix(key) ^ node.0)

@@ -9,6 +9,9 @@ use crate::error::{Error, Result};
 /// The most lines a listing may have.
 pub const MOST_LINES: usize = 40;
 
+/// The most letters that a line of a listing may have: the printed page cuts what is longer.
+pub const MOST_LETTERS: usize = 106;
+
 /// Finds a part of a source: dedented, without the anchor comments.
 ///
 /// # Errors

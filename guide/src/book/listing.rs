@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use lab::view::svg::escape;
 use similar::{ChangeTag, TextDiff};
 
-use super::anchors::{self, MOST_LINES};
+use super::anchors::{self, MOST_LETTERS, MOST_LINES};
 use super::context::Context;
 use super::directive::Directive;
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ pub(super) const COLUMN: usize = 78;
 /// it marked, and the one line that its caption is about.
 ///
 /// # Errors
-/// A missing file, anchor or key; more than 40 lines; a decisive line that is not there once.
+/// A missing file, anchor or key; more than 40 lines, or a line too long for paper; a decisive line that is not there once.
 pub fn listing(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["file", "anchor", "caption", "since", "since_anchor", "decisive"])?;
     let (file, anchor) = (d.need("file")?, d.need("anchor")?);
@@ -93,6 +93,15 @@ fn part(x: &mut Context<'_>, file: &str, anchor: &str) -> Result<Vec<String>> {
                 lines.len()
             ),
             "show one function, or move the anchor closer to the point",
+        ));
+    }
+    if let Some(long) = lines.iter().find(|line| line.chars().count() > MOST_LETTERS) {
+        let letters = long.chars().count();
+        return Err(Error::new(
+            format!(
+                "{file}: a line has {letters} letters, paper has room for {MOST_LETTERS}: {long}"
+            ),
+            "break it",
         ));
     }
     Ok(lines)

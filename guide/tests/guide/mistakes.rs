@@ -61,6 +61,13 @@ fn a_long_listing_is_an_error() {
 }
 
 #[test]
+fn a_line_that_paper_would_cut_is_an_error() {
+    let wide = |letters: usize| format!("// {}\n    left.checked_sub(1)", "x".repeat(letters - 3));
+    let error = first_error("ch99-fake/src/step2_ask.rs", "left.checked_sub(1)", &wide(103));
+    assert!(error.contains("a line has 107 letters, paper has room for 106"), "{error}");
+}
+
+#[test]
 fn a_stale_output_and_a_stale_run_are_errors() {
     let error = first_error("book/data/outputs/ch99/find.txt", "seed 7", "seed 8");
     assert!(error.contains("find.txt: stale") && error.contains("book refresh"), "{error}");
