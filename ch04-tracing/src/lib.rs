@@ -1,0 +1,23 @@
+//! Chapter 4: what caused this?
+//!
+//! One click makes forty calls. Each process writes down what it did, and none of them knows why. A *trace*
+//! puts together what one request caused, in all processes. It is worth something only if it is right: a
+//! wrong cause is worse than a missing one.
+//!
+//! | file | is about |
+//! |---|---|
+//! | [`types`] | the nouns: spans, traces, links |
+//!
+//! Everything here is core, without a clock, a socket or a thread, but `system`: the collector as a process.
+
+// Without features the chapter is its core alone: nothing in it may hold what is no plain value.
+#![cfg_attr(not(feature = "study"), deny(clippy::disallowed_types))]
+
+#[cfg(feature = "study")]
+mod chapter;
+#[cfg(feature = "system")]
+pub mod system;
+pub mod types;
+
+#[cfg(feature = "study")]
+pub use chapter::chapter;
