@@ -4,13 +4,12 @@
 //! shown the sign-in page, the person signs in once more and repeats what they wanted.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use lab::{Node, NodeId};
 
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{
-    Action, Address, Answer, Cookies, Item, Msg, SessionId, SetCookie, Timer, User, wait,
+    Action, Address, Answer, Cookies, Item, Jar, Msg, SessionId, SetCookie, Timer, User, wait,
 };
 
 /// Where copied cookies are used.
@@ -29,6 +28,8 @@ pub enum Op {
     SignOut,
     /// Two of these at once, in two tabs.
     Both(Box<(Self, Self)>),
+    /// Begins this in another tab, and does not wait for it.
+    Aside(Box<Self>),
     /// A thief copies the cookies and, from elsewhere, looks into the cart.
     Copy,
     /// The thief looks again.
@@ -51,6 +52,8 @@ struct Open {
     action: Action,
     /// Which of the balancers.
     balancer: NodeId,
+    /// Whether the next thing is done before this one is answered.
+    is_aside: bool,
 }
 
 /// A browser.
@@ -62,9 +65,7 @@ pub struct Browser {
     user: User,
     /// What is still to be done, after what is under way.
     ops: VecDeque<Op>,
-    cookies: Cookies,
-    /// When the cookie *skip* ends, by the browser's clock.
-    skips_until: Duration,
+    jar: Jar,
     /// The cookies as a thief has copied them.
     copied: Cookies,
     open: BTreeMap<u64, Open>,
@@ -85,8 +86,7 @@ impl Browser {
             address,
             user: User::new(user),
             ops: ops.iter().cloned().collect(),
-            cookies: Cookies::default(),
-            skips_until: Duration::ZERO,
+            jar: Jar::default(),
             copied: Cookies::default(),
             open: BTreeMap::new(),
             number: 0,
@@ -99,16 +99,20 @@ impl Browser {
     fn next(&mut self, cx: &mut Cx) {
         match self.ops.pop_front() {
             Some(Op::Both(both)) => {
-                self.begin(both.0, cx);
-                self.begin(both.1, cx);
+                self.begin(both.0, false, cx);
+                self.begin(both.1, false, cx);
+            }
+            Some(Op::Aside(op)) => {
+                self.begin(*op, true, cx);
+                self.next(cx);
             }
             Some(Op::Wait) => cx.set_timer(Timer::Next, wait::NEXT),
-            Some(op) => self.begin(op, cx),
+            Some(op) => self.begin(op, false, cx),
             None => {}
         }
     }
 
-    fn begin(&mut self, op: Op, cx: &mut Cx) {
+    fn begin(&mut self, op: Op, is_aside: bool, cx: &mut Cx) {
         let action = match &op {
             Op::SignIn => {
                 self.sign_ins += 1;
@@ -118,23 +122,22 @@ impl Browser {
             Op::Add(item) => Action::Add(item.clone()),
             Op::SignOut => Action::SignOut,
             Op::Copy => {
-                self.copied = Cookies { affinity: None, ..self.cookies.clone() };
+                self.copied = Cookies { affinity: None, ..self.jar.send(cx.now()) };
                 Action::Look
             }
-            Op::Look | Op::Replay | Op::Both(_) | Op::Wait => Action::Look,
+            Op::Look | Op::Replay | Op::Both(_) | Op::Aside(_) | Op::Wait => Action::Look,
         };
         self.number += 1;
         let balancer = self.balancers[0];
         self.balancers.rotate_left(1);
-        self.open.insert(self.number, Open { op, action, balancer });
+        self.open.insert(self.number, Open { op, action, balancer, is_aside });
         self.ask(self.number, cx);
         cx.set_timer(Timer::Retry, wait::RETRY);
     }
 
-    fn ask(&self, number: u64, cx: &mut Cx) {
-        let Open { op, action, balancer } = &self.open[&number];
-        let skip = self.cookies.skip && cx.now() < self.skips_until;
-        let own = Cookies { skip, ..self.cookies.clone() };
+    fn ask(&mut self, number: u64, cx: &mut Cx) {
+        let own = self.jar.send(cx.now());
+        let Open { op, action, balancer, .. } = &self.open[&number];
         let (cookies, address) =
             if op.is_theft() { (self.copied.clone(), ELSEWHERE) } else { (own, self.address) };
         let action = action.clone();
@@ -142,8 +145,9 @@ impl Browser {
     }
 
     /// Nothing came back for long: all of it once more.
-    fn ask_again(&self, cx: &mut Cx) {
-        self.open.keys().for_each(|number| self.ask(*number, cx));
+    fn ask_again(&mut self, cx: &mut Cx) {
+        let open: Vec<u64> = self.open.keys().copied().collect();
+        open.into_iter().for_each(|number| self.ask(number, cx));
         cx.set_timer(Timer::Retry, wait::RETRY);
     }
 
@@ -152,9 +156,9 @@ impl Browser {
         if answer == Answer::Unavailable {
             return;
         }
-        let Some(Open { op, .. }) = self.open.remove(&number) else { return };
+        let Some(Open { op, is_aside, .. }) = self.open.remove(&number) else { return };
         if !op.is_theft() {
-            set.iter().for_each(|cookie| self.keep(cookie, cx));
+            set.iter().for_each(|cookie| self.jar.keep(cookie, cx.now()));
         }
         if answer == Answer::SignInPage && matches!(op, Op::Look | Op::Add(_)) {
             self.ops.push_front(op);
@@ -163,14 +167,9 @@ impl Browser {
         self.page = Some(answer);
         if self.open.is_empty() {
             cx.cancel_timer(Timer::Retry);
-            self.next(cx);
         }
-    }
-
-    fn keep(&mut self, cookie: &SetCookie, cx: &Cx) {
-        self.cookies.set(cookie);
-        if let SetCookie::Skip(lasts) = cookie {
-            self.skips_until = cx.now() + *lasts;
+        if !is_aside && self.open.values().all(|other| other.is_aside) {
+            self.next(cx);
         }
     }
 }
@@ -194,6 +193,6 @@ impl Node for Browser {
     fn summary(&self) -> Summary {
         let page = self.page.as_ref().map_or("waits".into(), ToString::to_string);
         let is_done = self.ops.is_empty() && self.open.is_empty();
-        Summary { line: format!("{page}{}", self.cookies), is_done }
+        Summary { line: format!("{page}{}", self.jar), is_done }
     }
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use lab::{Node, NodeId};
 
 use crate::shop::{self, Cx, Input, Shop, Summary};
-use crate::types::{
-    Action, Address, Answer, Cookies, Item, Msg, SessionId, SetCookie, Timer, User,
-};
+use crate::types::{Action, Address, Answer, Item, Jar, Msg, SessionId, SetCookie, Timer, User};
 
 /// One click.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,9 +38,7 @@ pub enum What {
 pub struct Person {
     /// Where from.
     pub address: Address,
-    cookies: Cookies,
-    /// When the cookie *skip* ends.
-    skips_until: Duration,
+    jar: Jar,
     sign_ins: u32,
     /// How often they were shown the sign-in page.
     pub forced: u32,
@@ -56,8 +52,7 @@ impl Person {
     /// A user who has not been here before.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        let (cookies, skips_until) = (Cookies::default(), Duration::ZERO);
-        Self { address, cookies, skips_until, sign_ins: 0, forced: 0, carts: 0, refused: 0 }
+        Self { address, jar: Jar::default(), sign_ins: 0, forced: 0, carts: 0, refused: 0 }
     }
 }
 
@@ -118,9 +113,7 @@ impl Crowd {
                 Action::SignIn { user: User::new("visitor"), fresh: SessionId(fresh) }
             }
         };
-        let skip = person.cookies.skip && cx.now() < person.skips_until;
-        let cookies = Cookies { skip, ..person.cookies.clone() };
-        let address = person.address;
+        let (cookies, address) = (person.jar.send(cx.now()), person.address);
         cx.send(self.balancer, Msg::Request { number, address, cookies, action });
     }
 
@@ -128,12 +121,7 @@ impl Crowd {
     fn on_response(&mut self, number: u64, answer: &Answer, set: &[SetCookie], cx: &mut Cx) {
         let Some(who) = self.open.remove(&number) else { return };
         let person = &mut self.people[who];
-        for cookie in set {
-            person.cookies.set(cookie);
-            if let SetCookie::Skip(lasts) = cookie {
-                person.skips_until = cx.now() + *lasts;
-            }
-        }
+        set.iter().for_each(|cookie| person.jar.keep(cookie, cx.now()));
         match answer {
             Answer::SignInPage => {
                 person.forced += 1;
@@ -141,7 +129,7 @@ impl Crowd {
             }
             Answer::Cart(_) => person.carts += 1,
             Answer::Unavailable => person.refused += 1,
-            Answer::SignedIn | Answer::SignedOut => {}
+            Answer::SignedIn | Answer::SignedOut | Answer::Full => {}
         }
     }
 }

@@ -223,7 +223,7 @@ impl Row {
     fn design(&self) -> Design<Shop, Ledger> {
         let expected: Vec<&str> = self.expected.split("; ").collect();
         assert_eq!(expected.len(), FAULTS.len(), "{}: one verdict a column", self.info.id);
-        let (world, busy) = (self.nodes.model(Scene::Visit), self.nodes.model(Scene::Busy));
+        let (world, busy) = (self.nodes.model(Scene::Visit), self.nodes.model(Scene::Storm));
         Design {
             target: Target { busy: BUSY, lasts: LONG, ..Target::of(&busy) },
             busy,

@@ -5,7 +5,7 @@
 //! | SIGNED | who has signed in, and not out again, is not asked to sign in |
 //! | CART | a cart that is shown has in it what was put there before it was asked for |
 //! | OWN | no user is shown the cart of another user |
-//! | OUT | who has signed out stays signed out: no copy of the old cookies shows the cart again |
+//! | OUT | who has signed out, or in again, has ended the session: no copy of the old cookies shows it again |
 //!
 //! CART and SIGNED are session guarantees (Terry et al. 1994, *Session Guarantees for Weakly Consistent
 //! Replicated Data*): *read your writes* and, with it, *monotonic reads*. They are judged by what one
@@ -117,11 +117,14 @@ impl Ledger {
         let open = browsing.open.remove(&number).expect("it waits for this answer");
         // What belongs to a session that is over, or was given up meanwhile, says nothing about this one.
         let is_own = open.session.is_some() && open.session == browsing.session && !open.is_copied;
-        let signs_out = browsing.open.values().any(|other| other.action == Action::SignOut);
+        let ends = |other: &Open| matches!(other.action, Action::SignOut | Action::SignIn { .. });
+        let is_ending = browsing.open.values().any(ends);
         match answer {
             Answer::SignedIn => {
                 if let Action::SignIn { fresh, user } = open.action {
                     self.users.insert(fresh, user);
+                    // Who signs in again has left the session before.
+                    self.ended.extend(open.session.filter(|before| *before != fresh));
                     (browsing.session, browsing.cart) = (Some(fresh), BTreeSet::new());
                 }
             }
@@ -129,7 +132,7 @@ impl Ledger {
                 self.ended.extend(open.session);
                 (browsing.session, browsing.cart) = (None, BTreeSet::new());
             }
-            Answer::SignInPage if is_own && !signs_out => {
+            Answer::SignInPage if is_own && !is_ending => {
                 let why =
                     format!("a user is signed in, and `{}` is answered: {answer}", open.action);
                 self.forced.get_or_insert(why);
@@ -156,7 +159,7 @@ impl Ledger {
                     }
                 }
             }
-            Answer::SignInPage | Answer::Unavailable => {}
+            Answer::SignInPage | Answer::Full | Answer::Unavailable => {}
         }
     }
 }

@@ -38,20 +38,20 @@ impl Web {
     // ANCHOR: on_request
     fn on_request(&mut self, cookies: Cookies, action: Action) -> (Answer, Vec<SetCookie>) {
         if let Action::SignIn { user, fresh } = action {
-            self.sessions.insert(fresh, Session { user, cart: [].into() });
+            // The session that this browser had before ends, if it is here.
+            self.sessions.retain(|id, _| cookies.session != Some(*id));
+            self.sessions.insert(fresh, Session::new(user));
             return (Answer::SignedIn, vec![SetCookie::Session(Some(fresh))]);
         }
         let session = cookies.session.and_then(|id| self.sessions.get_mut(&id));
         let Some(session) = session else { return (Answer::SignInPage, Vec::new()) };
         match action {
-            Action::Add(item) => {
-                session.cart.insert(item);
-            }
+            Action::Add(item) if !session.add(item.clone()) => return (Answer::Full, Vec::new()),
             Action::SignOut => {
                 self.sessions.retain(|id, _| cookies.session != Some(*id));
                 return (Answer::SignedOut, vec![SetCookie::Session(None)]);
             }
-            Action::Look | Action::SignIn { .. } => {}
+            Action::Add(_) | Action::Look | Action::SignIn { .. } => {}
         }
         (Answer::Cart(session.clone()), Vec::new())
     }

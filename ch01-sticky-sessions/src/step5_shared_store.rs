@@ -22,7 +22,7 @@ struct Waiting {
     number: u64,
     id: SessionId,
     action: Action,
-    /// What to answer once it is saved.
+    /// What to answer once it is saved; while it is loaded, nothing yet.
     answer: Option<Answer>,
 }
 
@@ -30,9 +30,9 @@ struct Waiting {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Web {
     store: NodeId,
-    /// By the web node's number.
+    /// By the number of the question. A second answer to a question finds nothing here.
     waiting: BTreeMap<u64, Waiting>,
-    /// Numbers the requests to the store. Answers to an earlier start carry numbers of that start.
+    /// Numbers the questions. Answers to an earlier start carry numbers of that start.
     numbered: u64,
 }
 
@@ -44,78 +44,119 @@ impl Web {
     }
 
     // ANCHOR: on_request
-    fn on_request(&mut self, waiting: Waiting, cx: &mut Cx) {
-        self.numbered += 1;
-        let (number, id) = (self.numbered, waiting.id);
-        let action = waiting.action.clone();
-        self.waiting.insert(number, waiting);
-        cx.set_timer(Timer::Store(number), wait::STORE);
-        match action {
-            Action::SignIn { user, .. } => {
-                let session = Session { user, cart: [].into() };
-                self.save(number, Some(session), Answer::SignedIn, cx);
+    fn on_request(&mut self, waiting: Waiting, before: Option<SessionId>, cx: &mut Cx) {
+        match (&waiting.action, before) {
+            // The session that this browser had before ends first.
+            (Action::SignIn { .. }, Some(before)) => self.save(waiting, before, None, None, cx),
+            (Action::SignIn { .. }, None) => self.begin(waiting, cx),
+            (Action::SignOut, _) => {
+                let id = waiting.id;
+                self.save(waiting, id, None, Some(Answer::SignedOut), cx);
             }
-            Action::SignOut => self.save(number, None, Answer::SignedOut, cx),
-            Action::Look | Action::Add(_) => cx.send(self.store, Msg::Load { number, id }),
+            (Action::Look | Action::Add(_), _) => {
+                let (store, id) = (self.store, waiting.id);
+                let number = self.wait(waiting, cx);
+                cx.send(store, Msg::Load { number, id });
+            }
         }
     }
 
-    fn on_loaded(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
-        let Some(waiting) = self.waiting.get(&number) else { return };
+    fn on_loaded(&mut self, waiting: Waiting, kept: Kept, cx: &mut Cx) {
         match (kept.session, waiting.action.clone()) {
-            (None, _) => self.answer(number, Answer::SignInPage, cx),
+            (None, _) => answer(&waiting, Answer::SignInPage, cx),
             (Some(mut session), Action::Add(item)) => {
-                session.cart.insert(item);
-                let answer = Answer::Cart(session.clone());
-                self.save(number, Some(session), answer, cx);
+                if !session.add(item) {
+                    return answer(&waiting, Answer::Full, cx);
+                }
+                let (id, shown) = (waiting.id, Answer::Cart(session.clone()));
+                self.save(waiting, id, Some(session), Some(shown), cx);
             }
-            (Some(session), _) => self.answer(number, Answer::Cart(session), cx),
+            (Some(session), _) => answer(&waiting, Answer::Cart(session), cx),
         }
     }
 
-    fn save(&mut self, number: u64, session: Option<Session>, answer: Answer, cx: &mut Cx) {
-        let waiting = self.waiting.get_mut(&number).expect("it waits for the store");
-        waiting.answer = Some(answer);
-        let id = waiting.id;
-        cx.send(self.store, Msg::Save { number, id, session, expected: None });
+    fn on_saved(&mut self, waiting: Waiting, cx: &mut Cx) {
+        match waiting.answer.clone() {
+            Some(shown) => answer(&waiting, shown, cx),
+            None => self.begin(waiting, cx),
+        }
     }
     // ANCHOR_END: on_request
 
-    fn answer(&mut self, number: u64, answer: Answer, cx: &mut Cx) {
-        let Some(waiting) = self.waiting.remove(&number) else { return };
-        cx.cancel_timer(Timer::Store(number));
-        let set = match answer {
-            Answer::SignedIn => vec![SetCookie::Session(Some(waiting.id))],
-            Answer::SignedOut => vec![SetCookie::Session(None)],
-            Answer::Cart(_) | Answer::SignInPage | Answer::Unavailable => Vec::new(),
+    fn begin(&mut self, waiting: Waiting, cx: &mut Cx) {
+        let Action::SignIn { user, .. } = &waiting.action else {
+            unreachable!("only who signs in begins a session")
         };
-        cx.send(waiting.balancer, Msg::Response { number: waiting.number, answer, set });
+        let (id, session) = (waiting.id, Session::new(user.clone()));
+        self.save(waiting, id, Some(session), Some(Answer::SignedIn), cx);
+    }
+
+    fn save(
+        &mut self,
+        waiting: Waiting,
+        id: SessionId,
+        session: Option<Session>,
+        answer: Option<Answer>,
+        cx: &mut Cx,
+    ) {
+        let number = self.wait(Waiting { answer, ..waiting }, cx);
+        cx.send(self.store, Msg::Save { number, id, session, expected: None });
+    }
+
+    /// Waits for the store; gives the number of the question.
+    fn wait(&mut self, waiting: Waiting, cx: &mut Cx) -> u64 {
+        self.numbered += 1;
+        cx.set_timer(Timer::Store(self.numbered), wait::STORE);
+        self.waiting.insert(self.numbered, waiting);
+        self.numbered
+    }
+
+    /// The store has answered a question: it is no longer waited for.
+    fn take(&mut self, number: u64, cx: &mut Cx) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&number)?;
+        cx.cancel_timer(Timer::Store(number));
+        Some(waiting)
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Request { number, cookies, action, .. } => {
-                let fresh = match action {
-                    Action::SignIn { fresh, .. } => Some(fresh),
-                    _ => cookies.session,
+                let (id, before) = match action {
+                    Action::SignIn { fresh, .. } => {
+                        (Some(fresh), cookies.session.filter(|before| *before != fresh))
+                    }
+                    _ => (cookies.session, None),
                 };
-                let Some(id) = fresh else {
+                let Some(id) = id else {
                     let (answer, set) = (Answer::SignInPage, Vec::new());
                     return cx.send(from, Msg::Response { number, answer, set });
                 };
-                self.on_request(Waiting { balancer: from, number, id, action, answer: None }, cx);
+                let waiting = Waiting { balancer: from, number, id, action, answer: None };
+                self.on_request(waiting, before, cx);
             }
-            Msg::Loaded { number, kept } => self.on_loaded(number, kept, cx),
+            Msg::Loaded { number, kept } => {
+                if let Some(waiting) = self.take(number, cx) {
+                    self.on_loaded(waiting, kept, cx);
+                }
+            }
             Msg::Saved { number, .. } => {
-                let waiting = self.waiting.get_mut(&number);
-                if let Some(answer) = waiting.and_then(|waiting| waiting.answer.take()) {
-                    self.answer(number, answer, cx);
+                if let Some(waiting) = self.take(number, cx) {
+                    self.on_saved(waiting, cx);
                 }
             }
             Msg::Check => cx.send(from, Msg::Healthy { sessions: 0 }),
             other => shop::ignore(&other),
         }
     }
+}
+
+fn answer(waiting: &Waiting, answer: Answer, cx: &mut Cx) {
+    let set = match answer {
+        Answer::SignedIn => vec![SetCookie::Session(Some(waiting.id))],
+        Answer::SignedOut => vec![SetCookie::Session(None)],
+        Answer::Cart(_) | Answer::Full | Answer::SignInPage | Answer::Unavailable => Vec::new(),
+    };
+    cx.send(waiting.balancer, Msg::Response { number: waiting.number, answer, set });
 }
 
 impl Node for Web {
@@ -125,7 +166,11 @@ impl Node for Web {
         match input {
             Input::Boot { start } => self.numbered = start << 32,
             Input::Message { from, msg } => self.on_message(from, msg, cx),
-            Input::Timeout(Timer::Store(number)) => self.answer(number, Answer::Unavailable, cx),
+            Input::Timeout(Timer::Store(number)) => {
+                if let Some(waiting) = self.waiting.remove(&number) {
+                    answer(&waiting, Answer::Unavailable, cx);
+                }
+            }
             Input::Timeout(_) => unreachable!("a web node sets no other timer"),
             Input::Replay(record) => shop::foreign_record(&record),
             Input::Disconnected(_) => {}

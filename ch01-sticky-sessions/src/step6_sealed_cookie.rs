@@ -21,15 +21,13 @@ impl Web {
     fn on_request(cookies: Cookies, action: Action) -> (Answer, Vec<SetCookie>) {
         let seal = |sealed: Option<Sealed>| vec![SetCookie::Sealed(sealed)];
         if let Action::SignIn { user, fresh } = action {
-            let session = Session { user, cart: [].into() };
+            let session = Session::new(user);
             return (Answer::SignedIn, seal(Some(Sealed { id: fresh, session })));
         }
         let Some(mut sealed) = cookies.sealed else { return (Answer::SignInPage, Vec::new()) };
         match action {
-            Action::Add(item) => {
-                sealed.session.cart.insert(item);
-                (Answer::Cart(sealed.session.clone()), seal(Some(sealed)))
-            }
+            Action::Add(item) if !sealed.session.add(item.clone()) => (Answer::Full, Vec::new()),
+            Action::Add(_) => (Answer::Cart(sealed.session.clone()), seal(Some(sealed))),
             Action::SignOut => (Answer::SignedOut, seal(None)),
             Action::Look | Action::SignIn { .. } => (Answer::Cart(sealed.session), Vec::new()),
         }

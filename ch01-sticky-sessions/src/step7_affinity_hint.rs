@@ -11,12 +11,15 @@
 //! - a session that has ended keeps its version, so a request that is late cannot bring it back;
 //! - a copy is used for `fresh` and no longer, counted from when the store was *asked*: for so long, and
 //!   no longer, may a session that has ended somewhere else be shown here;
-//! - a browser carries the version that it has seen, and no copy that is older is shown to it. Where two
-//!   of its requests are under way at once, the later answer may carry the lower version; the node that
-//!   notices tells the browser to skip copies until none of those is left that there were then. An answer
-//!   that comes later still can lower the version once more: that is not covered.
+//! - a browser carries the versions that it has seen, and no copy that is older is shown to it. Each is a
+//!   cookie of its own, so an answer that arrives late takes nothing back; and each lasts for twice `fresh`,
+//!   by when no older copy is left.
+//!
+//! # Left out
+//!
+//! Clocks that jump while a cookie or a copy is young. A lifetime that begins anew with each look.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use lab::{Node, NodeId};
@@ -25,7 +28,7 @@ use crate::balancer::{Asked, Backend, Route, has_room};
 use crate::hash::by_weight;
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{
-    Action, Answer, Kept, Msg, Session, SessionId, SetCookie, Timer, Version, wait,
+    Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, Version, wait,
 };
 
 /// Back to the node in the cookie while it has room; else where the session wants to be.
@@ -67,14 +70,22 @@ struct Waiting {
     /// The balancer's number.
     number: u64,
     id: SessionId,
-    /// The version that the browser has seen.
-    seen: Version,
-    /// Whether it wants no copy.
-    skip: bool,
+    /// What the browser has seen of this session.
+    seen: BTreeSet<Seen>,
     action: Action,
-    /// What is being saved.
-    saving: Option<Session>,
+    question: Question,
     asked: Duration,
+}
+
+/// What the store is asked.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+enum Question {
+    /// What is the session?
+    Load,
+    /// Keep it like this, if it still has that version.
+    Save(Option<Session>, Version),
+    /// End this one: its browser signs in once more.
+    End(SessionId),
 }
 
 /// A web node with copies.
@@ -84,9 +95,11 @@ pub struct Web {
     /// For how long a copy is used.
     fresh: Duration,
     copies: BTreeMap<SessionId, Copy>,
-    /// By the web node's number.
+    /// The copies by age, those as well that have been replaced.
+    ages: VecDeque<(Duration, SessionId)>,
+    /// By the number of the question. A second answer to a question finds nothing here.
     waiting: BTreeMap<u64, Waiting>,
-    /// Numbers the requests to the store. Answers to an earlier start carry numbers of that start.
+    /// Numbers the questions. Answers to an earlier start carry numbers of that start.
     numbered: u64,
 }
 
@@ -94,140 +107,180 @@ impl Web {
     /// A web node that asks this store, and uses a copy for so long.
     #[must_use]
     pub fn new(store: NodeId, fresh: Duration) -> Self {
-        Self { store, fresh, copies: BTreeMap::new(), waiting: BTreeMap::new(), numbered: 0 }
+        let (copies, ages, waiting) = (BTreeMap::new(), VecDeque::new(), BTreeMap::new());
+        Self { store, fresh, copies, ages, waiting, numbered: 0 }
     }
 
-    fn is_fresh(&self, copy: &Copy, now: Duration) -> bool {
-        now.saturating_sub(copy.asked) < self.fresh
+    fn is_fresh(&self, asked: Duration, now: Duration) -> bool {
+        now.saturating_sub(asked) < self.fresh
     }
 
     // ANCHOR: on_request
-    fn on_request(&mut self, waiting: Waiting, cx: &mut Cx) {
-        self.numbered += 1;
-        let (number, id) = (self.numbered, waiting.id);
-        let is_good = |copy: &&Copy| {
-            self.is_fresh(copy, cx.now()) && copy.kept.version >= waiting.seen && !waiting.skip
-        };
-        let copy = self.copies.get(&id).filter(is_good).map(|copy| copy.kept.clone());
-        let is_new = matches!(waiting.action, Action::SignIn { .. });
-        self.waiting.insert(number, waiting);
-        cx.set_timer(Timer::Store(number), wait::STORE);
-        match copy {
-            _ if is_new => self.act(number, Kept::default(), cx),
-            Some(kept) => self.act(number, kept, cx),
-            None => cx.send(self.store, Msg::Load { number, id }),
+    fn on_request(&mut self, waiting: Waiting, before: Option<SessionId>, cx: &mut Cx) {
+        let seen = waiting.seen.last().map_or(0, |seen| seen.version);
+        let is_good =
+            |copy: &&Copy| self.is_fresh(copy.asked, cx.now()) && copy.kept.version >= seen;
+        let copy = self.copies.get(&waiting.id).filter(is_good).map(|copy| copy.kept.clone());
+        match (&waiting.action, before, copy) {
+            (Action::SignIn { .. }, Some(id), _) => self.ask(waiting, Question::End(id), cx),
+            (Action::SignIn { .. }, None, _) => self.act(waiting, Kept::default(), cx),
+            (_, _, Some(kept)) => self.act(waiting, kept, cx),
+            (_, _, None) => self.ask(waiting, Question::Load, cx),
         }
     }
     // ANCHOR_END: on_request
 
+    /// Asks the store.
+    fn ask(&mut self, waiting: Waiting, question: Question, cx: &mut Cx) {
+        self.numbered += 1;
+        let (number, id) = (self.numbered, waiting.id);
+        let msg = match question.clone() {
+            Question::Load => Msg::Load { number, id },
+            Question::Save(session, version) => {
+                Msg::Save { number, id, session, expected: Some(version) }
+            }
+            Question::End(id) => Msg::Save { number, id, session: None, expected: None },
+        };
+        cx.send(self.store, msg);
+        cx.set_timer(Timer::Store(number), wait::STORE);
+        self.waiting.insert(number, Waiting { question, asked: cx.now(), ..waiting });
+    }
+
     /// Does what was asked for, on top of what is there.
-    fn act(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
-        let waiting = self.waiting.get_mut(&number).expect("it waits for the store");
-        let Waiting { id, action, .. } = waiting.clone();
-        let session = match (kept.session, action) {
+    fn act(&mut self, waiting: Waiting, kept: Kept, cx: &mut Cx) {
+        let session = match (kept.session, waiting.action.clone()) {
             // The same request, a second time.
             (Some(_), Action::SignIn { .. }) => {
-                return self.answer(number, Answer::SignedIn, kept.version, cx);
+                return self.answer(&waiting, Answer::SignedIn, kept.version, cx);
             }
-            (None, Action::SignIn { user, .. }) if kept.version == 0 => {
-                Some(Session { user, cart: [].into() })
-            }
+            (None, Action::SignIn { user, .. }) if kept.version == 0 => Some(Session::new(user)),
             (None, Action::SignOut) => {
-                return self.answer(number, Answer::SignedOut, kept.version, cx);
+                return self.answer(&waiting, Answer::SignedOut, kept.version, cx);
             }
-            (None, _) => return self.answer(number, Answer::SignInPage, kept.version, cx),
+            (None, _) => return self.answer(&waiting, Answer::SignInPage, kept.version, cx),
             (Some(_), Action::SignOut) => None,
             (Some(session), Action::Look) => {
-                return self.answer(number, Answer::Cart(session), kept.version, cx);
+                return self.answer(&waiting, Answer::Cart(session), kept.version, cx);
             }
             (Some(mut session), Action::Add(item)) => {
-                session.cart.insert(item);
+                if !session.add(item) {
+                    return self.answer(&waiting, Answer::Full, kept.version, cx);
+                }
                 Some(session)
             }
         };
-        waiting.saving.clone_from(&session);
-        waiting.asked = cx.now();
-        cx.send(self.store, Msg::Save { number, id, session, expected: Some(kept.version) });
+        self.ask(waiting, Question::Save(session, kept.version), cx);
     }
 
-    fn on_loaded(&mut self, number: u64, kept: Kept, cx: &mut Cx) {
-        let Some(waiting) = self.waiting.get(&number) else { return };
-        let copy = Copy { kept: kept.clone(), asked: waiting.asked };
-        self.copies.insert(waiting.id, copy);
-        self.act(number, kept, cx);
+    /// The store has answered a question: it is no longer waited for.
+    fn take(&mut self, number: u64, cx: &mut Cx) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&number)?;
+        cx.cancel_timer(Timer::Store(number));
+        Some(waiting)
+    }
+
+    fn on_loaded(&mut self, waiting: Waiting, kept: Kept, cx: &mut Cx) {
+        self.keep(waiting.id, kept.clone(), waiting.asked, cx.now());
+        self.act(waiting, kept, cx);
     }
 
     // ANCHOR: on_saved
-    fn on_saved(&mut self, number: u64, result: Result<Version, Kept>, cx: &mut Cx) {
-        let Some(waiting) = self.waiting.get_mut(&number) else { return };
-        match result {
-            Ok(version) => {
-                let (id, session) = (waiting.id, waiting.saving.take());
+    fn on_saved(&mut self, waiting: Waiting, result: Result<Version, Kept>, cx: &mut Cx) {
+        match (waiting.question.clone(), result) {
+            (Question::Save(session, _), Ok(version)) => {
                 let answer = match (&waiting.action, &session) {
                     (Action::SignIn { .. }, _) => Answer::SignedIn,
                     (_, Some(session)) => Answer::Cart(session.clone()),
                     (_, None) => Answer::SignedOut,
                 };
-                let copy = Copy { kept: Kept { version, session }, asked: waiting.asked };
-                self.copies.insert(id, copy);
-                self.answer(number, answer, version, cx);
+                self.keep(waiting.id, Kept { version, session }, waiting.asked, cx.now());
+                self.answer(&waiting, answer, version, cx);
             }
             // Another request was first: the same again, on top of what it saved.
-            Err(kept) => self.on_loaded(number, kept, cx),
+            (_, Err(kept)) => self.on_loaded(waiting, kept, cx),
+            // The session before has ended: now the new one begins.
+            (_, Ok(_)) => self.act(waiting, Kept::default(), cx),
         }
     }
     // ANCHOR_END: on_saved
 
-    fn answer(&mut self, number: u64, answer: Answer, version: Version, cx: &mut Cx) {
-        let Some(waiting) = self.waiting.remove(&number) else { return };
-        cx.cancel_timer(Timer::Store(number));
-        let mut set = match answer {
-            Answer::SignedIn => {
-                vec![SetCookie::Session(Some(waiting.id)), SetCookie::Seen(Some(version))]
+    /// Keeps a copy, and drops those that are no longer used.
+    fn keep(&mut self, id: SessionId, kept: Kept, asked: Duration, now: Duration) {
+        while let Some((then, old)) = self.ages.front().copied()
+            && !self.is_fresh(then, now)
+        {
+            self.ages.pop_front();
+            if self.copies.get(&old).is_some_and(|copy| copy.asked == then) {
+                self.copies.remove(&old);
             }
-            Answer::SignedOut => vec![SetCookie::Session(None), SetCookie::Seen(None)],
-            Answer::Cart(_) if version > waiting.seen => vec![SetCookie::Seen(Some(version))],
-            Answer::Cart(_) | Answer::SignInPage | Answer::Unavailable => Vec::new(),
-        };
-        // One more than it has seen is its own change. More, or a change that it did not ask for here, is
-        // another request of the same browser.
-        let own = u64::from(matches!(waiting.action, Action::Add(_)));
-        if matches!(answer, Answer::Cart(_)) && version > waiting.seen.saturating_add(own) {
-            set.push(SetCookie::Skip(2 * self.fresh));
         }
+        self.ages.push_back((asked, id));
+        self.copies.insert(id, Copy { kept, asked });
+    }
+
+    // ANCHOR: answer
+    fn answer(&self, waiting: &Waiting, answer: Answer, version: Version, cx: &mut Cx) {
+        let id = waiting.id;
+        let before = waiting.seen.iter().copied();
+        let set = match answer {
+            Answer::SignedOut => {
+                let end = [SetCookie::Session(None)].into_iter();
+                end.chain(before.map(SetCookie::Forget)).collect()
+            }
+            Answer::SignedIn | Answer::Cart(_) => {
+                let begin = (answer == Answer::SignedIn).then_some(SetCookie::Session(Some(id)));
+                let seen = Seen { id, version };
+                let new = !waiting.seen.contains(&seen);
+                let seen = new.then_some(SetCookie::Seen(seen, 2 * self.fresh));
+                let less = before.filter(|seen| new && seen.version < version);
+                begin.into_iter().chain(seen).chain(less.map(SetCookie::Forget)).collect()
+            }
+            Answer::Full | Answer::SignInPage | Answer::Unavailable => Vec::new(),
+        };
         cx.send(waiting.balancer, Msg::Response { number: waiting.number, answer, set });
+    }
+    // ANCHOR_END: answer
+
+    fn on_asked(
+        &mut self,
+        from: NodeId,
+        number: u64,
+        cookies: Cookies,
+        action: Action,
+        cx: &mut Cx,
+    ) {
+        let (id, before) = match action {
+            Action::SignIn { fresh, .. } => {
+                (Some(fresh), cookies.session.filter(|before| *before != fresh))
+            }
+            _ => (cookies.session, None),
+        };
+        let Some(id) = id else {
+            let (answer, set) = (Answer::SignInPage, Vec::new());
+            return cx.send(from, Msg::Response { number, answer, set });
+        };
+        let seen = cookies.seen.into_iter().filter(|seen| seen.id == id).collect();
+        let (balancer, question, asked) = (from, Question::Load, cx.now());
+        let waiting = Waiting { balancer, number, id, seen, action, question, asked };
+        self.on_request(waiting, before, cx);
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut Cx) {
         match msg {
             Msg::Request { number, cookies, action, .. } => {
-                let id = match action {
-                    Action::SignIn { fresh, .. } => Some(fresh),
-                    _ => cookies.session,
-                };
-                let Some(id) = id else {
-                    let (answer, set) = (Answer::SignInPage, Vec::new());
-                    return cx.send(from, Msg::Response { number, answer, set });
-                };
-                let waiting = Waiting {
-                    balancer: from,
-                    number,
-                    id,
-                    seen: cookies.seen.unwrap_or(0),
-                    skip: cookies.skip,
-                    action,
-                    saving: None,
-                    asked: cx.now(),
-                };
-                self.on_request(waiting, cx);
+                self.on_asked(from, number, cookies, action, cx);
             }
-            Msg::Loaded { number, kept } => self.on_loaded(number, kept, cx),
-            Msg::Saved { number, result } => self.on_saved(number, result, cx),
-            Msg::Check => {
-                let (fresh, now) = (self.fresh, cx.now());
-                self.copies.retain(|_, copy| now.saturating_sub(copy.asked) < fresh);
-                cx.send(from, Msg::Healthy { sessions: self.copies.len() as u64 });
+            Msg::Loaded { number, kept } => {
+                if let Some(waiting) = self.take(number, cx) {
+                    self.on_loaded(waiting, kept, cx);
+                }
             }
+            Msg::Saved { number, result } => {
+                if let Some(waiting) = self.take(number, cx) {
+                    self.on_saved(waiting, result, cx);
+                }
+            }
+            Msg::Check => cx.send(from, Msg::Healthy { sessions: self.copies.len() as u64 }),
             other => shop::ignore(&other),
         }
     }
@@ -241,7 +294,9 @@ impl Node for Web {
             Input::Boot { start } => self.numbered = start << 32,
             Input::Message { from, msg } => self.on_message(from, msg, cx),
             Input::Timeout(Timer::Store(number)) => {
-                self.answer(number, Answer::Unavailable, 0, cx);
+                if let Some(waiting) = self.waiting.remove(&number) {
+                    self.answer(&waiting, Answer::Unavailable, 0, cx);
+                }
             }
             Input::Timeout(_) => unreachable!("a web node sets no other timer"),
             Input::Replay(record) => shop::foreign_record(&record),

@@ -2,7 +2,7 @@
 //!
 //! Every design uses these words. Read [`Msg`] as the protocol's table of contents.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,15 +34,43 @@ pub struct Cookies {
     pub affinity: Option<NodeId>,
     /// Set by a web node: the session itself, sealed (step 6).
     pub sealed: Option<Sealed>,
-    /// Set by a web node: the version of the session that this browser has seen (step 7).
-    pub seen: Option<Version>,
-    /// Set by a web node, for a short while: ask the store, whatever you have a copy of (step 7).
-    pub skip: bool,
+    /// Set by web nodes, each for a short while: what this browser has seen (step 7).
+    pub seen: BTreeSet<Seen>,
 }
 // ANCHOR_END: nouns
 
 /// How often a session was changed.
 pub type Version = u64;
+
+/// A version of a session that was shown to a browser. Each is a cookie of its own, with both in its name:
+/// an answer that is late adds one, and takes none back.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which session.
+    pub id: SessionId,
+    /// Which version of it.
+    pub version: Version,
+}
+
+/// A cart holds so many different things: a session is loaded and saved as a whole.
+pub const CART: usize = 100;
+
+impl Session {
+    /// A session that has just begun.
+    #[must_use]
+    pub fn new(user: User) -> Self {
+        Self { user, cart: BTreeSet::new() }
+    }
+
+    /// Puts something into the cart; `false` if it is full.
+    pub fn add(&mut self, item: Item) -> bool {
+        let fits = self.cart.len() < CART || self.cart.contains(&item);
+        if fits {
+            self.cart.insert(item);
+        }
+        fits
+    }
+}
 
 /// A session in a cookie. The web nodes have sealed it with a key of theirs (AEAD): nobody else can read
 /// it, change it or make one. A copy of it is as good as the cookie.
@@ -129,6 +157,8 @@ pub enum Answer {
     SignedIn,
     /// Whose cart, and what is in it.
     Cart(Session),
+    /// The cart is as it was: there are [`CART`] things in it (409).
+    Full,
     /// The session is over.
     SignedOut,
     /// This browser has no session here: sign in first (401).
@@ -146,10 +176,10 @@ pub enum SetCookie {
     Affinity(Option<NodeId>),
     /// The session, sealed.
     Sealed(Option<Sealed>),
-    /// The version that this browser has seen.
-    Seen(Option<Version>),
-    /// Copies are to be skipped, for so long.
-    Skip(Duration),
+    /// What this browser has seen, to be kept for so long.
+    Seen(Seen, Duration),
+    /// What need not be kept any more: the browser has seen more.
+    Forget(Seen),
 }
 
 impl Cookies {
@@ -159,8 +189,12 @@ impl Cookies {
             SetCookie::Session(session) => self.session = session,
             SetCookie::Affinity(web) => self.affinity = web,
             SetCookie::Sealed(sealed) => self.sealed = sealed,
-            SetCookie::Seen(version) => self.seen = version,
-            SetCookie::Skip(_) => self.skip = true,
+            SetCookie::Seen(seen, _) => {
+                self.seen.insert(seen);
+            }
+            SetCookie::Forget(seen) => {
+                self.seen.remove(&seen);
+            }
         }
     }
 
@@ -168,6 +202,37 @@ impl Cookies {
     #[must_use]
     pub fn sign_in(&self) -> Option<SessionId> {
         self.session.or(self.sealed.as_ref().map(|sealed| sealed.id))
+    }
+}
+
+/// Where a browser keeps its cookies, and when those end that are for a short while.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Jar {
+    cookies: Cookies,
+    /// By the browser's clock.
+    ends: BTreeMap<Seen, Duration>,
+}
+
+impl Jar {
+    /// Does what a server asked for.
+    pub fn keep(&mut self, cookie: &SetCookie, now: Duration) {
+        self.cookies.set(cookie);
+        if let SetCookie::Seen(seen, lasts) = cookie {
+            self.ends.insert(*seen, now + *lasts);
+        }
+    }
+
+    /// All of them, those that have ended as well.
+    #[must_use]
+    pub fn cookies(&self) -> &Cookies {
+        &self.cookies
+    }
+
+    /// What goes along with a request.
+    pub fn send(&mut self, now: Duration) -> Cookies {
+        self.ends.retain(|_, end| now < *end);
+        self.cookies.seen.retain(|seen| self.ends.contains_key(seen));
+        self.cookies.clone()
     }
 }
 
@@ -210,8 +275,10 @@ pub struct Kept {
 /// What survives a crash: what the store keeps. Web nodes and the balancer have no disk.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Record {
-    /// The store keeps this under the name of that session.
-    Kept(SessionId, Kept),
+    /// The store keeps this under the name of that session, since that time of its clock.
+    Kept(SessionId, Kept, Duration),
+    /// Nothing is kept under that name any more: it is too long ago.
+    Dropped(SessionId),
 }
 
 /// What nodes wait for.
@@ -251,6 +318,8 @@ pub mod wait {
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// For an answer of the store, before a web node gives up.
     pub const STORE: Range<Duration> = millis(400, 500);
+    /// A session that was not changed for so long has ended, and the store drops it.
+    pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
     /// For this long a web node may use its copy of a session, in the worlds of this chapter (step 7).
     pub const FRESH: Duration = Duration::from_millis(300);
     /// Between two health checks. A web node that has not answered the last one is taken for down.

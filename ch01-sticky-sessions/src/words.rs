@@ -3,8 +3,8 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::types::{
-    Action, Address, Answer, Cookies, Item, Kept, Msg, Note, Record, Session, SessionId, SetCookie,
-    Timer, User,
+    Action, Address, Answer, Cookies, Item, Jar, Kept, Msg, Note, Record, Seen, Session, SessionId,
+    SetCookie, Timer, User,
 };
 use lab::NodeId;
 
@@ -42,12 +42,18 @@ impl Display for Cookies {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let session = self.session.map(|session| session.to_string());
         let sealed = self.sealed.as_ref().map(|sealed| format!("sealed {}", sealed.session));
-        let seen = self.seen.map(|version| format!("v{version}"));
+        let own = |seen: &&Seen| Some(seen.id) == self.session;
+        let seen = self.seen.iter().rfind(own).map(|seen| format!("v{}", seen.version));
         let affinity = self.affinity.map(web);
-        let skip = self.skip.then(|| "skip".to_owned());
-        let words = session.into_iter().chain(sealed).chain(seen).chain(skip).chain(affinity);
+        let words = session.into_iter().chain(sealed).chain(seen).chain(affinity);
         let words: Vec<String> = words.collect();
         if words.is_empty() { Ok(()) } else { write!(f, " [{}]", words.join(" ")) }
+    }
+}
+
+impl Display for Jar {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        self.cookies().fmt(f)
     }
 }
 
@@ -79,6 +85,7 @@ impl Display for Answer {
             Self::Cart(session) => session.fmt(f),
             Self::SignedOut => f.write_str("signed out"),
             Self::SignInPage => f.write_str("please sign in"),
+            Self::Full => f.write_str("the cart is full"),
             Self::Unavailable => f.write_str("unavailable"),
         }
     }
@@ -93,9 +100,8 @@ impl Display for SetCookie {
             Self::Affinity(None) => f.write_str("no node"),
             Self::Sealed(Some(sealed)) => write!(f, "sealed {}", sealed.session),
             Self::Sealed(None) => f.write_str("no session"),
-            Self::Seen(Some(version)) => write!(f, "v{version}"),
-            Self::Seen(None) => f.write_str("no version"),
-            Self::Skip(_) => f.write_str("skip"),
+            Self::Seen(seen, _) => write!(f, "v{}", seen.version),
+            Self::Forget(seen) => write!(f, "(not v{})", seen.version),
         }
     }
 }
@@ -132,8 +138,10 @@ impl Display for Msg {
 
 impl Display for Record {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self::Kept(id, kept) = self;
-        write!(f, "{id} is {kept}")
+        match self {
+            Self::Kept(id, kept, _) => write!(f, "{id} is {kept}"),
+            Self::Dropped(id) => write!(f, "{id} is dropped"),
+        }
     }
 }
 

@@ -60,7 +60,7 @@ pub enum Scene {
     /// The same, and she puts two things into the cart at once, in two tabs.
     TwoAtOnce,
     /// A thief has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
-    /// Later, the copy is used again.
+    /// Later, the copy is used again. Then the same, but she signs in once more instead of out.
     SignOut,
     /// A third web node joins.
     NewNode,
@@ -73,19 +73,22 @@ pub enum Scene {
     StoreFails,
     /// Two browsers, four web nodes, many looks: for the simulator.
     Busy,
+    /// The same with two balancers; and in a second tab something is under way all the time, also when a
+    /// user signs in once more. So an answer may be later than all that was done after it.
+    Storm,
 }
 
 impl Scene {
     fn webs(self) -> &'static [NodeId] {
         match self {
-            Self::Busy => &WEBS,
+            Self::Busy | Self::Storm => &WEBS,
             Self::NewNode => &WEBS[..3],
             _ => &WEBS[..2],
         }
     }
 
     fn balancers(self) -> &'static [NodeId] {
-        if self == Self::TwoBalancers { &LBS } else { &LBS[..1] }
+        if matches!(self, Self::TwoBalancers | Self::Storm) { &LBS } else { &LBS[..1] }
     }
 
     fn ops(self) -> Vec<Op> {
@@ -102,11 +105,21 @@ impl Scene {
             Self::SignOut => {
                 let both = Op::Both(Box::new((item("boots"), Op::SignOut)));
                 let wait = vec![Op::Wait; 5];
-                [vec![Op::Copy, both], wait, vec![Op::Replay]].concat()
+                let again = vec![Op::SignIn, Op::Copy, Op::SignIn];
+                let replay = vec![Op::Replay];
+                [vec![Op::Copy, both], wait.clone(), replay.clone(), again, wait, replay].concat()
             }
             Self::NewNode => vec![Op::Wait, Op::Look],
             Self::Busy => {
                 (0..ROUNDS).flat_map(|i| [Op::Wait, numbered(i), Op::Look, Op::Look]).collect()
+            }
+            Self::Storm => {
+                let aside = |i| Op::Aside(Box::new(numbered(ROUNDS + i)));
+                let round = |i| match i % 3 {
+                    2 => vec![aside(i), Op::SignIn, numbered(i), Op::Look],
+                    _ => vec![aside(i), Op::Wait, numbered(i), Op::Look, Op::Look],
+                };
+                (0..ROUNDS).flat_map(round).collect()
             }
         };
         [begin, end].concat()
@@ -121,7 +134,11 @@ impl Nodes {
     fn roles(&self, scene: Scene) -> Vec<Role<Shop>> {
         let (webs, balancers) = (scene.webs(), scene.balancers());
         let browsers =
-            if matches!(scene, Scene::Busy | Scene::OneAddress | Scene::SignOut) { 2 } else { 1 };
+            if matches!(scene, Scene::Busy | Scene::Storm | Scene::OneAddress | Scene::SignOut) {
+                2
+            } else {
+                1
+            };
         let mut roles: Vec<Role<Shop>> = (0..browsers)
             .map(|i| {
                 let own = if scene == Scene::OneAddress { 0 } else { i as u32 };
@@ -144,7 +161,7 @@ impl Nodes {
         }
         if self.has_store {
             let store = Role::new(STORE, "store", "replica", Store::default());
-            let fails = matches!(scene, Scene::StoreFails | Scene::Busy);
+            let fails = matches!(scene, Scene::StoreFails | Scene::Busy | Scene::Storm);
             roles.push(if fails { store.may_crash() } else { store });
         }
         roles

@@ -1,6 +1,7 @@
 //! A browser without a window: keeps cookies, and one connection to the shop.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
@@ -9,6 +10,7 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// No page is longer.
 const MAX_PAGE: usize = 1 << 20;
@@ -24,13 +26,20 @@ pub struct Page {
     pub body: Value,
 }
 
+#[derive(Clone, Debug)]
+struct Cookie {
+    name: String,
+    value: String,
+    /// When it ends, if it is for a while.
+    ends: Option<Instant>,
+}
+
 /// One user's browser.
 #[derive(Debug)]
 pub struct Browser {
     shop: SocketAddr,
     connection: Option<SendRequest<Empty<Bytes>>>,
-    /// Names and values.
-    cookies: Vec<(String, String)>,
+    cookies: Vec<Cookie>,
 }
 
 impl Browser {
@@ -46,10 +55,21 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(self.shop) }
     }
 
+    /// The value of a cookie.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        let cookie = self.cookies.iter().find(|cookie| cookie.name == name);
+        cookie.map(|cookie| cookie.value.as_str())
+    }
+
     /// Gives it a cookie, as a user may.
     pub fn set_cookie(&mut self, name: &str, value: &str) {
-        self.cookies.retain(|(known, _)| known != name);
-        self.cookies.push((name.into(), value.into()));
+        self.keep_until(name, value, None);
+    }
+
+    fn keep_until(&mut self, name: &str, value: &str, ends: Option<Instant>) {
+        self.cookies.retain(|cookie| cookie.name != name);
+        self.cookies.push(Cookie { name: name.into(), value: value.into(), ends });
     }
 
     /// Asks for a page, and keeps the cookies that come with it. `None`: there was no whole answer.
@@ -58,7 +78,10 @@ impl Browser {
             Some(connection) if !connection.is_closed() => connection,
             _ => connect(self.shop).await?,
         };
-        let pairs: Vec<String> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let now = Instant::now();
+        self.cookies.retain(|cookie| cookie.ends.is_none_or(|ends| now < ends));
+        let pair = |Cookie { name, value, .. }: &Cookie| format!("{name}={value}");
+        let pairs: Vec<String> = self.cookies.iter().map(pair).collect();
         let mut request =
             Request::builder().method(method).uri(path).header(header::HOST, self.shop.to_string());
         if !pairs.is_empty() {
@@ -84,11 +107,9 @@ impl Browser {
     fn keep(&mut self, set: &str) {
         let pair = set.split(';').next().and_then(|pair| pair.split_once('='));
         let Some((name, value)) = pair else { return };
-        if set.contains("Max-Age=0;") {
-            self.cookies.retain(|(known, _)| known != name);
-        } else {
-            self.set_cookie(name, value);
-        }
+        let lasts = set.split("; ").find_map(|attribute| attribute.strip_prefix("Max-Age="));
+        let ends = lasts.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+        self.keep_until(name, value, ends.map(|lasts| Instant::now() + lasts));
     }
 }
 

@@ -6,16 +6,20 @@
 //! On loopback there is no TLS, so the names have no `__Host-` in front and the cookies are not `Secure`; a
 //! shop on a network needs both.
 
+use std::collections::BTreeSet;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use lab::NodeId;
 
-use crate::types::{Cookies, SessionId, SetCookie};
+use crate::types::{Cookies, Seen, SessionId, SetCookie};
 use crate::worlds::{WEB_NAMES, WEBS};
 
 const SESSION: &str = "sid";
 const AFFINITY: &str = "node";
+/// Followed by the last 8 digits of the session, and the version: each is a cookie of its own.
 const SEEN: &str = "seen";
-const SKIP: &str = "skip";
+/// More versions than this are of no use: the highest counts.
+const MOST_SEEN: usize = 32;
 
 /// What all of our cookies have in common: no script reads them, and no other site sends them along with a
 /// form of its own.
@@ -25,13 +29,24 @@ const ATTRIBUTES: &str = "Path=/; HttpOnly; SameSite=Lax";
 #[must_use]
 pub(super) fn read(headers: &HeaderMap) -> Cookies {
     let one = |name| value(headers, name);
+    let session = one(SESSION).and_then(|id| SessionId::try_from(id.to_owned()).ok());
     Cookies {
-        session: one(SESSION).and_then(|id| SessionId::try_from(id.to_owned()).ok()),
+        session,
         affinity: one(AFFINITY).and_then(node),
         sealed: None,
-        seen: one(SEEN).and_then(|version| version.parse().ok()),
-        skip: one(SKIP) == Some("1"),
+        seen: session.map(|id| seen(headers, id)).unwrap_or_default(),
     }
+}
+
+/// What the browser has seen of this session.
+fn seen(headers: &HeaderMap, id: SessionId) -> BTreeSet<Seen> {
+    let version = |name: &str| name.strip_prefix(&seen_of(id))?.parse().ok();
+    let versions = pairs(headers).filter_map(|(name, _)| version(name));
+    versions.map(|version| Seen { id, version }).take(MOST_SEEN).collect()
+}
+
+fn seen_of(id: SessionId) -> String {
+    format!("{SEEN}-{:08x}-", id.0 as u32)
 }
 
 /// The web node of this name.
@@ -42,11 +57,15 @@ fn node(name: &str) -> Option<NodeId> {
 
 /// The value of a cookie; `None` if there are two of that name: one of them may have been set by another site.
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut found = pairs(headers).filter(|(known, _)| *known == name).map(|(_, value)| value);
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// Names and values.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';'));
-    let named = pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='));
-    let mut found = named.filter(|(known, _)| *known == name).map(|(_, value)| value);
-    found.next().filter(|_| found.next().is_none())
+    pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 
 /// What a browser is told to keep, as a field of an answer.
@@ -63,13 +82,12 @@ pub(super) fn field(cookie: &SetCookie) -> HeaderValue {
             format!("{AFFINITY}={}; {ATTRIBUTES}", WEB_NAMES[place])
         }
         SetCookie::Affinity(None) => forget(AFFINITY),
-        SetCookie::Seen(Some(version)) => format!("{SEEN}={version}; {ATTRIBUTES}"),
-        SetCookie::Seen(None) => forget(SEEN),
-        SetCookie::Skip(lasts) => {
+        SetCookie::Seen(Seen { id, version }, lasts) => {
             // A browser counts seconds: too long is right, too short is not.
             let seconds = lasts.as_secs() + u64::from(lasts.subsec_nanos() > 0);
-            format!("{SKIP}=1; Max-Age={seconds}; {ATTRIBUTES}")
+            format!("{}{version}=1; Max-Age={seconds}; {ATTRIBUTES}", seen_of(*id))
         }
+        SetCookie::Forget(Seen { id, version }) => forget(&format!("{}{version}", seen_of(*id))),
     };
     HeaderValue::try_from(text).expect("visible ASCII")
 }
@@ -97,8 +115,7 @@ mod tests {
         let set = [
             SetCookie::Session(Some(SessionId(7))),
             SetCookie::Affinity(Some(WEBS[1])),
-            SetCookie::Seen(Some(12)),
-            SetCookie::Skip(Duration::from_millis(1_500)),
+            SetCookie::Seen(Seen { id: SessionId(7), version: 12 }, Duration::from_millis(1_500)),
         ];
         let mut expected = Cookies::default();
         let mut line = Vec::new();
@@ -108,7 +125,7 @@ mod tests {
             line.push(field.split(';').next().expect("a pair").to_owned());
         }
         assert_eq!(sent(&[&line.join("; ")]), expected);
-        assert!(field(&set[3]).to_str().expect("text").contains("Max-Age=2"));
+        assert!(field(&set[2]).to_str().expect("text").contains("Max-Age=2"));
     }
 
     #[test]
@@ -128,6 +145,9 @@ mod tests {
             assert_eq!(sent(&[bad]).session, None, "{bad}");
         }
         assert_eq!(sent(&[&good, &good]).session, None);
-        assert_eq!(sent(&["node=web-9", "seen=-1", "skip=yes"]), Cookies::default());
+        assert_eq!(sent(&["node=web-9", "seen=1", "seen-00000007-3=1"]), Cookies::default());
+        for bad in ["seen-00000008-3=1", "seen-00000007--1=1", "seen-00000007-=1", "seen-7-3=1"] {
+            assert!(sent(&[&good, bad]).seen.is_empty(), "{bad}");
+        }
     }
 }

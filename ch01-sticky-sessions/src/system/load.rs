@@ -30,6 +30,8 @@ impl Visits {
 struct User {
     front: SocketAddr,
     browser: Option<Browser>,
+    /// Whether it has signed in: then it should never be asked to.
+    is_signed_in: bool,
     carts: Arc<AtomicU64>,
     forced: Arc<AtomicU64>,
 }
@@ -46,7 +48,7 @@ impl User {
 
 impl Customer for User {
     /// Looks; and signs in first, if that is asked for.
-    fn ask(&mut self, n: u64) -> BoxFuture<'_, Result<(), Failed>> {
+    fn ask(&mut self, _: u64) -> BoxFuture<'_, Result<(), Failed>> {
         Box::pin(async move {
             match self.call(Method::GET, "/cart").await {
                 Some(StatusCode::OK) => {
@@ -54,10 +56,10 @@ impl Customer for User {
                     Ok(())
                 }
                 Some(StatusCode::UNAUTHORIZED) => {
-                    // The first one is expected.
-                    self.forced.fetch_add(u64::from(n > 0), Relaxed);
-                    let signed_in = self.call(Method::POST, "/sign-in?user=visitor").await;
-                    if signed_in == Some(StatusCode::OK) { Ok(()) } else { Err(Failed) }
+                    self.forced.fetch_add(self.is_signed_in.into(), Relaxed);
+                    let answer = self.call(Method::POST, "/sign-in?user=visitor").await;
+                    self.is_signed_in = answer == Some(StatusCode::OK);
+                    if self.is_signed_in { Ok(()) } else { Err(Failed) }
                 }
                 _ => Err(Failed),
             }
@@ -77,7 +79,7 @@ impl Workload for Visits {
 
     fn customer(&self, _: String, _: u64) -> Box<dyn Customer> {
         let (carts, forced) = (Arc::clone(&self.carts), Arc::clone(&self.forced));
-        Box::new(User { front: self.front, browser: None, carts, forced })
+        Box::new(User { front: self.front, browser: None, is_signed_in: false, carts, forced })
     }
 
     fn audit(&self) -> BoxFuture<'_, Result<Value, Error>> {

@@ -29,7 +29,7 @@ use serde_json::json;
 use super::cookies;
 use crate::shop::Shop;
 use crate::types::{
-    Action, Address, Answer, Cookies, Item, Msg, Session, SessionId, SetCookie, User,
+    Action, Address, Answer, CART, Cookies, Item, Msg, Session, SessionId, SetCookie, User,
 };
 
 /// A web process waits for its store a while; then it says so.
@@ -133,10 +133,10 @@ impl Pages {
         let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
         let mut response = match (wants_page, is_change) {
             // A form was sent: the page that it came from, once more.
-            (true, true) if shown != Answer::Unavailable => {
+            (true, true) if !matches!(shown, Answer::Unavailable | Answer::Full) => {
                 (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response()
             }
-            (true, _) => Html(html(&shown)).into_response(),
+            (true, _) => (status(&shown), Html(html(&shown))).into_response(),
             (false, _) => as_json(&shown),
         };
         let fields = response.headers_mut();
@@ -165,6 +165,17 @@ impl Pages {
     }
 }
 
+/// The status of a page: the sign-in page is a page like any other.
+fn status(shown: &Answer) -> StatusCode {
+    match shown {
+        Answer::Full => StatusCode::CONFLICT,
+        Answer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Answer::SignedIn | Answer::SignedOut | Answer::Cart(_) | Answer::SignInPage => {
+            StatusCode::OK
+        }
+    }
+}
+
 fn wants_html(headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
@@ -174,6 +185,10 @@ fn as_json(shown: &Answer) -> Response {
     match shown {
         Answer::SignedIn => answer(StatusCode::OK, &json!({ "outcome": "signed in" })),
         Answer::SignedOut => answer(StatusCode::OK, &json!({ "outcome": "signed out" })),
+        Answer::Full => {
+            let say = format!("a cart holds {CART} different things");
+            answer(StatusCode::CONFLICT, &json!({ "outcome": "the cart is full", "say": say }))
+        }
         Answer::Cart(Session { user, cart }) => {
             answer(StatusCode::OK, &json!({ "user": user, "cart": cart }))
         }
@@ -206,6 +221,7 @@ fn html(shown: &Answer) -> String {
             let out = button("/sign-out", "sign out");
             format!("<p>Welcome, {user}. Your cart:</p><ul>{items}</ul>{buy}{out}")
         }
+        Answer::Full => format!("<p>A cart holds {CART} different things; yours is full.</p>"),
         Answer::Unavailable => "<p>Not now; please try again in a moment.</p>".into(),
         Answer::SignInPage | Answer::SignedIn | Answer::SignedOut => {
             let users = ["alice", "bob"];

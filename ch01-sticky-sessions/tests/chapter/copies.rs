@@ -5,7 +5,8 @@ use std::time::Duration;
 use ch01_sticky_sessions::shop::{Input, Shop};
 use ch01_sticky_sessions::step7_affinity_hint::Web;
 use ch01_sticky_sessions::types::{
-    Action, Address, Answer, Cookies, Kept, Msg, Session, SessionId, SetCookie, User, Version,
+    Action, Address, Answer, Cookies, Item, Jar, Kept, Msg, Seen, Session, SessionId, SetCookie,
+    User, Version,
 };
 use ch01_sticky_sessions::worlds::{LBS, STORE, WEBS};
 use lab::node::{Effect, react};
@@ -38,7 +39,12 @@ impl Desk {
     }
 
     fn asked(&mut self, millis: u64, seen: Version, action: Action) {
-        let cookies = Cookies { session: Some(ID), seen: Some(seen), ..Cookies::default() };
+        self.asked_with(millis, &[Seen { id: ID, version: seen }], action);
+    }
+
+    fn asked_with(&mut self, millis: u64, seen: &[Seen], action: Action) {
+        let seen = seen.iter().copied().collect();
+        let cookies = Cookies { session: Some(ID), seen, ..Cookies::default() };
         let msg = Msg::Request { number: millis, address: Address(1), cookies, action };
         self.take(millis, Input::Message { from: LBS[0], msg });
     }
@@ -102,8 +108,75 @@ fn a_browser_is_told_which_version_it_has_seen() {
     desk.asked(0, 1, Action::Look);
     let number = desk.loads().expect("it has no copy");
     desk.loaded(1, number, kept(2));
-    let expected = [SetCookie::Seen(Some(2)), SetCookie::Skip(2 * FRESH)];
+    let seen = |version| Seen { id: ID, version };
+    let expected = [SetCookie::Seen(seen(2), 2 * FRESH), SetCookie::Forget(seen(1))];
     assert_eq!(desk.response(), Some((&Answer::Cart(session()), &expected[..])));
+}
+
+#[test]
+fn an_answer_that_is_late_takes_back_nothing_that_was_seen() {
+    let mut jar = Jar::default();
+    let now = Duration::from_secs(1);
+    for version in [3, 2] {
+        jar.keep(&SetCookie::Seen(Seen { id: ID, version }, 2 * FRESH), now);
+    }
+    // Of another session, whose answer is later still.
+    jar.keep(&SetCookie::Seen(Seen { id: SessionId(1), version: 9 }, 2 * FRESH), now);
+    let seen: Vec<Seen> = jar.send(now).seen.into_iter().collect();
+    let mut desk = with_copy(2);
+    desk.asked_with(200, &seen, Action::Look);
+    assert!(desk.loads().is_some());
+    // Version 9 of another session says nothing about this one.
+    let mut desk = with_copy(3);
+    desk.asked_with(200, &seen, Action::Look);
+    assert_eq!(desk.loads(), None);
+    assert_eq!(jar.send(now + 2 * FRESH).seen, [].into());
+}
+
+#[test]
+fn a_second_answer_to_a_question_is_no_answer_to_the_next_one() {
+    let mut desk = Desk::new();
+    desk.asked(0, 1, Action::Add(Item::new("boots")));
+    let number = desk.loads().expect("it has no copy");
+    desk.loaded(1, number, kept(1));
+    let saves = |desk: &Desk| desk.sent.iter().any(|msg| matches!(msg, Msg::Save { .. }));
+    assert!(saves(&desk));
+    desk.loaded(2, number, kept(1));
+    assert_eq!(desk.sent, []);
+}
+
+#[test]
+fn who_signs_in_once_more_is_answered_when_the_session_before_has_ended() {
+    let (mut desk, fresh) = (Desk::new(), SessionId(8));
+    desk.asked(0, 3, Action::SignIn { user: User::new("alice"), fresh });
+    let [Msg::Save { number, id: ID, session: None, expected: None }] = desk.sent[..] else {
+        panic!("it ends the session before: {:?}", desk.sent)
+    };
+    let saved = |number, version| Msg::Saved { number, result: Ok(version) };
+    desk.take(1, Input::Message { from: STORE, msg: saved(number, 4) });
+    let [Msg::Save { number, id, session: Some(_), expected: Some(0) }] = desk.sent[..] else {
+        panic!("it begins the new one: {:?}", desk.sent)
+    };
+    assert_eq!(id, fresh);
+    desk.take(2, Input::Message { from: STORE, msg: saved(number, 1) });
+    assert_eq!(desk.response().map(|(answer, _)| answer), Some(&Answer::SignedIn));
+}
+
+#[test]
+fn copies_that_are_too_old_are_dropped() {
+    let mut desk = Desk::new();
+    for i in 0..1_000 {
+        let at = i * 10;
+        let cookies = Cookies { session: Some(SessionId(i.into())), ..Cookies::default() };
+        let (address, action) = (Address(1), Action::Look);
+        let msg = Msg::Request { number: i, address, cookies, action };
+        desk.take(at, Input::Message { from: LBS[0], msg });
+        let number = desk.loads().expect("it has no copy");
+        desk.loaded(at, number, kept(1));
+    }
+    desk.take(10_000, Input::Message { from: LBS[0], msg: Msg::Check });
+    // One each 10 ms, for a second.
+    assert_eq!(desk.sent, [Msg::Healthy { sessions: 100 }]);
 }
 
 #[test]

@@ -4,3 +4,4 @@ mod copies;
 mod curves;
 mod matrix;
 mod random;
+mod store;

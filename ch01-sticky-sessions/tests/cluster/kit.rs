@@ -1,6 +1,7 @@
 //! A cluster in a directory of its own, and a browser in front of it.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -72,6 +73,18 @@ impl TestShop {
 
     pub(crate) fn post(&self, browser: &mut Browser, path: &str) -> Page {
         self.call(browser, &Method::POST, path)
+    }
+
+    /// The whole answer to a request without a body; the head ends with a line break.
+    pub(crate) fn raw(&self, head: &str) -> String {
+        let shop = self.shop();
+        let mut stream = TcpStream::connect(shop).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
+        stream.write_all(format!("{head}Host: {shop}\r\n{end}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// Signs Alice in, with an umbrella in her cart.

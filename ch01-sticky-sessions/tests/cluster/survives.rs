@@ -1,6 +1,7 @@
 //! Who is still signed in when processes are killed.
 
 use axum::http::{Method, StatusCode};
+use ch01_sticky_sessions::types::CART;
 use serde_json::json;
 
 use crate::kit::TestShop;
@@ -98,10 +99,52 @@ fn what_is_not_understood_is_refused_and_changes_nothing() {
 fn cookies_that_nobody_set_change_nothing() {
     let shop = TestShop::new(7);
     let mut alice = shop.alice();
-    for seen in ["18446744073709551615", "0", "-1", "x"] {
-        alice.set_cookie("seen", seen);
+    let digits = alice.cookie("sid").expect("she is signed in")[24..].to_owned();
+    for seen in ["18446744073709551615", "18446744073709551616", "0", "-1", "x"] {
+        alice.set_cookie(&format!("seen-{digits}-{seen}"), "1");
         let page = shop.post(&mut alice, "/cart?item=boots");
         let cart = ["boots", "umbrella"];
         assert_eq!(page.body, json!({ "user": "alice", "cart": cart }), "{seen}");
+    }
+}
+
+#[test]
+fn a_cart_that_is_full_stays_as_it_is() {
+    for design in [3, 5, 7] {
+        let shop = TestShop::new(design);
+        let mut alice = shop.alice();
+        for i in 1..CART {
+            shop.post(&mut alice, &format!("/cart?item=item-{i}"));
+        }
+        let page = shop.call(&mut alice, &Method::POST, "/cart?item=one-more");
+        assert_eq!(page.status, StatusCode::CONFLICT, "design {design}");
+        let cart = shop.get(&mut alice).body["cart"].as_array().expect("a cart").len();
+        assert_eq!(cart, CART, "design {design}");
+    }
+}
+
+#[test]
+fn who_signs_in_once_more_has_ended_the_session_before() {
+    for design in [3, 5, 7] {
+        let shop = TestShop::new(design);
+        let mut alice = shop.alice();
+        let mut thief = alice.copied();
+        shop.post(&mut alice, "/sign-in?user=alice");
+        shop.until("the copy is refused", || {
+            (shop.get(&mut thief).status == StatusCode::UNAUTHORIZED).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_page_of_another_site_signs_nobody_in() {
+    let shop = TestShop::new(3);
+    let mut alice = shop.alice();
+    assert_eq!(shop.get(&mut alice).status, StatusCode::OK);
+    let own = format!("http://{}", shop.shop());
+    for (origin, status) in [("http://shop.example", "403"), ("null", "403"), (&own, "200")] {
+        let head = format!("POST /sign-in?user=mallory HTTP/1.1\r\nOrigin: {origin}\r\n");
+        let answer = shop.raw(&head);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{origin}: {answer}");
     }
 }

@@ -257,8 +257,8 @@ pub fn finish(router: Router) -> Router {
 }
 
 /// A page of some other site, open in a browser here, must not be able to talk to a server of ours
-/// under a name of its own. Together with the content type that every change needs, it cannot. And a
-/// body that is encoded would be read as if it were not.
+/// under a name of its own, nor to change anything under ours: a browser tells where a form comes from.
+/// And a body that is encoded would be read as if it were not.
 async fn only_plain_and_local(request: Request, next: Next) -> Response {
     let headers = request.headers();
     if headers.get_all(header::HOST).iter().count() > 1 {
@@ -271,8 +271,17 @@ async fn only_plain_and_local(request: Request, next: Next) -> Response {
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-    if matches!(name, Some("127.0.0.1" | "localhost" | "[::1]")) {
-        return next.run(request).await;
+    if !matches!(name, Some("127.0.0.1" | "localhost" | "[::1]")) {
+        return refuse(StatusCode::FORBIDDEN, "only for this machine: call it 127.0.0.1");
     }
-    refuse(StatusCode::FORBIDDEN, "only for this machine: call it 127.0.0.1")
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let own = host.map(|host| format!("http://{host}"));
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if is_change && origin.is_some_and(|origin| own.as_deref() != Some(origin)) {
+        return refuse(
+            StatusCode::FORBIDDEN,
+            "a page of another site must not change anything here",
+        );
+    }
+    next.run(request).await
 }

@@ -16,6 +16,7 @@ use super::interface::System;
 use super::layout::Options;
 use super::load::load;
 use super::role;
+use super::service::Status;
 use super::terminal::{say, show};
 
 /// Does what a command line asks of a system. Exit code: 0 done, 1 not done, 2 could not be asked,
@@ -222,19 +223,25 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
         return Ok(1);
     };
     say(&format!("killed {role} (SIGKILL), pid {}", killed.pid));
+    let has_log = has_log(before.status.as_ref());
     match before.status {
         Some(status) => say(&format!("lost:  {}", system.lost(&status))),
         None => say("lost:  its memory; it did not answer, so what that held is not known"),
     }
     if killed.power_cut {
         say("       and whatever it had written and not synced: as in a power cut");
-    } else {
+    } else if has_log {
         say("kept:  its log. kill -9 does not take what the operating system already holds,");
         say("       so it says nothing about fsyncs; cluster --power-cut does");
     }
     let (name, after, flag) = (system.name(), system.texts().after_a_kill, handle.flag());
     say(&format!("then:  cargo {name} {after}{flag}, cargo {name} restart {role}{flag}"));
     Ok(0)
+}
+
+/// Whether a role has anything on disk; of one that does not answer, it has to be assumed.
+fn has_log(status: Option<&Status>) -> bool {
+    status.is_none_or(|status| status.log_bytes > 0)
 }
 
 async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, Error> {
@@ -245,7 +252,10 @@ async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, 
         say(&format!("then:  cargo {name} restart {role}{flag}"));
         return Ok(0);
     }
-    say(&format!("{role} is back, pid {}, with everything its log kept", restarted.pid));
+    let after = handle.report().await?.roles.into_iter().find(|one| one.role == role);
+    let has_log = has_log(after.and_then(|one| one.status).as_ref());
+    let kept = if has_log { ", with everything its log kept" } else { "" };
+    say(&format!("{role} is back, pid {}{kept}", restarted.pid));
     if let Some(effect) = restarted.crash_after_effect {
         say(&format!("it will die by itself right after effect {effect} of this start"));
     }

@@ -62,6 +62,23 @@ async fn only_who_calls_it_by_a_name_of_this_machine_is_answered() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_changes_nothing() {
+    let addr = serve().await;
+    for (method, origin, status) in [
+        ("POST", "http://localhost:80", "404"),
+        ("POST", "http://shop.example", "403"),
+        ("POST", "http://localhost:81", "403"),
+        ("POST", "null", "403"),
+        ("PUT", "http://shop.example", "403"),
+        ("GET", "http://shop.example", "404"),
+    ] {
+        let head = format!("{method} / HTTP/1.1\r\nHost: localhost:80\r\nOrigin: {origin}");
+        let answer = raw(addr, &head).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{origin}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_is_gone_is_no_answer_and_the_next_one_is_found() {
     let gone = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let addr = gone.local_addr().unwrap();
