@@ -128,12 +128,12 @@ impl<P: Protocol> Client<P> {
         self.id
     }
 
-    /// Sends a message to the node; waits while its queue is full.
+    /// Sends a message to the node, under the context of this task; waits while its queue is full.
     ///
     /// # Errors
     /// The driver has ended.
     pub async fn send(&self, msg: P::Msg) -> Result<(), Ended> {
-        self.send_with(msg, Context::default()).await
+        self.send_with(msg, Context::current()).await
     }
 
     /// As [`Client::send`], with a context that everything it causes carries along.

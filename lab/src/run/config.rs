@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use super::clients::server_of;
 use super::context::Context;
 use super::disk::Disk;
+use super::tracer::Traced;
 use super::wal::{LogError, Options};
 use crate::event::NodeInfo;
 use crate::{Input, NodeId, Protocol};
@@ -95,6 +96,8 @@ pub struct Config {
     pub crash_after_effect: Option<u64>,
     /// Records the run.
     pub events: Option<EventFile>,
+    /// Is told what is done for requests.
+    pub traced: Option<Traced>,
     /// Ends the process when the disk fails. Only a test that fails disks on purpose sets it to
     /// false.
     pub exit_on_fatal: bool,
@@ -118,6 +121,7 @@ impl Config {
             seed: me.0,
             crash_after_effect: None,
             events: None,
+            traced: None,
             exit_on_fatal: true,
         }
     }

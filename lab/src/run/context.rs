@@ -1,5 +1,8 @@
 //! What travels along with messages, and means nothing to the driver.
 //!
+//! Between an edge and its node it travels with the task: an edge runs the work for a request within
+//! [`Context::scope`], and what it sends meanwhile carries the context of the scope.
+//!
 //! # Left out
 //!
 //! A meaning: see tracing.
@@ -36,6 +39,30 @@ impl Context {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.len.into()]
+    }
+}
+
+tokio::task_local! {
+    static CURRENT: Context;
+}
+
+impl Context {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The context of the work that this task does now; empty outside of [`Context::scope`], and in tasks
+    /// and threads that were started inside of it.
+    #[must_use]
+    pub fn current() -> Self {
+        CURRENT.try_with(|context| *context).unwrap_or_default()
+    }
+
+    /// Does work under this context.
+    pub async fn scope<T>(self, work: impl Future<Output = T>) -> T {
+        CURRENT.scope(self, work).await
     }
 }
 

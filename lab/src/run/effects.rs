@@ -6,6 +6,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a driver is where the real clock is read")]
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use super::frame::Head;
 use super::inbox::{Arrival, Origin, Reply};
 use super::postcards;
 use super::timers::draw;
+use super::tracer::Done;
 use super::wal::MAX_ENTRY;
 use crate::event::Kind;
 use crate::{Effect, MAX_RECORD, NodeId, Protocol};
@@ -38,6 +40,11 @@ pub(super) enum Held<P: Protocol> {
         note: P::Note,
         cause: u64,
         context: Context,
+    },
+    /// For a tracer: all that an input caused has left.
+    End {
+        context: Context,
+        done: Done,
     },
 }
 
@@ -99,7 +106,7 @@ impl<P: Protocol> EventLoop<P> {
     }
 
     /// Carries an effect out when all records before it are durable, which may be now.
-    fn hold(&mut self, effect: Held<P>) {
+    pub(super) fn hold(&mut self, effect: Held<P>) {
         let behind = self.log.changes();
         if behind == self.log.durable() {
             self.release(effect);
@@ -122,6 +129,11 @@ impl<P: Protocol> EventLoop<P> {
             Held::Note { note, cause, context } => {
                 self.recorder.event(Kind::Note, Some(cause), |e, _| e.text = note.to_string());
                 self.observer.note(&note, &context);
+            }
+            Held::End { context, done } => {
+                if let Some(traced) = &self.traced {
+                    traced.tracer.end(&context, &done);
+                }
             }
         }
     }
@@ -156,6 +168,12 @@ impl<P: Protocol> EventLoop<P> {
     }
 
     pub(super) fn reply(&mut self, to: NodeId, reply: Reply<P>) {
+        if let Some(traced) = &self.traced
+            && let Some(asked) = self.asked.get_mut(&to).and_then(VecDeque::pop_front)
+            && !asked.is_empty()
+        {
+            traced.tracer.answered(&asked, &reply.context);
+        }
         let taken = self.clients.get(&to).is_some_and(|client| client.try_send(reply).is_ok());
         if taken {
             self.counters.replies.fetch_add(1, Relaxed);

@@ -41,6 +41,7 @@ use super::log::Log;
 use super::network::Network;
 use super::recorder::Recorder;
 use super::timers::{Alarm, Clock, Timers};
+use super::tracer::{Done, Traced};
 use super::wal;
 use crate::node::{Mark, take};
 use crate::rng::Rng;
@@ -53,6 +54,8 @@ const READERS_TURNS: usize = 8;
 /// How many effects may wait for the disk while the node is stepped: a disk that stalls holds up the
 /// inputs, and TCP tells the senders.
 const MAX_HELD: usize = 1 << 14;
+/// How many requests of one client a tracer may wait for.
+const MAX_ASKED: usize = 1024;
 
 /// The node and everything its effects touch. Owned by one thread.
 pub(super) struct EventLoop<P: Protocol> {
@@ -80,12 +83,25 @@ pub(super) struct EventLoop<P: Protocol> {
     pub(super) max_sync_delay: Duration,
     pub(super) sync_by: Option<Instant>,
     pub(super) observer: Box<dyn Observer<P>>,
+    pub(super) traced: Option<Traced>,
+    /// The contexts of the requests that a client waits for, oldest first; only with a tracer.
+    pub(super) asked: BTreeMap<NodeId, VecDeque<Context>>,
     pub(super) recorder: Recorder,
     pub(super) rng: Rng,
     pub(super) counters: Arc<Counters>,
     pub(super) clock: Clock,
     pub(super) crash_after_effect: Option<u64>,
     pub(super) stopping: bool,
+}
+
+/// What a step asked for, as a tracer is told.
+fn done<P: Protocol>(effects: &[Effect<P>]) -> Done {
+    let count = |is: fn(&&Effect<P>) -> bool| effects.iter().filter(is).count() as u64;
+    Done {
+        records: count(|effect| matches!(effect, Effect::Persist(_))),
+        messages: count(|effect| matches!(effect, Effect::Send { .. } | Effect::SendAhead { .. })),
+        error: None,
+    }
 }
 
 impl<P: Protocol> EventLoop<P> {
@@ -175,10 +191,12 @@ impl<P: Protocol> EventLoop<P> {
             Arrival::Message { to, context, msg, .. } => self.reply(to, Reply { msg, context }),
             Arrival::Connected { id, replies } => drop(self.clients.insert(id, replies)),
             Arrival::Client { id, context, msg } => {
+                self.asks(id, context);
                 self.input(Input::Message { from: id, msg }, None, context)?;
             }
             Arrival::Disconnected(id) => {
                 self.clients.remove(&id);
+                self.asked.remove(&id);
                 self.input(Input::Disconnected(id), None, Context::default())?;
             }
             Arrival::Peers(book) => self.network.set(self.me, book),
@@ -196,14 +214,47 @@ impl<P: Protocol> EventLoop<P> {
         let now = self.clock.now();
         let cause = self.recorder.input(&input, origin, now);
         let context = self.observer.input(&input, context);
+        let (context, is_traced) = self.begins(&input, context);
         self.counters.steps.fetch_add(1, Relaxed);
         let mut effects = std::mem::take(&mut self.effects);
         take(&mut self.node, input, &mut Cx::new(self.me, now, &mut self.marks, &mut effects));
+        let done = if is_traced { done(&effects) } else { Done::default() };
         for effect in effects.drain(..) {
             self.carry_out(effect, cause, &context)?;
         }
         self.effects = effects;
+        if is_traced {
+            self.hold(Held::End { context, done });
+        }
         Ok(())
+    }
+
+    /// A client has sent a request under this context.
+    fn asks(&mut self, client: NodeId, context: Context) {
+        if self.traced.is_none() {
+            return;
+        }
+        let asked = self.asked.entry(client).or_default();
+        asked.push_back(context);
+        if asked.len() > MAX_ASKED {
+            asked.pop_front();
+        }
+    }
+
+    /// The context of everything that an input causes, and whether a tracer was told.
+    fn begins(&mut self, input: &Input<P>, context: Context) -> (Context, bool) {
+        let Some(traced) = self.traced.as_ref().filter(|_| !context.is_empty()) else {
+            return (context, false);
+        };
+        let Input::Message { from, msg } = input else { return (context, false) };
+        let under = traced.tracer.step(traced.name(self.me), &msg.to_string(), &context);
+        // From here on the request is known by the step that took it.
+        if let Some(asked) = self.asked.get_mut(from).and_then(VecDeque::back_mut)
+            && *asked == context
+        {
+            *asked = under;
+        }
+        (under, true)
     }
 
     /// Hands on what need not wait, and syncs the log if anything waits for it.

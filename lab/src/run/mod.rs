@@ -46,6 +46,7 @@ pub mod proxy;
 mod recorder;
 mod recover;
 mod timers;
+mod tracer;
 pub mod wal;
 
 pub use clients::{Client, Clients, MAX_SERVER, MAX_START, Refused, server_of};
@@ -61,3 +62,4 @@ pub(crate) use network::Network;
 pub(crate) use peers::checked;
 pub use peers::is_self_connection;
 pub use pool::{ClientPool, Pooled};
+pub use tracer::{Done, Traced, Tracer};

@@ -92,6 +92,8 @@ pub(super) fn recover<P: Protocol>(
         max_sync_delay: config.max_sync_delay,
         sync_by: None,
         observer,
+        traced: config.traced,
+        asked: BTreeMap::new(),
         recorder,
         rng: Rng::new(config.seed ^ start.rotate_left(32)),
         counters: Arc::clone(counters),

@@ -1,18 +1,26 @@
-//! The pages that every role has.
+//! The pages that every role has, and a tracer before a role's own.
 
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
 use super::service::Service;
 use crate::http::{finish, of_cluster, refuse};
+use crate::run::{Done, Tracer};
 
 /// `GET /health` and `GET /status`, and the role's own pages.
-pub(super) fn router(role: String, cluster: u64, service: &Arc<dyn Service>) -> Router {
+pub(super) fn router(
+    role: String,
+    cluster: u64,
+    service: &Arc<dyn Service>,
+    tracer: Option<Arc<dyn Tracer>>,
+) -> Router {
     let asked = Arc::clone(service);
     let status = move || {
         let service = Arc::clone(&asked);
@@ -23,7 +31,32 @@ pub(super) fn router(role: String, cluster: u64, service: &Arc<dyn Service>) -> 
             }
         }
     };
+    let own = match tracer {
+        Some(tracer) => traced(service.routes(), role.clone(), tracer),
+        None => service.routes(),
+    };
     let health = move || async move { Json(json!({ "role": role, "up": true })) };
     let common = Router::new().route("/health", get(health)).route("/status", get(status));
-    finish(of_cluster(service.routes().merge(common), cluster))
+    finish(of_cluster(own.merge(common), cluster))
+}
+
+/// Each request to these pages is a piece of work, and what it causes is done under its context.
+fn traced(routes: Router, role: String, tracer: Arc<dyn Tracer>) -> Router {
+    let role: Arc<str> = role.into();
+    routes.route_layer(from_fn(move |request: Request, next: Next| {
+        let (role, tracer) = (Arc::clone(&role), Arc::clone(&tracer));
+        async move {
+            let what = format!("{} {}", request.method(), request.uri().path());
+            let fields = request.headers().iter();
+            let mut fields =
+                fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            let context = tracer.request(&role, &what, &mut fields);
+            drop(fields);
+            let response: Response = context.scope(next.run(request)).await;
+            let status = response.status();
+            let error = status.is_server_error().then(|| status.to_string());
+            tracer.end(&context, &Done { error, ..Done::default() });
+            response
+        }
+    }))
 }

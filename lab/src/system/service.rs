@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use super::layout::{Endpoints, Layout, Options, Role};
 use crate::event::NodeInfo;
-use crate::run::{self, ClientPool, Counts, Data, Driver, EventFile};
+use crate::run::{self, ClientPool, Counts, Data, Driver, EventFile, Traced, Tracer};
 use crate::{NodeId, Protocol};
 
 /// A future behind a trait object.
@@ -82,6 +82,8 @@ pub struct RoleConfig {
     pub crash_after_effect: Option<u64>,
     /// Record the run.
     pub recording: Option<Recording>,
+    /// Is told what this role does for requests.
+    pub tracer: Option<Arc<dyn Tracer>>,
     /// Where the roles serve HTTP: empty until the parent tells.
     pub endpoints: Arc<Mutex<Endpoints>>,
 }
@@ -102,6 +104,10 @@ impl RoleConfig {
             title: self.layout.title.clone(),
             nodes: self.layout.roles.iter().map(info).collect(),
             epoch,
+        });
+        config.traced = self.tracer.clone().map(|tracer| Traced {
+            tracer,
+            names: self.layout.roles.iter().map(|role| (role.id, role.name.clone())).collect(),
         });
         config
     }

@@ -13,3 +13,4 @@ mod processes;
 mod proxy;
 mod sync_delay;
 mod toy;
+mod tracer;

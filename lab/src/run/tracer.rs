@@ -1,0 +1,67 @@
+//! Where it is told what is done for a request, to whoever makes spans of it.
+//!
+//! A driver knows which input came under which context, what it caused, and when all of that had left. It
+//! does not know what a trace is: chapter 4 does. Only what comes with a context is told, so a process
+//! without a tracer, or a request without a context, costs a comparison.
+//!
+//! # Left out
+//!
+//! Timers carry no context. Most of them are about the node and not about one request; what they cause has
+//! no parent, and that is better than a wrong one.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::context::Context;
+use crate::NodeId;
+
+/// Is told what a process does for requests.
+pub trait Tracer: Send + Sync + Debug {
+    /// A request has come from outside, with these header fields. Gives the context of all that it causes.
+    fn request(
+        &self,
+        role: &str,
+        what: &str,
+        headers: &mut dyn Iterator<Item = (&str, &str)>,
+    ) -> Context;
+
+    /// A node is about to take an input that came under `context`, which is not empty. Gives the context of
+    /// all that it causes.
+    fn step(&self, role: &str, what: &str, context: &Context) -> Context;
+
+    /// All that was begun under this context is done: its records are durable, and what it sent has left.
+    fn end(&self, context: &Context, done: &Done);
+
+    /// A request that was taken under `asked` is answered by a step under `by`. They are different where a
+    /// node answers several requests at once.
+    fn answered(&self, asked: &Context, by: &Context);
+}
+
+/// What became of a piece of work.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Done {
+    /// Records that it made durable.
+    pub records: u64,
+    /// Messages that it sent.
+    pub messages: u64,
+    /// Why it did not do what was asked for.
+    pub error: Option<String>,
+}
+
+/// The tracer of one node, and the names to use.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    /// Told.
+    pub tracer: Arc<dyn Tracer>,
+    /// The name of each node.
+    pub names: BTreeMap<NodeId, String>,
+}
+
+impl Traced {
+    /// The name of a node.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> &str {
+        self.names.get(&id).map_or("client", String::as_str)
+    }
+}
