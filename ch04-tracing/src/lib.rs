@@ -7,6 +7,7 @@
 //! | file | is about |
 //! |---|---|
 //! | [`types`] | the nouns: spans, traces, links |
+//! | [`context`] | what travels with a request: W3C Trace Context, baggage, B3 |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but `system`: the collector as a process.
 
@@ -15,6 +16,7 @@
 
 #[cfg(feature = "study")]
 mod chapter;
+pub mod context;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;
