@@ -8,8 +8,10 @@
 //! |---|---|
 //! | [`types`] | the nouns: spans, traces, links |
 //! | [`context`] | what travels with a request: W3C Trace Context, baggage, B3 |
+//! | `otlp` | how spans travel: OpenTelemetry's protocol |
 //!
-//! Everything here is core, without a clock, a socket or a thread, but `system`: the collector as a process.
+//! Everything here is core, without a clock, a socket or a thread, but the edge: `otlp`, `store`
+//! and `system`, the collector as a process.
 
 // Without features the chapter is its core alone: nothing in it may hold what is no plain value.
 #![cfg_attr(not(feature = "study"), deny(clippy::disallowed_types))]
@@ -17,6 +19,8 @@
 #[cfg(feature = "study")]
 mod chapter;
 pub mod context;
+#[cfg(feature = "system")]
+pub mod otlp;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;
