@@ -9,6 +9,7 @@
 //! | [`types`] | the nouns: spans, traces, links |
 //! | [`context`] | what travels with a request: W3C Trace Context, baggage, B3 |
 //! | `otlp` | how spans travel: OpenTelemetry's protocol |
+//! | `store` | where spans stay: segments of checked blocks, and how they are found again |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but the edge: `otlp`, `store`
 //! and `system`, the collector as a process.
@@ -21,6 +22,8 @@ mod chapter;
 pub mod context;
 #[cfg(feature = "system")]
 pub mod otlp;
+#[cfg(feature = "system")]
+pub mod store;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;

@@ -20,6 +20,7 @@ mod limits;
 mod spans;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod wire;
 
 use prost::Message as _;
