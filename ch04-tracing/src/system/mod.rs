@@ -1,10 +1,164 @@
 //! Edge: makes it survive the real world. The lesson is in the steps.
+//!
+//! The collector as a process: it takes spans from any OpenTelemetry exporter, keeps them, and shows them in
+//! a browser. And what else runs beside it.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `collector.rs` | the process: its store, its pages, its end |
+//! | `ingest.rs`, `gzip.rs` | spans arrive |
+//! | `api.rs`, `query.rs` | spans are found, as JSON |
+//! | `page/` | spans are found, as pages |
+//! | `exporter/` | the other side: sends finished spans, and counts what became of each |
+//! | `w3c.rs` | a service for the W3C's test suite |
+//!
+//! # Left out
+//!
+//! gRPC. TLS and sign-in: everything is on this machine.
+
+mod api;
+mod collector;
+pub mod exporter;
+mod gzip;
+mod ingest;
+mod page;
+mod query;
+mod w3c;
 
 use std::ffi::OsString;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, Subcommand};
+use tokio::net::TcpListener;
+
+use crate::store::{Options, StoreError};
+
+/// Collect traces, and read them in a browser.
+#[derive(Parser)]
+#[command(name = "ch04", bin_name = "cargo ch04", version, about, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+#[command(after_help = "Exit code: 0 done, 2 could not be done.")]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take spans by OTLP over HTTP, keep them, and show them, until Ctrl-C
+    Collector {
+        /// Where the spans are kept
+        #[arg(long, value_name = "DIR", default_value = "target/ch04")]
+        dir: PathBuf,
+        /// Where to listen; port 0 takes a free one
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
+        listen: SocketAddr,
+        /// Delete the oldest spans when all of them take more room than this, in MiB
+        #[arg(long, value_name = "MIB", default_value = "4096")]
+        #[arg(value_parser = clap::value_parser!(u64).range(128..=1 << 24))]
+        keep_mib: u64,
+        /// Delete spans that arrived longer ago than this, in hours
+        #[arg(long, value_name = "HOURS", default_value = "168")]
+        #[arg(value_parser = clap::value_parser!(u64).range(1..=24 * 3660))]
+        keep_hours: u64,
+    },
+    /// Answer the W3C's test suite for Trace Context, until Ctrl-C
+    W3cService {
+        /// Where to listen on 127.0.0.1; 0 takes a free port
+        #[arg(long, value_name = "PORT", default_value = "5000")]
+        port: u16,
+    },
+}
+
+/// Why a command is not done.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// The port is not free.
+    #[error(
+        "cannot listen on {address}: another program does already (an OpenTelemetry collector or Jaeger \
+         would be on 4318 too). Stop it, or add {flag} to take a free port"
+    )]
+    PortTaken { address: SocketAddr, flag: &'static str },
+    /// The address is none of this machine.
+    #[error(
+        "cannot listen on {address}: {source}; choose an address of this machine and a port above 1023"
+    )]
+    Listen { address: SocketAddr, source: io::Error },
+    /// The runtime, or signals.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+    #[error(transparent)]
+    Files(#[from] lab::http::TooFewFiles),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The whole command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let _ = args.into_iter();
-    ExitCode::SUCCESS
+    let line = match Line::try_parse_from(args) {
+        Ok(line) => line,
+        Err(error) => {
+            // If the terminal is gone, there is no place to report that.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(Error::Start);
+    let done = runtime.and_then(|runtime| runtime.block_on(run(line.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Collector { dir, listen, keep_mib, keep_hours } => {
+            let age = Duration::from_secs(keep_hours * 3600);
+            let options = Options { bytes: keep_mib << 20, age, ..Options::default() };
+            collector::run(&dir, listen, options).await
+        }
+        Command::W3cService { port } => w3c::run(port).await,
+    }
+}
+
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => Error::PortTaken { address, flag },
+        _ => Error::Listen { address, source },
+    })
+}
+
+/// Resolves at Ctrl-C or SIGTERM. From the call on, neither ends this process by itself.
+fn asked_to_end() -> Result<impl Future<Output = ()>, Error> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+/// In ns since 1970.
+#[expect(clippy::disallowed_methods, reason = "the edge is where the real clock is read")]
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
 }

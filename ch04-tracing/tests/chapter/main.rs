@@ -1,1 +1,4 @@
 //! What has to hold of the chapter's designs.
+
+#[cfg(feature = "system")]
+mod collector;

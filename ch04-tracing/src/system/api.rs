@@ -1,0 +1,138 @@
+//! Spans are found, as JSON.
+//!
+//! Times are text, in ns since 1970: a number in JSON has 53 bits for most readers. What is measured from
+//! the begin of a trace fits, and is a number.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use lab::http::{answer, refuse};
+use serde::Serialize;
+use serde_json::json;
+
+use super::collector::Shared;
+use super::{now, query};
+use crate::types::{Kind, Span, Status, TraceId};
+
+/// The parameters of a URL, in their order and as often as they stand there.
+pub(super) type Pairs = Query<Vec<(String, String)>>;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/services", get(services))
+        .route("/api/operations", get(operations))
+        .route("/api/traces", get(traces))
+        .route("/api/traces/{id}", get(trace))
+}
+
+async fn services(State(shared): State<Shared>) -> Response {
+    answer(StatusCode::OK, &json!({ "services": shared.store.services() }))
+}
+
+async fn operations(State(shared): State<Shared>, Query(pairs): Pairs) -> Response {
+    match pairs.as_slice() {
+        [(name, service)] if name == "service" => {
+            let operations = shared.store.operations(service);
+            answer(StatusCode::OK, &json!({ "operations": operations }))
+        }
+        _ => refuse(StatusCode::BAD_REQUEST, "of which service? add ?service=NAME"),
+    }
+}
+
+async fn traces(State(shared): State<Shared>, Query(pairs): Pairs) -> Response {
+    let query = match query::parse(&pairs, now()) {
+        Ok(query) => query,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why.to_string()),
+    };
+    let search = move || shared.store.search(&query);
+    let found = tokio::task::spawn_blocking(search).await.expect("it does not panic");
+    Json(found).into_response()
+}
+
+async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
+    match read(shared, &id).await {
+        Ok(spans) => Json(Trace::new(&spans)).into_response(),
+        Err((status, why)) => refuse(status, &why),
+    }
+}
+
+/// The spans of a trace, at least one.
+pub(super) async fn read(shared: Shared, id: &str) -> Result<Vec<Span>, (StatusCode, String)> {
+    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some(id) = u128::from_str_radix(id, 16).ok().filter(|_| is_hex).map(TraceId) else {
+        return Err((StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into()));
+    };
+    let read = move || shared.store.trace(id);
+    let spans = tokio::task::spawn_blocking(read).await.expect("it does not panic");
+    let none =
+        "no span of this trace is stored: it never arrived, or it was deleted because of its age";
+    if spans.is_empty() { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(spans) }
+}
+
+/// A whole trace.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Trace<'a> {
+    trace_id: String,
+    /// When its first span began.
+    start: String,
+    spans: Vec<OneSpan<'a>>,
+}
+
+#[derive(Serialize)]
+struct OneSpan<'a> {
+    id: String,
+    parent: Option<String>,
+    service: &'a str,
+    name: &'a str,
+    kind: &'static str,
+    /// In ns from the begin of the trace.
+    at: u64,
+    /// In ns.
+    took: u64,
+    /// Why it failed; null if it did not.
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    links: Vec<[String; 2]>,
+    attributes: Vec<(&'a str, String)>,
+}
+
+impl<'a> Trace<'a> {
+    pub(super) fn new(spans: &'a [Span]) -> Self {
+        let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
+        let one = |span: &'a Span| OneSpan {
+            id: span.id.to_string(),
+            parent: span.parent.map(|parent| parent.to_string()),
+            service: &span.service,
+            name: &span.name,
+            kind: kind(span.kind),
+            at: span.start - start,
+            took: span.end - span.start,
+            error: error(&span.status),
+            links: span.links.iter().map(|l| [l.trace.to_string(), l.span.to_string()]).collect(),
+            attributes: span.attributes.iter().map(|(k, v)| (k.as_str(), v.to_string())).collect(),
+        };
+        let trace_id = spans.first().map_or_else(String::new, |span| span.trace.to_string());
+        Self { trace_id, start: start.to_string(), spans: spans.iter().map(one).collect() }
+    }
+}
+
+pub(super) fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Internal => "internal",
+        Kind::Server => "server",
+        Kind::Client => "client",
+        Kind::Producer => "producer",
+        Kind::Consumer => "consumer",
+    }
+}
+
+pub(super) fn error(status: &Status) -> Option<&str> {
+    match status {
+        Status::Error(why) => Some(why),
+        Status::Unset | Status::Ok => None,
+    }
+}

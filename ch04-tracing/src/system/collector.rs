@@ -1,0 +1,77 @@
+//! The collector's process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use lab::http::{Limits, answer, finish, serve};
+use lab::system::say;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::{Error, api, asked_to_end, gzip, ingest, listen, page};
+use crate::store::{Options, Store};
+
+/// As many requests with spans are read at a time: each may take some hundred MiB.
+const INGESTING: usize = 8;
+
+/// What all requests share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) store: Arc<Store>,
+    pub(super) ingesting: Arc<Semaphore>,
+}
+
+pub(super) async fn run(dir: &Path, address: SocketAddr, options: Options) -> Result<(), Error> {
+    let limits = Limits::of_process()?;
+    let listener = listen(address, "--listen 127.0.0.1:0").await?;
+    let address = listener.local_addr().map_err(Error::Start)?;
+    let stop = asked_to_end()?;
+    let store = Arc::new(Store::open(dir, options)?);
+    for damage in store.damage() {
+        let (file, at, bytes) = (damage.file.display(), damage.at, damage.bytes);
+        let what = if damage.is_torn_tail {
+            "a write that a crash cut short; nobody was told that it was stored. It is cut off"
+        } else {
+            "damaged; its spans are lost. Restore the file from a copy if you have one"
+        };
+        say(&format!("{file}: {bytes} bytes from byte {at} on are {what}"));
+    }
+    say(&greeting(address, dir, store.spans()));
+    let shared =
+        Shared { store: Arc::clone(&store), ingesting: Arc::new(Semaphore::new(INGESTING)) };
+    serve(listener, router(shared), limits, stop).await;
+    say("closing: what arrived is being stored");
+    store.close();
+    Ok(())
+}
+
+fn greeting(address: SocketAddr, dir: &Path, spans: u64) -> String {
+    format!(
+        "ready: the collector is at http://{address}, with {spans} spans in {}.\n\n  \
+         open http://{address}/ in a browser\n  \
+         send OTLP over HTTP to http://{address}/v1/traces: any OpenTelemetry SDK does, with\n    \
+         export OTEL_EXPORTER_OTLP_ENDPOINT=http://{address} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n  \
+         curl 'http://{address}/api/traces?min=10ms&limit=5'\n\n\
+         Ctrl-C ends it; the spans stay.",
+        dir.display()
+    )
+}
+
+pub(super) fn router(shared: Shared) -> Router {
+    let health = |spans: u64| answer(axum::http::StatusCode::OK, &json!({ "spans": spans }));
+    let store = Arc::clone(&shared.store);
+    let local = Router::new()
+        .route("/healthz", get(move || async move { health(store.spans()) }))
+        .merge(api::routes())
+        .merge(page::routes());
+    // An exporter may call this machine by any name; a page of another site cannot send these content
+    // types unasked. All else is for this machine alone, and reading takes no encoded bodies.
+    let spans = Router::new().route("/v1/traces", post(ingest::take).fallback(ingest::no_method));
+    finish(local.with_state(shared.clone()))
+        .merge(spans.with_state(shared))
+        .layer(from_fn(gzip::answers))
+}

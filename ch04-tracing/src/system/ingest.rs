@@ -1,0 +1,154 @@
+//! Spans arrive: OTLP over HTTP.
+//!
+//! The answer 200 is given once the spans are durable. Whatever fails is answered with a `Status` in the
+//! encoding of the request, as OTLP asks. What may be sent again is 429 or 503; what may not is 4xx.
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::collector::Shared;
+use super::{gzip, now};
+use crate::otlp::wire::{self, PartialSuccess};
+use crate::otlp::{BadBody, Encoding, received};
+use crate::store::Refused;
+
+/// The longest body, packed or not.
+const MAX_BODY: usize = 64 << 20;
+
+/// Why spans are not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error("this page takes POST")]
+    Method,
+    #[error("send application/x-protobuf or application/json as the Content-Type")]
+    ContentType,
+    #[error("send the body with Content-Encoding: gzip, or without")]
+    Encoding,
+    #[error("a body may have {MAX_BODY} bytes; send smaller batches")]
+    TooLong,
+    #[error("the body did not arrive: {0}")]
+    Broken(axum::Error),
+    #[error(transparent)]
+    Gzip(#[from] gzip::BadGzip),
+    #[error(transparent)]
+    Body(#[from] BadBody),
+    #[error("too many requests are read at the same time; send this one again in a moment")]
+    Busy,
+    #[error(transparent)]
+    Store(#[from] Refused),
+}
+
+impl NotTaken {
+    /// The status of HTTP, and the code of gRPC.
+    fn codes(&self) -> (StatusCode, i32) {
+        const INVALID_ARGUMENT: i32 = 3;
+        const RESOURCE_EXHAUSTED: i32 = 8;
+        const UNIMPLEMENTED: i32 = 12;
+        const UNAVAILABLE: i32 = 14;
+        match self {
+            Self::Method => (StatusCode::METHOD_NOT_ALLOWED, UNIMPLEMENTED),
+            Self::ContentType | Self::Encoding => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, INVALID_ARGUMENT)
+            }
+            Self::TooLong
+            | Self::Gzip(gzip::BadGzip::TooLong(_))
+            | Self::Body(BadBody::TooMany(_)) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, RESOURCE_EXHAUSTED)
+            }
+            Self::Broken(_) | Self::Gzip(gzip::BadGzip::Damaged(_)) | Self::Body(_) => {
+                (StatusCode::BAD_REQUEST, INVALID_ARGUMENT)
+            }
+            Self::Busy | Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE),
+        }
+    }
+
+    fn answer(&self, encoding: Encoding) -> Response {
+        let (status, code) = self.codes();
+        let message = wire::Status { code, message: self.to_string() };
+        let mut response = respond(status, encoding, &message);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+pub(super) async fn no_method() -> Response {
+    let mut response = NotTaken::Method.answer(Encoding::Json);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+pub(super) async fn take(State(shared): State<Shared>, request: Request) -> Response {
+    let Some(encoding) = encoding(request.headers()) else {
+        return NotTaken::ContentType.answer(Encoding::Json);
+    };
+    match store(&shared, encoding, request).await {
+        Ok(response) => respond(StatusCode::OK, encoding, &response),
+        Err(why) => why.answer(encoding),
+    }
+}
+
+async fn store(
+    shared: &Shared,
+    encoding: Encoding,
+    request: Request,
+) -> Result<wire::Response, NotTaken> {
+    let _place = shared.ingesting.try_acquire().map_err(|_| NotTaken::Busy)?;
+    let is_packed = is_packed(request.headers())?;
+    let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
+        let is_too_long = std::error::Error::source(&error)
+            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
+        if is_too_long { NotTaken::TooLong } else { NotTaken::Broken(error) }
+    })?;
+    // Some MiB take longer than other requests should wait on this thread.
+    let read = move || -> Result<_, NotTaken> {
+        if is_packed {
+            Ok(received(encoding.read(&gzip::unpack(&body, MAX_BODY)?)?))
+        } else {
+            Ok(received(encoding.read(&body)?))
+        }
+    };
+    let arrived = tokio::task::spawn_blocking(read).await.expect("it does not panic")?;
+    let stored = shared.store.store(arrived.spans, now()).await?;
+    Ok(wire::Response { partial_success: rejected(arrived.refused, stored.too_long) })
+}
+
+fn rejected(refused: usize, too_long: usize) -> Option<PartialSuccess> {
+    let count = refused + too_long;
+    let error_message = format!(
+        "{refused} spans without valid ids (16 and 8 bytes, not only zeros) and {too_long} that are longer \
+         than 1 MiB"
+    );
+    let rejected_spans = i64::try_from(count).unwrap_or(i64::MAX);
+    (count > 0).then_some(PartialSuccess { rejected_spans, error_message })
+}
+
+fn encoding(headers: &HeaderMap) -> Option<Encoding> {
+    let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let kind = kind.split(';').next()?.trim();
+    [Encoding::Protobuf, Encoding::Json]
+        .into_iter()
+        .find(|encoding| kind.eq_ignore_ascii_case(encoding.content_type()))
+}
+
+fn is_packed(headers: &HeaderMap) -> Result<bool, NotTaken> {
+    let codings: Vec<_> = headers.get_all(header::CONTENT_ENCODING).iter().collect();
+    match codings.as_slice() {
+        [] => Ok(false),
+        [one] if one.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(false),
+        [one] if one.as_bytes().eq_ignore_ascii_case(b"gzip") => Ok(true),
+        _ => Err(NotTaken::Encoding),
+    }
+}
+
+fn respond<T: prost::Message + serde::Serialize>(
+    status: StatusCode,
+    encoding: Encoding,
+    message: &T,
+) -> Response {
+    let kind = [(header::CONTENT_TYPE, encoding.content_type())];
+    (status, kind, encoding.write(message)).into_response()
+}
