@@ -42,6 +42,6 @@ pub fn operate(ws: &Workspace, chapter: &str, command: &str, args: Vec<OsString>
 /// # Errors
 /// There is no such system, or the role does not start.
 pub fn role(ws: &Workspace, chapter: &str, args: Vec<OsString>) -> Result<bool> {
-    let played = lab::system::role(of(ws, chapter)?, args, None);
+    let played = lab::system::role(of(ws, chapter)?, args);
     played.map(|()| true).map_err(|e| Error::new(e.to_string(), ""))
 }

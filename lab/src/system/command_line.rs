@@ -47,7 +47,7 @@ pub fn run_within(
 }
 
 fn default_dir(system: &dyn System) -> PathBuf {
-    Path::new("target").join(system.name())
+    Path::new("target").join(system.name().replace(' ', "-"))
 }
 
 fn command(system: &dyn System) -> Command {
@@ -136,7 +136,7 @@ fn act(
 ) -> Result<u8, Error> {
     let (command, args) = matches.subcommand().expect("a command is required");
     if command == "role" {
-        return role::play(system, args, None).map(|()| 0);
+        return role::play(system, args).map(|()| 0);
     }
     let dir: PathBuf = args.get_one("dir").cloned().expect("it has a default");
     let handle = Handle::new(system.name(), dir, &default_dir(system));

@@ -14,6 +14,7 @@ use super::layout::{Layout, Options};
 use super::load::Workload;
 use super::service::{BoxFuture, RoleConfig, Service, Status};
 use crate::event::Log;
+use crate::run::Tracer;
 
 /// Sentences of a chapter's own among the lines that every system prints.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,12 @@ pub trait System: Sync {
 
     /// The name of every role that any layout has.
     fn role_names(&self) -> Vec<&'static str>;
+
+    /// Is told what a role does for requests, from before it serves; none by default.
+    fn tracer(&self, config: &RoleConfig) -> Option<Arc<dyn Tracer>> {
+        let _ = config;
+        None
+    }
 
     /// The processes that these options ask for.
     ///

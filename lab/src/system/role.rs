@@ -16,21 +16,19 @@ use super::routes::router;
 use super::service::{Recording, RoleConfig, Service};
 use crate::NodeId;
 use crate::http::{Limits, serve};
-use crate::run::Tracer;
 use crate::run::children::{say_ready, watch_stdin};
 
 /// Runs a role until its standard input ends: what `role NAME --dir …` on a command line means.
-/// `args` begin with the role's name. A tracer is told what the role does for requests.
+/// `args` begin with the role's name.
 ///
 /// # Errors
 /// It cannot start.
 pub fn role(
     system: &'static dyn System,
     args: impl IntoIterator<Item = OsString>,
-    tracer: Option<Arc<dyn Tracer>>,
 ) -> Result<(), Error> {
     let matches = command(system).no_binary_name(true).try_get_matches_from(args);
-    play(system, &matches.map_err(|e| Error::Refused(e.to_string()))?, tracer)
+    play(system, &matches.map_err(|e| Error::Refused(e.to_string()))?)
 }
 
 /// The arguments of a role. [`super::Cluster`] writes them, [`play`] reads them.
@@ -60,11 +58,7 @@ pub(super) fn command(system: &dyn System) -> Command {
         .args(system.options())
 }
 
-fn config(
-    system: &dyn System,
-    matches: &ArgMatches,
-    tracer: Option<Arc<dyn Tracer>>,
-) -> Result<RoleConfig, Error> {
+fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error> {
     let options = Options::from_matches(&system.options(), matches);
     let layout = system.layout(&options)?;
     let name = matches.get_one::<String>("role").expect("it is required");
@@ -82,25 +76,22 @@ fn config(
         power_cut: matches.get_flag("power-cut"),
         crash_after_effect: number("crash-after-effect"),
         recording: events.map(|dir| Recording { dir, epoch }),
-        tracer,
+        tracer: None,
         endpoints: Arc::default(),
     })
 }
 
 /// Runs the role that these arguments ask for, until standard input ends.
-pub(super) fn play(
-    system: &dyn System,
-    matches: &ArgMatches,
-    tracer: Option<Arc<dyn Tracer>>,
-) -> Result<(), Error> {
+pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Error> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // Other code of this program may have installed one: then that one is wanted.
     let _ =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
-    let config = config(system, matches, tracer.clone())?;
+    let mut config = config(system, matches)?;
+    config.tracer = system.tracer(&config);
     let service = system.serve(&config)?;
-    let pages = router(config.role.name, config.cluster, &service, tracer);
+    let pages = router(config.role.name, config.cluster, &service, config.tracer);
     let wanted = *matches.get_one("http").expect("it has a default");
     let listener = listen(wanted, !matches.get_flag("exact-port"))?;
     let http = listener.local_addr().map_err(Error::io("read the own address"))?;

@@ -154,5 +154,5 @@ fn role() {
     let Ok(args) = std::env::var("ROLE_ARGS") else { return };
     println!();
     let args = args.lines().map(Into::into).collect::<Vec<_>>();
-    lab::system::role(PAIR, args, None).unwrap();
+    lab::system::role(PAIR, args).unwrap();
 }
