@@ -22,6 +22,7 @@ use super::options::{self, SHOP_PORT};
 use super::proxy::{self, Backends, Choice, Config, Health, Pool, Proxy, State};
 use crate::balancer::{Asked, Backend, Route};
 use crate::designs::BOUND;
+use crate::hash::mix;
 use crate::step1_round_robin::RoundRobin;
 use crate::step2_ip_hash::IpHash;
 use crate::step3_sticky_cookie::StickyCookie;
@@ -87,11 +88,11 @@ fn node(name: &str) -> Option<NodeId> {
     Some(WEBS[place])
 }
 
-/// An IPv6 address counts by its first four bytes: a provider gives a customer all that begin so.
+/// An IPv6 address counts by its first half: the rest names a machine within one network.
 fn address(client: IpAddr) -> Address {
     Address(match client {
         IpAddr::V4(v4) => v4.to_bits(),
-        IpAddr::V6(v6) => (v6.to_bits() >> 96) as u32,
+        IpAddr::V6(v6) => mix((v6.to_bits() >> 64) as u64) as u32,
     })
 }
 

@@ -75,6 +75,35 @@ impl<P: Protocol> Nodes<P> {
         running.once();
         running
     }
+
+    /// Sends a request of the next number, to another node if one does not answer, and gives the answer.
+    ///
+    /// # Panics
+    /// If no node answers.
+    pub fn ask(
+        &mut self,
+        request: impl Fn(NodeId, u64) -> P::Msg,
+        is_answer: impl Fn(&P::Msg, u64) -> bool,
+    ) -> P::Msg {
+        for _ in 0..TRIES {
+            self.asked += 1;
+            let (n, client) = (self.asked, &mut self.clients[self.at]);
+            let answered = async {
+                client.send(request(client.id(), n)).await.expect("it runs");
+                loop {
+                    let answer = client.recv().await.expect("it runs");
+                    if is_answer(&answer, n) {
+                        return answer;
+                    }
+                }
+            };
+            if let Ok(answer) = self.runtime.block_on(async { timeout(PATIENCE, answered).await }) {
+                return answer;
+            }
+            self.at = (self.at + 1) % self.clients.len();
+        }
+        panic!("{}: no answer in {TRIES} times {PATIENCE:?}", self.name);
+    }
 }
 
 impl<P: Protocol> Step for Nodes<P> {
@@ -88,19 +117,7 @@ impl<P: Protocol> Step for Nodes<P> {
 
     fn once(&mut self) {
         let Exchange { request, is_answer } = self.exchange;
-        for _ in 0..TRIES {
-            self.asked += 1;
-            let (n, client) = (self.asked, &mut self.clients[self.at]);
-            let answered = async {
-                client.send(request(client.id(), n)).await.expect("it runs");
-                while !is_answer(&client.recv().await.expect("it runs"), n) {}
-            };
-            if self.runtime.block_on(async { timeout(PATIENCE, answered).await }).is_ok() {
-                return;
-            }
-            self.at = (self.at + 1) % self.clients.len();
-        }
-        panic!("{}: no answer in {TRIES} times {PATIENCE:?}", self.name);
+        self.ask(request, is_answer);
     }
 
     fn counts(&mut self) -> (u64, u64) {
