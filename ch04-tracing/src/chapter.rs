@@ -1,6 +1,8 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::Chapter;
+use lab::chapter::{Chapter, Figure, Table};
+
+use crate::experiments;
 
 struct TracingChapter;
 
@@ -21,5 +23,14 @@ impl Chapter for TracingChapter {
 
     fn folder(&self) -> &'static str {
         "ch04-tracing"
+    }
+
+    fn figures(&self) -> Vec<(String, Figure)> {
+        let plots = experiments::plots().into_iter();
+        plots.map(|(name, plot)| (name, Figure::Plot(plot))).collect()
+    }
+
+    fn tables(&self) -> Vec<(String, Table)> {
+        experiments::tables()
     }
 }

@@ -10,6 +10,11 @@
 //! | [`context`] | what travels with a request: W3C Trace Context, baggage, B3 |
 //! | `otlp` | how spans travel: OpenTelemetry's protocol |
 //! | `store` | where spans stay: segments of checked blocks, and how they are found again |
+//! | [`workload`] | checkouts as the processes see them, and beside that what really happened |
+//! | [`step1_log_lines`] | log lines and a search by time: right while there is one request at a time |
+//! | [`step2_request_id`] | an id in every message: which request, and not what caused what |
+//! | [`step3_context`] | each message says which span sent it: nothing is guessed |
+//! | [`experiments`] | all designs on the same runs: curves and tables |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but the edge: `otlp`, `store`
 //! and `system`, the collector as a process.
@@ -24,9 +29,15 @@ pub mod context;
 pub mod otlp;
 #[cfg(feature = "system")]
 pub mod store;
+#[cfg(feature = "study")]
+pub mod experiments;
+pub mod step1_log_lines;
+pub mod step2_request_id;
+pub mod step3_context;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;
+pub mod workload;
 
 #[cfg(feature = "study")]
 pub use chapter::chapter;

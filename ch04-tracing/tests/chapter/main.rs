@@ -2,3 +2,7 @@
 
 #[cfg(feature = "system")]
 mod collector;
+mod contexts;
+mod log_lines;
+mod request_ids;
+mod workload;
