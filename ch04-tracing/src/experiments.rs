@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use lab::chapter::{Mark, Plot, Series, Table};
 
+use crate::propagation::{Crossing, MATRIX};
 use crate::step2_request_id::RequestId;
 use crate::types::Kind;
 use crate::workload::judge::{Found, Tally, customers, edges, edges_where, tops, whole_requests};
@@ -137,6 +138,8 @@ pub fn tables() -> Vec<(String, Table)> {
         ("growing".into(), growing()),
         ("edges".into(), by_edge()),
         ("designs".into(), designs()),
+        ("propagation".into(), propagation(&FOUR)),
+        ("propagation-all".into(), propagation(&Crossing::ALL)),
     ]
 }
 
@@ -265,6 +268,23 @@ fn designs() -> Table {
     });
     let customers = "slow payments: right · no · wrong customer";
     table(&["design", "causes: right", "missing", "wrong", customers], rows.collect())
+}
+
+/// The crossings that the main path shows.
+const FOUR: [Crossing; 4] = [Crossing::Await, Crossing::Spawn, Crossing::Worker, Crossing::Retry];
+
+fn propagation(crossings: &[Crossing]) -> Table {
+    let cell = |tally: Tally| {
+        let parts = [(tally.right, "right"), (tally.missing, "missing"), (tally.wrong, "wrong")];
+        let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}"));
+        parts.collect::<Vec<_>>().join(", ")
+    };
+    let rows = MATRIX.iter().filter(|row| crossings.contains(&row.crossing)).map(|row| {
+        vec![row.crossing.to_string(), cell(row.guard), cell(row.instrument), cell(row.message)]
+    });
+    let columns =
+        ["work crosses by", "guard held", "span kept with the future", "context in the message"];
+    table(&columns, rows.collect())
 }
 
 fn percent(share: usize) -> f64 {

@@ -4,5 +4,7 @@
 mod collector;
 mod contexts;
 mod log_lines;
+#[cfg(feature = "system")]
+mod propagation;
 mod request_ids;
 mod workload;
