@@ -33,4 +33,8 @@ impl Chapter for TracingChapter {
     fn tables(&self) -> Vec<(String, Table)> {
         experiments::tables()
     }
+
+    fn numbers(&self) -> Vec<(String, String)> {
+        experiments::numbers()
+    }
 }

@@ -52,21 +52,21 @@ impl Open {
     }
 
     // ANCHOR: calls
-    /// Work that another process asked for: the first call on this connection that was under way all the
-    /// time.
+    /// Work that another process asked for: the first call on this connection that was under way for all
+    /// of the time.
     fn calls(&mut self, log: &[Seen], line: &Seen, from: Process) -> Vec<usize> {
         let mut fits = self.of(log, from, line.what, line.start);
-        fits.retain(|call| {
-            let call_to_us = (Kind::Client, Some(line.process));
-            let fits =
-                (log[*call].kind, log[*call].peer) == call_to_us && log[*call].end >= line.end;
-            fits && !self.answered.contains(call)
-        });
+        let all_the_time = |call: &Seen| {
+            call.kind == Kind::Client && call.peer == Some(line.process) && call.end >= line.end
+        };
+        fits.retain(|call| all_the_time(&log[*call]) && !self.answered.contains(call));
         self.answered.extend(fits.first());
         fits
     }
+    // ANCHOR_END: calls
 
-    /// Work of the process itself: of the work that may cause it, what did something last.
+    // ANCHOR: works
+    /// Work of the process itself: of the work around it that may cause it, what did something last.
     fn works(&mut self, log: &[Seen], line: &Seen) -> Vec<usize> {
         let mut fits: Vec<usize> = Vec::new();
         for what in line.what.caused_by() {
@@ -78,14 +78,17 @@ impl Open {
             done.unwrap_or(log[place].start)
         };
         let has_one = |place: usize| self.caused.contains(&(place, line.what, line.peer));
-        fits.sort_by_key(|place| (has_one(*place), Reverse((last(*place), *place))));
+        let ends_first = |place: usize| log[place].end < line.end;
+        fits.sort_by_key(|place| {
+            (ends_first(*place), has_one(*place), Reverse((last(*place), *place)))
+        });
         if let Some(cause) = fits.first() {
             self.caused.insert((*cause, line.what, line.peer));
             self.last.insert(*cause, line.end);
         }
         fits
     }
-    // ANCHOR_END: calls
+    // ANCHOR_END: works
 }
 
 fn of_run(run: &Run, most: usize) -> Found {

@@ -90,7 +90,7 @@ pub fn whole_requests<G: Ord>(run: &Run, groups: &[Option<G>]) -> usize {
 }
 
 /// `pay` takes this long for a card that is slow, and never for another one, in ns.
-const SLOW: u64 = 15_000_000;
+pub const SLOW: u64 = 15_000_000;
 
 /// Who was the customer? For each payment that took `pay` long: whether the checkout in its group is the
 /// right one, whether there is none, or whether it is another one.

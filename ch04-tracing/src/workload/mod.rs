@@ -20,6 +20,9 @@ use crate::types::Kind;
 pub mod judge;
 mod simulate;
 
+/// The coordinator sends a prepare again after this time, in ns.
+pub const TIMEOUT: u64 = 30_000_000;
+
 /// A process of the shop.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Process {

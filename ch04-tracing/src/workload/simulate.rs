@@ -8,15 +8,13 @@ use std::collections::BinaryHeap;
 
 use lab::rng::Rng;
 
-use super::{Arrival, Config, Process, Run, Seen, What, Work};
+use super::{Arrival, Config, Process, Run, Seen, TIMEOUT, What, Work};
 use crate::types::Kind;
 
 const MICRO: u64 = 1_000;
 const MILLI: u64 = 1_000_000;
 /// Clocks begin here, so that no clock is before zero.
 const BEGIN: u64 = 1_000 * MILLI;
-/// The coordinator sends a prepare again after this time.
-const TIMEOUT: u64 = 30 * MILLI;
 /// One card in sixteen is slow, and takes `pay` this much longer.
 const SLOW_CARD: u64 = 20 * MILLI;
 /// Before a new leader goes on.
