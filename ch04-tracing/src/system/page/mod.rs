@@ -1,9 +1,47 @@
-//! Pages.
+//! Spans are found, as pages: HTML from here, one stylesheet, one script, nothing from anywhere else.
+//!
+//! Without JavaScript the list works as it is, and a trace is a table of its first spans. The script draws a
+//! trace as a waterfall.
+//!
+//! | file | what it is |
+//! |---|---|
+//! | `html.rs` | what all pages share |
+//! | `list.rs` | search, scatter, list of traces |
+//! | `trace.rs` | one trace |
+//! | `waterfall.js`, `style.css` | what the browser does with it |
+
+mod html;
+mod list;
+mod trace;
 
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 
 use super::collector::Shared;
 
 pub(super) fn routes() -> Router<Shared> {
+    let file = |kind: &'static str, text: &'static str| move || async move { typed(kind, text) };
     Router::new()
+        .route("/", get(list::show))
+        .route("/trace", get(trace::go))
+        .route("/trace/{id}", get(trace::show))
+        .route("/style.css", get(file("text/css; charset=utf-8", include_str!("style.css"))))
+        .route(
+            "/waterfall.js",
+            get(file("text/javascript; charset=utf-8", include_str!("waterfall.js"))),
+        )
+}
+
+fn typed(kind: &'static str, text: impl IntoResponse) -> Response {
+    let mut response = text.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    // Names in spans come from outside. Should one ever get into a page unescaped, it still cannot act.
+    let policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                  connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'";
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }

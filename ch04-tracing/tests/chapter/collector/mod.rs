@@ -1,6 +1,7 @@
 //! The collector as a process.
 
 mod kit;
+mod pages;
 
 use ch04_tracing::otlp::{Encoding, request, wire};
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId, Value};
