@@ -3,7 +3,10 @@
 mod kit;
 mod pages;
 
+use std::time::Duration;
+
 use ch04_tracing::otlp::{Encoding, request, wire};
+use ch04_tracing::system::exporter::{Exporter, Options};
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId, Value};
 use kit::{Answer, Process, http};
 use prost::Message as _;
@@ -34,8 +37,12 @@ fn batch(trace: u128) -> Vec<u8> {
 }
 
 fn collector(dir: &TempDir) -> Process {
+    collector_at(dir, "127.0.0.1:0")
+}
+
+fn collector_at(dir: &TempDir, address: &str) -> Process {
     let dir = dir.path().to_str().unwrap();
-    Process::start(&["collector", "--dir", dir, "--listen", "127.0.0.1:0"])
+    Process::start(&["collector", "--dir", dir, "--listen", address])
 }
 
 fn stored(collector: &Process) -> u64 {
@@ -158,6 +165,33 @@ fn kill_9_loses_no_batch_that_was_acknowledged_and_doubles_none() {
         assert_eq!(sent.status, 200);
     }
     assert_eq!(u128::from(stored(&process)), 2 * (next - 1), "each span once");
+}
+
+#[test]
+fn an_exporter_delivers_every_span_once_to_a_collector_that_is_killed_meanwhile() {
+    let dir = TempDir::new().unwrap();
+    let mut process = collector(&dir);
+    let address = process.address.to_string();
+    let options = Options {
+        batch: 16,
+        linger: Duration::from_millis(1),
+        first_wait: Duration::from_millis(10),
+        attempts: 100,
+        ..Options::new(format!("http://{address}"))
+    };
+    let exporter = Exporter::start(options).unwrap();
+    let mut next = 1;
+    for _ in 0..3 {
+        for _ in 0..200 {
+            exporter.record(span(1, next));
+            next += 1;
+        }
+        process.kill();
+        process = collector_at(&dir, &address);
+    }
+    let ledger = exporter.shutdown(Duration::from_secs(60));
+    assert!(ledger.is_exact() && ledger.in_flight == 0, "{ledger:?}");
+    assert_eq!((ledger.created, ledger.stored, stored(&process)), (600, 600, 600), "{ledger:?}");
 }
 
 #[cfg(unix)]

@@ -1,0 +1,194 @@
+//! One batch on its way.
+//!
+//! | answer | means |
+//! |---|---|
+//! | 2xx | stored, without the spans that its partial success counts |
+//! | 429, 502, 503, 504, none | send it again, after the time that it asks for |
+//! | anything else | sending it again changes nothing |
+//!
+//! A batch whose answer was lost is sent again: the collector stores each span once.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use hyper::{Method, Request, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use lab::rng::Rng;
+use prost::Message as _;
+
+use super::super::now;
+use super::{Dropped, Options};
+use crate::otlp::wire;
+
+/// No wait is longer, whatever a collector asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// No answer of a collector is longer.
+const MAX_ANSWER: usize = 64 << 10;
+
+/// An endpoint that is none.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is no endpoint; write http://HOST:PORT, such as http://127.0.0.1:4318")]
+pub struct BadEndpoint(pub String);
+
+/// What became of a batch.
+#[derive(PartialEq, Eq, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) stored: usize,
+    pub(super) dropped: Vec<(Dropped, usize)>,
+}
+
+/// What one attempt gave.
+enum Attempt {
+    /// So many were refused, the others are stored.
+    Taken {
+        refused: usize,
+    },
+    /// Again, after this time if it was named.
+    Again(Option<Duration>),
+    Refused,
+}
+
+pub(super) struct Post {
+    client: Client<HttpConnector, Full<Bytes>>,
+    uri: Uri,
+    attempts: u32,
+    first_wait: Duration,
+    deadline: Duration,
+    rng: Rng,
+}
+
+impl Post {
+    pub(super) fn new(options: &Options) -> Result<Self, BadEndpoint> {
+        let uri =
+            endpoint(&options.endpoint).ok_or_else(|| BadEndpoint(options.endpoint.clone()))?;
+        Ok(Self {
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            uri,
+            attempts: options.attempts.max(1),
+            first_wait: options.first_wait,
+            deadline: options.deadline,
+            rng: Rng::new(now()),
+        })
+    }
+
+    pub(super) async fn send(&mut self, body: Bytes, count: usize) -> Outcome {
+        let mut wait = self.first_wait;
+        for attempt in 1..=self.attempts {
+            let asked = match self.attempt(body.clone()).await {
+                Attempt::Taken { refused } => {
+                    let refused = refused.min(count);
+                    let dropped = vec![(Dropped::Refused, refused)];
+                    return Outcome { stored: count - refused, dropped };
+                }
+                Attempt::Refused => {
+                    return Outcome { stored: 0, dropped: vec![(Dropped::Refused, count)] };
+                }
+                Attempt::Again(asked) => asked,
+            };
+            if attempt < self.attempts {
+                // Not all exporters of a cluster at the same moment.
+                let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
+                let drawn = Duration::from_micros(half + self.rng.pick(0..half.max(1)));
+                tokio::time::sleep(asked.unwrap_or(drawn).min(LONGEST_WAIT)).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+        Outcome { stored: 0, dropped: vec![(Dropped::Unconfirmed, count)] }
+    }
+
+    async fn attempt(&self, body: Bytes) -> Attempt {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(self.uri.clone())
+            .header(CONTENT_TYPE, "application/x-protobuf")
+            .body(Full::new(body))
+            .expect("the endpoint was read as one");
+        let answer = async {
+            let response = self.client.request(request).await.ok()?;
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await.ok()?;
+            Some((head, body.to_bytes()))
+        };
+        let Ok(Some((head, body))) = tokio::time::timeout(self.deadline, answer).await else {
+            return Attempt::Again(None);
+        };
+        match head.status {
+            status if status.is_success() => Attempt::Taken { refused: refused(&body) },
+            StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Attempt::Again(retry_after(&head.headers, now())),
+            _ => Attempt::Refused,
+        }
+    }
+}
+
+fn endpoint(text: &str) -> Option<Uri> {
+    let uri: Uri = text.parse().ok()?;
+    let is_plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
+    match uri.path() {
+        _ if !is_plain => None,
+        "/" | "" => format!("{}/v1/traces", text.trim_end_matches('/')).parse().ok(),
+        _ => Some(uri),
+    }
+}
+
+/// How many spans a collector refused although it took the request.
+fn refused(body: &[u8]) -> usize {
+    let response = wire::Response::decode(body).unwrap_or_default();
+    let count = response.partial_success.map_or(0, |partial| partial.rejected_spans);
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// Seconds, or a date of HTTP. `now` is in ns since 1970.
+fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    let wait = date.as_nanosecond().saturating_sub(now.into());
+    Some(Duration::from_nanos(u64::try_from(wait).unwrap_or(0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_without_a_path_gets_that_of_otlp() {
+        for (text, uri) in [
+            ("http://127.0.0.1:4318", Some("http://127.0.0.1:4318/v1/traces")),
+            ("http://localhost:4318/", Some("http://localhost:4318/v1/traces")),
+            ("http://[::1]:9/own", Some("http://[::1]:9/own")),
+            ("https://127.0.0.1:4318", None),
+            ("127.0.0.1:4318", None),
+            ("http://", None),
+            ("", None),
+        ] {
+            assert_eq!(endpoint(text).map(|uri| uri.to_string()).as_deref(), uri, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_collector_asks_for_time_in_seconds_or_by_a_date() {
+        let noon = 1_795_780_800_000_000_000;
+        for (value, wait) in [
+            ("0", Some(0)),
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("Fri, 27 Nov 2026 12:00:09 GMT", Some(9)),
+            ("Fri, 27 Nov 2026 11:00:00 GMT", Some(0)),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+        ] {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, noon), wait.map(Duration::from_secs), "{value}");
+        }
+    }
+}
