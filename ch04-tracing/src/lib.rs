@@ -26,16 +26,16 @@
 #[cfg(feature = "study")]
 mod chapter;
 pub mod context;
-#[cfg(feature = "system")]
-pub mod otlp;
-#[cfg(feature = "system")]
-pub mod store;
 #[cfg(feature = "study")]
 pub mod experiments;
+#[cfg(feature = "system")]
+pub mod otlp;
 pub mod propagation;
 pub mod step1_log_lines;
 pub mod step2_request_id;
 pub mod step3_context;
+#[cfg(feature = "system")]
+pub mod store;
 #[cfg(feature = "system")]
 pub mod system;
 pub mod types;

@@ -5,5 +5,10 @@ use lab::chapter::Chapter;
 /// Every chapter of the book.
 #[must_use]
 pub fn all() -> Vec<&'static dyn Chapter> {
-    vec![ch01_sticky_sessions::chapter(), ch02_two_phase_commit::chapter(), ch03_paxos::chapter()]
+    vec![
+        ch01_sticky_sessions::chapter(),
+        ch02_two_phase_commit::chapter(),
+        ch03_paxos::chapter(),
+        ch04_tracing::chapter(),
+    ]
 }
