@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
     }
 
     fn may_be(&self, span: &Known) -> bool {
-        let took = span.end - span.start;
+        let took = span.end.saturating_sub(span.start);
         self.service.is_none_or(|service| service == span.service)
             && self.operation.is_none_or(|operation| operation == span.name)
             && self.query.min.is_none_or(|min| took >= min)
@@ -174,7 +174,7 @@ pub(super) fn summary(index: &Index, id: TraceId, trace: &Trace) -> Summary {
         service: name(|span| span.service),
         name: name(|span| span.name),
         start: trace.start().to_string(),
-        duration: trace.end() - trace.start(),
+        duration: trace.end().saturating_sub(trace.start()),
         spans: trace.spans.len(),
         errors: trace.spans.values().filter(|span| span.is_error).count(),
         missing: missing.len(),

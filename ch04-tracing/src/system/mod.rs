@@ -37,6 +37,11 @@ use tokio::net::TcpListener;
 
 use crate::store::{Options, StoreError};
 
+const _: () = assert!(
+    crate::context::MAX_FRAME <= lab::run::MAX_CONTEXT,
+    "a context travels in a frame of lab"
+);
+
 /// Collect traces, and read them in a browser.
 #[derive(Parser)]
 #[command(name = "ch04", bin_name = "cargo ch04", version, about, disable_help_subcommand = true)]

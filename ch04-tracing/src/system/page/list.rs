@@ -107,7 +107,7 @@ fn results(found: &Found, spans: u64) -> String {
 
 fn row(trace: &Summary, longest: u64) -> String {
     let start = trace.start.parse().unwrap_or(0);
-    let width = share(trace.duration, 0, longest.max(1));
+    let width = share(trace.duration, 0, longest);
     let services = trace.services.iter().take(12);
     let services: String =
         services.map(|(name, spans)| format!("{} {spans} ", service(name))).collect();
@@ -135,7 +135,7 @@ fn row(trace: &Summary, longest: u64) -> String {
 fn scatter(traces: &[Summary]) -> String {
     let start = |trace: &Summary| trace.start.parse::<u64>().unwrap_or(0);
     let first = traces.iter().map(start).min().unwrap_or(0);
-    let last = traces.iter().map(start).max().unwrap_or(0).max(first + 1);
+    let last = traces.iter().map(start).max().unwrap_or(0);
     // Whole powers of ten around what there is, at least one of them.
     let power = |ns: u64| ns.max(1).ilog10();
     let low = traces.iter().map(|trace| power(trace.duration)).min().unwrap_or(0);
@@ -185,5 +185,5 @@ fn round(ns: u64) -> String {
 
 /// In percent.
 fn share(value: u64, from: u64, to: u64) -> f64 {
-    100.0 * (value - from) as f64 / (to - from) as f64
+    100.0 * (value - from) as f64 / (to - from).max(1) as f64
 }

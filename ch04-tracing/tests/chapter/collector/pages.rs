@@ -25,11 +25,18 @@ fn pages_show_what_arrived_and_let_none_of_it_act() {
     spans[0].service = "</script><b>web".into();
     spans[1].parent = Some(SpanId(0xabc));
     spans[2].status = Status::Error("sold out".into());
+    // A clock that is far off.
+    let mut last = span(6, 1);
+    (last.start, last.end) = (u64::MAX, u64::MAX);
+    spans.push(last);
     let body = request(&spans).encode_to_vec();
     assert_eq!(http(collector.address, "POST", "/v1/traces", &[PROTOBUF], &body).status, 200);
     let path = format!("/trace/{}", TraceId(5));
     for (path, expected) in [
         ("/?service=web&error=true&limit=5", "1 missing parent"),
+        ("/", "2554-07-21 23:34:33.709 UTC"),
+        ("/?max=0ns", "2554-07-21 23:34:33.709 UTC"),
+        ("/trace/6", "2554-07-21 23:34:33.709 UTC"),
         ("/?min=3h", "No trace is like that"),
         (path.as_str(), "<code>0000000000000abc</code>, the parent of 1 that arrived"),
         (path.as_str(), "100 later spans are not shown"),
