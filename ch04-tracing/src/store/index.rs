@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crc32c::crc32c;
+use crc32c::{crc32c, crc32c_append};
 
 use crate::types::{Kind, Span, SpanId, Status, TraceId, Value};
 
@@ -185,9 +185,13 @@ impl Index {
 
 /// The bit of an attribute.
 pub(super) fn tag(key: &str, value: &Value) -> u64 {
-    tag_of(key, &value.to_string())
+    match value {
+        // Nearly all are text, and every span that is stored comes by here.
+        Value::Text(text) => tag_of(key, text),
+        other => tag_of(key, &other.to_string()),
+    }
 }
 
 pub(super) fn tag_of(key: &str, value: &str) -> u64 {
-    1 << (crc32c(format!("{key}={value}").as_bytes()) % 64)
+    1 << (crc32c_append(crc32c(key.as_bytes()), value.as_bytes()) % 64)
 }
