@@ -1,6 +1,6 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::{Chapter, Figure, Table};
+use lab::chapter::{Chapter, Dial, Figure, Table};
 
 use crate::experiments;
 
@@ -32,6 +32,10 @@ impl Chapter for TracingChapter {
 
     fn tables(&self) -> Vec<(String, Table)> {
         experiments::tables()
+    }
+
+    fn dials(&self) -> Vec<(String, Dial)> {
+        experiments::dials()
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

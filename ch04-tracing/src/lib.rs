@@ -14,6 +14,7 @@
 //! | [`step1_log_lines`] | log lines and a search by time: right while there is one request at a time |
 //! | [`step2_request_id`] | an id in every message: which request, and not what caused what |
 //! | [`step3_context`] | each message says which span sent it: nothing is guessed |
+//! | [`step6_sampling`] | which traces to keep, and how to count when most are gone |
 //! | [`propagation`] | where work changes hands inside a process, and what becomes of its cause |
 //! | [`experiments`] | all designs on the same runs: curves and tables |
 //!
@@ -34,6 +35,7 @@ pub mod propagation;
 pub mod step1_log_lines;
 pub mod step2_request_id;
 pub mod step3_context;
+pub mod step6_sampling;
 #[cfg(feature = "system")]
 pub mod store;
 #[cfg(feature = "system")]

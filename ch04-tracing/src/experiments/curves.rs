@@ -2,13 +2,17 @@
 
 use lab::chapter::{Mark, Plot, Series};
 
-use super::{CLIENTS, Judged, SKEW, log_lines};
+use super::{CLIENTS, Judged, SKEW, log_lines, sampling};
 use crate::workload::{Config, Run};
 
 /// The curves of the chapter, by name.
 #[must_use]
 pub fn plots() -> Vec<(String, Plot)> {
-    vec![("stitched".into(), stitched()), ("customers".into(), wrong_customers())]
+    vec![
+        ("stitched".into(), stitched()),
+        ("customers".into(), wrong_customers()),
+        ("kept".into(), sampling::plot()),
+    ]
 }
 
 fn series(name: &str, mark: Mark, point: impl Fn(usize) -> f64) -> Series {

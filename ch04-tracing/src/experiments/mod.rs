@@ -5,9 +5,11 @@
 //! | file | has |
 //! |---|---|
 //! | `mod.rs` | what is counted |
+//! | `sampling.rs` | what sampling keeps, and what it makes of percentiles |
 //! | `curves.rs`, `tables.rs` | the same, as the book shows it |
 
 mod curves;
+pub mod sampling;
 mod tables;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,12 @@ use crate::{step1_log_lines as step1, step2_request_id as step2, step3_context a
 
 pub use curves::plots;
 pub use tables::{numbers, tables};
+
+/// The dials of the chapter, by name.
+#[must_use]
+pub fn dials() -> Vec<(String, lab::chapter::Dial)> {
+    vec![("median".into(), sampling::dial())]
+}
 
 /// Requests at a time.
 pub const CLIENTS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];

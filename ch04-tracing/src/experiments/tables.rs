@@ -3,8 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, contexts, log_lines, puzzle, request_ids, scoreboard,
-    sorts, stages,
+    Judged, MANY, Puzzle, SKEW, certain, contexts, log_lines, puzzle, request_ids, sampling,
+    scoreboard, sorts, stages,
 };
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
@@ -21,6 +21,7 @@ pub fn tables() -> Vec<(String, Table)> {
         ("edges".into(), by_edge()),
         ("designs".into(), designs()),
         ("propagation".into(), propagation(&FOUR)),
+        ("sampling".into(), sampling::table()),
         ("propagation-all".into(), propagation(&Crossing::ALL)),
     ]
 }

@@ -7,4 +7,5 @@ mod log_lines;
 #[cfg(feature = "system")]
 mod propagation;
 mod request_ids;
+mod sampling;
 mod workload;
