@@ -17,7 +17,8 @@
 //!
 //! # Left out
 //!
-//! Clocks that jump while a cookie or a copy is young. A lifetime that begins anew with each look.
+//! Clocks that jump while a cookie or a copy is young. A lifetime that begins anew with each look. Two tabs of
+//! which one signs out and the other one in, at once: the later answer decides which session the browser has.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

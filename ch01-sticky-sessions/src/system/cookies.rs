@@ -18,8 +18,6 @@ const SESSION: &str = "sid";
 const AFFINITY: &str = "node";
 /// Followed by the last 8 digits of the session, and the version: each is a cookie of its own.
 const SEEN: &str = "seen";
-/// More versions than this are of no use: the highest counts.
-const MOST_SEEN: usize = 32;
 
 /// What all of our cookies have in common: no script reads them, and no other site sends them along with a
 /// form of its own.
@@ -42,7 +40,7 @@ pub(super) fn read(headers: &HeaderMap) -> Cookies {
 fn seen(headers: &HeaderMap, id: SessionId) -> BTreeSet<Seen> {
     let version = |name: &str| name.strip_prefix(&seen_of(id))?.parse().ok();
     let versions = pairs(headers).filter_map(|(name, _)| version(name));
-    versions.map(|version| Seen { id, version }).take(MOST_SEEN).collect()
+    versions.map(|version| Seen { id, version }).collect()
 }
 
 fn seen_of(id: SessionId) -> String {

@@ -56,12 +56,18 @@ impl Desk {
     }
 
     /// A store that has read the log.
-    fn recovered(&self) -> String {
+    fn recovered(&self) -> Store {
         let mut store = Store::new(REWRITE_AFTER);
         for record in &self.log {
             react(&mut store, STORE, Duration::ZERO, Input::Replay(record.clone()));
         }
-        store.summary().to_string()
+        store
+    }
+
+    /// The process dies, and comes back.
+    fn restart(&mut self, start: u64) {
+        self.store = self.recovered();
+        react(&mut self.store, STORE, Duration::ZERO, Input::Boot { start });
     }
 }
 
@@ -77,7 +83,12 @@ fn a_store_that_comes_back_has_all_that_it_had_and_its_log_stays_short() {
         for i in 0..2_000 {
             let session = (rng.pick(0..4) > 0).then(alice);
             desk.save(Duration::from_millis(i), rng.pick(0..sessions), session);
-            assert_eq!(desk.recovered(), desk.store.summary().to_string(), "seed {seed}, save {i}");
+            let (recovered, running) = (desk.recovered(), &desk.store);
+            let (recovered, running) = (recovered.summary(), running.summary());
+            assert_eq!(recovered, running, "seed {seed}, save {i}");
+            if seed % 2 == 1 && i % (REWRITE_AFTER - 1) == 0 {
+                desk.restart(i);
+            }
         }
         // What is there once more, and what was saved meanwhile, and before the log was long.
         let most = 2 * sessions + 2 * sessions.max(REWRITE_AFTER);
@@ -100,5 +111,5 @@ fn a_session_that_nobody_changed_for_a_day_has_ended_and_is_dropped() {
         desk.save(wait::LIFETIME, 2 + i % 2, Some(alice()));
     }
     assert!(!desk.store.summary().to_string().contains("s1 "));
-    assert_eq!(desk.recovered(), desk.store.summary().to_string());
+    assert_eq!(desk.recovered().summary(), desk.store.summary());
 }

@@ -4,14 +4,15 @@
 //! 10 GB. Counting walks over the lengths alone and allocates nothing.
 
 /// As many spans may come in one body.
-pub const MAX_SPANS: usize = 1 << 18;
+pub const MAX_SPANS: usize = 1 << 16;
 /// As many messages may come in one body: spans, and the attributes, values, events and links in them.
-pub const MAX_MESSAGES: usize = 1 << 22;
+pub const MAX_MESSAGES: usize = 1 << 20;
 
 /// A body holds more than will be decoded.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error(
-    "one request may hold {MAX_SPANS} spans and {MAX_MESSAGES} messages in all; send smaller batches"
+    "one request may hold {MAX_SPANS} spans and {MAX_MESSAGES} messages in all, and no groups; send smaller \
+     batches"
 )]
 pub struct TooMany;
 
@@ -63,7 +64,7 @@ pub(super) fn check_protobuf(body: &[u8]) -> Result<(), TooMany> {
 const MAX_DEPTH: usize = 128;
 
 fn count(mut bytes: &[u8], within: In, depth: usize, counted: &mut Counted) -> Result<(), TooMany> {
-    while let Some((field, message)) = next(&mut bytes) {
+    while let Some((field, message)) = next(&mut bytes)? {
         let (Some(inner), Some(message)) = (within.field(field), message) else { continue };
         counted.messages += 1;
         counted.spans += usize::from(inner == In::Span);
@@ -77,20 +78,23 @@ fn count(mut bytes: &[u8], within: In, depth: usize, counted: &mut Counted) -> R
     Ok(())
 }
 
-/// The number of the next field, and its bytes if it may be a message.
-fn next<'a>(bytes: &mut &'a [u8]) -> Option<(u64, Option<&'a [u8]>)> {
-    let key = varint(bytes)?;
+type Field<'a> = (u64, Option<&'a [u8]>);
+
+/// The number of the next field, and its bytes if it may be a message. A group has no length, and what is in
+/// it would not be counted; OTLP has none, but a decoder skips it and goes on.
+fn next<'a>(bytes: &mut &'a [u8]) -> Result<Option<Field<'a>>, TooMany> {
+    let Some(key) = varint(bytes) else { return Ok(None) };
     let content = match key & 7 {
-        0 => varint(bytes).map(|_| None)?,
-        1 => bytes.split_off(..8).map(|_| None)?,
+        0 => varint(bytes).map(|_| None),
+        1 => bytes.split_off(..8).map(|_| None),
         2 => {
-            let len = usize::try_from(varint(bytes)?).ok()?;
-            Some(bytes.split_off(..len)?)
+            let len = varint(bytes).and_then(|len| usize::try_from(len).ok());
+            len.and_then(|len| bytes.split_off(..len)).map(Some)
         }
-        5 => bytes.split_off(..4).map(|_| None)?,
-        _ => return None,
+        5 => bytes.split_off(..4).map(|_| None),
+        _ => return Err(TooMany),
     };
-    Some((key >> 3, content))
+    Ok(content.map(|content| (key >> 3, content)))
 }
 
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
@@ -105,9 +109,10 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// Every message begins with a brace. Braces inside of texts count as well, which is strict and safe.
+/// Every message begins with a brace, or with a bracket: a list of its fields is read as well. Those inside of
+/// texts count too, which is strict and safe.
 pub(super) fn check_json(body: &[u8]) -> Result<(), TooMany> {
-    let braces = body.iter().filter(|byte| **byte == b'{').count();
+    let begins = body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count();
     // A message in JSON may be a span, so there may be as few as spans and what is usual in them.
-    if braces > MAX_MESSAGES / 2 { Err(TooMany) } else { Ok(()) }
+    if begins > MAX_MESSAGES / 2 { Err(TooMany) } else { Ok(()) }
 }

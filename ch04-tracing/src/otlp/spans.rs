@@ -32,6 +32,9 @@ const SERVICE: &str = "service.name";
 const OF_PROCESS: [&str; 4] =
     ["service.instance.id", "service.version", "host.name", "process.pid"];
 
+/// As many bytes of each.
+const MAX_OF_PROCESS: usize = 128;
+
 /// What arrived.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Received {
@@ -56,7 +59,7 @@ pub fn received(request: wire::Request) -> Received {
             .into_iter()
             .filter(|attribute| OF_PROCESS.contains(&attribute.key.as_str()))
             .take(OF_PROCESS.len())
-            .map(|attribute| (attribute.key, value(attribute.value, 0)))
+            .filter_map(|attribute| Some((attribute.key, short(attribute.value?)?)))
             .collect();
         for wire in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             match span(wire, &service, &of_process) {
@@ -66,6 +69,15 @@ pub fn received(request: wire::Request) -> Received {
         }
     }
     received
+}
+
+/// What is said of a process is kept with each of its spans, so it is short.
+fn short(value: wire::AnyValue) -> Option<Value> {
+    match value.value? {
+        wire::Value::String(text) => Some(Value::Text(cut(text, MAX_OF_PROCESS))),
+        wire::Value::Int(number) => Some(Value::Int(number)),
+        _ => None,
+    }
 }
 
 fn span(wire: wire::Span, service: &str, of_process: &[(String, Value)]) -> Option<Span> {

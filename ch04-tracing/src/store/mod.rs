@@ -37,7 +37,7 @@ mod tests;
 mod writer;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -45,6 +45,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use lab::run::disk::make_durable_directory;
 use tokio::sync::oneshot;
 
 use crate::types::{Span, TraceId};
@@ -162,7 +163,7 @@ impl Store {
     /// # Errors
     /// The disk fails, another process has the directory, or another version wrote it.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
-        fs::create_dir_all(dir).map_err(StoreError::io("make", dir))?;
+        make_durable_directory(dir).map_err(StoreError::io("make", dir))?;
         let lock = lock(dir)?;
         let recovered = recover::recover(dir)?;
         let index = Arc::new(RwLock::new(recovered.index));

@@ -25,6 +25,12 @@ pub(super) struct Shared {
     pub(super) ingesting: Arc<Semaphore>,
 }
 
+impl Shared {
+    pub(super) fn new(store: Arc<Store>) -> Self {
+        Self { store, ingesting: Arc::new(Semaphore::new(INGESTING)) }
+    }
+}
+
 pub(super) async fn run(dir: &Path, address: SocketAddr, options: Options) -> Result<(), Error> {
     let limits = Limits::of_process()?;
     let listener = listen(address, "--listen 127.0.0.1:0").await?;
@@ -41,8 +47,7 @@ pub(super) async fn run(dir: &Path, address: SocketAddr, options: Options) -> Re
         say(&format!("{file}: {bytes} bytes from byte {at} on are {what}"));
     }
     say(&greeting(address, dir, store.spans()));
-    let shared =
-        Shared { store: Arc::clone(&store), ingesting: Arc::new(Semaphore::new(INGESTING)) };
+    let shared = Shared::new(Arc::clone(&store));
     serve(listener, router(shared), limits, stop).await;
     say("closing: what arrived is being stored");
     store.close();
@@ -62,16 +67,28 @@ fn greeting(address: SocketAddr, dir: &Path, spans: u64) -> String {
 }
 
 pub(super) fn router(shared: Shared) -> Router {
-    let health = |spans: u64| answer(axum::http::StatusCode::OK, &json!({ "spans": spans }));
-    let store = Arc::clone(&shared.store);
-    let local = Router::new()
-        .route("/healthz", get(move || async move { health(store.spans()) }))
-        .merge(api::routes())
-        .merge(page::routes());
     // An exporter may call this machine by any name; a page of another site cannot send these content
     // types unasked. All else is for this machine alone, and reading takes no encoded bodies.
-    let spans = Router::new().route("/v1/traces", post(ingest::take).fallback(ingest::no_method));
-    finish(local.with_state(shared.clone()))
-        .merge(spans.with_state(shared))
-        .layer(from_fn(gzip::answers))
+    finish(reading(shared.clone())).merge(taking(shared)).layer(from_fn(gzip::answers))
+}
+
+/// The same as the pages of a role, which are for this machine alone, spans included.
+pub(super) fn pages(shared: Shared) -> Router {
+    reading(shared.clone()).merge(taking(shared)).layer(from_fn(gzip::answers))
+}
+
+fn reading(shared: Shared) -> Router {
+    let health = |spans: u64| answer(axum::http::StatusCode::OK, &json!({ "spans": spans }));
+    let store = Arc::clone(&shared.store);
+    Router::new()
+        .route("/healthz", get(move || async move { health(store.spans()) }))
+        .merge(api::routes())
+        .merge(page::routes())
+        .with_state(shared)
+}
+
+fn taking(shared: Shared) -> Router {
+    Router::new()
+        .route("/v1/traces", post(ingest::take).fallback(ingest::no_method))
+        .with_state(shared)
 }

@@ -3,7 +3,9 @@
 //! The answer 200 is given once the spans are durable. Whatever fails is answered with a `Status` in the
 //! encoding of the request, as OTLP asks. What may be sent again is 429 or 503; what may not is 4xx.
 
-use axum::body::to_bytes;
+use std::sync::Arc;
+
+use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -12,7 +14,7 @@ use super::collector::Shared;
 use super::{gzip, now};
 use crate::otlp::wire::{self, PartialSuccess};
 use crate::otlp::{BadBody, Encoding, received};
-use crate::store::Refused;
+use crate::store::{Refused, Store};
 
 /// The longest body, packed or not.
 const MAX_BODY: usize = 64 << 20;
@@ -96,13 +98,28 @@ async fn store(
     encoding: Encoding,
     request: Request,
 ) -> Result<wire::Response, NotTaken> {
-    let _place = shared.ingesting.try_acquire().map_err(|_| NotTaken::Busy)?;
+    let place = Arc::clone(&shared.ingesting).try_acquire_owned().map_err(|_| NotTaken::Busy)?;
     let is_packed = is_packed(request.headers())?;
     let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
         let is_too_long = std::error::Error::source(&error)
             .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
         if is_too_long { NotTaken::TooLong } else { NotTaken::Broken(error) }
     })?;
+    let store = Arc::clone(&shared.store);
+    // A task of its own: a client that leaves does not give its place away while its spans are here.
+    let work = tokio::spawn(async move {
+        let _place = place;
+        decode_and_store(&store, encoding, body, is_packed).await
+    });
+    work.await.expect("it does not panic")
+}
+
+async fn decode_and_store(
+    store: &Store,
+    encoding: Encoding,
+    body: Bytes,
+    is_packed: bool,
+) -> Result<wire::Response, NotTaken> {
     // Some MiB take longer than other requests should wait on this thread.
     let read = move || -> Result<_, NotTaken> {
         if is_packed {
@@ -112,7 +129,7 @@ async fn store(
         }
     };
     let arrived = tokio::task::spawn_blocking(read).await.expect("it does not panic")?;
-    let stored = shared.store.store(arrived.spans, now()).await?;
+    let stored = store.store(arrived.spans, now()).await?;
     Ok(wire::Response { partial_success: rejected(arrived.refused, stored.too_long) })
 }
 

@@ -10,6 +10,7 @@
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
+//! | `shop.rs`, `spans.rs` | chapter 2's shop, with everything traced into a collector |
 //! | `w3c.rs` | a service for the W3C's test suite |
 //!
 //! # Left out
@@ -23,6 +24,8 @@ mod gzip;
 mod ingest;
 mod page;
 mod query;
+pub mod shop;
+mod spans;
 mod w3c;
 
 use std::ffi::OsString;
@@ -41,6 +44,9 @@ const _: () = assert!(
     crate::context::MAX_FRAME <= lab::run::MAX_CONTEXT,
     "a context travels in a frame of lab"
 );
+
+/// The command that has commands of its own: those of every system of this workspace.
+const SHOP: &str = "shop";
 
 /// Collect traces, and read them in a browser.
 #[derive(Parser)]
@@ -71,6 +77,9 @@ enum Command {
         #[arg(value_parser = clap::value_parser!(u64).range(1..=24 * 3660))]
         keep_hours: u64,
     },
+    /// Chapter 2's shop as processes, with everything traced into a collector, until Ctrl-C
+    #[command(name = SHOP)]
+    Shop,
     /// Answer the W3C's test suite for Trace Context, until Ctrl-C
     W3cService {
         /// Where to listen on 127.0.0.1; 0 takes a free port
@@ -104,6 +113,10 @@ enum Error {
 
 /// The whole command line.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.get(1).is_some_and(|command| command == SHOP) {
+        return shop::main(&args[1..]);
+    }
     let line = match Line::try_parse_from(args) {
         Ok(line) => line,
         Err(error) => {
@@ -130,6 +143,7 @@ async fn run(command: Command) -> Result<(), Error> {
             let options = Options { bytes: keep_mib << 20, age, ..Options::default() };
             collector::run(&dir, listen, options).await
         }
+        Command::Shop => unreachable!("its command line is that of a system"),
         Command::W3cService { port } => w3c::run(port).await,
     }
 }

@@ -172,7 +172,7 @@ impl<P: Protocol> EventLoop<P> {
             && let Some(asked) = self.asked.get_mut(&to).and_then(VecDeque::pop_front)
             && !asked.is_empty()
         {
-            traced.tracer.answered(&asked, &reply.context);
+            traced.tracer.answered(traced.name(self.me), &asked, &reply.context);
         }
         let taken = self.clients.get(&to).is_some_and(|client| client.try_send(reply).is_ok());
         if taken {

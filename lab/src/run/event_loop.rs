@@ -94,6 +94,14 @@ pub(super) struct EventLoop<P: Protocol> {
     pub(super) stopping: bool,
 }
 
+/// Whether an effect is carried out when the records before it are durable.
+fn waits_for_the_disk<P: Protocol>(effect: &Effect<P>) -> bool {
+    matches!(
+        effect,
+        Effect::Send { .. } | Effect::Persist(_) | Effect::DiscardBefore(_) | Effect::Note(_)
+    )
+}
+
 /// What a step asked for, as a tracer is told.
 fn done<P: Protocol>(effects: &[Effect<P>]) -> Done {
     let count = |is: fn(&&Effect<P>) -> bool| effects.iter().filter(is).count() as u64;
@@ -218,13 +226,18 @@ impl<P: Protocol> EventLoop<P> {
         self.counters.steps.fetch_add(1, Relaxed);
         let mut effects = std::mem::take(&mut self.effects);
         take(&mut self.node, input, &mut Cx::new(self.me, now, &mut self.marks, &mut effects));
+        let waits = effects.iter().any(waits_for_the_disk);
         let done = if is_traced { done(&effects) } else { Done::default() };
         for effect in effects.drain(..) {
             self.carry_out(effect, cause, &context)?;
         }
         self.effects = effects;
-        if is_traced {
-            self.hold(Held::End { context, done });
+        let end = is_traced.then_some(Held::End { context, done });
+        match end {
+            Some(end) if waits => self.hold(end),
+            // Records of earlier inputs are no part of it.
+            Some(end) => self.release(end),
+            None => {}
         }
         Ok(())
     }
@@ -237,6 +250,8 @@ impl<P: Protocol> EventLoop<P> {
         let asked = self.asked.entry(client).or_default();
         asked.push_back(context);
         if asked.len() > MAX_ASKED {
+            // Which answer belongs to which request is not known any more, and a wrong one is not told.
+            asked.iter_mut().for_each(|context| *context = Context::default());
             asked.pop_front();
         }
     }

@@ -33,9 +33,9 @@ pub trait Tracer: Send + Sync + Debug {
     /// All that was begun under this context is done: its records are durable, and what it sent has left.
     fn end(&self, context: &Context, done: &Done);
 
-    /// A request that was taken under `asked` is answered by a step under `by`. They are different where a
+    /// A request that this role took under `asked` is answered by a step under `by`. They are different where a
     /// node answers several requests at once.
-    fn answered(&self, asked: &Context, by: &Context);
+    fn answered(&self, role: &str, asked: &Context, by: &Context);
 }
 
 /// What became of a piece of work.

@@ -32,8 +32,10 @@ pub(super) fn router(
         }
     };
     let own = match tracer {
-        Some(tracer) => traced(service.routes(), role.clone(), tracer),
-        None => service.routes(),
+        Some(tracer) if service.routes().has_routes() => {
+            traced(service.routes(), role.clone(), tracer)
+        }
+        _ => service.routes(),
     };
     let health = move || async move { Json(json!({ "role": role, "up": true })) };
     let common = Router::new().route("/health", get(health)).route("/status", get(status));

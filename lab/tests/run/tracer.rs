@@ -59,8 +59,11 @@ impl Tracer for Told {
         });
     }
 
-    fn answered(&self, asked: &Context, by: &Context) {
-        self.change(asked, |work| work.answered_by = Some(*by));
+    fn answered(&self, role: &str, asked: &Context, by: &Context) {
+        self.change(asked, |work| {
+            assert_eq!(work.role, role);
+            work.answered_by = Some(*by);
+        });
     }
 }
 

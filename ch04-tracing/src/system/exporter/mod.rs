@@ -27,6 +27,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -126,7 +127,24 @@ impl Exporter {
     /// # Errors
     /// The endpoint is none, or there is no thread to be had.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let post = Post::new(&options)?;
+        let find = post::fixed(&options)?;
+        Self::start_towards(options, find)
+    }
+
+    /// The same for a collector that is somewhere else after each of its restarts: it is asked for before
+    /// each attempt. `options.endpoint` does not count.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub(super) fn start_at(
+        options: Options,
+        address: impl Fn() -> Option<SocketAddr> + Send + 'static,
+    ) -> Result<Self, StartError> {
+        Self::start_towards(options, post::at(address))
+    }
+
+    fn start_towards(options: Options, find: post::Find) -> Result<Self, StartError> {
+        let post = Post::new(&options, find);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), options });
         let (end, ended) = oneshot::channel();

@@ -8,6 +8,7 @@
 //!
 //! A batch whose answer was lost is sent again: the collector stores each span once.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -34,6 +35,9 @@ const MAX_ANSWER: usize = 64 << 10;
 #[error("{0:?} is no endpoint; write http://HOST:PORT, such as http://127.0.0.1:4318")]
 pub struct BadEndpoint(pub String);
 
+/// Says where the collector is now; none where nobody knows yet.
+pub(super) type Find = Box<dyn Fn() -> Option<Uri> + Send>;
+
 /// What became of a batch.
 #[derive(PartialEq, Eq, Debug, Default)]
 pub(super) struct Outcome {
@@ -54,7 +58,7 @@ enum Attempt {
 
 pub(super) struct Post {
     client: Client<HttpConnector, Full<Bytes>>,
-    uri: Uri,
+    find: Find,
     attempts: u32,
     first_wait: Duration,
     deadline: Duration,
@@ -62,17 +66,15 @@ pub(super) struct Post {
 }
 
 impl Post {
-    pub(super) fn new(options: &Options) -> Result<Self, BadEndpoint> {
-        let uri =
-            endpoint(&options.endpoint).ok_or_else(|| BadEndpoint(options.endpoint.clone()))?;
-        Ok(Self {
+    pub(super) fn new(options: &Options, find: Find) -> Self {
+        Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
-            uri,
+            find,
             attempts: options.attempts.max(1),
             first_wait: options.first_wait,
             deadline: options.deadline,
             rng: Rng::new(now()),
-        })
+        }
     }
 
     pub(super) async fn send(&mut self, body: Bytes, count: usize) -> Outcome {
@@ -101,9 +103,10 @@ impl Post {
     }
 
     async fn attempt(&self, body: Bytes) -> Attempt {
+        let Some(uri) = (self.find)() else { return Attempt::Again(None) };
         let request = Request::builder()
             .method(Method::POST)
-            .uri(self.uri.clone())
+            .uri(uri)
             .header(CONTENT_TYPE, "application/x-protobuf")
             .body(Full::new(body))
             .expect("the endpoint was read as one");
@@ -125,6 +128,18 @@ impl Post {
             _ => Attempt::Refused,
         }
     }
+}
+
+/// Always the same one.
+pub(super) fn fixed(options: &Options) -> Result<Find, BadEndpoint> {
+    let text = &options.endpoint;
+    let uri = endpoint(text).ok_or_else(|| BadEndpoint(text.clone()))?;
+    Ok(Box::new(move || Some(uri.clone())))
+}
+
+/// That of a collector of ours at this address, as often as it is asked for.
+pub(super) fn at(address: impl Fn() -> Option<SocketAddr> + Send + 'static) -> Find {
+    Box::new(move || endpoint(&format!("http://{}", address()?)))
 }
 
 fn endpoint(text: &str) -> Option<Uri> {

@@ -81,20 +81,20 @@ fn form<'a>(field: &dyn Fn(&str) -> &'a str, names: &Names) -> String {
 }
 
 fn results(found: &Found, spans: u64) -> String {
-    if found.traces.is_empty() {
-        let why = if spans == 0 {
-            "No span has arrived yet. Send some by OTLP over HTTP to <code>/v1/traces</code> at this address."
-        } else {
-            "No trace is like that. A trace is found if <em>one</em> of its spans is all that is asked for."
-        };
-        return format!("<p>{why}</p>");
-    }
     let early = if found.stopped_early {
         "<p class=\"wait\">Older traces were not looked at: to find an attribute, spans have to be read. \
          Ask for a service as well.</p>"
     } else {
         ""
     };
+    if found.traces.is_empty() {
+        let why = if spans == 0 {
+            "No span has arrived yet. Send some by OTLP over HTTP to <code>/v1/traces</code> at this address."
+        } else {
+            "No trace is like that. A trace is found if <em>one</em> of its spans is all that is asked for."
+        };
+        return format!("{early}<p>{why}</p>");
+    }
     let longest = found.traces.iter().map(|trace| trace.duration).max().unwrap_or(0);
     let rows: String = found.traces.iter().map(|trace| row(trace, longest)).collect();
     format!(

@@ -34,7 +34,10 @@ fn unsure_levels(dir: &Path, exists: impl Fn(&Path) -> bool) -> Vec<Level<'_>> {
 }
 
 /// Makes each level and forces its name before the next one is made.
-pub(crate) fn make_durable_directory(dir: &Path) -> io::Result<()> {
+///
+/// # Errors
+/// The disk fails, or a file has that name.
+pub fn make_durable_directory(dir: &Path) -> io::Result<()> {
     for Level { dir, parent, exists } in unsure_levels(dir, Path::is_dir) {
         if !exists {
             match fs::create_dir(dir) {

@@ -21,7 +21,8 @@ mod power_cut;
 use std::io;
 
 pub(crate) use direct::DirectFile;
-pub(crate) use directory::{make_durable_directory, sync_directory};
+pub use directory::make_durable_directory;
+pub(crate) use directory::sync_directory;
 pub use file::FileDisk;
 pub use mem::MemDisk;
 pub use power_cut::PowerCutDisk;

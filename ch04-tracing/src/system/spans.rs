@@ -1,0 +1,164 @@
+//! What a process does for requests, as spans.
+//!
+//! A driver knows which input came under which context, and what it caused ([`lab::run::Tracer`]). Here that
+//! becomes spans: one for each request that comes from outside, and one for each message that a node takes
+//! for it. The parent of a span is the span whose message it took, so no node has to know about tracing.
+//!
+//! # Left out
+//!
+//! What a timer causes: its spans would need a parent, and a driver knows none that is right.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use lab::rng::Rng;
+use lab::run::{Context, Done, Tracer};
+
+use super::now;
+use crate::context::{Flags, Header, TraceContext};
+use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
+
+/// Takes spans that are finished. It must not wait.
+type Sink = Box<dyn Fn(Span) + Send + Sync>;
+
+/// Makes spans, and hands them on when they are finished.
+pub(super) struct Spans {
+    sink: Sink,
+    /// Ids are drawn, so that processes need not agree on them.
+    ids: Mutex<Rng>,
+    open: Mutex<HashMap<SpanId, Open>>,
+}
+
+struct Open {
+    span: Span,
+    /// A clock that is set goes back; this one does not.
+    began: Instant,
+}
+
+impl fmt::Debug for Spans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spans").finish_non_exhaustive()
+    }
+}
+
+const LOCK: &str = "no thread panics with this lock held";
+
+impl Spans {
+    /// Ids are drawn from `seed`: another one in each process and at each start.
+    pub(super) fn new(seed: u64, sink: Sink) -> Self {
+        Self { sink, ids: Mutex::new(Rng::new(seed)), open: Mutex::default() }
+    }
+
+    /// A new id; never 0.
+    fn span_id(&self) -> SpanId {
+        SpanId(self.ids.lock().expect(LOCK).next_u64().max(1))
+    }
+
+    fn trace_id(&self) -> TraceId {
+        let mut ids = self.ids.lock().expect(LOCK);
+        TraceId((u128::from(ids.next_u64()) << 64 | u128::from(ids.next_u64())).max(1))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a span is timed by the real clock")]
+    fn begin(&self, span: Span) {
+        let open = Open { span, began: Instant::now() };
+        self.open.lock().expect(LOCK).insert(open.span.id, open);
+    }
+}
+
+/// A span that has begun.
+fn span(
+    context: &TraceContext,
+    parent: Option<SpanId>,
+    kind: Kind,
+    role: &str,
+    name: &str,
+) -> Span {
+    let start = now();
+    Span {
+        trace: context.trace,
+        id: context.span,
+        parent,
+        links: Vec::new(),
+        service: role.into(),
+        name: name.into(),
+        kind,
+        start,
+        end: start,
+        status: Status::Unset,
+        attributes: Vec::new(),
+    }
+}
+
+/// As it travels in frames.
+fn framed(context: &TraceContext) -> Context {
+    Context::new(context.to_frame().as_bytes()).expect("a frame has at most 64 bytes")
+}
+
+fn read(context: &Context) -> Option<TraceContext> {
+    TraceContext::from_frame(context.as_bytes()).ok()
+}
+
+impl Tracer for Spans {
+    fn request(
+        &self,
+        role: &str,
+        what: &str,
+        headers: &mut dyn Iterator<Item = (&str, &str)>,
+    ) -> Context {
+        let headers: Vec<Header<'_>> =
+            headers.map(|(name, value)| (name, value.as_bytes())).collect();
+        let parent = TraceContext::extract(&headers).ok().flatten().map(|caller| caller.span);
+        let flags = Flags::SAMPLED.with(Flags::RANDOM);
+        let context = TraceContext::answering(&headers, self.span_id(), self.trace_id(), flags);
+        if context.flags.has(Flags::SAMPLED) {
+            self.begin(span(&context, parent, Kind::Server, role, what));
+        }
+        framed(&context)
+    }
+
+    fn step(&self, role: &str, what: &str, context: &Context) -> Context {
+        let Some(cause) = read(context).filter(|cause| cause.flags.has(Flags::SAMPLED)) else {
+            return *context;
+        };
+        let own = cause.child(self.span_id());
+        // A name that is the same for all messages of a kind, so that they can be counted.
+        let name = what.split([' ', ':', ';']).next().unwrap_or(what);
+        let mut span = span(&own, Some(cause.span), Kind::Consumer, role, name);
+        span.attributes.push(("message".into(), Value::Text(what.into())));
+        self.begin(span);
+        framed(&own)
+    }
+
+    fn end(&self, context: &Context, done: &Done) {
+        let Some(own) = read(context) else { return };
+        let Some(open) = self.open.lock().expect(LOCK).remove(&own.span) else { return };
+        let mut span = open.span;
+        let took = u64::try_from(open.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        span.end = span.start.saturating_add(took);
+        for (name, count) in [("records", done.records), ("messages", done.messages)] {
+            if count > 0 {
+                span.attributes.push((name.into(), Value::Int(count.cast_signed())));
+            }
+        }
+        if let Some(why) = &done.error {
+            span.status = Status::Error(why.clone());
+        }
+        (self.sink)(span);
+    }
+
+    /// Where the answer comes from another trace, several requests were answered by one piece of work: the
+    /// first of them caused it, and has it in its trace. The others get a span with a link to it.
+    fn answered(&self, role: &str, asked: &Context, by: &Context) {
+        let (Some(asked), Some(by)) = (read(asked), read(by)) else { return };
+        if asked.trace == by.trace || !asked.flags.has(Flags::SAMPLED) {
+            return;
+        }
+        let own = asked.child(self.span_id());
+        let mut span = span(&own, Some(asked.span), Kind::Internal, role, "answered with others");
+        span.links.push(Link { trace: by.trace, span: by.span });
+        (self.sink)(span);
+    }
+}

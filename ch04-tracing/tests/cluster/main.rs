@@ -1,0 +1,172 @@
+//! The shop as real processes, and what the collector is told about an order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use ch04_tracing::system::shop::SYSTEM;
+use lab::http::Caller;
+use lab::system::{Cluster, Config};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const CALLER: &str = "b7ad6b7169203331";
+
+struct TestShop {
+    cluster: Cluster,
+    runtime: Runtime,
+    _dir: TempDir,
+}
+
+impl TestShop {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config {
+            program: env!("CARGO_BIN_EXE_ch04-tracing").into(),
+            prefix: vec!["shop".into(), "role".into()],
+            ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
+        };
+        let cluster = Cluster::start(config).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { cluster, runtime, _dir: dir }
+    }
+
+    /// Buys something under this trace, and gives the status.
+    fn buy(&self, trace: &str, flags: &str) -> u16 {
+        let shop = self.cluster.front();
+        let body = json!({ "key": trace, "item": "boots", "quantity": 1, "customer": "alice" });
+        let body = body.to_string();
+        let head = format!(
+            "POST /checkout HTTP/1.1\r\nHost: {shop}\r\ntraceparent: 00-{trace}-{CALLER}-{flags}\r\n\
+             Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = self.runtime.block_on(async {
+            let mut stream = TcpStream::connect(shop).await.unwrap();
+            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        });
+        answer.split(' ').nth(1).expect("a status line").parse().unwrap()
+    }
+
+    /// Asks until the order is done: a process may be down, and the same key is the same order.
+    fn buys(&self, trace: &str) {
+        self.until("the order is done", || (self.buy(trace, "01") == 200).then_some(()));
+    }
+
+    /// The spans of a trace, as soon as there are so many.
+    fn spans(&self, trace: &str, count: usize) -> Vec<Value> {
+        self.until("the spans are stored", || {
+            let mut collector = Caller::new(self.cluster.endpoint("collector"));
+            let page =
+                self.runtime.block_on(collector.get(&format!("/api/traces/{trace}"))).ok()?;
+            let spans = page.body["spans"].as_array()?.clone();
+            (spans.len() >= count).then_some(spans)
+        })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "processes take as long as they take")]
+    fn until<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = probe() {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "not in {DEADLINE:?}: {what}");
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(10)).await });
+        }
+    }
+}
+
+fn text(span: &Value, field: &str) -> String {
+    span[field].as_str().unwrap_or_default().to_owned()
+}
+
+/// One checkout: the request, the order, and for each participant prepare, its vote, commit and its
+/// acknowledgement.
+const SPANS: usize = 10;
+
+#[test]
+fn one_order_is_one_trace_and_every_cause_is_right() {
+    let shop = TestShop::new();
+    shop.buys(TRACE);
+    let spans = shop.spans(TRACE, SPANS);
+    assert_eq!(spans.len(), SPANS, "{spans:#?}");
+    let by_id: BTreeMap<String, &Value> =
+        spans.iter().map(|span| (text(span, "id"), span)).collect();
+    let mut edges = BTreeSet::new();
+    for span in &spans {
+        let parent = text(span, "parent");
+        let cause = match by_id.get(&parent) {
+            Some(parent) => format!("{} {}", text(parent, "service"), text(parent, "name")),
+            None => {
+                assert_eq!(parent, CALLER, "only the request was caused from outside: {span}");
+                "caller".into()
+            }
+        };
+        edges.insert(format!("{cause} -> {} {}", text(span, "service"), text(span, "name")));
+    }
+    // Which of the two votes comes last is not known beforehand; that one decides.
+    let decides = ["coord yes -> stock commit", "coord yes -> pay commit"];
+    let expected = [
+        "caller -> coord POST /checkout",
+        "coord POST /checkout -> coord order",
+        "coord order -> stock prepare",
+        "coord order -> pay prepare",
+        "stock prepare -> coord yes",
+        "pay prepare -> coord yes",
+        decides[0],
+        decides[1],
+        "stock commit -> coord ack",
+        "pay commit -> coord ack",
+    ];
+    assert_eq!(edges, expected.map(String::from).into_iter().collect());
+}
+
+#[test]
+fn what_is_not_sampled_is_not_stored_and_the_order_is_done() {
+    let shop = TestShop::new();
+    let other = TRACE.replace('0', "1");
+    shop.until("the order is done", || (shop.buy(&other, "00") == 200).then_some(()));
+    shop.buys(TRACE);
+    shop.spans(TRACE, SPANS);
+    let mut collector = Caller::new(shop.cluster.endpoint("collector"));
+    let page = shop.runtime.block_on(collector.get(&format!("/api/traces/{other}"))).unwrap();
+    assert_eq!(page.status, 404);
+}
+
+#[test]
+fn orders_go_on_without_the_collector_and_it_is_told_later() {
+    let mut shop = TestShop::new();
+    shop.cluster.kill("collector").unwrap();
+    shop.buys(TRACE);
+    shop.cluster.restart("collector", None).unwrap();
+    assert_eq!(shop.spans(TRACE, SPANS).len(), SPANS);
+    // Stored is stored.
+    shop.cluster.kill("collector").unwrap();
+    shop.cluster.restart("collector", None).unwrap();
+    assert_eq!(shop.spans(TRACE, SPANS).len(), SPANS);
+}
+
+#[test]
+fn an_order_that_fails_because_of_a_killed_participant_has_no_wrong_cause() {
+    let mut shop = TestShop::new();
+    shop.cluster.kill("pay").unwrap();
+    let refused = |status| (400..500).contains(&status);
+    shop.until("the order has ended", || refused(shop.buy(TRACE, "01")).then_some(()));
+    shop.cluster.restart("pay", None).unwrap();
+    // The request, the order, what `stock` did, and its vote: processes send their spans one after the other.
+    let spans = shop.until("all causes are there", || {
+        let spans = shop.spans(TRACE, 4);
+        let ids: BTreeSet<String> = spans.iter().map(|span| text(span, "id")).collect();
+        let is_known = |parent: String| parent == CALLER || ids.contains(&parent);
+        spans.iter().all(|span| is_known(text(span, "parent"))).then_some(spans)
+    });
+    assert!(spans.iter().any(|span| text(span, "name") == "prepare"), "{spans:#?}");
+}
