@@ -119,6 +119,7 @@ impl Tracer for Spans {
         framed(&context)
     }
 
+    // ANCHOR: step
     fn step(&self, role: &str, what: &str, context: &Context) -> Context {
         let Some(cause) = read(context).filter(|cause| cause.flags.has(Flags::SAMPLED)) else {
             return *context;
@@ -131,6 +132,7 @@ impl Tracer for Spans {
         self.begin(span);
         framed(&own)
     }
+    // ANCHOR_END: step
 
     fn end(&self, context: &Context, done: &Done) {
         let Some(own) = read(context) else { return };

@@ -114,6 +114,7 @@ fn one_order_is_one_trace_and_every_cause_is_right() {
     }
     // Which of the two votes comes last is not known beforehand; that one decides.
     let decides = ["coord yes -> stock commit", "coord yes -> pay commit"];
+    // ANCHOR: edges
     let expected = [
         "caller -> coord POST /checkout",
         "coord POST /checkout -> coord order",
@@ -126,6 +127,7 @@ fn one_order_is_one_trace_and_every_cause_is_right() {
         "stock commit -> coord ack",
         "pay commit -> coord ack",
     ];
+    // ANCHOR_END: edges
     assert_eq!(edges, expected.map(String::from).into_iter().collect());
 }
 
