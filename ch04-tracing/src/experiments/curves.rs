@@ -2,7 +2,7 @@
 
 use lab::chapter::{Mark, Plot, Series};
 
-use super::{CLIENTS, Judged, SKEW, log_lines, sampling};
+use super::{CLIENTS, Judged, SKEW, head, log_lines};
 use crate::workload::{Config, Run};
 
 /// The curves of the chapter, by name.
@@ -11,7 +11,8 @@ pub fn plots() -> Vec<(String, Plot)> {
     vec![
         ("stitched".into(), stitched()),
         ("customers".into(), wrong_customers()),
-        ("kept".into(), sampling::plot()),
+        ("kept".into(), head::kept()),
+        ("whole".into(), head::whole()),
     ]
 }
 

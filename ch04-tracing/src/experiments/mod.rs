@@ -5,12 +5,16 @@
 //! | file | has |
 //! |---|---|
 //! | `mod.rs` | what is counted |
-//! | `sampling.rs` | what sampling keeps, and what it makes of percentiles |
+//! | `sampling.rs` | what sampling makes of shares and percentiles, and what weights make of that |
+//! | `head.rs` | traces that head sampling keeps as a whole, and failures that it keeps at all |
+//! | `waiting.rs` | what tail sampling needs while it waits, and what it loses |
 //! | `curves.rs`, `tables.rs` | the same, as the book shows it |
 
 mod curves;
+pub mod head;
 pub mod sampling;
 mod tables;
+pub mod waiting;
 
 use std::collections::BTreeMap;
 

@@ -3,8 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, contexts, log_lines, puzzle, request_ids, sampling,
-    scoreboard, sorts, stages,
+    Judged, MANY, Puzzle, SKEW, certain, contexts, head, log_lines, puzzle, request_ids, sampling,
+    scoreboard, sorts, stages, waiting,
 };
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
@@ -145,8 +145,12 @@ pub fn numbers() -> Vec<(String, String)> {
         ("puzzle_order", ms(order.start)),
         ("puzzle_nearest", ms(nearest.start)),
     ]
+    .into_iter()
+    .chain(head::numbers())
+    .chain(sampling::numbers())
+    .chain(waiting::numbers())
     .map(|(name, value)| (name.to_owned(), value))
-    .to_vec()
+    .collect()
 }
 
 fn took_by(seen: &Seen) -> u64 {

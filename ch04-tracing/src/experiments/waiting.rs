@@ -1,0 +1,62 @@
+//! What tail sampling needs while it waits, and what it loses if there is too little of that.
+
+use std::collections::VecDeque;
+
+use lab::rng::Rng;
+
+use crate::step6_sampling::{Left, Trace, Waiting};
+use crate::types::TraceId;
+
+/// In ns.
+const SECOND: u64 = 1_000_000_000;
+/// How long a trace waits for its decision, in seconds. This and the room are what the tail sampling
+/// processor of the OpenTelemetry Collector has if nothing else is said.
+pub const WAIT: u64 = 30;
+/// How many traces may wait.
+pub const ROOM: usize = 50_000;
+/// Traces of one experiment.
+const TRACES: u64 = 200_000;
+
+/// How many bytes of spans wait for a decision.
+#[must_use]
+pub fn memory(spans_per_second: u64, wait: u64, bytes_per_span: u64) -> u64 {
+    spans_per_second * wait * bytes_per_span
+}
+
+/// The largest number of traces per second of which none has to go before its decision.
+#[must_use]
+pub fn most() -> u64 {
+    ROOM as u64 / WAIT
+}
+
+/// Of the traces that stopped waiting: how many were decided, and how many evicted before that. So many
+/// come per second, in gaps by chance.
+#[must_use]
+pub fn fates(per_second: u64) -> (usize, usize) {
+    let mut rng = Rng::new(per_second);
+    let mut waiting = Waiting { wait: WAIT * SECOND, room: ROOM, traces: VecDeque::new() };
+    let (mut now, mut decided, mut evicted) = (0, 0, 0);
+    for i in 1..=TRACES {
+        now += rng.pick(0..2 * SECOND / per_second);
+        let trace = Trace { id: TraceId(i.into()), took: 0, failed: false };
+        for left in waiting.arrive(now, trace) {
+            match left {
+                Left::Decided(_) => decided += 1,
+                Left::Evicted(_) => evicted += 1,
+            }
+        }
+    }
+    (decided, evicted)
+}
+
+pub(super) fn numbers() -> Vec<(&'static str, String)> {
+    let (_, evicted_below) = fates(1_600);
+    let (decided, evicted) = fates(1_750);
+    let lost = evicted * 1_000 / (decided + evicted);
+    vec![
+        ("tail_memory", format!("{} MB", memory(45_000, WAIT, 559) / 1_000_000)),
+        ("tail_most", lab::view::thousands(most() as usize)),
+        ("tail_lost_1600", evicted_below.to_string()),
+        ("tail_lost_1750", format!("{}.{} %", lost / 10, lost % 10)),
+    ]
+}
