@@ -220,7 +220,6 @@ pub enum Left {
 
 impl Waiting {
     /// A trace comes. Times never fall.
-    // ANCHOR: arrive
     pub fn arrive(&mut self, now: u64, trace: Trace) -> Vec<Left> {
         let mut left = Vec::new();
         while let Some((since, oldest)) = self.traces.front().copied() {
@@ -236,5 +235,4 @@ impl Waiting {
         self.traces.push_back((now, trace));
         left
     }
-    // ANCHOR_END: arrive
 }

@@ -97,7 +97,7 @@ pub(super) fn kept() -> Plot {
 }
 
 pub(super) fn numbers() -> Vec<(&'static str, String)> {
-    let tenths = parts(HALVES, 8, true).map(|traces| traces * 1_000 / TRACES);
+    let tenths = parts(HALVES, 8, true).map(|traces| (traces * 1_000 + TRACES / 2) / TRACES);
     let [whole, broken] = tenths.map(|tenths| format!("{}.{} %", tenths / 10, tenths % 10));
     vec![
         ("parts_whole", whole),
