@@ -15,8 +15,8 @@ use super::handle::Handle;
 use super::interface::System;
 use super::layout::Options;
 use super::load::load;
+use super::manifest::Manifest;
 use super::role;
-use super::service::Status;
 use super::terminal::{say, show};
 
 /// Does what a command line asks of a system. Exit code: 0 done, 1 not done, 2 could not be asked,
@@ -147,7 +147,7 @@ fn act(
         "kill" => wait(kill(system, &handle, role())),
         "restart" => {
             let crash = args.get_one("crash-after-effect").copied();
-            wait(restart(&handle, role(), crash))
+            wait(restart(system, &handle, role(), crash))
         }
         "load" => wait(loaded(system, &handle, args)),
         own => wait(system.act(own, args, &handle)),
@@ -223,7 +223,7 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
         return Ok(1);
     };
     say(&format!("killed {role} (SIGKILL), pid {}", killed.pid));
-    let has_log = has_log(before.status.as_ref());
+    let has_log = has_log(system, handle, role);
     match before.status {
         Some(status) => say(&format!("lost:  {}", system.lost(&status))),
         None => say("lost:  its memory; it did not answer, so what that held is not known"),
@@ -239,12 +239,19 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
     Ok(0)
 }
 
-/// Whether a role has anything on disk; of one that does not answer, it has to be assumed.
-fn has_log(status: Option<&Status>) -> bool {
-    status.is_none_or(|status| status.log_bytes > 0)
+/// Whether a role keeps a log; if this cannot be found out, it is assumed.
+fn has_log(system: &dyn System, handle: &Handle, role: &str) -> bool {
+    let manifest = Manifest::read(handle.dir()).ok().flatten();
+    let layout = manifest.and_then(|manifest| system.layout(&manifest.options).ok());
+    layout.and_then(|layout| layout.role(role).map(|role| role.has_log)).unwrap_or(true)
 }
 
-async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, Error> {
+async fn restart(
+    system: &dyn System,
+    handle: &Handle,
+    role: &str,
+    crash: Option<u64>,
+) -> Result<u8, Error> {
     let restarted = handle.restart(role, crash).await?;
     if let (true, Some(effect)) = (restarted.crashed, crash) {
         say(&format!("{role} died by itself right after effect {effect}, before it could serve"));
@@ -252,9 +259,7 @@ async fn restart(handle: &Handle, role: &str, crash: Option<u64>) -> Result<u8, 
         say(&format!("then:  cargo {name} restart {role}{flag}"));
         return Ok(0);
     }
-    let after = handle.report().await?.roles.into_iter().find(|one| one.role == role);
-    let has_log = has_log(after.and_then(|one| one.status).as_ref());
-    let kept = if has_log { ", with everything its log kept" } else { "" };
+    let kept = if has_log(system, handle, role) { ", with everything its log kept" } else { "" };
     say(&format!("{role} is back, pid {}{kept}", restarted.pid));
     if let Some(effect) = restarted.crash_after_effect {
         say(&format!("it will die by itself right after effect {effect} of this start"));
