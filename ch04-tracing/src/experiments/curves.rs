@@ -46,7 +46,7 @@ fn wrong_customers() -> Plot {
         percent(log_lines(&Run::of(Config::shop(c))).customers.shares()[part])
     };
     Plot {
-        title: "Log lines: most slow payments are put down to the wrong customer".into(),
+        title: "Log lines: a busy shop puts slow payments down to the wrong customer".into(),
         x: "requests at a time".into(),
         y: "slow payments, %".into(),
         series: vec![

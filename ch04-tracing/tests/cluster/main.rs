@@ -112,9 +112,9 @@ fn one_order_is_one_trace_and_every_cause_is_right() {
         };
         edges.insert(format!("{cause} -> {} {}", text(span, "service"), text(span, "name")));
     }
+    // ANCHOR: edges
     // Which of the two votes comes last is not known beforehand; that one decides.
     let decides = ["coord yes -> stock commit", "coord yes -> pay commit"];
-    // ANCHOR: edges
     let expected = [
         "caller -> coord POST /checkout",
         "coord POST /checkout -> coord order",
