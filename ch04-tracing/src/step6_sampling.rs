@@ -111,7 +111,7 @@ pub fn random(id: TraceId) -> u64 {
     id.0 as u64 & (VALUES - 1)
 }
 
-/// Whether a trace is kept. Whoever keeps fewer has a higher threshold, and keeps some of the same.
+/// Whether a trace is kept. A process that keeps fewer has a higher threshold: it keeps some of the same.
 #[must_use]
 pub fn keep(threshold: Threshold, random: u64) -> bool {
     random >= threshold.0

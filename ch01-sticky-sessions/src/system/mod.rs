@@ -17,8 +17,8 @@
 //!
 //! # Left out
 //!
-//! TLS, and passwords: a name is enough to sign in. Design 6, which needs a key. Ends of sessions: none
-//! expires, and signing in again leaves the session before as it is. Slow start and hand-off: no route looks
+//! TLS, and passwords: a name is enough to sign in. Design 6, which needs a key. Ends of sessions
+//! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start and hand-off: no route looks
 //! at a backend's weight yet, and no web process says how many sessions it has left.
 
 pub mod client;

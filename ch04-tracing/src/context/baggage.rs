@@ -1,7 +1,7 @@
 //! Baggage: what an application sends along for itself, `key=value`, to everyone that it calls.
 //!
-//! It comes from outside and goes on to whoever is called, other companies included. So it has a limit of 64
-//! entries and 8192 bytes, and a process takes only the keys that its operator allows.
+//! It comes from outside and goes on to every process that is called, other companies' included. So it has a
+//! limit of 64 entries and 8192 bytes, and a process takes only the keys that its operator allows.
 //!
 //! # Left out
 //!

@@ -307,7 +307,7 @@ fn a_body_of_two_byte_spans_is_refused_before_it_takes_memory() {
         let body = field(0x0a, &field(0x12, &field(0x12, &span)));
         assert_eq!(Encoding::Protobuf.read(&body), Err(BadBody::TooMany(TooMany)));
     }
-    // A group hides what comes after it from whoever counts.
+    // A group hides what comes after it from a count.
     let hidden = [&[0xa3, 0x06, 0xa4, 0x06], [0x12, 0].repeat(MAX_SPANS + 1).as_slice()].concat();
     let grouped = field(0x0a, &field(0x12, &hidden));
     assert_eq!(Encoding::Protobuf.read(&grouped), Err(BadBody::TooMany(TooMany)));

@@ -77,7 +77,7 @@ impl Writer {
                 None => Ok(stored),
                 Some(why) => Err(Refused::Stopped(why.clone())),
             };
-            // Whoever sent it may have gone; it is stored all the same.
+            // The client may have gone; it is stored all the same.
             let _ = reply.send(answer);
         }
     }

@@ -8,11 +8,11 @@ use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use lab::http::{Limits, answer, finish, serve};
-use lab::system::say;
+use lab::system::{asked_to_end, say};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::{Error, api, asked_to_end, gzip, ingest, listen, page};
+use super::{Error, api, gzip, ingest, listen, page};
 use crate::store::{Options, Store};
 
 /// As many requests with spans are read at a time: each may take some hundred MiB.

@@ -102,9 +102,11 @@ enum Error {
         "cannot listen on {address}: {source}; choose an address of this machine and a port above 1023"
     )]
     Listen { address: SocketAddr, source: io::Error },
-    /// The runtime, or signals.
+    /// The runtime.
     #[error("cannot start: {0}")]
     Start(io::Error),
+    #[error(transparent)]
+    Signals(#[from] lab::system::Error),
     #[error(transparent)]
     Files(#[from] lab::http::TooFewFiles),
     #[error(transparent)]
@@ -152,26 +154,6 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => Error::PortTaken { address, flag },
         _ => Error::Listen { address, source },
-    })
-}
-
-/// Resolves at Ctrl-C or SIGTERM. From the call on, neither ends this process by itself.
-fn asked_to_end() -> Result<impl Future<Output = ()>, Error> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Start)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(Error::Start)?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
     })
 }
 

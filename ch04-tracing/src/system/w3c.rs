@@ -19,11 +19,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use lab::http::{Limits, answer, finish, refuse, serve};
 use lab::rng::Rng;
-use lab::system::say;
+use lab::system::{asked_to_end, say};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Error, asked_to_end, listen, now};
+use super::{Error, listen, now};
 use crate::context::{Flags, TraceContext};
 use crate::types::{SpanId, TraceId};
 

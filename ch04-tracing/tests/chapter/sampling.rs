@@ -187,7 +187,7 @@ fn an_estimate_adds_weights_and_is_as_sure_as_they_are_small() {
 
 proptest! {
     #[test]
-    fn whoever_keeps_fewer_keeps_some_of_the_same(id: u128, few in 1u64..10_000, more in 1u64..10_000) {
+    fn a_process_that_keeps_fewer_keeps_some_of_the_same(id: u128, few in 1u64..10_000, more in 1u64..10_000) {
         let (few, more) = (few.max(more), few.min(more));
         let kept = |n| keep(Threshold::one_in(n), random(TraceId(id)));
         prop_assert!(!kept(few) || kept(more));

@@ -226,7 +226,7 @@ impl<P: Protocol> EventLoop<P> {
         self.counters.steps.fetch_add(1, Relaxed);
         let mut effects = std::mem::take(&mut self.effects);
         take(&mut self.node, input, &mut Cx::new(self.me, now, &mut self.marks, &mut effects));
-        let waits = effects.iter().any(waits_for_the_disk);
+        let waits = is_traced && effects.iter().any(waits_for_the_disk);
         let done = if is_traced { done(&effects) } else { Done::default() };
         for effect in effects.drain(..) {
             self.carry_out(effect, cause, &context)?;

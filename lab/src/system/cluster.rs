@@ -149,10 +149,7 @@ impl Cluster {
     /// Tells all roles the addresses of all. If all are up, waits until each can reach those it
     /// sends to.
     fn introduce(&mut self, deadline: Duration) {
-        // Nobody dials a role that no node sends messages to: it need not be a node.
-        let is_sent_to =
-            |role: &&Role| self.layout.roles.iter().any(|r| r.peers.contains(&role.id));
-        let roles = self.layout.roles.iter().filter(is_sent_to);
+        let roles = self.layout.sent_to();
         let started = roles.filter_map(|role| Some((role.id, self.members.get(&role.name)?)));
         let nodes = started.map(|(id, member)| (id, member.child.addr())).collect();
         let addresses = Addresses { nodes, endpoints: self.endpoints() };

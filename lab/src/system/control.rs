@@ -161,7 +161,10 @@ async fn greeting(system: &dyn System, cluster: &mut Cluster) -> Vec<String> {
 }
 
 /// Resolves at Ctrl-C or SIGTERM. From the call on, neither ends this process by itself.
-fn asked_to_end() -> Result<impl Future<Output = ()>, Error> {
+///
+/// # Errors
+/// The operating system does not let us listen for them.
+pub fn asked_to_end() -> Result<impl Future<Output = ()>, Error> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -119,6 +119,12 @@ impl Layout {
     pub fn role(&self, name: &str) -> Option<&Role> {
         self.roles.iter().find(|role| role.name == name)
     }
+
+    /// The roles that another one sends messages to. Nobody dials the others: they need not be nodes.
+    pub(super) fn sent_to(&self) -> impl Iterator<Item = &Role> {
+        let is_sent_to = |role: &&Role| self.roles.iter().any(|one| one.peers.contains(&role.id));
+        self.roles.iter().filter(is_sent_to)
+    }
 }
 
 /// Where roles serve HTTP, in the order of their columns.

@@ -47,7 +47,7 @@ pub use cluster::Cluster;
 pub use command_line::{run, run_within};
 pub use config::Config;
 pub use contender::{ClusterContender, MeasuredCluster, measure_alone};
-pub use control::{Event, run_cluster};
+pub use control::{Event, asked_to_end, run_cluster};
 pub use effect_count::EffectCount;
 pub use error::Error;
 pub use first_write::{Asked, Away, FirstWrite, Kept, StoreService, StoreWords};

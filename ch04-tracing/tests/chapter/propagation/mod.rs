@@ -27,7 +27,7 @@ enum Way {
     Guard,
     /// Each future has its span, entered for as long as the future is polled.
     Instrument,
-    /// Whoever hands work over hands over the context too.
+    /// Code that hands work over hands over the context too.
     Message,
 }
 

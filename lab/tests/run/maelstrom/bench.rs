@@ -56,6 +56,14 @@ fn short(operations: usize, faults: &[Fault]) -> Runner {
     }
 }
 
+/// A violation is found. One run may miss it: a write that is lost shows only if it is read before the next
+/// one, and which comes first is the machine's business.
+fn is_found(form: &str, runner: &Runner) {
+    let runs = (0..10).map(|_| run(form, runner));
+    let missed: Vec<Report> = runs.take_while(|report| !is_violation(report)).collect();
+    assert!(missed.len() < 10, "{form}: {}", missed[0]);
+}
+
 fn is_violation(report: &Report) -> bool {
     matches!(report.judged.verdict, Verdict::Violation { .. })
 }
@@ -76,22 +84,19 @@ fn a_correct_store_is_linearizable_under_every_fault() {
 
 #[test]
 fn reads_of_stale_copies_are_a_violation() {
-    let report = run("stale-copies", &short(400, &[]));
-    assert!(is_violation(&report), "{report}");
+    is_found("stale-copies", &short(400, &[]));
 }
 
 #[test]
 fn a_write_that_is_only_in_memory_is_lost_at_a_crash_and_in_no_partition() {
     let report = run("in-memory", &short(300, &[Fault::One, Fault::Majority]));
     assert_eq!(report.judged.verdict, Verdict::Ok, "{report}");
-    let report = run("in-memory", &short(300, &[Fault::CrashAll]));
-    assert!(is_violation(&report), "{report}");
+    is_found("in-memory", &short(300, &[Fault::CrashAll]));
 }
 
 #[test]
 fn a_definite_error_about_what_was_done_is_a_violation() {
-    let report = run("false-abort", &Runner { loss: 100_000, ..short(400, &[]) });
-    assert!(is_violation(&report), "{report}");
+    is_found("false-abort", &Runner { loss: 100_000, ..short(400, &[]) });
 }
 
 /// One node that is a shell, with a directory of its own, and a bench that needs 20 answers in time.
