@@ -52,6 +52,11 @@ impl Chapter for TwoPhaseCommit {
         );
         #[cfg(feature = "engines")]
         let engines = engines.run_by(system::postgres::compare::measure);
-        vec![engines, outage.run_by(system::outage::measure)]
+        vec![
+            engines,
+            outage.run_by(|setup, out| {
+                system::outage::measure(&system::outage::Contestant::alone(), setup, out)
+            }),
+        ]
     }
 }

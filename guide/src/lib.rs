@@ -14,6 +14,7 @@ pub mod commands;
 pub mod error;
 pub mod exercise;
 pub mod export;
+pub mod measures;
 pub mod output;
 pub mod serve;
 pub mod workspace;

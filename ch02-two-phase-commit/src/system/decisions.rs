@@ -1,16 +1,24 @@
-//! The decisions in a real etcd: what stands between the coordinators' messages and its rows. A row's key
-//! is the request's, its value the record as JSON, so that `etcdctl get --prefix ch02/` shows it.
+//! The decisions in a store that runs elsewhere: what stands between the coordinators' messages and its
+//! rows. A row's key is the request's, its value the record as JSON, so that `redis-cli` or `etcdctl`
+//! shows it.
 
-use lab::system::{Asked, Error, Etcd, RoleConfig, StoreService, StoreWords};
+use lab::system::{
+    Asked, BadAddress, Error, FirstWrite, RespStore, RoleConfig, StoreService, StoreWords,
+};
 
 use crate::deeper::Msg as Deeper;
 use crate::types::{Msg, Record};
 
 const WORDS: StoreWords<Msg> = StoreWords { question, answer };
 
-/// Whether an etcd may be there.
+/// Whether an address names an etcd; then a build needs the feature `engines`.
+pub(super) fn is_etcd(address: &str) -> bool {
+    address.starts_with("etcd:")
+}
+
+/// Whether a store may be there.
 pub(super) fn check(address: &str) -> Result<(), Error> {
-    Etcd::at(address, "").map(drop).map_err(|bad| Error::Refused(bad.to_string()))
+    store(address, "").map(drop)
 }
 
 /// Starts the role `store`.
@@ -18,9 +26,31 @@ pub(super) fn check(address: &str) -> Result<(), Error> {
 /// # Errors
 /// The address is none, or it cannot listen.
 pub(super) fn start(config: &RoleConfig, address: &str) -> Result<StoreService<Msg>, Error> {
-    let prefix = format!("ch02/{:x}/", config.cluster);
-    let etcd = Etcd::at(address, &prefix).map_err(|bad| Error::Refused(bad.to_string()))?;
-    StoreService::start(config, address.to_owned(), Box::new(etcd), WORDS)
+    let store = store(address, &format!("ch02/{:x}/", config.cluster))?;
+    StoreService::start(config, address.to_owned(), store, WORDS)
+}
+
+fn store(address: &str, prefix: &str) -> Result<Box<dyn FirstWrite>, Error> {
+    let refused = |bad: BadAddress| Error::Refused(bad.to_string());
+    if is_etcd(address) {
+        return etcd(address, prefix).map_err(refused);
+    }
+    if !address.starts_with("redis:") {
+        let why = "write --decisions redis://HOST:PORT,… for chapter 3's store or a Redis, or \
+                   etcd://HOST:PORT,… for an etcd";
+        return Err(Error::Refused(format!("{address:?} names no store: {why}")));
+    }
+    Ok(Box::new(RespStore::at(address, prefix).map_err(refused)?))
+}
+
+#[cfg(feature = "engines")]
+fn etcd(address: &str, prefix: &str) -> Result<Box<dyn FirstWrite>, BadAddress> {
+    Ok(Box::new(lab::system::Etcd::at(address, prefix)?))
+}
+
+#[cfg(not(feature = "engines"))]
+fn etcd(_address: &str, _prefix: &str) -> Result<Box<dyn FirstWrite>, BadAddress> {
+    unreachable!("a build without a client of etcd refuses its address before it starts a role")
 }
 
 fn question(msg: &Msg) -> Option<Asked> {
@@ -41,6 +71,15 @@ mod tests {
     use super::*;
     use crate::types::{Key, Outcome, TxId};
     use crate::worlds::umbrella;
+
+    #[test]
+    fn an_address_names_a_store_or_is_refused_with_the_form_of_one() {
+        check("redis://127.0.0.1:7001,127.0.0.1:7002").unwrap();
+        for bad in ["", "127.0.0.1:7001", "http://a:1", "redis://", "redis://nowhere"] {
+            let refused = check(bad).unwrap_err().to_string();
+            assert!(refused.contains("redis://HOST:PORT"), "{bad}: {refused}");
+        }
+    }
 
     #[test]
     fn a_record_comes_back_as_it_was_put() {

@@ -107,7 +107,7 @@ pub enum Design {
     Termination,
     /// Three coordinators, of which two are enough (`deeper/paxos_commit`).
     Paxos,
-    /// Two coordinators, and the decisions in an etcd (`deeper/decision_store`).
+    /// Two coordinators, and the decisions in a store that runs elsewhere (`deeper/decision_store`).
     Decisions,
 }
 

@@ -13,7 +13,7 @@
 //! | `status.rs`, `heuristic.rs` | what an operator reads of a role, and decides for a participant |
 //! | `design.rs` | which design they run, and its roles |
 //! | `postgres/` | a participant that keeps its accounts in a database |
-//! | `decisions.rs` | the decisions in an etcd |
+//! | `decisions.rs` | the decisions in a store that runs elsewhere |
 //! | `customer.rs`, `load.rs` | who asks the shop: one by hand, or many |
 //! | `outage/` | what a dead coordinator stops, measured |
 //! | `processes.rs` | all of it as a system |
@@ -25,12 +25,11 @@
 
 mod catalog;
 mod customer;
-#[cfg(feature = "engines")]
 mod decisions;
 mod design;
 mod heuristic;
 mod load;
-pub(crate) mod outage;
+pub mod outage;
 #[cfg(feature = "engines")]
 pub mod postgres;
 mod processes;

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::catalog;
 use super::customer::{self, Client};
+use super::decisions;
 use super::design::{Design, Role};
 use super::heuristic::{self, HeuristicOutcome};
 use super::load::Transfers;
@@ -78,9 +79,12 @@ impl System for Processes {
                 .help("Let one participant keep its accounts in PostgreSQL"),
             Arg::new(DECISIONS)
                 .long(DECISIONS)
-                .value_name("etcd://HOST:PORT,…")
+                .value_name("redis://HOST:PORT,…")
                 .conflicts_with(PARTICIPANT)
-                .help("Keep the decisions in an etcd, where two coordinators find them"),
+                .help(
+                    "Keep the decisions in a store, where two coordinators find them: chapter 3's, a \
+                     Redis, or etcd://HOST:PORT,…",
+                ),
         ]
     }
 
@@ -90,15 +94,13 @@ impl System for Processes {
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
         let (design, databases) = (Design::of_options(options), databases(options)?);
-        let needs_engine = !databases.is_empty() || design == Design::Decisions;
+        let stores = options.values(DECISIONS);
+        let needs_engine =
+            !databases.is_empty() || stores.iter().any(|store| decisions::is_etcd(store));
         if needs_engine && cfg!(not(feature = "engines")) {
             return Err(not_built_in());
         }
-        #[cfg(feature = "engines")]
-        options
-            .values(DECISIONS)
-            .iter()
-            .try_for_each(|address| super::decisions::check(address))?;
+        stores.iter().try_for_each(|store| decisions::check(store))?;
         if let Some(flag) = design.flag().filter(|_| !databases.is_empty()) {
             let why = "a participant in PostgreSQL takes part in two-phase commit alone: leave out";
             return Err(Error::Refused(format!("{why} --{flag}")));
@@ -164,7 +166,8 @@ impl System for Processes {
             return participant(config, &url);
         }
         if role == Role::Store {
-            return store(config);
+            let address = config.options.values(DECISIONS).last().cloned().unwrap_or_default();
+            return Ok(Arc::new(decisions::start(config, &address)?));
         }
         let design = Design::of_options(&config.options);
         let driver = Arc::new(Driver::start(config.node(), design.node(role), ())?);
@@ -280,17 +283,6 @@ fn participant(config: &RoleConfig, url: &str) -> Result<Arc<dyn Service>, Error
         ..super::postgres::Config::new(config.cluster, config.role.id, url)
     };
     Ok(Arc::new(super::postgres::Participant::start(&config)?))
-}
-
-#[cfg(feature = "engines")]
-fn store(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
-    let address = config.options.values(DECISIONS).last().cloned().unwrap_or_default();
-    Ok(Arc::new(super::decisions::start(config, &address)?))
-}
-
-#[cfg(not(feature = "engines"))]
-fn store(_config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
-    Err(not_built_in())
 }
 
 #[cfg(not(feature = "engines"))]

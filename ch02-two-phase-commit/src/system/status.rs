@@ -87,7 +87,8 @@ pub async fn report(endpoints: &Endpoints) -> BTreeMap<Role, Option<RoleStatus>>
 pub(super) fn doubts(role: &str, status: &Value) -> String {
     if role == Role::Store.name() && !status.is_null() && status["up"] != json!(false) {
         let why = status["waits"].as_str();
-        return why.map_or("passes decisions on".into(), |why| format!("waits for etcd: {why}"));
+        return why
+            .map_or("passes decisions on".into(), |why| format!("waits for its store: {why}"));
     }
     if status.is_null() || status["up"] == json!(false) {
         return "down".into();

@@ -2,10 +2,12 @@
 
 use lab::chapter::{Dial, Plot};
 use lab::view::svg::escape;
+use serde::Deserialize;
 
 use super::context::Context;
 use super::directive::Directive;
 use super::numbers::parse;
+use super::tables::measured_file;
 use crate::error::Result;
 
 /// Where a plot is kept: `ch01/load` is `book/data/plots/ch01/load.json`.
@@ -20,14 +22,27 @@ pub fn dial_file(dial: &str) -> String {
     format!("book/data/dials/{dial}.json")
 }
 
-/// `{{#plot name=ch01/load caption="claim"}}`: the picture, and its points as a table.
+/// The picture that stands in a measurement beside its table.
+#[derive(Deserialize)]
+struct Measured {
+    plot: Plot,
+}
+
+/// `{{#plot name=ch01/load caption="claim"}}`: the picture, and its points as a table. With
+/// `measured=ch03_outage` in the place of the name it is the picture of that measurement.
 ///
 /// # Errors
 /// No such plot, or a damaged one.
 pub fn plot(x: &mut Context<'_>, d: &Directive) -> Result<String> {
-    d.only(&["name", "caption"])?;
-    let file = plot_file(d.need("name")?);
-    let plot: Plot = parse(&file, &x.generated(&file)?)?;
+    d.only(&["name", "measured", "caption"])?;
+    let plot = if let Some(name) = d.get("measured") {
+        let file = measured_file(name);
+        x.used_files.insert(file.clone());
+        parse::<Measured>(&file, &x.ws.read(&file)?)?.plot
+    } else {
+        let file = plot_file(d.need("name")?);
+        parse(&file, &x.generated(&file)?)?
+    };
     let caption = x.inline(d.need("caption")?)?;
     let (label, id) = x.number("Figure");
     Ok(format!(

@@ -182,13 +182,19 @@ struct Measured {
     rows: Vec<Vec<String>>,
 }
 
+/// Where a measurement is kept.
+#[must_use]
+pub fn measured_file(name: &str) -> String {
+    format!("book/data/measured/{name}.json")
+}
+
 /// `{{#measured ch02.steps}}`: times, always with machine, versions, date, spread and command.
 ///
 /// # Errors
 /// The measurement is missing or incomplete.
 pub fn measured(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     d.only(&["name"])?;
-    let file = format!("book/data/measured/{}.json", d.need("name")?);
+    let file = measured_file(d.need("name")?);
     x.used_files.insert(file.clone());
     let m: Measured = parse(&file, &x.ws.read(&file)?)?;
     let table = Table { columns: m.columns, rows: m.rows };

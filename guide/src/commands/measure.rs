@@ -7,6 +7,7 @@ use lab::measure::{self, Measure, Setup, file};
 
 use super::{next, say, system};
 use crate::error::{Error, Result};
+use crate::measures;
 use crate::workspace::Workspace;
 
 /// What was asked for.
@@ -68,7 +69,7 @@ pub fn run(ws: &Workspace, chapter: &str, wanted: Wanted, out: &mut dyn Write) -
 /// A measurement of a chapter, and the command that runs it.
 fn find(ws: &Workspace, chapter: &str, name: Option<&str>) -> Result<(Measure, String)> {
     let chapter = ws.chapter(chapter)?;
-    let (id, all) = (chapter.id(), chapter.measures());
+    let (id, all) = (chapter.id(), measures::of(chapter));
     let known: Vec<String> =
         all.iter().map(|one| format!("{} ({})", one.name, one.about)).collect();
     let Some(one) = all.into_iter().find(|one| name.is_none_or(|name| name == one.name)) else {

@@ -50,9 +50,11 @@ pub use contender::{ClusterContender, MeasuredCluster, measure_alone};
 pub use control::{Event, asked_to_end, run_cluster};
 pub use effect_count::EffectCount;
 pub use error::Error;
-pub use first_write::{Asked, Away, FirstWrite, Kept, StoreService, StoreWords};
 #[cfg(feature = "engines")]
-pub use first_write::{BadAddress, Etcd};
+pub use first_write::Etcd;
+pub use first_write::{
+    Asked, Away, BadAddress, FirstWrite, Kept, RespStore, StoreService, StoreWords,
+};
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
 pub use interface::{System, Texts};
 pub use layout::{Endpoints, Layout, Options, Role};

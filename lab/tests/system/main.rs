@@ -6,6 +6,7 @@ mod toy;
 
 mod cluster;
 mod connections;
+mod first_write;
 mod http;
 mod measured;
 mod pair;

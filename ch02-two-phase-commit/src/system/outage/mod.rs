@@ -17,8 +17,9 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use lab::chapter::{Mark, Plot, Series};
 use lab::measure::{Error, Machine, Outcome, Setup, Table, aligned, many, quartiles, runtime};
-use lab::system::{Observed, Workload};
+use lab::system::{Observed, Options, Workload};
 use serde_json::{Value, json};
 
 use super::load::Transfers;
@@ -46,11 +47,33 @@ const OWN: u32 = 200;
 const ACCOUNTS: u64 = 100;
 const BUCKET: Duration = Duration::from_millis(250);
 
-const DESIGNS: [(Design, &str); 3] = [
-    (Design::TwoPhases, "two-phase commit"),
-    (Design::Termination, "those in doubt ask each other"),
-    (Design::Paxos, "Paxos Commit"),
-];
+/// A design that has its turns.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    name: &'static str,
+    options: Options,
+}
+
+impl Contestant {
+    /// The designs that need nothing beside their own processes.
+    #[must_use]
+    pub fn alone() -> Vec<Self> {
+        let all = [
+            (Design::TwoPhases, "two-phase commit"),
+            (Design::Termination, "those in doubt ask each other"),
+            (Design::Paxos, "Paxos Commit"),
+        ];
+        all.map(|(design, name)| Self { name, options: design.options() }).into()
+    }
+
+    /// Two coordinators, and the decisions in a store at this address, which is up all the time.
+    #[must_use]
+    pub fn with_store(name: &'static str, address: &str) -> Self {
+        let flag = Design::Decisions.flag().expect("it has one");
+        Self { name, options: Options::default().with_value(flag, address) }
+    }
+}
+
 const COLUMNS: [&str; 8] = [
     "design",
     "verdict",
@@ -67,15 +90,22 @@ fn transfers(shop: SocketAddr) -> Box<dyn Workload> {
 }
 
 /// Gives each design its turns, at least one, in about the time of the setup.
-pub(crate) fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
+///
+/// # Errors
+/// One of them does not run.
+pub fn measure(
+    contestants: &[Contestant],
+    setup: &Setup,
+    out: &mut dyn Write,
+) -> Result<Outcome, Error> {
     let runtime = runtime()?;
     // Starting, settling and counting take about a second a turn.
-    let round = (END.as_secs() + 1) * DESIGNS.len() as u64;
+    let round = (END.as_secs() + 1) * contestants.len() as u64;
     let rounds = usize::try_from(setup.seconds / round).unwrap_or(1).max(1);
-    let mut turns: [Vec<Turn>; 3] = Default::default();
+    let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
     for round in 1..=rounds {
-        for ((design, name), turns) in DESIGNS.iter().zip(&mut turns) {
-            let (on, what) = ((runtime.handle(), setup), (SYSTEM, design.options()));
+        for (Contestant { name, options }, turns) in contestants.iter().zip(&mut turns) {
+            let (on, what) = ((runtime.handle(), setup), (SYSTEM, options.clone()));
             let turn = OUTAGE.observe(on, what, transfers, Seen::new());
             let turn = turn.map_err(|e| Error::contender(*name, e))?;
             let free = turn.watcher.free_after(turn.killed).as_secs_f64();
@@ -85,7 +115,7 @@ pub(crate) fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Err
             turns.push(turn);
         }
     }
-    let all = || DESIGNS.iter().map(|(_, name)| *name).zip(&turns);
+    let all = || contestants.iter().map(|one| one.name).zip(&turns);
     let table = Table {
         columns: COLUMNS.map(Into::into).into(),
         rows: all().map(|(name, turns)| row(name, turns)).collect(),
@@ -98,6 +128,7 @@ pub(crate) fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Err
     let (timeline, mut kept): (Value, _) = (timeline.collect(), table.kept());
     let text = format!("{}\n{table}", plain(&timeline));
     kept["timeline"] = timeline;
+    kept["plot"] = json!(plot(all()));
     Ok(Outcome { text, kept, is_ok: turns.iter().flatten().all(|turn| turn.verdict.0) })
 }
 
@@ -161,6 +192,36 @@ fn buckets(turn: &Turn) -> Vec<Value> {
         })
     };
     starts.map(bucket).collect()
+}
+
+/// How many accounts are locked, over the seconds: the mean of each design's turns. Who has none in doubt
+/// at the kill is lucky, so one turn shows little.
+fn plot<'a>(all: impl Iterator<Item = (&'static str, &'a Vec<Turn>)>) -> Plot {
+    let curve = |(name, turns): (&str, &Vec<Turn>)| Series {
+        name: name.to_owned(),
+        points: mean_locked(turns),
+        mark: Mark::Line,
+    };
+    Plot {
+        title: format!(
+            "Accounts that are locked while coord is down, from {} s to {} s",
+            OUTAGE.kill.as_secs(),
+            OUTAGE.back.as_secs()
+        ),
+        x: "seconds".into(),
+        y: format!("locked accounts, of {}", 2 * ACCOUNTS),
+        series: all.map(curve).collect(),
+    }
+}
+
+/// The most in each bucket, in the mean of all turns.
+fn mean_locked(turns: &[Turn]) -> Vec<(f64, f64)> {
+    let all: Vec<Vec<Value>> = turns.iter().map(buckets).collect();
+    let mean = |i: usize| {
+        let sum: f64 = all.iter().filter_map(|turn| turn[i]["locked"].as_f64()).sum();
+        sum / all.len() as f64
+    };
+    (0..all[0].len()).map(|i| ((BUCKET * i as u32).as_secs_f64(), mean(i))).collect()
 }
 
 /// The timeline as lines, the designs side by side.

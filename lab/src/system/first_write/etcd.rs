@@ -5,15 +5,14 @@
 //!
 //! TLS and sign-in. Watching: what is kept never changes.
 
-use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use super::members::{BadAddress, Members};
 use super::{Away, FirstWrite, Kept};
 use crate::http::{Answered, Caller};
 use crate::system::service::BoxFuture;
@@ -23,18 +22,11 @@ const WITHIN: Duration = Duration::from_secs(2);
 
 /// An etcd, by the addresses of its members.
 pub struct Etcd {
-    members: Vec<String>,
+    members: Members,
     /// What all keys begin with.
     prefix: String,
-    /// The member that answered last.
-    at: AtomicUsize,
     idle: Mutex<Vec<(usize, Caller)>>,
 }
-
-/// Not the address of an etcd.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{0:?} is no address of an etcd; write etcd://HOST:PORT, with commas between its members")]
-pub struct BadAddress(String);
 
 impl Etcd {
     /// The etcd at `etcd://HOST:PORT[,HOST:PORT…]`. All keys begin with `prefix`.
@@ -42,22 +34,8 @@ impl Etcd {
     /// # Errors
     /// That is no such address.
     pub fn at(address: &str, prefix: &str) -> Result<Self, BadAddress> {
-        let bad = || BadAddress(address.to_owned());
-        let members = address.strip_prefix("etcd://").ok_or_else(bad)?.split(',');
-        let members: Vec<String> =
-            members.map(|one| one.trim_end_matches('/').to_owned()).collect();
-        let is_one = |one: &String| {
-            let parts = one.rsplit_once(':');
-            parts.is_some_and(|(host, port)| {
-                let plain = !host.is_empty() && !host.contains(['/', '@', ' ']);
-                plain && port.parse::<u16>().is_ok_and(|port| port > 0)
-            })
-        };
-        if !members.iter().all(is_one) {
-            return Err(bad());
-        }
-        let (at, idle) = (AtomicUsize::new(0), Mutex::default());
-        Ok(Self { members, prefix: prefix.to_owned(), at, idle })
+        let members = Members::of(address, "etcd")?;
+        Ok(Self { members, prefix: prefix.to_owned(), idle: Mutex::default() })
     }
 
     fn idle(&self, member: usize) -> Option<Caller> {
@@ -70,11 +48,7 @@ impl Etcd {
         if let Some(idle) = self.idle(member) {
             return Ok(idle);
         }
-        let name = &self.members[member];
-        let found = tokio::net::lookup_host(name.as_str()).await;
-        let mut found = found.map_err(|error| format!("{name}: {error}"))?;
-        let address: SocketAddr = found.next().ok_or_else(|| format!("{name} has no address"))?;
-        Ok(Caller::new(address).within(WITHIN))
+        Ok(Caller::new(self.members.find(member).await?).within(WITHIN))
     }
 
     async fn ask(&self, member: usize, question: &Value) -> Result<Answered, String> {
@@ -83,7 +57,7 @@ impl Etcd {
         self.idle.lock().expect("no thread panics with this lock held").push((member, caller));
         if answer.status != 200 {
             let said = answer.field("error");
-            return Err(format!("{} answers {}: {said}", self.members[member], answer.status));
+            return Err(format!("{} answers {}: {said}", self.members.name(member), answer.status));
         }
         Ok(answer)
     }
@@ -107,12 +81,11 @@ impl FirstWrite for Etcd {
                 json!({ "request_put": { "key": key, "value": BASE64_STANDARD.encode(value) } });
             let read = json!({ "request_range": { "key": key } });
             let question = json!({ "compare": [never], "success": [put], "failure": [read] });
-            let (count, first) = (self.members.len(), self.at.load(Relaxed));
             let mut why = String::new();
-            for member in (0..count).map(|next| (first + next) % count) {
+            for member in self.members.in_turn() {
                 match self.ask(member, &question).await {
                     Ok(answer) => {
-                        self.at.store(member, Relaxed);
+                        self.members.answered(member);
                         let none = || Away("etcd answers in words of another version".into());
                         return kept(&answer.body, value).ok_or_else(none);
                     }
@@ -127,25 +100,6 @@ impl FirstWrite for Etcd {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_names_one_member_or_several() {
-        for good in ["etcd://127.0.0.1:2379", "etcd://a:1,b:2,c:3", "etcd://[::1]:2379/"] {
-            assert!(Etcd::at(good, "").is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "127.0.0.1:2379",
-            "http://a:1",
-            "etcd://",
-            "etcd://a",
-            "etcd://a:0",
-            "etcd://a:1,",
-            "etcd://u:p@a:1",
-        ] {
-            assert!(Etcd::at(bad, "").is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn what_etcd_answers_is_read() {

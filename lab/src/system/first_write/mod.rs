@@ -2,8 +2,8 @@
 //! is *none*), as a neighbour of the nodes: it has a [`crate::NodeId`], takes their messages, and answers
 //! with what is kept. So a node that wants something decided once asks it, and stays a plain value.
 //!
-//! Which store it is stands behind [`FirstWrite`]: an etcd ([`Etcd`], feature `engines`), or a replicated
-//! store of our own.
+//! Which store it is stands behind [`FirstWrite`]: whatever serves SET with NX and GET in RESP
+//! ([`RespStore`]: the replicated store of chapter 3, a Redis), or an etcd ([`Etcd`], feature `engines`).
 //!
 //! # Left out
 //!
@@ -11,10 +11,14 @@
 
 #[cfg(feature = "engines")]
 mod etcd;
+mod members;
+mod resp;
 mod service;
 
 #[cfg(feature = "engines")]
-pub use etcd::{BadAddress, Etcd};
+pub use etcd::Etcd;
+pub use members::BadAddress;
+pub use resp::RespStore;
 pub use service::{Asked, StoreService, StoreWords};
 
 use super::service::BoxFuture;
