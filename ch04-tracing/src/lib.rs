@@ -16,6 +16,7 @@
 //! | [`step3_context`] | each message says which span sent it: nothing is guessed |
 //! | [`step6_sampling`] | which traces to keep, and how to count when most are gone |
 //! | [`propagation`] | where work changes hands inside a process, and what becomes of its cause |
+//! | [`redact`] | what must not stand in a span |
 //! | [`experiments`] | all designs on the same runs: curves and tables |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but the edge: `otlp`, `store`
@@ -32,6 +33,7 @@ pub mod experiments;
 #[cfg(feature = "system")]
 pub mod otlp;
 pub mod propagation;
+pub mod redact;
 pub mod step1_log_lines;
 pub mod step2_request_id;
 pub mod step3_context;

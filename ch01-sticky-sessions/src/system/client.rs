@@ -55,6 +55,12 @@ impl Browser {
         Self { cookies: self.cookies.clone(), ..Self::new(self.shop) }
     }
 
+    /// The same browser; the shop is there now.
+    #[must_use]
+    pub fn at(self, shop: SocketAddr) -> Self {
+        Self { shop, connection: None, ..self }
+    }
+
     /// The value of a cookie.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {

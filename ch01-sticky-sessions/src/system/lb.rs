@@ -132,7 +132,8 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let backends = Backends::new(Vec::new(), &proxying.health).expect("an empty list");
     let backends = Arc::new(backends);
     let route = route(options::design(&config.options));
-    let proxy = Arc::new(Proxy::new(proxying.clone(), Arc::clone(&backends), route));
+    let proxy = Proxy::new(proxying.clone(), Arc::clone(&backends), route);
+    let proxy = Arc::new(proxy.traced(config.tracer.clone()));
     let (stop, mut stopped) = watch::channel(false);
     let ended = watch::Sender::new(false);
     let serving = Arc::clone(&proxy);

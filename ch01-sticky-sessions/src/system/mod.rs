@@ -8,7 +8,9 @@
 //! | file | what it is |
 //! |---|---|
 //! | `cookies.rs` | cookies, as browsers send and keep them |
-//! | `shop.rs` | the pages of a web process |
+//! | `web.rs`, `shop.rs` | a web process, and its pages |
+//! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
+//! | `till.rs` | where orders are paid, if somewhere |
 //! | `lb.rs` | the balancer: the proxy, with a design's route |
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
@@ -29,9 +31,14 @@ mod options;
 pub mod probe;
 mod processes;
 pub mod proxy;
+pub mod sessions;
 mod shop;
+mod till;
+mod web;
 
-pub use processes::SYSTEM;
+pub use processes::{SYSTEM, serve};
+pub use till::Till;
+pub use web::Outside;
 
 /// The short name of this chapter: `cargo ch01`.
 const NAME: &str = "ch01";

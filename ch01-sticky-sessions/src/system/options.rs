@@ -9,6 +9,8 @@ pub(super) const DESIGN: &str = "design";
 pub(super) const NODES: &str = "nodes";
 /// Where users come.
 pub(super) const SHOP_PORT: &str = "shop-port";
+/// Where the session store is, if it is elsewhere.
+pub(super) const SESSIONS: &str = "sessions";
 
 pub(super) fn args() -> Vec<Arg> {
     let number = |name: &'static str| Arg::new(name).long(name).value_name("N");
@@ -22,6 +24,10 @@ pub(super) fn args() -> Vec<Arg> {
         number(SHOP_PORT)
             .value_parser(value_parser!(u16))
             .help("Where users come; 0 is any free port; 8000 if that is free and nothing is said"),
+        Arg::new(SESSIONS).long(SESSIONS).value_name("redis://HOST:PORT,…").help(
+            "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
+             `store`",
+        ),
     ]
 }
 
@@ -33,6 +39,11 @@ pub(super) fn number(options: &Options, name: &str) -> Option<u16> {
 /// The number of the design.
 pub(super) fn design(options: &Options) -> u8 {
     number(options, DESIGN).and_then(|design| u8::try_from(design).ok()).unwrap_or(7)
+}
+
+/// Whether the sessions are in a store elsewhere.
+pub(super) fn has_sessions(options: &Options) -> bool {
+    options.has(SESSIONS)
 }
 
 /// How many web processes.

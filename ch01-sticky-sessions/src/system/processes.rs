@@ -5,18 +5,16 @@ use std::sync::Arc;
 
 use clap::Arg;
 use lab::event::Log;
-use lab::run::{ClientPool, Driver};
 use lab::system::{
-    Error, Layout, NodeService, Options, Role, RoleConfig, RoleReport, Service, Status, System,
-    Texts, Workload,
+    Error, Layout, Options, Role, RoleConfig, RoleReport, Service, Status, System, Texts, Workload,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::options::{self, DESIGN, NODES};
-use super::{NAME, lb, load, shop};
+use super::options::{self, DESIGN, NODES, SESSIONS};
+use super::web::{self, Outside};
+use super::{NAME, lb, load};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
-use crate::types::Msg;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
 use crate::{
     step1_round_robin as step1, step5_shared_store as step5, step7_affinity_hint as step7,
@@ -55,15 +53,14 @@ fn design_of(title: &str) -> u8 {
     (1..=7).find(|design| title == self::title(*design)).unwrap_or(7)
 }
 
-/// Reads a node's answer to a health check, which is its status. The store has none.
-fn read(answer: Msg) -> Option<Map<String, Value>> {
-    match answer {
-        Msg::Healthy { sessions } => {
-            let mut own = Map::new();
-            own.insert("sessions".into(), json!(sessions));
-            Some(own)
-        }
-        _ => None,
+/// Starts what runs in the process of a role; a web process with what it has beside its node.
+///
+/// # Errors
+/// It cannot start.
+pub fn serve(config: &RoleConfig, outside: Outside) -> Result<Arc<dyn Service>, Error> {
+    match program(options::design(&config.options), &config.role.name) {
+        Some(node) => web::start(config, node, outside),
+        None => lb::start(config),
     }
 }
 
@@ -112,7 +109,14 @@ impl System for Processes {
             return Err(Error::Refused(why));
         }
         let webs = &WEBS[..nodes];
-        let store = if has_store(design) { &[STORE][..] } else { &[] };
+        let elsewhere = options::has_sessions(options);
+        if elsewhere && !has_store(design) {
+            let why =
+                "designs 5 and 7 have a session store; leave out --sessions, or choose one of them";
+            return Err(Error::Refused(why.into()));
+        }
+        Outside::of(options)?;
+        let store = if has_store(design) && !elsewhere { &[STORE][..] } else { &[] };
         let mut roles = vec![Role { has_log: false, ..Role::new("lb", LBS[0], webs) }];
         roles.extend(webs.iter().zip(WEB_NAMES).map(|(id, name)| Role {
             kind: "web".into(),
@@ -120,14 +124,12 @@ impl System for Processes {
             ..Role::new(name, *id, store)
         }));
         roles.extend(store.iter().map(|id| Role::new("store", *id, webs)));
-        Ok(Layout {
-            title: title(design),
-            roles,
-            front: "lb".into(),
-            kept: Options::default()
-                .with_value(DESIGN, design.to_string())
-                .with_value(NODES, nodes.to_string()),
-        })
+        let kept = Options::default()
+            .with_value(DESIGN, design.to_string())
+            .with_value(NODES, nodes.to_string());
+        // Not the address: a store may move.
+        let kept = if elsewhere { kept.with_flag(SESSIONS) } else { kept };
+        Ok(Layout { title: title(design), roles, front: "lb".into(), kept })
     }
 
     fn absent(&self, role: &str) -> String {
@@ -135,15 +137,7 @@ impl System for Processes {
     }
 
     fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
-        let name = config.role.name.as_str();
-        let Some(node) = program(options::design(&config.options), name) else {
-            return lb::start(config);
-        };
-        let driver = Arc::new(Driver::start(config.node(), node, ())?);
-        let pool: ClientPool<Shop> = ClientPool::new(driver.clients());
-        let pages =
-            if name == "store" { axum::Router::new() } else { shop::router(pool.clone(), name) };
-        Ok(Arc::new(NodeService::new(driver, pool, (Msg::Check, read), pages)))
+        serve(config, Outside::of(&config.options)?)
     }
 
     fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String> {
@@ -159,7 +153,7 @@ impl System for Processes {
         vec![format!("{sessions} {what}")]
     }
 
-    fn lost(&self, status: &Status) -> String {
+    fn lost(&self, _role: &str, status: &Status) -> String {
         let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
         format!("its memory, with {sessions} sessions in it")
     }

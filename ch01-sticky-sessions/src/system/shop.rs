@@ -7,11 +7,13 @@
 //! | `POST /sign-in?user=alice` | begins a session |
 //! | `GET /cart` | who you are, and what you have |
 //! | `POST /cart?item=umbrella` | one more thing |
+//! | `POST /buy?item=umbrella&key=…` | buys what is in the cart, once for each key, where there is a till |
 //! | `POST /sign-out` | ends the session |
 //! | `GET /` | the same as a page for a browser |
 //!
 //! What is asked in a browser is answered by a page, and all else by JSON.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -24,9 +26,10 @@ use axum::routing::{get, post};
 use lab::http::{answer, refuse};
 use lab::run::ClientPool;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cookies;
+use super::till::Till;
 use crate::shop::Shop;
 use crate::types::{
     Action, Address, Answer, CART, Cookies, Item, Msg, Session, SessionId, SetCookie, User,
@@ -42,25 +45,30 @@ const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 #[derive(Clone)]
 struct Pages {
     pool: ClientPool<Shop>,
+    till: Option<Arc<Till>>,
 }
 
 /// The pages of the web process of this name.
 ///
 /// # Panics
 /// If the name is no field value.
-pub(super) fn router(pool: ClientPool<Shop>, name: &str) -> Router {
+pub(super) fn router(pool: ClientPool<Shop>, name: &str, till: Option<Till>) -> Router {
     let name = HeaderValue::from_str(name).expect("the name of a role");
     let sign = move |mut response: Response| {
         response.headers_mut().insert(SERVED_BY, name.clone());
         std::future::ready(response)
     };
-    Router::new()
+    let buying = match &till {
+        Some(_) => Router::new().route("/buy", post(buy)),
+        None => Router::new(),
+    };
+    buying
         .route("/", get(page))
         .route("/cart", get(cart).post(add))
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .layer(map_response(sign))
-        .with_state(Pages { pool })
+        .with_state(Pages { pool, till: till.map(Arc::new) })
 }
 
 #[derive(Deserialize)]
@@ -73,6 +81,13 @@ struct Who {
 #[serde(deny_unknown_fields)]
 struct What {
     item: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Order {
+    item: String,
+    key: Option<String>,
 }
 
 async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Response {
@@ -90,12 +105,11 @@ async fn sign_in(
 ) -> Response {
     let user = who.ok().and_then(|Query(Who { user })| checked(user));
     let Some(user) = user else { return bad("POST /sign-in?user=alice") };
-    let mut fresh = [0; 16];
     // Without the system's random numbers no session is safe.
-    if getrandom::fill(&mut fresh).is_err() {
+    let Some(fresh) = random() else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "no random numbers; try again");
-    }
-    let fresh = SessionId(u128::from_le_bytes(fresh));
+    };
+    let fresh = SessionId(fresh);
     pages.answer(&headers, Action::SignIn { user: User::new(&user), fresh }, false).await
 }
 
@@ -111,6 +125,43 @@ async fn add(
 
 async fn sign_out(State(pages): State<Pages>, headers: HeaderMap) -> Response {
     pages.answer(&headers, Action::SignOut, false).await
+}
+
+/// 128 bits that nobody can guess.
+fn random() -> Option<u128> {
+    let mut fresh = [0; 16];
+    getrandom::fill(&mut fresh).ok()?;
+    Some(u128::from_le_bytes(fresh))
+}
+
+/// Who is signed in buys what is in the cart. A browser sends the key that its page came with, so a button
+/// that is pressed twice buys once.
+async fn buy(
+    State(pages): State<Pages>,
+    headers: HeaderMap,
+    order: Result<Query<Order>, QueryRejection>,
+) -> Response {
+    let order = order.ok().and_then(|Query(Order { item, key })| {
+        let key = key.map_or_else(|| random().map(|key| format!("{key:032x}")), checked)?;
+        Some((checked(item)?, key))
+    });
+    let Some((item, key)) = order else { return bad("POST /buy?item=umbrella") };
+    let look = pages.ask(cookies::read(&headers), Action::Look).await;
+    let session = match look.map(|(shown, _)| shown) {
+        Some(Answer::Cart(session)) => session,
+        other => return as_json(&other.unwrap_or(Answer::Unavailable)),
+    };
+    if !session.cart.contains(&Item::new(&item)) {
+        let why = format!("there is no {item} in the cart: POST /cart?item={item}");
+        return refuse(StatusCode::CONFLICT, &why);
+    }
+    let till = pages.till.as_ref().expect("there is a page to buy only with a till");
+    let (status, said) = till.buy(&key, &item, &session.user.0).await;
+    if wants_html(&headers) {
+        (status, Html(receipt(&item, &key, &said))).into_response()
+    } else {
+        answer(status, &said)
+    }
 }
 
 /// A name of a user or an item: letters, digits, hyphens.
@@ -136,7 +187,7 @@ impl Pages {
             (true, true) if !matches!(shown, Answer::Unavailable | Answer::Full) => {
                 (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response()
             }
-            (true, _) => (status(&shown), Html(html(&shown))).into_response(),
+            (true, _) => (status(&shown), Html(html(&shown, self.till.is_some()))).into_response(),
             (false, _) => as_json(&shown),
         };
         let fields = response.headers_mut();
@@ -205,21 +256,27 @@ fn as_json(shown: &Answer) -> Response {
     }
 }
 
+fn button(action: &str, text: &str) -> String {
+    format!("<form method=\"post\" action=\"{action}\"><button>{text}</button></form>")
+}
+
 /// All names were [`checked`], so nothing has to be escaped.
-fn html(shown: &Answer) -> String {
-    let button = |action: &str, text: &str| {
-        format!("<form method=\"post\" action=\"{action}\"><button>{text}</button></form>")
-    };
+fn html(shown: &Answer, has_till: bool) -> String {
     let body = match shown {
         Answer::Cart(Session { user, cart }) => {
-            let items: String = cart.iter().map(|item| format!("<li>{item}</li>")).collect();
+            let buy = |item: &Item| match random().filter(|_| has_till) {
+                Some(key) => button(&format!("/buy?item={item}&amp;key={key:032x}"), "buy"),
+                None => String::new(),
+            };
+            let items: String =
+                cart.iter().map(|item| format!("<li>{item} {}</li>", buy(item))).collect();
             let goods = ["umbrella", "boots", "candle"];
-            let buy: String = goods
+            let add: String = goods
                 .into_iter()
                 .map(|item| button(&format!("/cart?item={item}"), &format!("add {item}")))
                 .collect();
             let out = button("/sign-out", "sign out");
-            format!("<p>Welcome, {user}. Your cart:</p><ul>{items}</ul>{buy}{out}")
+            format!("<p>Welcome, {user}. Your cart:</p><ul>{items}</ul>{add}{out}")
         }
         Answer::Full => format!("<p>A cart holds {CART} different things; yours is full.</p>"),
         Answer::Unavailable => "<p>Not now; please try again in a moment.</p>".into(),
@@ -231,6 +288,25 @@ fn html(shown: &Answer) -> String {
             format!("<p>Please sign in.</p>{}", sign_in.collect::<String>())
         }
     };
+    framed(&body)
+}
+
+/// What became of an order, and how to ask again.
+fn receipt(item: &str, key: &str, said: &Value) -> String {
+    let text = match said["outcome"].as_str() {
+        Some("done") => format!("<p>The {item} is yours.</p>"),
+        Some("declined") => {
+            format!("<p>Nothing was bought: the {item} or your coins are used up.</p>")
+        }
+        _ => {
+            let again = button(&format!("/buy?item={item}&amp;key={key}"), "ask again");
+            format!("<p>It is not known yet whether the {item} is yours. {again}</p>")
+        }
+    };
+    framed(&format!("{text}<p><a href=\"/\">Back to the cart</a></p>"))
+}
+
+fn framed(body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>The shop</title>\
          <style>:root{{color-scheme:light dark}}body{{font:18px/1.5 system-ui;margin:2rem auto;\

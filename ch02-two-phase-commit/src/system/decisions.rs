@@ -2,9 +2,8 @@
 //! rows. A row's key is the request's, its value the record as JSON, so that `redis-cli` or `etcdctl`
 //! shows it.
 
-use lab::system::{
-    Asked, BadAddress, Error, FirstWrite, RespStore, RoleConfig, StoreService, StoreWords,
-};
+use lab::resp::BadAddress;
+use lab::system::{Asked, Error, FirstWrite, RespStore, RoleConfig, StoreService, StoreWords};
 
 use crate::deeper::Msg as Deeper;
 use crate::types::{Msg, Record};
@@ -21,13 +20,31 @@ pub(super) fn check(address: &str) -> Result<(), Error> {
     store(address, "").map(drop)
 }
 
-/// Starts the role `store`.
+/// Starts the role `store` on the store at an address.
 ///
 /// # Errors
 /// The address is none, or it cannot listen.
 pub(super) fn start(config: &RoleConfig, address: &str) -> Result<StoreService<Msg>, Error> {
-    let store = store(address, &format!("ch02/{:x}/", config.cluster))?;
-    StoreService::start(config, address.to_owned(), store, WORDS)
+    start_on(config, address.to_owned(), store(address, &prefix(config.cluster))?)
+}
+
+/// Starts the role `store` on a store, which is called `name` in reports and has its own keys under
+/// [`prefix`].
+///
+/// # Errors
+/// It cannot listen.
+pub fn start_on(
+    config: &RoleConfig,
+    name: String,
+    store: Box<dyn FirstWrite>,
+) -> Result<StoreService<Msg>, Error> {
+    StoreService::start(config, name, store, WORDS)
+}
+
+/// What the keys of a cluster begin with.
+#[must_use]
+pub fn prefix(cluster: u64) -> String {
+    format!("ch02/{cluster:x}/")
 }
 
 fn store(address: &str, prefix: &str) -> Result<Box<dyn FirstWrite>, Error> {

@@ -25,7 +25,7 @@
 
 mod catalog;
 mod customer;
-mod decisions;
+pub mod decisions;
 mod design;
 mod heuristic;
 mod load;

@@ -192,11 +192,11 @@ impl System for Processes {
         lines
     }
 
-    fn lost(&self, status: &Status) -> String {
+    fn lost(&self, _role: &str, status: &Status) -> String {
         format!("its memory, and with it what it knew of {} open orders", open(status))
     }
 
-    fn is_busy(&self, status: &Status) -> bool {
+    fn is_busy(&self, _role: &str, status: &Status) -> bool {
         open(status) > 0
     }
 

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use lab::NodeId;
-use lab::resp::{Reply, Request};
+use lab::resp::Reply;
 
 use super::processes::replica_of;
 use crate::types::kv::{
@@ -64,11 +64,11 @@ impl ReadMode {
 
 /// Reads a request; what is wrong with it is a reply as well.
 #[must_use]
-pub fn parse(request: &Request) -> Asked {
+pub fn parse(request: &[Bytes]) -> Asked {
     asked(request).unwrap_or_else(|why| Asked::Reply(Reply::error(&why)))
 }
 
-fn asked(request: &Request) -> Result<Asked, String> {
+fn asked(request: &[Bytes]) -> Result<Asked, String> {
     let Some((name, arguments)) = request.split_first() else {
         return Err("an empty request; send a command".into());
     };

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use lab::resp::{Handler, Reply, Request};
-use lab::run::{Client, Clients, Refused};
+use lab::run::{Client, Clients, Context, Refused};
 use serde_json::Value;
 
 use super::commands::{Asked, ReadMode, parse, reply};
@@ -51,7 +52,20 @@ impl Connection {
         Ok(self.client.insert(client))
     }
 
-    async fn take(&mut self, request: &Request) -> Open {
+    /// What is in front of a request is the context of what it causes.
+    async fn take(&mut self, request: &[Bytes]) -> Open {
+        match request {
+            [name, context, rest @ ..] if name.eq_ignore_ascii_case(b"TRACED") => {
+                match Context::new(context) {
+                    Ok(context) => context.scope(self.take_bare(rest)).await,
+                    Err(long) => Open::Reply(Reply::error(&long)),
+                }
+            }
+            bare => self.take_bare(bare).await,
+        }
+    }
+
+    async fn take_bare(&mut self, request: &[Bytes]) -> Open {
         match parse(request) {
             Asked::Reply(reply) => Open::Reply(reply),
             Asked::Op(None, Op::Get { key }) if self.mode != ReadMode::Log => {

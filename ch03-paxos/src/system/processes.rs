@@ -156,12 +156,12 @@ impl System for Processes {
         )]
     }
 
-    fn lost(&self, status: &Status) -> String {
+    fn lost(&self, _role: &str, status: &Status) -> String {
         let waiting = status.own.get("waiting").and_then(Value::as_u64).unwrap_or_default();
         format!("its memory, and with it the answers to {waiting} requests")
     }
 
-    fn is_busy(&self, status: &Status) -> bool {
+    fn is_busy(&self, _role: &str, status: &Status) -> bool {
         status.own.get("waiting").and_then(Value::as_u64).is_some_and(|waiting| waiting > 0)
     }
 

@@ -10,7 +10,7 @@ use lab::resp::Reply;
 use proptest::prelude::*;
 
 fn asked(words: &str) -> Asked {
-    parse(&words.split(' ').map(|word| Bytes::from(word.to_owned())).collect())
+    parse(&words.split(' ').map(|word| Bytes::from(word.to_owned())).collect::<Vec<_>>())
 }
 
 fn refused(words: &str) -> String {
@@ -116,7 +116,7 @@ proptest! {
         words in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..9), 0..6),
     ) {
         let words = words.into_iter().map(Bytes::from);
-        let request = std::iter::once(Bytes::from(name)).chain(words).collect();
+        let request: Vec<Bytes> = std::iter::once(Bytes::from(name)).chain(words).collect();
         match parse(&request) {
             Asked::Op(id, op) => {
                 prop_assert!(op.bytes() <= MAX_REQUEST);

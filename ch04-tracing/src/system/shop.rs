@@ -1,13 +1,19 @@
 //! The shop as processes, with everything traced: `cargo ch04 shop`.
 //!
-//! It is chapter 2's shop with one role more, the collector. Every other role makes spans of what it does for
-//! a request, and sends them there. Chapter 2 does not know about it: contexts travel in the frames of
-//! [`lab::run`], and spans are made where a driver takes a message.
+//! It is chapters 1 to 3 as one system, and a collector. A balancer and web processes serve users (chapter
+//! 1); what they buy is paid with a coordinator and two participants (chapter 2); sessions and decisions are
+//! in three replicas (chapter 3). No chapter knows another one: what a web process and the coordinators ask
+//! outside is put in here ([`Outside`], [`decisions::start_on`]).
+//!
+//! Every role but the collector makes spans of what it does for a request, and sends them there. Contexts
+//! travel in header fields, in the frames of [`lab::run`], and in front of commands to the replicas; spans
+//! are made where a driver takes a message.
+//!
+//! `--small` is chapter 2's shop alone: three processes and the collector.
 //!
 //! # Left out
 //!
-//! The balancer and the sessions of chapter 1, and the replicas of chapter 3. A role that is killed takes
-//! along the spans that it had not sent.
+//! A role that is killed takes along the spans that it had not sent.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,13 +24,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use clap::{Arg, ArgMatches, Command};
+use ch01_sticky_sessions::system::{Outside, Till};
+use ch02_two_phase_commit::system::{Design, decisions};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lab::NodeId;
 use lab::event::Log;
+use lab::resp::Servers;
 use lab::run::Tracer;
 use lab::system::{
-    BoxFuture, Endpoints, Error, Handle, Layout, Options, Role, RoleConfig, RoleReport, Service,
-    Status, System, Texts, Workload, run_within,
+    BoxFuture, Endpoints, Error, Handle, Layout, Options, Part, RespStore, Role, RoleConfig,
+    RoleReport, Service, Status, System, Texts, Workload, report, run_within,
 };
 use serde_json::{Map, json};
 use tokio::runtime::{self, Builder, Runtime};
@@ -39,10 +48,19 @@ use crate::store::{self, Store};
 /// The shop with its collector.
 pub const SYSTEM: &dyn System = &Shop;
 
+const PAGES: &dyn System = ch01_sticky_sessions::system::SYSTEM;
 const CHECKOUT: &dyn System = ch02_two_phase_commit::system::SYSTEM;
+const STORE: &dyn System = ch03_paxos::system::SYSTEM;
+
 const COLLECTOR: &str = "collector";
 /// No node has this id.
 const COLLECTOR_ID: NodeId = NodeId(1_000);
+/// Each chapter's ids are so much larger than those of the one before.
+const OFFSET: u64 = 10_000;
+/// Chapter 2's shop alone.
+const SMALL: &str = "small";
+/// A server of the replicated store that does not answer within this time is not asked further.
+const WITHIN: Duration = Duration::from_millis(500);
 
 struct Shop;
 
@@ -54,6 +72,67 @@ fn is_collector(config: &RoleConfig) -> bool {
 fn target(endpoints: &Mutex<Endpoints>) -> Option<SocketAddr> {
     let all = endpoints.lock().expect("no thread panics with this lock held");
     all.iter().find(|(name, _)| name == COLLECTOR).map(|(_, http)| *http)
+}
+
+/// The systems whose processes these are.
+fn parts(options: &Options) -> Vec<Part> {
+    let part = |system, options, offset| Part { system, options, offset };
+    if options.has(SMALL) {
+        return vec![part(CHECKOUT, options.clone(), 0)];
+    }
+    let with = |name: &'static str| Options::default().with_values(name, options.values(name));
+    let pages = with("shop-port").with_value("design", "7").with_value("nodes", "2");
+    vec![
+        part(PAGES, pages.with_flag("sessions"), 0),
+        part(CHECKOUT, Design::Decisions.options(), OFFSET),
+        part(STORE, Options::default().with_value("redis-port", "0"), 2 * OFFSET),
+    ]
+}
+
+/// The system that a role belongs to.
+fn of(role: &str) -> &'static dyn System {
+    match role {
+        "lb" => PAGES,
+        web if web.starts_with("web-") => PAGES,
+        replica if replica.starts_with("replica-") => STORE,
+        _ => CHECKOUT,
+    }
+}
+
+/// The servers of the replicated store, wherever they are now.
+fn replicas(config: &RoleConfig) -> Servers {
+    let endpoints = Arc::clone(&config.endpoints);
+    let find = move || {
+        let mut all = endpoints.lock().expect("no thread panics with this lock held").clone();
+        all.retain(|(name, _)| name.starts_with("replica-"));
+        async move {
+            let all = report(&all, None).await.into_iter();
+            let redis = |status: Status| status.own.get("redis")?.as_str()?.parse().ok();
+            all.filter_map(|(_, status)| redis(status?)).collect()
+        }
+    };
+    Servers::found(Box::new(move || Box::pin(find())), WITHIN).traced()
+}
+
+/// Starts a role of one of the chapters, with what it asks outside.
+fn start(part: &Part, config: &RoleConfig, is_small: bool) -> Result<Arc<dyn Service>, Error> {
+    let name = config.role.name.as_str();
+    if is_small {
+        part.system.serve(config)
+    } else if name.starts_with("web-") {
+        let (endpoints, tracer) = (Arc::clone(&config.endpoints), config.tracer.clone());
+        let till = Some(Till::new(endpoints, "coord", tracer));
+        ch01_sticky_sessions::system::serve(
+            config,
+            Outside { sessions: Some(replicas(config)), till },
+        )
+    } else if name == "store" {
+        let rows = RespStore::on(replicas(config), &decisions::prefix(config.cluster));
+        let store = decisions::start_on(config, "the replicas".into(), Box::new(rows))?;
+        Ok(Arc::new(store))
+    } else {
+        part.system.serve(config)
+    }
 }
 
 /// The command line of the shop: `cluster` if nothing else is said. `args` begin with `shop`.
@@ -72,29 +151,45 @@ impl System for Shop {
     }
 
     fn about(&self) -> &'static str {
-        "Chapter 2's shop, traced: each order is one picture of what every process did for it."
+        "The shop of all chapters, traced: each request is one picture of what every process did for it."
     }
 
     fn texts(&self) -> Texts {
-        CHECKOUT.texts()
+        Texts {
+            ready: "orders are taken",
+            try_first: &["client buy umbrella", "kill replica-1", "status"],
+            after_a_kill: "client in-doubt",
+        }
     }
 
     fn greeting(&self, roles: &[RoleReport]) -> Vec<String> {
         let collector = roles.iter().find(|role| role.role == COLLECTOR);
         let lines = collector.map(|role| {
             let http = role.http;
-            [format!("open http://{http}/ in a browser: each order is a trace")]
+            [format!("open http://{http}/ in another tab: each request is a trace")]
         });
         let own = lines.into_iter().flatten();
-        own.chain(CHECKOUT.greeting(roles)).collect()
+        let pages = if roles.iter().any(|role| role.role == "lb") { PAGES } else { CHECKOUT };
+        pages.greeting(roles).into_iter().chain(own).collect()
     }
 
     fn options(&self) -> Vec<Arg> {
-        CHECKOUT.options()
+        let small = Arg::new(SMALL).long(SMALL).action(ArgAction::SetTrue);
+        let small = small.help("Chapter 2's shop alone: three processes and the collector");
+        let port = Arg::new("shop-port").long("shop-port").value_name("N");
+        let port = port.value_parser(value_parser!(u16)).conflicts_with(SMALL);
+        let port = port.help("Where users come; 0 is any free port");
+        // What chapter 2's own cluster takes, its shop alone may be asked for.
+        let own = CHECKOUT.options().into_iter().map(|option| option.requires(SMALL));
+        own.chain([small, port]).collect()
     }
 
     fn role_names(&self) -> Vec<&'static str> {
-        CHECKOUT.role_names().into_iter().chain([COLLECTOR]).collect()
+        let all = [PAGES, CHECKOUT, STORE].map(System::role_names);
+        let mut all: Vec<_> = all.into_iter().flatten().chain([COLLECTOR]).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     fn tracer(&self, config: &RoleConfig) -> Option<Arc<dyn Tracer>> {
@@ -109,46 +204,50 @@ impl System for Shop {
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
-        let mut layout = CHECKOUT.layout(options)?;
-        layout.roles.push(Role {
+        let (parts, is_small) = (parts(options), options.has(SMALL));
+        let checkout = if is_small { &parts[0] } else { &parts[1] };
+        let Layout { title, front, kept, .. } = CHECKOUT.layout(&checkout.options)?;
+        let roles: Result<Vec<Vec<Role>>, Error> = parts.iter().map(Part::roles).collect();
+        let collector = Role {
             kind: "collector".into(),
             has_log: false,
             ..Role::new(COLLECTOR, COLLECTOR_ID, &[])
-        });
-        Ok(layout)
-    }
-
-    fn cannot_go_on(&self, dir: &Path, kept: &Options, now: &Options) -> Option<String> {
-        CHECKOUT.cannot_go_on(dir, kept, now)
-    }
-
-    fn absent(&self, role: &str) -> String {
-        CHECKOUT.absent(role)
+        };
+        let roles = roles?.into_iter().flatten().chain([collector]).collect();
+        let kept = if is_small { kept.with_flag(SMALL) } else { kept };
+        Ok(Layout { title, roles, front, kept })
     }
 
     fn serve(&self, config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
         if is_collector(config) {
             return Ok(Arc::new(Collector::open(&config.dir)?));
         }
-        CHECKOUT.serve(config)
+        let is_small = config.options.has(SMALL);
+        for part in parts(&config.options) {
+            let started = part.serve(config, |own| start(&part, own, is_small))?;
+            if let Some(service) = started {
+                return Ok(service);
+            }
+        }
+        Err(Error::Refused(self.absent(&config.role.name)))
     }
 
     fn describe(&self, role: &str, status: Option<&Status>) -> Vec<String> {
         match status {
             Some(status) if role == COLLECTOR => vec![format!("spans: {}", status.own["spans"])],
-            _ => CHECKOUT.describe(role, status),
+            _ => of(role).describe(role, status),
         }
     }
 
-    fn lost(&self, status: &Status) -> String {
-        if status.own.contains_key("spans") {
+    fn lost(&self, role: &str, status: &Status) -> String {
+        if role == COLLECTOR {
             return "spans that no process was told are stored; they are sent again".into();
         }
-        CHECKOUT.lost(status)
+        of(role).lost(role, status)
     }
 
-    fn is_busy(&self, status: &Status) -> bool {
-        CHECKOUT.is_busy(status)
+    fn is_busy(&self, role: &str, status: &Status) -> bool {
+        of(role).is_busy(role, status)
     }
 
     fn commands(&self) -> Vec<Command> {
@@ -162,19 +261,6 @@ impl System for Shop {
         cluster: &'a Handle,
     ) -> BoxFuture<'a, Result<u8, Error>> {
         CHECKOUT.act(command, args, cluster)
-    }
-
-    fn load_options(&self) -> Vec<Arg> {
-        CHECKOUT.load_options()
-    }
-
-    fn load_other<'a>(
-        &'a self,
-        args: &'a ArgMatches,
-        customers: usize,
-        time: Duration,
-    ) -> Option<BoxFuture<'a, Result<u8, Error>>> {
-        CHECKOUT.load_other(args, customers, time)
     }
 
     fn replay(&self, log: &Log) -> Result<Log, String> {

@@ -18,6 +18,7 @@ use lab::run::{Context, Done, Tracer};
 
 use super::now;
 use crate::context::{Flags, Header, TraceContext};
+use crate::redact::clean;
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 
 /// Takes spans that are finished. It must not wait.
@@ -119,6 +120,10 @@ impl Tracer for Spans {
         framed(&context)
     }
 
+    fn headers(&self, context: &Context) -> Vec<(&'static str, String)> {
+        read(context).map(|context| context.headers().collect()).unwrap_or_default()
+    }
+
     // ANCHOR: step
     fn step(&self, role: &str, what: &str, context: &Context) -> Context {
         let Some(cause) = read(context).filter(|cause| cause.flags.has(Flags::SAMPLED)) else {
@@ -148,6 +153,7 @@ impl Tracer for Spans {
         if let Some(why) = &done.error {
             span.status = Status::Error(why.clone());
         }
+        clean(&mut span);
         (self.sink)(span);
     }
 

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use ch04_tracing::system::shop::SYSTEM;
 use lab::http::Caller;
-use lab::system::{Cluster, Config};
+use lab::system::{Cluster, Config, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+
+mod whole;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -23,11 +25,22 @@ struct TestShop {
 }
 
 impl TestShop {
+    /// Chapter 2's shop alone.
     fn new() -> Self {
+        Self::with(Options::default().with_flag("small"))
+    }
+
+    /// The shop of all chapters.
+    fn whole() -> Self {
+        Self::with(Options::default().with_value("shop-port", "0"))
+    }
+
+    fn with(options: Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = Config {
             program: env!("CARGO_BIN_EXE_ch04-tracing").into(),
             prefix: vec!["shop".into(), "role".into()],
+            options,
             ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
         };
         let cluster = Cluster::start(config).unwrap();

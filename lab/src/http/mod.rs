@@ -74,6 +74,7 @@ pub struct Caller {
     server: SocketAddr,
     cluster: Option<u64>,
     deadline: Duration,
+    fields: Vec<(&'static str, String)>,
     connection: Option<SendRequest<Full<Bytes>>>,
 }
 
@@ -81,7 +82,7 @@ impl Caller {
     /// Which server to call.
     #[must_use]
     pub fn new(server: SocketAddr) -> Self {
-        Self { server, cluster: None, deadline: DEADLINE, connection: None }
+        Self { server, cluster: None, deadline: DEADLINE, fields: Vec::new(), connection: None }
     }
 
     /// The same, and a server of another cluster refuses: ports are used again.
@@ -94,6 +95,11 @@ impl Caller {
     #[must_use]
     pub fn within(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
+    }
+
+    /// These fields go along with each request from now on, in the place of earlier ones.
+    pub fn set_fields(&mut self, fields: Vec<(&'static str, String)>) {
+        self.fields = fields;
     }
 
     /// Reads a page.
@@ -147,6 +153,9 @@ impl Caller {
             .header(header::CONTENT_TYPE, content_type);
         if let Some(cluster) = self.cluster {
             request = request.header(CLUSTER, cluster);
+        }
+        for (name, value) in &self.fields {
+            request = request.header(*name, value);
         }
         let request = request.body(Full::new(body)).map_err(|e| e.to_string())?;
         let response = self.send(request).await?;

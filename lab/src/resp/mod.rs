@@ -17,16 +17,20 @@ mod buffer;
 mod client;
 mod encode;
 mod inline;
+pub(crate) mod members;
 mod reply;
 mod request;
 mod serve;
+mod servers;
 
 pub use crate::places::TooFewFiles;
 pub use client::{Client, ClientError};
 pub use encode::{Reply, TooDeep, encode_request};
+pub use members::BadAddress;
 pub use reply::{ReplyError, ReplyLimits, ReplyParser};
 pub use request::{Request, RequestError, RequestLimits, RequestParser};
 pub use serve::{Handler, Limits, MAX_BATCH, serve};
+pub use servers::{Find, NoServer, Servers};
 
 /// How deep arrays may be nested in a reply, in both directions: an array of integers is one deep.
 pub const MAX_DEPTH: usize = 8;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::clients::MAX_SERVER;
@@ -58,6 +58,33 @@ pub struct Delivery<M> {
 
 /// What comes in, in the order of each connection. Dropping it refuses what comes later.
 pub type Deliveries<M> = mpsc::Receiver<Delivery<M>>;
+
+/// Handles deliveries, at most so many at a time and each under its context, until `stop`. While all places
+/// are taken, no socket is read.
+pub async fn attend<M, F>(
+    mut deliveries: Deliveries<M>,
+    most: usize,
+    stop: impl Future<Output = ()>,
+    handle: impl Fn(Delivery<M>) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(most));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let delivery = tokio::select! {
+            delivery = deliveries.recv() => delivery,
+            () = &mut stop => None,
+        };
+        let Some(delivery) = delivery else { break };
+        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+        let (context, handling) = (delivery.context, handle(delivery));
+        tokio::spawn(async move {
+            context.scope(handling).await;
+            drop(place);
+        });
+    }
+}
 
 /// The external node's side of the network. Dropping it closes all connections.
 pub struct ExternalNode<M> {

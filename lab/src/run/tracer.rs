@@ -26,6 +26,9 @@ pub trait Tracer: Send + Sync + Debug {
         headers: &mut dyn Iterator<Item = (&str, &str)>,
     ) -> Context;
 
+    /// The header fields that carry a context to a server of HTTP.
+    fn headers(&self, context: &Context) -> Vec<(&'static str, String)>;
+
     /// A node is about to take an input that came under `context`, which is not empty. Gives the context of
     /// all that it causes.
     fn step(&self, role: &str, what: &str, context: &Context) -> Context;
@@ -63,5 +66,33 @@ impl Traced {
     #[must_use]
     pub fn name(&self, id: NodeId) -> &str {
         self.names.get(&id).map_or("client", String::as_str)
+    }
+}
+
+/// What is done for one request from outside. It ends with its future, which is dropped when the client is
+/// gone.
+#[derive(Debug)]
+pub struct Work {
+    tracer: Arc<dyn Tracer>,
+    context: Context,
+    error: Option<String>,
+}
+
+impl Work {
+    /// The work that [`Tracer::request`] was told about.
+    #[must_use]
+    pub fn begun(tracer: Arc<dyn Tracer>, context: Context) -> Self {
+        Self { tracer, context, error: Some("the client did not wait".into()) }
+    }
+
+    /// There is an answer, and perhaps one that tells of an error.
+    pub fn answered(mut self, error: Option<String>) {
+        self.error = error;
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.tracer.end(&self.context, &Done { error: self.error.take(), ..Done::default() });
     }
 }

@@ -225,7 +225,7 @@ async fn kill(system: &dyn System, handle: &Handle, role: &str) -> Result<u8, Er
     say(&format!("killed {role} (SIGKILL), pid {}", killed.pid));
     let has_log = has_log(system, handle, role);
     match before.status {
-        Some(status) => say(&format!("lost:  {}", system.lost(&status))),
+        Some(status) => say(&format!("lost:  {}", system.lost(role, &status))),
         None => say("lost:  its memory; it did not answer, so what that held is not known"),
     }
     if killed.power_cut {

@@ -167,9 +167,10 @@ pub(super) async fn settle(system: &dyn System, endpoints: &Endpoints) -> Result
     loop {
         let (mut busy, mut counts) = (false, Vec::new());
         for (role, status) in report(endpoints, None).await {
-            let down = || Error::silent(system.name(), role, "it is down".into());
-            let status = status.ok_or_else(down)?;
-            busy |= system.is_busy(&status);
+            let Some(status) = status else {
+                return Err(Error::silent(system.name(), role, "it is down".into()));
+            };
+            busy |= system.is_busy(&role, &status);
             counts.push((status.syncs, status.messages));
         }
         quiet += usize::from(!busy);

@@ -93,15 +93,15 @@ pub trait System: Sync {
     }
 
     /// What a kill takes from a role that reported this just before.
-    fn lost(&self, status: &Status) -> String {
-        let _ = status;
+    fn lost(&self, role: &str, status: &Status) -> String {
+        let _ = (role, status);
         "its memory".into()
     }
 
     /// Whether a role that reports this still works on what clients asked for: a program that
     /// counts fsyncs waits until it does not.
-    fn is_busy(&self, status: &Status) -> bool {
-        let _ = status;
+    fn is_busy(&self, role: &str, status: &Status) -> bool {
+        let _ = (role, status);
         false
     }
 

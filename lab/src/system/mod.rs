@@ -37,6 +37,7 @@ mod load;
 mod lock;
 mod manifest;
 mod outage;
+mod part;
 mod recording;
 mod role;
 mod routes;
@@ -52,14 +53,13 @@ pub use effect_count::EffectCount;
 pub use error::Error;
 #[cfg(feature = "engines")]
 pub use first_write::Etcd;
-pub use first_write::{
-    Asked, Away, BadAddress, FirstWrite, Kept, RespStore, StoreService, StoreWords,
-};
+pub use first_write::{Asked, Away, FirstWrite, Kept, RespStore, StoreService, StoreWords};
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
 pub use interface::{System, Texts};
 pub use layout::{Endpoints, Layout, Options, Role};
 pub use load::{Customer, Load, Words, Workload, load};
 pub use outage::{Observed, Outage, Watcher};
+pub use part::Part;
 pub use role::role;
 pub use service::{BoxFuture, NodeService, ReadStatus, Recording, RoleConfig, Service, Status};
 pub use terminal::{quoted, say};

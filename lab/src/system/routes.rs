@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::service::Service;
 use crate::http::{finish, of_cluster, refuse};
-use crate::run::{Context, Done, Tracer};
+use crate::run::{Tracer, Work};
 
 /// `GET /health` and `GET /status`, and the role's own pages.
 pub(super) fn router(
@@ -54,24 +54,11 @@ fn traced(routes: Router, role: String, tracer: Arc<dyn Tracer>) -> Router {
                 fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
             let context = tracer.request(&role, &what, &mut fields);
             drop(fields);
-            let mut work = Work { tracer, context, error: Some("the client did not wait".into()) };
+            let work = Work::begun(tracer, context);
             let response: Response = context.scope(next.run(request)).await;
             let status = response.status();
-            work.error = status.is_server_error().then(|| status.to_string());
+            work.answered(status.is_server_error().then(|| status.to_string()));
             response
         }
     }))
-}
-
-/// What is done for a request. It ends with its future, which is dropped when the client is gone.
-struct Work {
-    tracer: Arc<dyn Tracer>,
-    context: Context,
-    error: Option<String>,
-}
-
-impl Drop for Work {
-    fn drop(&mut self) {
-        self.tracer.end(&self.context, &Done { error: self.error.take(), ..Done::default() });
-    }
 }

@@ -4,6 +4,8 @@
 //! Everything here panics with what differs, as an assertion does.
 
 mod mutants;
+#[cfg(feature = "system")]
+mod rows;
 
 use std::ops::Range;
 use std::path::Path;
@@ -16,6 +18,8 @@ use crate::study::{Design, Study};
 use crate::view::text;
 use crate::world::Ghost;
 pub use mutants::{Mutant, Setting};
+#[cfg(feature = "system")]
+pub use rows::Rows;
 
 /// Plays every script of `folder/<module>/` against the design of that module and compares what it
 /// prints; `UPDATE_GOLDENFILES=1` records anew. Returns how many there are.

@@ -71,7 +71,7 @@ impl System for Pair {
         vec![format!("{:?}", status.map(|status| &status.own))]
     }
 
-    fn lost(&self, _status: &Status) -> String {
+    fn lost(&self, _role: &str, _status: &Status) -> String {
         "its memory".into()
     }
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Versio
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::upgrade::OnUpgrade;
+use lab::run::Work;
 
 use super::answer::{Refusal, options};
 use super::body::{Download, Progress, Upload};
@@ -53,6 +54,8 @@ impl Proxy {
         request: Request<Incoming>,
     ) -> Response<Download> {
         let has_body = !request.body().is_end_stream();
+        let mut request = request;
+        let work = self.begin(&mut request);
         let mut answer = match self.forward(client, request).await {
             Ok(answer) => answer,
             Err(refusal) => {
@@ -65,11 +68,34 @@ impl Proxy {
             }
         };
         client.interim.is_sent().await;
-        self.metrics.answered(answer.status());
+        let status = answer.status();
+        self.metrics.answered(status);
+        if let Some(work) = work {
+            work.answered(status.is_server_error().then(|| status.to_string()));
+        }
         if self.is_ending() {
             close(&mut answer);
         }
         answer
+    }
+
+    /// Tells the tracer, and gives the request the context that its cause has from now on.
+    fn begin(&self, request: &mut Request<Incoming>) -> Option<Work> {
+        let tracer = self.tracer.clone()?;
+        let what = format!("{} {}", request.method(), request.uri().path());
+        let fields = request.headers().iter();
+        let mut fields =
+            fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let context = tracer.request(&self.config.name, &what, &mut fields);
+        drop(fields);
+        let fields = request.headers_mut();
+        for (name, value) in tracer.headers(&context) {
+            fields.remove(name);
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                fields.insert(name, value);
+            }
+        }
+        Some(Work::begun(tracer, context))
     }
 
     async fn forward(

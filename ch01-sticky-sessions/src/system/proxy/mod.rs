@@ -40,6 +40,7 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use lab::run::Tracer;
 use tokio::sync::watch;
 
 use budget::Budget;
@@ -98,6 +99,7 @@ pub struct Proxy {
     budget: Budget,
     metrics: Metrics,
     ending: watch::Sender<Ending>,
+    tracer: Option<Arc<dyn Tracer>>,
 }
 
 impl Proxy {
@@ -115,7 +117,14 @@ impl Proxy {
             config,
             backends,
             route,
+            tracer: None,
         }
+    }
+
+    /// The same, and this is told of each request; what a backend does for it has that as its cause.
+    #[must_use]
+    pub fn traced(self, tracer: Option<Arc<dyn Tracer>>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Its backends.

@@ -12,9 +12,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::members::{BadAddress, Members};
 use super::{Away, FirstWrite, Kept};
 use crate::http::{Answered, Caller};
+use crate::resp::BadAddress;
+use crate::resp::members::Members;
 use crate::system::service::BoxFuture;
 
 /// A member that does not answer within this time is not asked further.

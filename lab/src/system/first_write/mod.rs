@@ -11,13 +11,11 @@
 
 #[cfg(feature = "engines")]
 mod etcd;
-mod members;
 mod resp;
 mod service;
 
 #[cfg(feature = "engines")]
 pub use etcd::Etcd;
-pub use members::BadAddress;
 pub use resp::RespStore;
 pub use service::{Asked, StoreService, StoreWords};
 

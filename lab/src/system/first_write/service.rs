@@ -12,12 +12,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::sync::{Notify, OnceCell};
 
 use super::{Away, FirstWrite};
 use crate::NodeId;
 use crate::run::disk::sync_directory;
-use crate::run::{Deliveries, Delivery, ExternalNode, Place};
+use crate::run::{Deliveries, Delivery, ExternalNode, Place, attend};
 use crate::system::effect_count::EffectCount;
 use crate::system::error::Error;
 use crate::system::service::{BoxFuture, RoleConfig, Service, Status};
@@ -118,21 +118,12 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> StoreService<M> {
 }
 
 impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
-    async fn run(self: Arc<Self>, mut deliveries: Deliveries<M>) {
-        let places = Arc::new(Semaphore::new(MOST_OPEN));
-        loop {
-            let delivery = tokio::select! {
-                delivery = deliveries.recv() => delivery,
-                () = self.end.notified() => None,
-            };
-            let Some(delivery) = delivery else { break };
-            let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+    async fn run(self: Arc<Self>, deliveries: Deliveries<M>) {
+        let handle = |delivery| {
             let inner = Arc::clone(&self);
-            tokio::spawn(async move {
-                inner.on_delivery(delivery).await;
-                drop(place);
-            });
-        }
+            async move { inner.on_delivery(delivery).await }
+        };
+        attend(deliveries, MOST_OPEN, self.end.notified(), handle).await;
         self.is_over.send_replace(true);
     }
 

@@ -7,8 +7,6 @@ mod served;
 
 use proptest::prelude::*;
 
-pub(crate) use served::PATIENT;
-
 /// Bytes as they occur in the protocol, more often than others.
 fn likely_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 const SHORT: Duration = Duration::from_millis(200);
 const LONG: Duration = Duration::from_secs(60);
-pub(crate) const PATIENT: Limits = limits(LONG);
+pub(super) const PATIENT: Limits = limits(LONG);
 const HASTY: Limits = limits(SHORT);
 const LARGE: usize = 64 << 20;
 

@@ -15,7 +15,7 @@ pub struct BadAddress {
 
 /// The servers of one store. Each can answer for all of them.
 #[derive(Debug)]
-pub(super) struct Members {
+pub(crate) struct Members {
     names: Vec<String>,
     /// The one that answered last.
     at: AtomicUsize,
@@ -23,7 +23,7 @@ pub(super) struct Members {
 
 impl Members {
     /// Those of `scheme://HOST:PORT[,HOST:PORT…]`.
-    pub(super) fn of(address: &str, scheme: &'static str) -> Result<Self, BadAddress> {
+    pub(crate) fn of(address: &str, scheme: &'static str) -> Result<Self, BadAddress> {
         let bad = || BadAddress { address: address.to_owned(), scheme };
         let rest = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
         let names = rest.ok_or_else(bad)?.split(',');
@@ -41,23 +41,29 @@ impl Members {
         Ok(Self { names, at: AtomicUsize::new(0) })
     }
 
-    pub(super) fn name(&self, member: usize) -> &str {
+    /// Those that were found somewhere.
+    pub(crate) fn found(all: &[SocketAddr]) -> Self {
+        let names = all.iter().map(ToString::to_string).collect();
+        Self { names, at: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn name(&self, member: usize) -> &str {
         &self.names[member]
     }
 
     /// All of them, that which answered last first.
-    pub(super) fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
         let (count, first) = (self.names.len(), self.at.load(Relaxed));
         (0..count).map(move |next| (first + next) % count)
     }
 
     /// This one answered.
-    pub(super) fn answered(&self, member: usize) {
+    pub(crate) fn answered(&self, member: usize) {
         self.at.store(member, Relaxed);
     }
 
     /// Where it is now.
-    pub(super) async fn find(&self, member: usize) -> Result<SocketAddr, String> {
+    pub(crate) async fn find(&self, member: usize) -> Result<SocketAddr, String> {
         let name = &self.names[member];
         let found = tokio::net::lookup_host(name.as_str()).await;
         let mut found = found.map_err(|error| format!("{name}: {error}"))?;

@@ -1,0 +1,136 @@
+//! What a session store has to do, whichever it is: one that has CAS, as chapter 3's, and one that does the
+//! same with a script, as a Redis.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ch01_sticky_sessions::system::sessions::Sessions;
+use ch01_sticky_sessions::types::{Item, Kept, Session, SessionId, User};
+use lab::resp::Servers;
+use lab::testing::Rows;
+
+const ALICE: SessionId = SessionId(7);
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let in_time =
+        async { tokio::time::timeout(Duration::from_secs(60), test).await.expect("in time") };
+    runtime.unwrap().block_on(in_time)
+}
+
+async fn at(servers: &[Rows]) -> Sessions {
+    let mut names = Vec::new();
+    for server in servers {
+        names.push(server.clone().serve().await.to_string());
+    }
+    let address = format!("redis://{}", names.join(","));
+    Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap())
+}
+
+/// Both kinds of store.
+async fn stores() -> [Sessions; 2] {
+    [at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await]
+}
+
+fn session(items: &[&str]) -> Session {
+    let mut session = Session::new(User::new("alice"));
+    assert!(items.iter().all(|item| session.add(Item::new(item))));
+    session
+}
+
+#[test]
+fn a_session_that_never_was_has_version_0_and_each_save_counts_one() {
+    run(async {
+        for store in stores().await {
+            assert_eq!(store.load(ALICE).await, Ok(Kept::default()));
+            assert_eq!(store.save(ALICE, Some(session(&[])), Some(0)).await, Ok(Ok(1)));
+            assert_eq!(store.save(ALICE, Some(session(&["umbrella"])), Some(1)).await, Ok(Ok(2)));
+            let kept = Kept { version: 2, session: Some(session(&["umbrella"])) };
+            assert_eq!(store.load(ALICE).await, Ok(kept));
+            assert_eq!(store.load(SessionId(8)).await, Ok(Kept::default()), "another session");
+        }
+    });
+}
+
+#[test]
+fn a_save_on_top_of_another_version_saves_nothing_and_is_told_what_is_there() {
+    run(async {
+        for store in stores().await {
+            store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
+            let there = Kept { version: 1, session: Some(session(&["boots"])) };
+            for expected in [0, 2] {
+                let saved = store.save(ALICE, Some(session(&["candle"])), Some(expected)).await;
+                assert_eq!(saved, Ok(Err(there.clone())), "expected {expected}");
+            }
+            assert_eq!(store.load(ALICE).await, Ok(there));
+        }
+    });
+}
+
+#[test]
+fn a_session_that_has_ended_keeps_its_version_and_is_not_brought_back() {
+    run(async {
+        for store in stores().await {
+            store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
+            assert_eq!(store.save(ALICE, None, None).await, Ok(Ok(2)), "ended by whoever");
+            let late = store.save(ALICE, Some(session(&["boots", "candle"])), Some(1)).await;
+            assert_eq!(late, Ok(Err(Kept { version: 2, session: None })));
+        }
+    });
+}
+
+#[test]
+fn of_many_that_add_something_at_once_none_is_lost() {
+    run(async {
+        for store in stores().await {
+            let store = Arc::new(store);
+            store.save(ALICE, Some(session(&[])), Some(0)).await.unwrap().unwrap();
+            let adding = (0..8).map(|i| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move {
+                    loop {
+                        let Kept { version, session } = store.load(ALICE).await.unwrap();
+                        let mut session = session.unwrap();
+                        assert!(session.add(Item::new(&format!("item-{i}"))));
+                        if store.save(ALICE, Some(session), Some(version)).await.unwrap().is_ok() {
+                            return;
+                        }
+                    }
+                })
+            });
+            for added in adding.collect::<Vec<_>>() {
+                added.await.unwrap();
+            }
+            let Kept { version, session } = store.load(ALICE).await.unwrap();
+            assert_eq!((version, session.unwrap().cart.len()), (9, 8));
+        }
+    });
+}
+
+#[test]
+fn a_save_whose_answer_is_lost_is_found_by_the_next_server() {
+    run(async {
+        let rows = Rows::default();
+        let store = at(&[rows.dropping_replies(), rows]).await;
+        let saved = store.save(ALICE, Some(session(&["boots"])), Some(0)).await;
+        let there = Kept { version: 1, session: Some(session(&["boots"])) };
+        assert_eq!(saved, Ok(Err(there)), "it is there, and only that is known");
+    });
+}
+
+#[test]
+fn a_store_that_does_not_answer_or_has_something_else_there_is_no_session_that_never_was() {
+    run(async {
+        let rows = Rows::default();
+        let refusing = at(&[rows.refusing("TRYAGAIN no leader")]).await;
+        let why = refusing.load(ALICE).await.unwrap_err().to_string();
+        assert!(why.contains("no leader"), "{why}");
+        let server = rows.clone().serve().await;
+        let other = Servers::at(&format!("redis://{server}"), Duration::from_secs(5)).unwrap();
+        let key = format!("session/{}", String::from(ALICE));
+        other.call(&[b"SET", key.as_bytes(), b"a list", b"NX"]).await.unwrap();
+        let why = at(&[rows]).await.load(ALICE).await.unwrap_err().to_string();
+        assert!(why.contains(&key) && why.contains("no session"), "{why}");
+    });
+}
