@@ -41,4 +41,15 @@ impl Chapter for TracingChapter {
     fn numbers(&self) -> Vec<(String, String)> {
         experiments::numbers()
     }
+
+    #[cfg(feature = "system")]
+    fn system(&self) -> Option<&'static dyn lab::system::System> {
+        Some(crate::system::shop::SYSTEM)
+    }
+
+    #[cfg(feature = "system")]
+    fn measures(&self) -> Vec<lab::measure::Measure> {
+        let about = "one purchase that loses a replica half-way, span by span";
+        vec![lab::measure::Measure::new("fire", about).run_by(crate::system::fire::measure)]
+    }
 }

@@ -10,7 +10,8 @@
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
-//! | `shop.rs`, `spans.rs` | chapter 2's shop, with everything traced into a collector |
+//! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
+//! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `w3c.rs` | a service for the W3C's test suite |
 //!
 //! # Left out
@@ -20,6 +21,7 @@
 mod api;
 mod collector;
 pub mod exporter;
+pub(crate) mod fire;
 mod gzip;
 mod ingest;
 mod page;

@@ -77,7 +77,6 @@ fn one_purchase_is_one_trace_through_all_chapters_and_every_cause_is_right() {
             format!("{cause} -> {}", named(span))
         })
         .collect();
-    // ANCHOR: edges
     let some = [
         "user -> lb POST /buy",
         "lb POST /buy -> web POST /buy",
@@ -94,7 +93,6 @@ fn one_purchase_is_one_trace_through_all_chapters_and_every_cause_is_right() {
         "coord it -> stock commit",
         "stock commit -> coord ack",
     ];
-    // ANCHOR_END: edges
     let missing: Vec<&str> = some.into_iter().filter(|edge| !edges.contains(*edge)).collect();
     assert!(missing.is_empty(), "no {missing:#?} in {edges:#?}");
     let roots = edges.iter().filter(|edge| edge.starts_with("user")).count();
@@ -113,6 +111,7 @@ fn whichever_process_is_killed_nobody_is_signed_out_and_each_order_is_done_at_mo
     for role in &all {
         shop.cluster.kill(role).unwrap();
         let order = format!("/buy?item=candle&key=order-{role}");
+        // ANCHOR: killed
         if role != "lb" {
             let page = shop.page(&mut alice, &Method::GET, "/cart");
             assert_eq!(page.body, json!({ "user": "alice", "cart": ["candle"] }), "{role} is down");
@@ -121,6 +120,7 @@ fn whichever_process_is_killed_nobody_is_signed_out_and_each_order_is_done_at_mo
             let is_told = [200, 202, 409].contains(&bought.status.as_u16());
             assert!(is_told, "{role} is down: {bought:?}");
         }
+        // ANCHOR_END: killed
         shop.cluster.restart(role, None).unwrap();
         let pages = shop.until("the balancer", || shop.pages());
         alice = alice.at(pages);

@@ -81,6 +81,12 @@ impl MeasuredCluster {
         self.runtime.block_on(report(&self.cluster.endpoints(), None))
     }
 
+    /// Where a role serves HTTP.
+    #[must_use]
+    pub fn endpoint(&self, role: &str) -> Option<std::net::SocketAddr> {
+        self.cluster.endpoints().into_iter().find(|(name, _)| name == role).map(|(_, http)| http)
+    }
+
     /// The processes of all roles.
     pub fn processes(&mut self) -> Vec<u32> {
         self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()

@@ -44,6 +44,7 @@ impl RespStore {
     }
 }
 
+// ANCHOR: create
 impl FirstWrite for RespStore {
     fn create<'a>(&'a self, key: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Kept, Away>> {
         Box::pin(async move {
@@ -62,3 +63,4 @@ impl FirstWrite for RespStore {
         })
     }
 }
+// ANCHOR_END: create
