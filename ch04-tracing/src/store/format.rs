@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! segment  magic 8 · version 4 · number 8 · crc 4 · blocks
-//! block    body's length 4 · count 4 · received 8 · crc of place and these 4 · crc of the body 4 · body
+//! block    body's length 4 · count 4 · age 8 · crc of place and these 4 · crc of the body 4 · body
 //! body     (length 4 · crc 4 · span) × count
 //! ```
 //! All numbers are little-endian. The first crc of a block covers the number of its segment and its
 //! offset, so bytes of another file, or of a span that holds a copy of a block, never look like a block
-//! here. A span has a crc of its own, so one span can be read and checked without its block.
+//! here. A span has a crc of its own, so one span can be read and checked without its block. The age is that
+//! of the store when the block was written, in ns (`writer.rs`). A block without spans is written at an
+//! orderly end.
 
 use crc32c::{crc32c, crc32c_append};
 
@@ -25,10 +27,10 @@ pub const MAX_SPAN: usize = 1 << 20;
 pub(super) const MAX_BODY: usize = 8 << 20;
 const MAGIC: &[u8; 8] = b"spans 4\n";
 
-pub(super) fn header(number: u64) -> Vec<u8> {
+pub(super) fn header(number: u32) -> Vec<u8> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
-    bytes.extend(number.to_le_bytes());
+    bytes.extend(u64::from(number).to_le_bytes());
     bytes.extend(crc32c(&bytes).to_le_bytes());
     bytes
 }
@@ -40,7 +42,7 @@ pub(super) enum BadHeader {
     Version(u32),
 }
 
-pub(super) fn check_header(bytes: &[u8], number: u64) -> Result<(), BadHeader> {
+pub(super) fn check_header(bytes: &[u8], number: u32) -> Result<(), BadHeader> {
     let bytes = bytes.get(..HEADER).ok_or(BadHeader::Damaged)?;
     let version = u32_at(bytes, 8);
     let is_whole = bytes[..8] == *MAGIC && crc32c(&bytes[..20]) == u32_at(bytes, 20);
@@ -66,11 +68,11 @@ pub(super) fn push(body: &mut Vec<u8>, span: &[u8]) -> usize {
 }
 
 /// A whole block for this place.
-pub(super) fn block(number: u64, at: u64, received: u64, count: u32, body: &[u8]) -> Vec<u8> {
+pub(super) fn block(number: u32, at: u64, age: u64, count: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(BLOCK + body.len());
     bytes.extend(length(body).to_le_bytes());
     bytes.extend(count.to_le_bytes());
-    bytes.extend(received.to_le_bytes());
+    bytes.extend(age.to_le_bytes());
     bytes.extend(place_crc(number, at, &bytes).to_le_bytes());
     bytes.extend(crc32c(body).to_le_bytes());
     bytes.extend(body);
@@ -81,22 +83,22 @@ fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("checked against MAX_SPAN and MAX_BODY")
 }
 
-fn place_crc(number: u64, at: u64, head: &[u8]) -> u32 {
-    let crc = crc32c(&number.to_le_bytes());
+fn place_crc(number: u32, at: u64, head: &[u8]) -> u32 {
+    let crc = crc32c(&u64::from(number).to_le_bytes());
     crc32c_append(crc32c_append(crc, &at.to_le_bytes()), head)
 }
 
 /// A block that was read.
 pub(super) struct Block {
-    pub(super) received: u64,
+    pub(super) age: u64,
     /// Each span, and where its bytes begin in the segment and how many there are.
-    pub(super) spans: Vec<(Span, u64, u32)>,
+    pub(super) spans: Vec<(Span, u32, u32)>,
     /// Where the block ends.
     pub(super) end: usize,
 }
 
 /// Whether a block's head stands here, and where the block ends. Its body may still be damaged.
-pub(super) fn block_end(segment: &[u8], number: u64, at: usize) -> Option<usize> {
+pub(super) fn block_end(segment: &[u8], number: u32, at: usize) -> Option<usize> {
     let head = segment.get(at..at.checked_add(BLOCK)?)?;
     let len = usize::try_from(u32_at(head, 0)).ok().filter(|len| *len <= MAX_BODY)?;
     let is_here = place_crc(number, at as u64, &head[..16]) == u32_at(head, 16);
@@ -104,7 +106,7 @@ pub(super) fn block_end(segment: &[u8], number: u64, at: usize) -> Option<usize>
 }
 
 /// The block that begins here; none if it is not whole.
-pub(super) fn read_block(segment: &[u8], number: u64, at: usize) -> Option<Block> {
+pub(super) fn read_block(segment: &[u8], number: u32, at: usize) -> Option<Block> {
     let end = block_end(segment, number, at)?;
     let head = &segment[at..at + BLOCK];
     let body = segment.get(at + BLOCK..end)?;
@@ -116,11 +118,12 @@ pub(super) fn read_block(segment: &[u8], number: u64, at: usize) -> Option<Block
     for _ in 0..u32_at(head, 4) {
         let len = usize::try_from(u32_at(segment.get(next..end)?.get(..4)?, 0)).ok()?;
         let bytes = segment.get(next..next.checked_add(ENTRY + len)?)?;
-        spans.push((read_entry(bytes)?, next as u64, u32::try_from(bytes.len()).ok()?));
+        let (at, len) = (u32::try_from(next).ok()?, u32::try_from(bytes.len()).ok()?);
+        spans.push((read_entry(bytes)?, at, len));
         next += bytes.len();
     }
-    let received = u64::from_le_bytes(head[8..16].try_into().ok()?);
-    (next == end).then_some(Block { received, spans, end })
+    let age = u64::from_le_bytes(head[8..16].try_into().ok()?);
+    (next == end).then_some(Block { age, spans, end })
 }
 
 /// The span of one entry; none if it is damaged.

@@ -1,12 +1,17 @@
 //! What is known in memory about each span: enough to find its trace, and where on disk it stands.
 //!
-//! It is made new at each start, from the segments. So no file on disk can disagree with the spans.
+//! It is made new at each start, from the segments. So no file on disk can disagree with the spans. Most
+//! traces have few spans, so no trace has a map of its own: all spans are in one map, ordered by their
+//! trace, and a trace is a range of it. One span takes at most [`BYTES_PER_SPAN`] of memory, and
+//! `Options::spans` bounds how many there are.
 //!
 //! # Left out
 //!
-//! Bounds of its own: some 150 bytes per span, so retention bounds it.
+//! Forgetting names: there is a bound for them, and the names of deleted spans count.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use crc32c::{crc32c, crc32c_append};
@@ -21,47 +26,35 @@ pub const OTHER: &str = "(other)";
 /// Where a span stands on disk.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Place {
-    pub(super) segment: u64,
-    pub(super) at: u64,
+    pub(super) segment: u32,
+    pub(super) at: u32,
     pub(super) len: u32,
 }
 
-/// Names a span inside its trace. In B3 the two sides of a call share one id.
-pub(super) type Key = (SpanId, bool);
+/// Names a span. In B3 the two sides of a call share one id.
+pub(super) type Key = (TraceId, SpanId, bool);
 
 pub(super) fn key(span: &Span) -> Key {
-    (span.id, matches!(span.kind, Kind::Server | Kind::Consumer))
+    (span.trace, span.id, matches!(span.kind, Kind::Server | Kind::Consumer))
 }
 
 /// What is known about one span.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
-    pub(super) parent: Option<SpanId>,
+    parent: Option<NonZeroU64>,
     pub(super) service: u32,
     pub(super) name: u32,
     pub(super) start: u64,
     pub(super) end: u64,
-    pub(super) is_error: bool,
     /// One bit for each attribute, by its hash: most spans without an attribute need not be read.
     pub(super) tags: u64,
     pub(super) place: Place,
+    pub(super) is_error: bool,
 }
 
-/// The spans of a trace that arrived.
-#[derive(Clone, Default, Debug)]
-pub(super) struct Trace {
-    /// When its first span began.
-    first: u64,
-    pub(super) spans: BTreeMap<Key, Known>,
-}
-
-impl Trace {
-    pub(super) fn start(&self) -> u64 {
-        self.spans.values().map(|span| span.start).min().unwrap_or(0)
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.spans.values().map(|span| span.end).max().unwrap_or(0)
+impl Known {
+    pub(super) fn parent(&self) -> Option<SpanId> {
+        self.parent.map(|id| SpanId(id.get()))
     }
 }
 
@@ -91,27 +84,44 @@ impl Names {
 /// All that is known.
 #[derive(Default)]
 pub(super) struct Index {
-    pub(super) traces: BTreeMap<TraceId, Trace>,
-    /// By the begin of their first span.
-    pub(super) by_start: BTreeSet<(u64, TraceId)>,
+    spans: BTreeMap<Key, Known>,
+    /// When the first span of each trace began.
+    traces: BTreeMap<TraceId, u64>,
+    /// The same the other way round.
+    by_start: BTreeSet<(u64, TraceId)>,
     /// How many spans there are of each operation of each service.
-    operations: BTreeMap<u32, BTreeMap<u32, u64>>,
+    operations: BTreeMap<(u32, u32), u64>,
     names: Names,
-    /// Which traces have spans in a segment.
-    in_segment: BTreeMap<u64, BTreeSet<TraceId>>,
-    spans: u64,
+    /// Which traces have spans in a segment. A trace may be named several times.
+    in_segment: BTreeMap<u32, Vec<TraceId>>,
 }
 
+/// What an entry of a `BTreeMap` takes at most. A node of the standard library's has room for 11 entries and
+/// holds at least 5 of them; it has 16 bytes of its own, and one node in six has 12 pointers as well.
+const fn entry<K, V>() -> usize {
+    (11 * (size_of::<K>() + size_of::<V>()) + 16) / 5 + 4
+}
+
+/// As much memory a span takes at most, if it is the only one of its trace and of its operation. Names, and
+/// the few entries for each segment, are not counted.
+pub const BYTES_PER_SPAN: usize = entry::<Key, Known>()
+    + entry::<TraceId, u64>()
+    + entry::<(u64, TraceId), ()>()
+    + entry::<(u32, u32), u64>()
+    // A vector grows to twice its length.
+    + 2 * size_of::<TraceId>();
+
 impl Index {
-    pub(super) fn has(&self, span: &Span) -> bool {
-        self.traces.get(&span.trace).is_some_and(|trace| trace.spans.contains_key(&key(span)))
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.spans.contains_key(key)
     }
 
+    /// Of two spans with one key the first stays.
     pub(super) fn insert(&mut self, span: &Span, place: Place) {
         let service = self.names.number(&span.service);
         let name = self.names.number(&span.name);
         let known = Known {
-            parent: span.parent,
+            parent: span.parent.and_then(|id| NonZeroU64::new(id.0)),
             service,
             name,
             start: span.start,
@@ -120,47 +130,71 @@ impl Index {
             tags: span.attributes.iter().map(|(key, value)| tag(key, value)).fold(0, |a, b| a | b),
             place,
         };
-        let is_new = !self.traces.contains_key(&span.trace);
-        let trace = self.traces.entry(span.trace).or_default();
-        let first = trace.first;
-        if is_new || span.start < first {
-            self.by_start.remove(&(first, span.trace));
-            self.by_start.insert((span.start, span.trace));
-            trace.first = span.start;
+        let Entry::Vacant(place_of_span) = self.spans.entry(key(span)) else { return };
+        place_of_span.insert(known);
+        *self.operations.entry((service, name)).or_default() += 1;
+        let first = self.traces.get(&span.trace).copied();
+        if first.is_none_or(|first| span.start < first) {
+            self.begins(span.trace, Some(span.start));
         }
-        if trace.spans.insert(key(span), known).is_none() {
-            *self.operations.entry(service).or_default().entry(name).or_default() += 1;
-            self.spans += 1;
+        let traces = self.in_segment.entry(place.segment).or_default();
+        if traces.last() != Some(&span.trace) {
+            traces.push(span.trace);
         }
-        self.in_segment.entry(place.segment).or_default().insert(span.trace);
+    }
+
+    /// The first span of this trace begins then; none if it has no span any more.
+    fn begins(&mut self, trace: TraceId, at: Option<u64>) {
+        let before = match at {
+            Some(at) => self.traces.insert(trace, at),
+            None => self.traces.remove(&trace),
+        };
+        if let Some(before) = before {
+            self.by_start.remove(&(before, trace));
+        }
+        self.by_start.extend(at.map(|at| (at, trace)));
     }
 
     /// Forgets all spans of a segment.
-    pub(super) fn remove_segment(&mut self, segment: u64) {
-        for id in self.in_segment.remove(&segment).unwrap_or_default() {
-            let Some(mut trace) = self.traces.remove(&id) else { continue };
-            self.by_start.remove(&(trace.first, id));
-            for known in trace.spans.values().filter(|known| known.place.segment == segment) {
-                self.spans -= 1;
-                let of_service = self.operations.entry(known.service).or_default();
-                let count = of_service.entry(known.name).or_default();
-                *count = count.saturating_sub(1);
-                if *count == 0 {
-                    of_service.remove(&known.name);
+    pub(super) fn remove_segment(&mut self, segment: u32) {
+        let mut traces = self.in_segment.remove(&segment).unwrap_or_default();
+        traces.sort_unstable();
+        traces.dedup();
+        for trace in traces {
+            let of_segment = self.of_trace(trace).filter(|(_, span)| span.place.segment == segment);
+            let keys: Vec<Key> = of_segment.map(|(key, _)| *key).collect();
+            for key in keys {
+                let Some(known) = self.spans.remove(&key) else { continue };
+                let operation = (known.service, known.name);
+                let left = self.operations.get_mut(&operation).map(|count| {
+                    *count -= 1;
+                    *count
+                });
+                if left == Some(0) {
+                    self.operations.remove(&operation);
                 }
             }
-            trace.spans.retain(|_, known| known.place.segment != segment);
-            if !trace.spans.is_empty() {
-                trace.first = trace.start();
-                self.by_start.insert((trace.first, id));
-                self.traces.insert(id, trace);
-            }
+            let first = self.of_trace(trace).map(|(_, span)| span.start).min();
+            self.begins(trace, first);
         }
-        self.operations.retain(|_, names| !names.is_empty());
     }
 
-    pub(super) fn spans(&self) -> u64 {
-        self.spans
+    /// How many spans there are.
+    pub(super) fn spans(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The spans of a trace, by their ids.
+    pub(super) fn of_trace(&self, trace: TraceId) -> impl Iterator<Item = (&Key, &Known)> {
+        self.spans.range((trace, SpanId(0), false)..=(trace, SpanId(u64::MAX), true))
+    }
+
+    /// The traces that began in this time, newest first.
+    pub(super) fn began(&self, from: u64, to: u64) -> impl Iterator<Item = TraceId> {
+        let range = || self.by_start.range((from, TraceId(0))..=(to, TraceId(u128::MAX)));
+        // A map panics at a range that ends before it begins.
+        let range = (from <= to).then(range);
+        range.into_iter().flatten().rev().map(|(_, trace)| *trace)
     }
 
     pub(super) fn text(&self, number: u32) -> &str {
@@ -173,13 +207,13 @@ impl Index {
     }
 
     pub(super) fn services(&self) -> BTreeSet<String> {
-        self.operations.keys().map(|service| self.text(*service).to_owned()).collect()
+        self.operations.keys().map(|(service, _)| self.text(*service).to_owned()).collect()
     }
 
     pub(super) fn operations(&self, service: &str) -> BTreeSet<String> {
-        let of_service = self.number(service).and_then(|service| self.operations.get(&service));
-        let names = of_service.into_iter().flat_map(BTreeMap::keys);
-        names.map(|name| self.text(*name).to_owned()).collect()
+        let Some(service) = self.number(service) else { return BTreeSet::new() };
+        let of_service = self.operations.range((service, 0)..=(service, u32::MAX));
+        of_service.map(|((_, name), _)| self.text(*name).to_owned()).collect()
     }
 }
 

@@ -7,8 +7,8 @@
 //! batch whose answer was lost is sent again, so a span that is stored already is not stored twice: it is
 //! known by its trace, its own id and its side of the call.
 //!
-//! Old spans go by whole segments, when there are too many bytes or they are too old: deleting a file is the
-//! only way to delete.
+//! Old spans go by whole segments, when they are too many, take too many bytes or are too old: deleting a file
+//! is the only way to delete.
 //!
 //! | file | is about |
 //! |---|---|
@@ -37,7 +37,6 @@ mod tests;
 mod writer;
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -45,33 +44,36 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lab::run::disk::make_durable_directory;
+use lab::run::disk::FileDisk;
 use tokio::sync::oneshot;
 
 use crate::types::{Span, TraceId};
 use index::Index;
 use segments::Segments;
-use writer::{Batch, Writer};
+use writer::{Asked, Batch, Writer};
 
 pub use format::MAX_SPAN;
-pub use index::OTHER;
+pub use index::{BYTES_PER_SPAN, OTHER};
 pub use recover::Damage;
-pub use search::{Found, MAX_FOUND, MAX_READ, Query, Summary};
+pub use search::{Found, MAX_FOUND, MAX_READ, MAX_SHOWN, Query, Shown, Summary};
 
 /// How long spans are kept, and how they lie on disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
     /// How long a segment gets.
     pub segment: u64,
-    /// As many bytes are kept.
+    /// As many bytes are kept, and the segment that is being written.
     pub bytes: u64,
-    /// Spans are kept as long, counted from their arrival.
+    /// As many spans are kept, and those of one block: each takes up to [`BYTES_PER_SPAN`] of memory.
+    pub spans: usize,
+    /// Spans are kept as long, counted from their arrival. Time in which the store is not open does not count.
     pub age: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment: 64 << 20, bytes: 4 << 30, age: Duration::from_secs(7 * 24 * 3600) }
+        let age = Duration::from_secs(7 * 24 * 3600);
+        Self { segment: 64 << 20, bytes: 4 << 30, spans: 4_000_000, age }
     }
 }
 
@@ -150,11 +152,9 @@ pub struct Store {
     dir: PathBuf,
     index: Arc<RwLock<Index>>,
     /// None once it is closed.
-    sender: Mutex<Option<SyncSender<Batch>>>,
+    sender: Mutex<Option<SyncSender<Asked>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     damage: Vec<Damage>,
-    /// Keeps others out.
-    _lock: File,
 }
 
 impl Store {
@@ -163,12 +163,16 @@ impl Store {
     /// # Errors
     /// The disk fails, another process has the directory, or another version wrote it.
     pub fn open(dir: &Path, options: Options) -> Result<Self, StoreError> {
-        make_durable_directory(dir).map_err(StoreError::io("make", dir))?;
-        let lock = lock(dir)?;
-        let recovered = recover::recover(dir)?;
+        let disk = FileDisk::open(dir).map_err(|source| match source.kind() {
+            io::ErrorKind::ResourceBusy => StoreError::InUse { dir: dir.to_owned() },
+            _ => StoreError::io("open", dir)(source),
+        })?;
+        let mut disk = Box::new(disk);
+        let recovered = recover::recover(dir, disk.as_mut(), &options)?;
+        let (all, last_is_unused) = (recovered.segments, recovered.last_is_unused);
+        let segments = Segments::new(dir.to_owned(), disk, options, all, last_is_unused)?;
         let index = Arc::new(RwLock::new(recovered.index));
-        let segments = Segments::new(dir.to_owned(), recovered.older);
-        let writer = Writer::new(Arc::clone(&index), segments, options);
+        let writer = Writer::new(Arc::clone(&index), segments);
         let (sender, batches) = sync_channel(MAX_WAITING);
         let thread = std::thread::Builder::new().name("store".into());
         let writer = thread.spawn(move || writer.run(&batches));
@@ -179,7 +183,6 @@ impl Store {
             sender: Mutex::new(Some(sender)),
             writer: Mutex::new(Some(writer)),
             damage: recovered.damage,
-            _lock: lock,
         })
     }
 
@@ -189,28 +192,40 @@ impl Store {
         &self.damage
     }
 
-    /// Stores a batch. `received` is the time of its arrival, in ns since 1970.
+    /// Stores a batch. `open` is for how long the store has been open, by a clock that only goes on.
     ///
     /// # Errors
     /// It is not stored.
-    pub async fn store(&self, spans: Vec<Span>, received: u64) -> Result<Stored, Refused> {
-        let answer = self.submit(spans, received)?;
+    pub async fn store(&self, spans: Vec<Span>, open: Duration) -> Result<Stored, Refused> {
+        let answer = self.submit(spans, open)?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     fn submit(
         &self,
         spans: Vec<Span>,
-        received: u64,
+        open: Duration,
     ) -> Result<oneshot::Receiver<Result<Stored, Refused>>, Refused> {
         let (reply, answer) = oneshot::channel();
+        self.ask(Asked { batch: Some(Batch { spans, reply }), open })?;
+        Ok(answer)
+    }
+
+    /// Deletes what has become too old, also if no batch arrives.
+    ///
+    /// # Errors
+    /// Batches wait, and then it is done after them; or the store takes nothing more.
+    pub fn tidy(&self, open: Duration) -> Result<(), Refused> {
+        self.ask(Asked { batch: None, open })
+    }
+
+    fn ask(&self, asked: Asked) -> Result<(), Refused> {
         let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
         let sender = sender.as_ref().ok_or_else(stopped)?;
-        match sender.try_send(Batch { spans, received, reply }) {
-            Ok(()) => Ok(answer),
-            Err(TrySendError::Full(_)) => Err(Refused::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(stopped()),
-        }
+        sender.try_send(asked).map_err(|error| match error {
+            TrySendError::Full(_) => Refused::Busy,
+            TrySendError::Disconnected(_) => stopped(),
+        })
     }
 
     /// Stores what waits, and takes nothing more.
@@ -239,7 +254,7 @@ impl Store {
     /// How many spans there are.
     #[must_use]
     pub fn spans(&self) -> u64 {
-        self.known().spans()
+        self.known().spans() as u64
     }
 
     /// Finds traces.
@@ -252,34 +267,21 @@ impl Store {
                 break;
             }
             let is_found = query.tags.is_empty()
-                || search::read(&self.dir, &places)
-                    .iter()
-                    .any(|span| search::has_tags(span, query));
+                || search::read(&self.dir, places).any(|span| search::has_tags(&span, query));
             if is_found {
                 found.push(id);
             }
         }
         let index = self.known();
-        let traces = found.into_iter().filter_map(|id| Some((id, index.traces.get(&id)?)));
-        let traces = traces.map(|(id, trace)| search::summary(&index, id, trace)).collect();
+        let traces = found.into_iter().filter_map(|id| search::summary(&index, id)).collect();
         Found { traces, stopped_early }
     }
 
-    /// All spans of a trace, by their begin; none if it is unknown.
+    /// The spans of a trace, by their begin; none if it is unknown.
     #[must_use]
-    pub fn trace(&self, id: TraceId) -> Vec<Span> {
-        let places: Vec<_> = {
-            let index = self.known();
-            let trace = index.traces.get(&id);
-            trace
-                .into_iter()
-                .flat_map(|trace| trace.spans.values())
-                .map(|span| span.place)
-                .collect()
-        };
-        let mut spans = search::read(&self.dir, &places);
-        spans.sort_by_key(|span| (span.start, span.id));
-        spans
+    pub fn trace(&self, id: TraceId) -> Shown {
+        let places = search::shown(&self.known(), id);
+        Shown::read(&self.dir, places)
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Index> {
@@ -295,14 +297,4 @@ impl Drop for Store {
 
 fn stopped() -> Refused {
     Refused::Stopped("it is closed; start the collector again".into())
-}
-
-fn lock(dir: &Path) -> Result<File, StoreError> {
-    let path = dir.join("lock");
-    let file = File::create(&path).map_err(StoreError::io("make", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(StoreError::io("lock", &path)(source)),
-    }
 }

@@ -7,7 +7,7 @@
 //! An index of attributes: a search for one reads spans, at most [`MAX_READ`] of them, and says if it had to
 //! stop there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
@@ -15,12 +15,18 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::format;
-use super::index::{Index, Known, Place, Trace, tag_of};
+use super::index::{Index, Key, Known, Place, tag_of};
 use super::segments;
 use crate::types::{Span, SpanId, TraceId};
 
-/// As many spans are read from disk for one search.
+/// As many spans are read from disk for one search, and as many parents of a trace are looked for.
 pub const MAX_READ: usize = 20_000;
+/// As many bytes of them.
+const MAX_READ_BYTES: u64 = 256 << 20;
+/// As many spans of one trace are shown.
+pub const MAX_SHOWN: usize = 50_000;
+/// As many bytes of them, as they are stored.
+const MAX_SHOWN_BYTES: u64 = 64 << 20;
 /// As many traces are found at once.
 pub const MAX_FOUND: usize = 1000;
 
@@ -65,7 +71,7 @@ pub struct Summary {
     pub spans: usize,
     /// How many of them failed.
     pub errors: usize,
-    /// How many spans are named as a parent and never arrived.
+    /// How many spans are named as a parent and never arrived, as far as [`MAX_READ`] spans tell.
     pub missing: usize,
     /// How many spans each service has.
     pub services: BTreeMap<String, usize>,
@@ -122,32 +128,76 @@ pub(super) type Candidate = (TraceId, Vec<Place>);
 /// The traces that may be what is asked for, newest first, and whether there were too many to read.
 pub(super) fn candidates(index: &Index, query: &Query) -> (Vec<Candidate>, bool) {
     let Some(wanted) = Wanted::new(query, index) else { return (Vec::new(), false) };
-    let from = (query.from.unwrap_or(0), TraceId(0));
-    let to = (query.to.unwrap_or(u64::MAX), TraceId(u128::MAX));
     let limit = query.limit.min(MAX_FOUND);
-    let (mut found, mut read) = (Vec::new(), 0);
-    if from > to {
-        return (found, false);
-    }
-    for (_, id) in index.by_start.range(from..=to).rev() {
-        let spans = index.traces[id].spans.values().filter(|span| wanted.may_be(span));
+    let (mut found, mut read, mut bytes) = (Vec::new(), 0, 0);
+    for id in index.began(query.from.unwrap_or(0), query.to.unwrap_or(u64::MAX)) {
+        let spans = index.of_trace(id).map(|(_, span)| span).filter(|span| wanted.may_be(span));
+        let places = spans.map(|span| span.place);
         if query.tags.is_empty() {
-            found.extend(spans.take(1).map(|span| (*id, vec![span.place])));
+            found.extend(places.take(1).map(|place| (id, vec![place])));
             if found.len() >= limit {
                 break;
             }
             continue;
         }
-        let places: Vec<_> = spans.map(|span| span.place).collect();
+        let places: Vec<_> = places.take(MAX_READ + 1).collect();
         read += places.len();
-        if read > MAX_READ {
+        bytes += places.iter().map(|place| u64::from(place.len)).sum::<u64>();
+        if read > MAX_READ || bytes > MAX_READ_BYTES {
             return (found, true);
         }
         if !places.is_empty() {
-            found.push((*id, places));
+            found.push((id, places));
         }
     }
     (found, false)
+}
+
+/// The first spans of a trace, at most so many and with so many bytes, and how many more there are.
+pub(super) fn first_spans(
+    index: &Index,
+    trace: TraceId,
+    max: usize,
+    max_bytes: u64,
+) -> (Vec<Place>, usize) {
+    let (mut first, mut all) = (BinaryHeap::new(), 0);
+    for ((_, id, _), span) in index.of_trace(trace) {
+        all += 1;
+        first.push((span.start, *id, span.place));
+        if first.len() > max {
+            first.pop();
+        }
+    }
+    let mut bytes = 0;
+    let fits = |place: &Place| {
+        bytes += u64::from(place.len);
+        bytes <= max_bytes
+    };
+    let sorted = first.into_sorted_vec().into_iter();
+    let places: Vec<_> = sorted.map(|(_, _, place)| place).take_while(fits).collect();
+    let more = all - places.len();
+    (places, more)
+}
+
+/// What is shown of a trace.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Shown {
+    /// Its first spans, by their begin: at most [`MAX_SHOWN`], and 64 MiB of them.
+    pub spans: Vec<Span>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Shown {
+    pub(super) fn read(dir: &Path, (places, more): (Vec<Place>, usize)) -> Self {
+        let mut spans: Vec<_> = read(dir, places).collect();
+        spans.sort_by_key(|span| (span.start, span.id));
+        Self { spans, more }
+    }
+}
+
+pub(super) fn shown(index: &Index, trace: TraceId) -> (Vec<Place>, usize) {
+    first_spans(index, trace, MAX_SHOWN, MAX_SHOWN_BYTES)
 }
 
 /// Whether a span has all attributes that are asked for.
@@ -157,45 +207,58 @@ pub(super) fn has_tags(span: &Span, query: &Query) -> bool {
     })
 }
 
-pub(super) fn summary(index: &Index, id: TraceId, trace: &Trace) -> Summary {
+/// None if there is no such trace any more.
+pub(super) fn summary(index: &Index, id: TraceId) -> Option<Summary> {
     let mut services = BTreeMap::new();
-    for span in trace.spans.values() {
-        *services.entry(index.text(span.service).to_owned()).or_default() += 1;
-    }
-    let has = |id: SpanId| [false, true].iter().any(|side| trace.spans.contains_key(&(id, *side)));
-    let parents = trace.spans.values().filter_map(|span| span.parent).filter(|id| !has(*id));
-    let missing: std::collections::BTreeSet<_> = parents.collect();
+    let (mut spans, mut errors, mut start, mut end) = (0, 0, u64::MAX, 0);
     // The one without a parent, else the first of those that arrived.
-    let root = trace.spans.values().min_by_key(|span| (span.parent.is_some(), span.start));
-    let name =
-        |number: fn(&Known) -> u32| root.map_or("", |span| index.text(number(span))).to_owned();
-    Summary {
-        trace_id: id.to_string(),
-        service: name(|span| span.service),
-        name: name(|span| span.name),
-        start: trace.start().to_string(),
-        duration: trace.end().saturating_sub(trace.start()),
-        spans: trace.spans.len(),
-        errors: trace.spans.values().filter(|span| span.is_error).count(),
-        missing: missing.len(),
-        services,
-    }
-}
-
-/// Reads spans, in the order of their places. Those whose segment was deleted meanwhile, or whose bytes
-/// are damaged, are left out.
-pub(super) fn read(dir: &Path, places: &[Place]) -> Vec<Span> {
-    let mut places = places.to_vec();
-    places.sort_unstable();
-    let mut spans = Vec::with_capacity(places.len());
-    for places in places.chunk_by(|a, b| a.segment == b.segment) {
-        let Ok(mut file) = File::open(segments::path(dir, places[0].segment)) else { continue };
-        for place in places {
-            let mut bytes = vec![0; place.len as usize];
-            let read =
-                file.seek(SeekFrom::Start(place.at)).and_then(|_| file.read_exact(&mut bytes));
-            spans.extend(read.ok().and_then(|()| format::read_entry(&bytes)));
+    let mut root: Option<&Known> = None;
+    let order = |span: &Known| (span.parent().is_some(), span.start);
+    for (_, span) in index.of_trace(id) {
+        *services.entry(span.service).or_insert(0) += 1;
+        spans += 1;
+        errors += usize::from(span.is_error);
+        (start, end) = (start.min(span.start), end.max(span.end));
+        if root.is_none_or(|root| order(span) < order(root)) {
+            root = Some(span);
         }
     }
-    spans
+    let root = root?;
+    let services = services.into_iter();
+    Some(Summary {
+        trace_id: id.to_string(),
+        service: index.text(root.service).to_owned(),
+        name: index.text(root.name).to_owned(),
+        start: start.to_string(),
+        duration: end.saturating_sub(start),
+        spans,
+        errors,
+        missing: missing(index, id),
+        services: services.map(|(name, spans)| (index.text(name).to_owned(), spans)).collect(),
+    })
+}
+
+fn missing(index: &Index, trace: TraceId) -> usize {
+    let is_missing = |parent: &SpanId| {
+        let sides: [Key; 2] = [(trace, *parent, false), (trace, *parent, true)];
+        !sides.iter().any(|side| index.has(side))
+    };
+    let parents = index.of_trace(trace).take(MAX_READ).filter_map(|(_, span)| span.parent());
+    parents.filter(is_missing).collect::<BTreeSet<_>>().len()
+}
+
+/// Reads spans, one after the other, in the order of their places. Those whose segment was deleted meanwhile,
+/// or whose bytes are damaged, are left out.
+pub(super) fn read(dir: &Path, mut places: Vec<Place>) -> impl Iterator<Item = Span> {
+    places.sort_unstable();
+    let mut open: Option<(u32, File)> = None;
+    places.into_iter().filter_map(move |Place { segment, at, len }| {
+        if open.as_ref().is_none_or(|(number, _)| *number != segment) {
+            open = Some((segment, File::open(dir.join(segments::name(segment))).ok()?));
+        }
+        let (_, file) = open.as_mut()?;
+        let mut bytes = vec![0; len as usize];
+        file.seek(SeekFrom::Start(at.into())).and_then(|_| file.read_exact(&mut bytes)).ok()?;
+        format::read_entry(&bytes)
+    })
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::collector::Shared;
 use super::{now, query};
+use crate::store::Shown;
 use crate::types::{Kind, Span, Status, TraceId};
 
 /// The parameters of a URL, in their order and as often as they stand there.
@@ -47,32 +48,43 @@ async fn traces(State(shared): State<Shared>, Query(pairs): Pairs) -> Response {
         Ok(query) => query,
         Err(why) => return refuse(StatusCode::BAD_REQUEST, &why.to_string()),
     };
-    let search = move || shared.store.search(&query);
-    let found = tokio::task::spawn_blocking(search).await.expect("it does not panic");
-    Json(found).into_response()
+    let search = move || Json(shared.store.search(&query)).into_response();
+    tokio::task::spawn_blocking(search).await.expect("it does not panic")
 }
 
 async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    match read(shared, &id).await {
-        Ok(spans) => Json(Trace::new(&spans)).into_response(),
+    let answer = |found: Found| match found {
+        Ok(shown) => Json(Trace::new(&shown)).into_response(),
         Err((status, why)) => refuse(status, &why),
-    }
-}
-
-/// The spans of a trace, at least one.
-pub(super) async fn read(shared: Shared, id: &str) -> Result<Vec<Span>, (StatusCode, String)> {
-    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let Some(id) = u128::from_str_radix(id, 16).ok().filter(|_| is_hex).map(TraceId) else {
-        return Err((StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into()));
     };
-    let read = move || shared.store.trace(id);
-    let spans = tokio::task::spawn_blocking(read).await.expect("it does not panic");
-    let none =
-        "no span of this trace is stored: it never arrived, or it was deleted because of its age";
-    if spans.is_empty() { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(spans) }
+    read(shared, id, answer).await
 }
 
-/// A whole trace.
+/// The spans of a trace, at least one; or why there is none.
+pub(super) type Found = Result<Shown, (StatusCode, String)>;
+
+/// Reads a trace and makes an answer of it, on a thread where both may take long. Only a few do so at a time.
+pub(super) async fn read(
+    shared: Shared,
+    id: String,
+    answer: impl FnOnce(Found) -> Response + Send + 'static,
+) -> Response {
+    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let Some(id) = u128::from_str_radix(&id, 16).ok().filter(|_| is_hex).map(TraceId) else {
+        return answer(Err((StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into())));
+    };
+    let place = shared.reading.acquire_owned().await.expect("it is never closed");
+    let work = move || {
+        let _place = place;
+        let shown = shared.store.trace(id);
+        let none = "no span of this trace is stored: it never arrived, or it was deleted because of its age";
+        let is_none = shown.spans.is_empty();
+        answer(if is_none { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(shown) })
+    };
+    tokio::task::spawn_blocking(work).await.expect("it does not panic")
+}
+
+/// A trace.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Trace<'a> {
@@ -80,6 +92,8 @@ pub(super) struct Trace<'a> {
     /// When its first span began.
     start: String,
     spans: Vec<OneSpan<'a>>,
+    /// How many more spans are stored, and not shown.
+    more: usize,
 }
 
 #[derive(Serialize)]
@@ -101,7 +115,7 @@ struct OneSpan<'a> {
 }
 
 impl<'a> Trace<'a> {
-    pub(super) fn new(spans: &'a [Span]) -> Self {
+    pub(super) fn new(Shown { spans, more }: &'a Shown) -> Self {
         let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
         let one = |span: &'a Span| OneSpan {
             id: span.id.to_string(),
@@ -116,7 +130,8 @@ impl<'a> Trace<'a> {
             attributes: span.attributes.iter().map(|(k, v)| (k.as_str(), v.to_string())).collect(),
         };
         let trace_id = spans.first().map_or_else(String::new, |span| span.trace.to_string());
-        Self { trace_id, start: start.to_string(), spans: spans.iter().map(one).collect() }
+        let spans = spans.iter().map(one).collect();
+        Self { trace_id, start: start.to_string(), spans, more: *more }
     }
 }
 

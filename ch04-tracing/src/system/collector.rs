@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::middleware::from_fn;
@@ -13,21 +14,57 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{Error, api, gzip, ingest, listen, page};
-use crate::store::{Options, Store};
+use crate::store::{Options, Refused, Store};
 
-/// As many requests with spans are read at a time: each may take some hundred MiB.
-const INGESTING: usize = 8;
+/// As many bytes of bodies are received at a time. A buffer that grows takes up to twice as much.
+const RECEIVING: usize = 256 << 20;
+/// As many whole bodies are decoded and stored at a time: each may take some hundred MiB.
+const WORKING: usize = 8;
+/// As many traces are read at a time: each may take some hundred MiB.
+const READING: usize = 4;
+/// For a whole body. Before `lab` would answer 408, which exporters do not repeat.
+const BODY_WITHIN: Duration = Duration::from_secs(8);
+/// How often what is too old is deleted while no batch arrives.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 
 /// What all requests share.
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) store: Arc<Store>,
-    pub(super) ingesting: Arc<Semaphore>,
+    pub(super) opened: Instant,
+    pub(super) receiving: Arc<Semaphore>,
+    pub(super) working: Arc<Semaphore>,
+    pub(super) reading: Arc<Semaphore>,
+    pub(super) body_within: Duration,
 }
 
 impl Shared {
+    /// Of a store that was opened just now.
+    #[expect(clippy::disallowed_methods, reason = "the edge is where the real clock is read")]
     pub(super) fn new(store: Arc<Store>) -> Self {
-        Self { store, ingesting: Arc::new(Semaphore::new(INGESTING)) }
+        Self {
+            store,
+            opened: Instant::now(),
+            receiving: Arc::new(Semaphore::new(RECEIVING)),
+            working: Arc::new(Semaphore::new(WORKING)),
+            reading: Arc::new(Semaphore::new(READING)),
+            body_within: BODY_WITHIN,
+        }
+    }
+
+    /// Deletes what has become too old, until the store is closed.
+    pub(super) async fn keep_tidy(self) {
+        self.tidy_every(TIDY_EVERY).await;
+    }
+
+    async fn tidy_every(self, period: Duration) {
+        let mut ticks = tokio::time::interval(period);
+        loop {
+            ticks.tick().await;
+            if let Err(Refused::Stopped(_)) = self.store.tidy(self.opened.elapsed()) {
+                return;
+            }
+        }
     }
 }
 
@@ -38,16 +75,11 @@ pub(super) async fn run(dir: &Path, address: SocketAddr, options: Options) -> Re
     let stop = asked_to_end()?;
     let store = Arc::new(Store::open(dir, options)?);
     for damage in store.damage() {
-        let (file, at, bytes) = (damage.file.display(), damage.at, damage.bytes);
-        let what = if damage.is_torn_tail {
-            "a write that a crash cut short; nobody was told that it was stored. It is cut off"
-        } else {
-            "damaged; its spans are lost. Restore the file from a copy if you have one"
-        };
-        say(&format!("{file}: {bytes} bytes from byte {at} on are {what}"));
+        say(&damage.to_string());
     }
     say(&greeting(address, dir, store.spans()));
     let shared = Shared::new(Arc::clone(&store));
+    tokio::spawn(shared.clone().keep_tidy());
     serve(listener, router(shared), limits, stop).await;
     say("closing: what arrived is being stored");
     store.close();

@@ -55,7 +55,9 @@ pub(super) async fn answers(request: Request, next: Next) -> Response {
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     parts.headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    Response::from_parts(parts, Body::from(pack(&body)))
+    // Some MiB take longer than other requests should wait on this thread.
+    let packed = tokio::task::spawn_blocking(move || pack(&body)).await.expect("it does not panic");
+    Response::from_parts(parts, Body::from(packed))
 }
 
 fn accepts(headers: &HeaderMap) -> bool {

@@ -1,20 +1,28 @@
 //! Spans arrive: OTLP over HTTP.
 //!
 //! The answer 200 is given once the spans are durable. Whatever fails is answered with a `Status` in the
-//! encoding of the request, as OTLP asks. What may be sent again is 429 or 503; what may not is 4xx.
+//! encoding of the request, as OTLP asks. What may be sent again is 503 with `Retry-After`, a body that is late
+//! as well: exporters do not repeat what is answered 408. What may not be sent again is another 4xx.
+//!
+//! Memory is bounded in two places. A body takes of [`Shared::receiving`] as many bytes as have arrived, so a
+//! client that sends a head and no body takes nothing from others. Only a body that is whole takes one of
+//! [`Shared::working`], where it becomes many times longer.
 
 use std::sync::Arc;
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
+use tokio::time::timeout;
 
 use super::collector::Shared;
-use super::{gzip, now};
+use super::gzip;
 use crate::otlp::wire::{self, PartialSuccess};
 use crate::otlp::{BadBody, Encoding, received};
-use crate::store::{Refused, Store};
+use crate::store::Refused;
 
 /// The longest body, packed or not.
 const MAX_BODY: usize = 64 << 20;
@@ -36,7 +44,9 @@ enum NotTaken {
     Gzip(#[from] gzip::BadGzip),
     #[error(transparent)]
     Body(#[from] BadBody),
-    #[error("too many requests are read at the same time; send this one again in a moment")]
+    #[error("the body did not arrive in time, and nothing of it is stored; send it again")]
+    Late,
+    #[error("too many requests at the same time; send this one again in a moment")]
     Busy,
     #[error(transparent)]
     Store(#[from] Refused),
@@ -62,7 +72,9 @@ impl NotTaken {
             Self::Broken(_) | Self::Gzip(gzip::BadGzip::Damaged(_)) | Self::Body(_) => {
                 (StatusCode::BAD_REQUEST, INVALID_ARGUMENT)
             }
-            Self::Busy | Self::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE),
+            Self::Late | Self::Busy | Self::Store(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE)
+            }
         }
     }
 
@@ -72,6 +84,10 @@ impl NotTaken {
         let mut response = respond(status, encoding, &message);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if matches!(self, Self::Late) {
+            // What still comes of the body is not the next request.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }
@@ -98,38 +114,63 @@ async fn store(
     encoding: Encoding,
     request: Request,
 ) -> Result<wire::Response, NotTaken> {
-    let place = Arc::clone(&shared.ingesting).try_acquire_owned().map_err(|_| NotTaken::Busy)?;
     let is_packed = is_packed(request.headers())?;
-    let body = to_bytes(request.into_body(), MAX_BODY).await.map_err(|error| {
-        let is_too_long = std::error::Error::source(&error)
-            .is_some_and(|source| source.is::<http_body_util::LengthLimitError>());
-        if is_too_long { NotTaken::TooLong } else { NotTaken::Broken(error) }
-    })?;
-    let store = Arc::clone(&shared.store);
+    let received = timeout(shared.body_within, Whole::receive(shared, request.into_body()));
+    let body = received.await.unwrap_or(Err(NotTaken::Late))?;
+    let place = timeout(shared.body_within, Arc::clone(&shared.working).acquire_owned()).await;
+    let place = place.ok().and_then(Result::ok).ok_or(NotTaken::Busy)?;
+    let shared = shared.clone();
     // A task of its own: a client that leaves does not give its place away while its spans are here.
     let work = tokio::spawn(async move {
         let _place = place;
-        decode_and_store(&store, encoding, body, is_packed).await
+        decode_and_store(&shared, encoding, body, is_packed).await
     });
     work.await.expect("it does not panic")
 }
 
+/// A body that has arrived, and what it has taken of the room for bodies.
+struct Whole {
+    bytes: Vec<u8>,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Whole {
+    async fn receive(shared: &Shared, mut body: Body) -> Result<Self, NotTaken> {
+        let mut whole = Self { bytes: Vec::new(), taken: None };
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(NotTaken::Broken)?.into_data() else { continue };
+            if whole.bytes.len() + data.len() > MAX_BODY {
+                return Err(NotTaken::TooLong);
+            }
+            let len = u32::try_from(data.len()).expect("at most MAX_BODY");
+            let room = Arc::clone(&shared.receiving).try_acquire_many_owned(len);
+            let room = room.map_err(|_: TryAcquireError| NotTaken::Busy)?;
+            match &mut whole.taken {
+                Some(taken) => taken.merge(room),
+                none => *none = Some(room),
+            }
+            whole.bytes.extend_from_slice(&data);
+        }
+        Ok(whole)
+    }
+}
+
 async fn decode_and_store(
-    store: &Store,
+    shared: &Shared,
     encoding: Encoding,
-    body: Bytes,
+    body: Whole,
     is_packed: bool,
 ) -> Result<wire::Response, NotTaken> {
     // Some MiB take longer than other requests should wait on this thread.
     let read = move || -> Result<_, NotTaken> {
         if is_packed {
-            Ok(received(encoding.read(&gzip::unpack(&body, MAX_BODY)?)?))
+            Ok(received(encoding.read(&gzip::unpack(&body.bytes, MAX_BODY)?)?))
         } else {
-            Ok(received(encoding.read(&body)?))
+            Ok(received(encoding.read(&body.bytes)?))
         }
     };
     let arrived = tokio::task::spawn_blocking(read).await.expect("it does not panic")?;
-    let stored = store.store(arrived.spans, now()).await?;
+    let stored = shared.store.store(arrived.spans, shared.opened.elapsed()).await?;
     Ok(wire::Response { partial_success: rejected(arrived.refused, stored.too_long) })
 }
 

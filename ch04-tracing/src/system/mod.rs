@@ -42,6 +42,8 @@ use tokio::net::TcpListener;
 
 use crate::store::{Options, StoreError};
 
+const _: () = assert!(crate::store::BYTES_PER_SPAN == 411, "the help of the collector says so");
+
 const _: () = assert!(
     crate::context::MAX_FRAME <= lab::run::MAX_CONTEXT,
     "a context travels in a frame of lab"
@@ -74,7 +76,11 @@ enum Command {
         #[arg(long, value_name = "MIB", default_value = "4096")]
         #[arg(value_parser = clap::value_parser!(u64).range(128..=1 << 24))]
         keep_mib: u64,
-        /// Delete spans that arrived longer ago than this, in hours
+        /// Delete the oldest spans when there are more than this; each takes up to 411 bytes of memory
+        #[arg(long, value_name = "COUNT", default_value = "4000000")]
+        #[arg(value_parser = clap::value_parser!(u32).range(10_000..))]
+        keep_spans: u32,
+        /// Delete spans that arrived longer ago than this, in hours in which the collector runs
         #[arg(long, value_name = "HOURS", default_value = "168")]
         #[arg(value_parser = clap::value_parser!(u64).range(1..=24 * 3660))]
         keep_hours: u64,
@@ -142,9 +148,13 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Error> {
     match command {
-        Command::Collector { dir, listen, keep_mib, keep_hours } => {
-            let age = Duration::from_secs(keep_hours * 3600);
-            let options = Options { bytes: keep_mib << 20, age, ..Options::default() };
+        Command::Collector { dir, listen, keep_mib, keep_spans, keep_hours } => {
+            let options = Options {
+                bytes: keep_mib << 20,
+                spans: keep_spans as usize,
+                age: Duration::from_secs(keep_hours * 3600),
+                ..Options::default()
+            };
             collector::run(&dir, listen, options).await
         }
         Command::Shop => unreachable!("its command line is that of a system"),

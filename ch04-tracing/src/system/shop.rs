@@ -274,7 +274,7 @@ impl System for Shop {
 
 /// The collector as a role.
 struct Collector {
-    store: Arc<Store>,
+    shared: Shared,
     runtime: Mutex<Option<Runtime>>,
     handle: runtime::Handle,
     /// Whether it has ended.
@@ -286,9 +286,14 @@ impl Collector {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(Error::io("start the collector"))?;
         let store = Store::open(dir, store::Options::default());
-        let store = Arc::new(store.map_err(|why| Error::Refused(why.to_string()))?);
+        let store = store.map_err(|why| Error::Refused(why.to_string()))?;
+        for damage in store.damage() {
+            tracing::warn!("{damage}");
+        }
+        let shared = Shared::new(Arc::new(store));
         let (handle, ended) = (runtime.handle().clone(), watch::Sender::new(false));
-        Ok(Self { store, runtime: Mutex::new(Some(runtime)), handle, ended })
+        handle.spawn(shared.clone().keep_tidy());
+        Ok(Self { shared, runtime: Mutex::new(Some(runtime)), handle, ended })
     }
 }
 
@@ -316,7 +321,7 @@ impl Service for Collector {
         Box::pin(async move {
             let mut ended = self.ended.subscribe();
             let _ = ended.wait_for(|ended| *ended).await;
-            self.store.close();
+            self.shared.store.close();
             let runtime = self.runtime.lock().expect("no thread panics with it").take();
             if let Some(runtime) = runtime {
                 runtime.shutdown_background();
@@ -325,11 +330,11 @@ impl Service for Collector {
     }
 
     fn status(&self) -> BoxFuture<'_, Option<Status>> {
-        let own = Map::from_iter([("spans".into(), json!(self.store.spans()))]);
+        let own = Map::from_iter([("spans".into(), json!(self.shared.store.spans()))]);
         Box::pin(std::future::ready(Some(Status { own, start: 1, ..Status::default() })))
     }
 
     fn routes(&self) -> Router {
-        collector::pages(Shared::new(Arc::clone(&self.store)))
+        collector::pages(self.shared.clone())
     }
 }

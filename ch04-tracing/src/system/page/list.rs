@@ -28,9 +28,9 @@ pub(super) async fn show(State(shared): State<Shared>, UrlQuery(pairs): Pairs) -
         }
         Ok(query) => {
             let store = std::sync::Arc::clone(&shared.store);
-            let search = move || store.search(&query);
-            let found = tokio::task::spawn_blocking(search).await.expect("it does not panic");
-            content.push_str(&results(&found, shared.store.spans()));
+            let search = move || results(&store.search(&query), store.spans());
+            let results = tokio::task::spawn_blocking(search).await.expect("it does not panic");
+            content.push_str(&results);
             StatusCode::OK
         }
     };

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::super::api;
 use super::super::collector::Shared;
 use super::html::{Text, class, date, page, service, sorry, took};
+use crate::store::Shown;
 use crate::types::{Span, SpanId};
 
 /// As many spans are in the table.
@@ -28,13 +29,14 @@ pub(super) async fn go(Query(Wanted { id }): Query<Wanted>) -> Response {
 }
 
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    match api::read(shared, &id).await {
-        Ok(spans) => page(StatusCode::OK, "Trace", &content(&spans)),
+    let answer = |found: api::Found| match found {
+        Ok(shown) => page(StatusCode::OK, "Trace", &content(&shown)),
         Err((status, why)) => sorry(status, &why),
-    }
+    };
+    api::read(shared, id, answer).await
 }
 
-fn content(spans: &[Span]) -> String {
+fn content(Shown { spans, more }: &Shown) -> String {
     let start = spans.iter().map(|span| span.start).min().unwrap_or(0);
     let end = spans.iter().map(|span| span.end).max().unwrap_or(0);
     let first = spans.iter().min_by_key(|span| (span.parent.is_some(), span.start));
@@ -46,8 +48,15 @@ fn content(spans: &[Span]) -> String {
     let classes: BTreeMap<_, _> = names.iter().map(|name| (*name, class(name))).collect();
     let classes = serde_json::to_string(&classes).expect("texts").replace('<', "\\u003c");
     let id = spans.first().map_or_else(String::new, |span| span.trace.to_string());
+    let more = match more {
+        0 => String::new(),
+        _ => format!(
+            "<p class=\"alarm\">{more} more spans are stored. The first {} of this trace are shown.</p>",
+            spans.len()
+        ),
+    };
     format!(
-        "<h1>{title}</h1><p class=\"facts\"><b>{}</b> · {} spans · {} · <code>{id}</code></p>\
+        "<h1>{title}</h1><p class=\"facts\"><b>{}</b> · {} spans · {} · <code>{id}</code></p>{more}\
          <p class=\"legend\">{legend}</p>{}\
          <p class=\"muted\">All times are raw: what the clock of each process said. Clocks differ, so a span \
          may seem to begin before the one that caused it. <a href=\"/api/traces/{id}\">As JSON</a></p>\
