@@ -110,6 +110,7 @@ impl System for Processes {
             id: role.id(),
             kind: role.kind().into(),
             has_log: !databases.contains_key(role) && *role != Role::Store,
+            ends_last: false,
             peers: design.peers(*role),
         };
         // Not the address: a database may move, and the address may hold a password.

@@ -1,10 +1,12 @@
 //! Values as text, to be searched for and shown.
+//!
+//! It is no JSON, and cannot be read back: text has no quotes, so that a search is typed as a value is shown.
 
 use std::fmt;
 
 use crate::types::Value;
 
-/// As a reader searches for it: text as it is, everything else as JSON would show it.
+/// Text as it is, bytes in hex, a list as `[1, two]`, a map as `{key: value}`, and nothing as nothing.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

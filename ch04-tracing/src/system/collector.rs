@@ -124,3 +124,101 @@ fn taking(shared: Shared) -> Router {
         .route("/v1/traces", post(ingest::take).fallback(ingest::no_method))
         .with_state(shared)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::types::{Kind, Span, SpanId, Status, TraceId};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn block_on(test: impl Future<Output = ()>) {
+        tokio::runtime::Runtime::new().unwrap().block_on(test);
+    }
+
+    fn shared(dir: &TempDir, options: Options) -> Shared {
+        Shared::new(Arc::new(Store::open(dir.path(), options).unwrap()))
+    }
+
+    /// Sends this to `/v1/traces` of such a collector, and gives the answer.
+    async fn post(shared: Shared, length: usize, body: &[u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits { connections: 10, head: LONG, body: LONG };
+        let server = tokio::spawn(serve(listener, router(shared), limits, pending()));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST /v1/traces HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+             connection: close\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();
+        let mut answer = vec![];
+        stream.read_to_end(&mut answer).await.unwrap();
+        server.abort();
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[test]
+    fn a_body_that_is_late_is_answered_503_so_that_exporters_send_it_again() {
+        let dir = TempDir::new().unwrap();
+        let shared =
+            Shared { body_within: Duration::from_millis(10), ..shared(&dir, Options::default()) };
+        block_on(async {
+            let answer = post(shared, 100, b"{").await;
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+            assert!(answer.contains("connection: close\r\n"), "{answer}");
+        });
+    }
+
+    #[test]
+    fn a_body_takes_room_as_it_arrives_and_gives_it_back() {
+        let dir = TempDir::new().unwrap();
+        let receiving = Arc::new(Semaphore::new(100));
+        let shared =
+            Shared { receiving: Arc::clone(&receiving), ..shared(&dir, Options::default()) };
+        block_on(async {
+            let long = post(shared.clone(), 101, &[b' '; 101]).await;
+            assert!(long.starts_with("HTTP/1.1 503 ") && long.contains("retry-after: 1\r\n"));
+            let fits = post(shared, 2, b"{}").await;
+            assert!(fits.starts_with("HTTP/1.1 200 "), "{fits}");
+        });
+        assert_eq!(receiving.available_permits(), 100);
+    }
+
+    #[test]
+    fn an_idle_collector_deletes_what_is_too_old() {
+        let dir = TempDir::new().unwrap();
+        let options = Options { age: Duration::from_millis(1), ..Options::default() };
+        let shared = shared(&dir, options);
+        let span = Span {
+            trace: TraceId(1),
+            id: SpanId(1),
+            parent: None,
+            links: vec![],
+            service: "web".into(),
+            name: "work".into(),
+            kind: Kind::Internal,
+            start: 0,
+            end: 0,
+            status: Status::Unset,
+            attributes: vec![],
+        };
+        block_on(async {
+            shared.store.store(vec![span], Duration::ZERO).await.unwrap();
+            assert_eq!(shared.store.spans(), 1);
+            let tidy = tokio::spawn(shared.clone().tidy_every(Duration::from_millis(1)));
+            while shared.store.spans() > 0 {
+                tokio::task::yield_now().await;
+            }
+            shared.store.close();
+            tidy.await.unwrap();
+        });
+    }
+}

@@ -200,7 +200,7 @@ impl System for Shop {
         let exporter = Exporter::start_at(exporter::Options::new(""), move || target(&endpoints));
         let exporter = exporter.inspect_err(|why| tracing::error!(%why, "no spans")).ok()?;
         let seed = now() ^ u64::from(std::process::id()).rotate_left(40);
-        Some(Arc::new(Spans::new(seed, Box::new(move |span| exporter.record(span)))))
+        Some(Arc::new(Spans::new(seed, exporter)))
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
@@ -211,6 +211,8 @@ impl System for Shop {
         let collector = Role {
             kind: "collector".into(),
             has_log: false,
+            // The others send it what they still have.
+            ends_last: true,
             ..Role::new(COLLECTOR, COLLECTOR_ID, &[])
         };
         let roles = roles?.into_iter().flatten().chain([collector]).collect();

@@ -11,22 +11,45 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lab::rng::Rng;
 use lab::run::{Context, Done, Tracer};
 
+use super::exporter::Exporter;
 use super::now;
 use crate::context::{Flags, Header, TraceContext};
 use crate::redact::clean;
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 
-/// Takes spans that are finished. It must not wait.
-type Sink = Box<dyn Fn(Span) + Send + Sync>;
+/// Takes spans that are finished.
+pub(super) trait Sink: Send + Sync {
+    /// One more. It must not wait.
+    fn take(&self, span: Span);
+
+    /// There are no more. It waits for what is under way, and not for long.
+    fn close(&self);
+}
+
+/// As long a role that ends waits for the collector.
+const FLUSH_WITHIN: Duration = Duration::from_secs(2);
+
+impl Sink for Exporter {
+    fn take(&self, span: Span) {
+        self.record(span);
+    }
+
+    fn close(&self) {
+        let ledger = self.shutdown(FLUSH_WITHIN);
+        if !ledger.dropped.is_empty() {
+            tracing::warn!(dropped = ?ledger.dropped, stored = ledger.stored, "spans were lost");
+        }
+    }
+}
 
 /// Makes spans, and hands them on when they are finished.
 pub(super) struct Spans {
-    sink: Sink,
+    sink: Box<dyn Sink>,
     /// Ids are drawn, so that processes need not agree on them.
     ids: Mutex<Rng>,
     open: Mutex<HashMap<SpanId, Open>>,
@@ -48,7 +71,8 @@ const LOCK: &str = "no thread panics with this lock held";
 
 impl Spans {
     /// Ids are drawn from `seed`: another one in each process and at each start.
-    pub(super) fn new(seed: u64, sink: Sink) -> Self {
+    pub(super) fn new(seed: u64, sink: impl Sink + 'static) -> Self {
+        let sink = Box::new(sink);
         Self { sink, ids: Mutex::new(Rng::new(seed)), open: Mutex::default() }
     }
 
@@ -154,7 +178,7 @@ impl Tracer for Spans {
             span.status = Status::Error(why.clone());
         }
         clean(&mut span);
-        (self.sink)(span);
+        self.sink.take(span);
     }
 
     /// Where the answer comes from another trace, several requests were answered by one piece of work: the
@@ -167,6 +191,10 @@ impl Tracer for Spans {
         let own = asked.child(self.span_id());
         let mut span = span(&own, Some(asked.span), Kind::Internal, role, "answered with others");
         span.links.push(Link { trace: by.trace, span: by.span });
-        (self.sink)(span);
+        self.sink.take(span);
+    }
+
+    fn close(&self) {
+        self.sink.close();
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use ch04_tracing::store::{Options, Store};
 use ch04_tracing::system::shop::SYSTEM;
+use ch04_tracing::types::TraceId;
 use lab::http::Caller;
 use lab::system::{Cluster, Config, Options};
 use serde_json::{Value, json};
@@ -48,7 +50,7 @@ impl TestShop {
         Self { cluster, runtime, _dir: dir }
     }
 
-    /// Buys something under this trace, and gives the status.
+    /// Buys something under this trace, and gives the status; 0 if there is no answer.
     fn buy(&self, trace: &str, flags: &str) -> u16 {
         let shop = self.cluster.front();
         let body = json!({ "key": trace, "item": "boots", "quantity": 1, "customer": "alice" });
@@ -59,13 +61,14 @@ impl TestShop {
             body.len()
         );
         let answer = self.runtime.block_on(async {
-            let mut stream = TcpStream::connect(shop).await.unwrap();
-            stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+            let mut stream = TcpStream::connect(shop).await?;
+            stream.write_all(format!("{head}{body}").as_bytes()).await?;
             let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            answer
+            stream.read_to_string(&mut answer).await?;
+            std::io::Result::Ok(answer)
         });
-        answer.split(' ').nth(1).expect("a status line").parse().unwrap()
+        let answer = answer.unwrap_or_default();
+        answer.split(' ').nth(1).map_or(0, |status| status.parse().unwrap())
     }
 
     /// Asks until the order is done: a process may be down, and the same key is the same order.
@@ -184,4 +187,78 @@ fn an_order_that_fails_because_of_a_killed_participant_has_no_wrong_cause() {
         spans.iter().all(|span| is_known(text(span, "parent"))).then_some(spans)
     });
     assert!(spans.iter().any(|span| text(span, "name") == "prepare"), "{spans:#?}");
+}
+
+#[test]
+fn what_a_role_has_not_sent_yet_is_stored_at_an_orderly_end() {
+    let shop = TestShop::new();
+    shop.buys(TRACE);
+    let TestShop { cluster, _dir: dir, .. } = shop;
+    let data = cluster.dir().join("collector");
+    assert_eq!(cluster.stop().unwrap(), [""; 0], "all end in time");
+    let store = Store::open(&data, Options::default()).unwrap();
+    assert_eq!(store.damage(), []);
+    let trace = TraceId(u128::from_str_radix(TRACE, 16).unwrap());
+    let spans = store.trace(trace).spans;
+    let did: Vec<_> = spans.iter().map(|span| format!("{} {}", span.service, span.name)).collect();
+    // The customer is answered before the participants know.
+    for done in ["coord POST /checkout", "coord order", "stock prepare", "pay prepare", "coord yes"]
+    {
+        assert!(did.iter().any(|one| one == done), "{done}: {did:?}");
+    }
+    drop(dir);
+}
+
+/// What may cause what in an order, however it ends.
+fn may_cause(cause: &str, done: &str) -> bool {
+    let (role, what) = done.split_once(' ').unwrap();
+    let keeper = matches!(role, "stock" | "pay");
+    match cause {
+        "caller" => done == "coord POST /checkout",
+        "coord POST /checkout" => done == "coord order",
+        "coord order" => keeper && what == "prepare",
+        "stock prepare" | "pay prepare" => matches!(done, "coord yes" | "coord no"),
+        "coord yes" | "coord no" => keeper && matches!(what, "commit" | "abort"),
+        "stock commit" | "pay commit" => done == "coord ack",
+        _ => false,
+    }
+}
+
+/// It is killed after one effect and after several, so before and after its decision is durable.
+#[test]
+fn a_coordinator_killed_in_the_middle_of_an_order_leaves_no_wrong_cause() {
+    let mut shop = TestShop::new();
+    let mut lost = 0;
+    for effect in [1, 2, 4, 6, 8] {
+        let trace = format!("{effect:032x}");
+        shop.cluster.restart("coord", Some(effect)).unwrap();
+        shop.until("coord is gone", || (shop.buy(&trace, "01") == 0).then_some(()));
+        shop.cluster.restart("coord", None).unwrap();
+        let has_ended = |status| status == 200 || (400..500).contains(&status);
+        shop.until("the order has ended", || has_ended(shop.buy(&trace, "01")).then_some(()));
+        // Of what the killed coordinator did, its spans are lost. All other causes arrive.
+        lost += shop.until("all causes are there that are not lost", || {
+            let spans = shop.spans(&trace, 3);
+            let name = |span: &Value| format!("{} {}", text(span, "service"), text(span, "name"));
+            let by_id: BTreeMap<_, _> = spans.iter().map(|s| (text(s, "id"), name(s))).collect();
+            let mut lost = 0;
+            for span in &spans {
+                let (parent, done) = (text(span, "parent"), name(span));
+                match by_id.get(&parent).map(String::as_str) {
+                    None if parent != CALLER => {
+                        if done.starts_with("coord ") {
+                            return None;
+                        }
+                        lost += 1;
+                    }
+                    cause => {
+                        let cause = cause.unwrap_or("caller");
+                        assert!(may_cause(cause, &done), "{cause} -> {done}: {spans:#?}");
+                    }
+                }
+            }
+            Some(lost)
+        });
+    }
+    assert!(lost > 0, "no kill was in the middle of an order");
 }

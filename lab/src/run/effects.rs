@@ -41,7 +41,7 @@ pub(super) enum Held<P: Protocol> {
         cause: u64,
         context: Context,
     },
-    /// For a tracer: all that an input caused has left.
+    /// For a tracer: all that an input caused leaves with what is flushed next.
     End {
         context: Context,
         done: Done,
@@ -131,9 +131,7 @@ impl<P: Protocol> EventLoop<P> {
                 self.observer.note(&note, &context);
             }
             Held::End { context, done } => {
-                if let Some(traced) = &self.traced {
-                    traced.tracer.end(&context, &done);
-                }
+                self.ends.push((context, done));
             }
         }
     }

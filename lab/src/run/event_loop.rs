@@ -84,6 +84,8 @@ pub(super) struct EventLoop<P: Protocol> {
     pub(super) sync_by: Option<Instant>,
     pub(super) observer: Box<dyn Observer<P>>,
     pub(super) traced: Option<Traced>,
+    /// What the tracer is told as soon as the frames of this turn have left.
+    pub(super) ends: Vec<(Context, Done)>,
     /// The contexts of the requests that a client waits for, oldest first; only with a tracer.
     pub(super) asked: BTreeMap<NodeId, VecDeque<Context>>,
     pub(super) recorder: Recorder,
@@ -318,5 +320,10 @@ impl<P: Protocol> EventLoop<P> {
     fn flush(&mut self) {
         self.recorder.flush();
         self.network.flush();
+        if let Some(traced) = &self.traced {
+            for (context, done) in self.ends.drain(..) {
+                traced.tracer.end(&context, &done);
+            }
+        }
     }
 }

@@ -93,6 +93,7 @@ pub(super) fn recover<P: Protocol>(
         sync_by: None,
         observer,
         traced: config.traced,
+        ends: Vec::new(),
         asked: BTreeMap::new(),
         recorder,
         rng: Rng::new(config.seed ^ start.rotate_left(32)),

@@ -39,6 +39,10 @@ pub trait Tracer: Send + Sync + Debug {
     /// A request that this role took under `asked` is answered by a step under `by`. They are different where a
     /// node answers several requests at once.
     fn answered(&self, role: &str, asked: &Context, by: &Context);
+
+    /// The process ends in order, and nothing that is told from now on counts. What was told before is handed on
+    /// now, within a bounded time.
+    fn close(&self) {}
 }
 
 /// What became of a piece of work.

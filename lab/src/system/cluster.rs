@@ -304,8 +304,8 @@ impl Cluster {
         self.manifest.write(&self.config.dir)
     }
 
-    /// Ends all roles, and puts what they recorded into one file. Gives those that did not end in five
-    /// seconds and were killed.
+    /// Ends all roles, and puts what they recorded into one file. Those that end last have five seconds of their
+    /// own, as all others have. Gives those that did not end in time and were killed.
     ///
     /// # Errors
     /// The manifest or the record cannot be written.
@@ -315,21 +315,30 @@ impl Cluster {
 
     /// The same, and no role has any time left once `hurry` is set.
     pub(super) fn stop_unless(mut self, hurry: &AtomicBool) -> Result<Vec<String>, Error> {
-        self.members.values_mut().for_each(|member| member.child.close());
-        let mut running: Vec<String> = self.members.keys().cloned().collect();
-        for _ in 0..END.as_millis() / LOOK.as_millis() {
-            running.retain(|role| self.is_up(role));
-            let Some(first) = running.first().filter(|_| !hurry.load(Ordering::Relaxed)) else {
-                break;
-            };
-            self.member(first).child.ends_within(LOOK);
-        }
+        let all: Vec<String> = self.members.keys().cloned().collect();
+        let ends_last = |role: &String| self.layout.role(role).is_some_and(|role| role.ends_last);
+        let (last, first): (Vec<_>, Vec<_>) = all.into_iter().partition(ends_last);
+        let mut running = self.end(first, hurry);
+        running.extend(self.end(last, hurry));
         // Dropping a child kills it.
         self.members.clear();
         self.manifest.control = None;
         self.manifest.write(&self.config.dir)?;
         self.config.events.as_deref().map_or(Ok(()), recording::merge)?;
         Ok(running)
+    }
+
+    /// Asks these to end, and gives those that are still up after their time.
+    fn end(&mut self, mut roles: Vec<String>, hurry: &AtomicBool) -> Vec<String> {
+        roles.iter().for_each(|role| self.member(role).child.close());
+        for _ in 0..END.as_millis() / LOOK.as_millis() {
+            roles.retain(|role| self.is_up(role));
+            let Some(first) = roles.first().filter(|_| !hurry.load(Ordering::Relaxed)) else {
+                break;
+            };
+            self.member(first).child.ends_within(LOOK);
+        }
+        roles
     }
 
     /// Which cluster it is: every log, frame and request of it carries this.

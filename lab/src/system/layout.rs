@@ -87,6 +87,8 @@ pub struct Role {
     pub kind: String,
     /// Whether its node keeps a log here, which a power cut can shorten.
     pub has_log: bool,
+    /// Whether it is asked to end only when all others have ended, which still send it something.
+    pub ends_last: bool,
     /// The nodes it sends messages to.
     pub peers: Vec<NodeId>,
 }
@@ -96,7 +98,7 @@ impl Role {
     #[must_use]
     pub fn new(name: &str, id: NodeId, peers: &[NodeId]) -> Self {
         let (kind, peers) = (name.into(), peers.to_vec());
-        Self { name: name.into(), id, kind, has_log: true, peers }
+        Self { name: name.into(), id, kind, has_log: true, ends_last: false, peers }
     }
 }
 

@@ -91,7 +91,7 @@ pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Erro
     let mut config = config(system, matches)?;
     config.tracer = system.tracer(&config);
     let service = system.serve(&config)?;
-    let pages = router(config.role.name, config.cluster, &service, config.tracer);
+    let pages = router(config.role.name, config.cluster, &service, config.tracer.clone());
     let wanted = *matches.get_one("http").expect("it has a default");
     let listener = listen(wanted, !matches.get_flag("exact-port"))?;
     let http = listener.local_addr().map_err(Error::io("read the own address"))?;
@@ -117,6 +117,9 @@ pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Erro
         .build()
         .map_err(Error::io("wait for the end"))?;
     waiting.block_on(service.ended());
+    if let Some(tracer) = config.tracer {
+        tracer.close();
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! What a tracer is told.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use lab::run::{Context, Done, Driver, Traced, Tracer};
 
@@ -107,6 +107,63 @@ fn what_a_request_causes_is_one_chain_over_all_nodes() {
     let ends: Vec<_> = work[1..].iter().map(|work| work.done.clone()).collect();
     assert_eq!(ends, [done(1, 1), done(1, 1), done(0, 1)], "{work:#?}");
     assert_eq!(work[1].answered_by, Some(numbered(4)));
+}
+
+/// Looks at how many frames have left whenever it is told that something has ended.
+#[derive(Debug, Default)]
+struct Looking {
+    driver: OnceLock<Counted>,
+    ended: Mutex<Vec<(u64, u64)>>,
+}
+
+struct Counted(Arc<Driver<Words>>);
+
+impl std::fmt::Debug for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Counted").finish_non_exhaustive()
+    }
+}
+
+impl Tracer for Looking {
+    fn request(&self, _: &str, _: &str, _: &mut dyn Iterator<Item = (&str, &str)>) -> Context {
+        numbered(1)
+    }
+
+    fn step(&self, _: &str, _: &str, context: &Context) -> Context {
+        *context
+    }
+
+    fn end(&self, _: &Context, done: &Done) {
+        let mut ended = self.ended.lock().unwrap();
+        let told = ended.last().map_or(0, |(told, _)| *told) + done.messages;
+        let left = self.driver.get().map_or(0, |driver| driver.0.counts().frames_out);
+        ended.push((told, left));
+    }
+
+    fn answered(&self, _: &str, _: &Context, _: &Context) {}
+}
+
+#[test]
+fn a_piece_of_work_ends_when_all_that_it_sent_has_left() {
+    let (dir, looking) = (tempfile::tempdir().unwrap(), Arc::new(Looking::default()));
+    run(async {
+        let primary = Driver::start(config(PRIMARY, dir.path()), Ledger::new(BACKUP), ()).unwrap();
+        let mut config = config(BACKUP, dir.path());
+        let tracer = Arc::clone(&looking) as Arc<dyn Tracer>;
+        config.traced = Some(Traced { tracer, names: BTreeMap::new() });
+        let backup = Arc::new(Driver::start(config, Ledger::new(PRIMARY), ()).unwrap());
+        looking.driver.set(Counted(Arc::clone(&backup))).unwrap();
+        introduce(&primary, &backup).await;
+        let mut client = primary.clients().connect().unwrap();
+        for number in 0..5 {
+            numbered(1).scope(ask(&mut client, Msg::Add(number))).await;
+        }
+        backup.stop();
+        backup.ended().await;
+    });
+    let ended = looking.ended.lock().unwrap();
+    assert!(ended.len() >= 5, "{ended:?}");
+    assert!(ended.iter().all(|(told, left)| told <= left), "told and left: {ended:?}");
 }
 
 #[test]

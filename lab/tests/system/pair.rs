@@ -53,6 +53,7 @@ impl System for Pair {
             id,
             kind: name.into(),
             has_log: true,
+            ends_last: false,
             peers: vec![peer],
         };
         let roles = vec![role("primary", PRIMARY, BACKUP), role("backup", BACKUP, PRIMARY)];

@@ -9,7 +9,8 @@ pub enum Dropped {
     QueueFull,
     /// The collector said that sending it again changes nothing.
     Refused,
-    /// All attempts failed. If an answer was lost, the collector has the span all the same.
+    /// Nobody said that it is stored: all attempts failed, or what answered was no collector. If an answer was
+    /// lost, the collector has the span all the same.
     Unconfirmed,
     /// The time for the shutdown was over. The collector may have it.
     AtShutdown,

@@ -49,7 +49,7 @@ pub struct Options {
     pub endpoint: String,
     /// As many spans wait at most.
     pub queue: usize,
-    /// As many go together at most.
+    /// As many go together at most; at least 1.
     pub batch: usize,
     /// As long a span waits for others at most.
     pub linger: Duration,
@@ -83,6 +83,9 @@ pub enum StartError {
     /// The endpoint is none.
     #[error(transparent)]
     Endpoint(#[from] BadEndpoint),
+    /// No span would ever be sent.
+    #[error("an exporter with a batch of 0 sends nothing; choose a batch of 1 or more")]
+    EmptyBatch,
     /// The operating system gives no thread.
     #[error(
         "cannot start the exporter's thread: {0}; end other programs, or raise the limit of threads"
@@ -94,8 +97,8 @@ pub enum StartError {
 pub struct Exporter {
     shared: Arc<Shared>,
     /// None once it was asked to end.
-    end: Option<oneshot::Sender<Duration>>,
-    thread: Option<JoinHandle<()>>,
+    end: Mutex<Option<oneshot::Sender<Duration>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 struct Shared {
@@ -144,6 +147,9 @@ impl Exporter {
     }
 
     fn start_towards(options: Options, find: post::Find) -> Result<Self, StartError> {
+        if options.batch == 0 {
+            return Err(StartError::EmptyBatch);
+        }
         let post = Post::new(&options, find);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let shared = Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), options });
@@ -152,7 +158,7 @@ impl Exporter {
         // A runtime of its own: that of the application may be busy, or over already.
         let thread = std::thread::Builder::new().name("exporter".into());
         let thread = thread.spawn(move || runtime.block_on(run(&sender, post, ended)))?;
-        Ok(Self { shared, end: Some(end), thread: Some(thread) })
+        Ok(Self { shared, end: Mutex::new(Some(end)), thread: Mutex::new(Some(thread)) })
     }
 
     /// Takes a finished span, or drops it; never waits.
@@ -182,9 +188,10 @@ impl Exporter {
 
     /// Sends what is left, for so long at most, and takes nothing more. Blocks until then.
     #[must_use]
-    pub fn shutdown(mut self, within: Duration) -> Ledger {
+    pub fn shutdown(&self, within: Duration) -> Ledger {
         self.close(within);
-        if let Some(thread) = self.thread.take()
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
             && thread.join().is_err()
         {
             tracing::error!("the exporter's thread ended in a panic");
@@ -192,9 +199,10 @@ impl Exporter {
         self.ledger()
     }
 
-    fn close(&mut self, within: Duration) {
+    fn close(&self, within: Duration) {
         self.shared.state().is_closed = true;
-        if let Some(end) = self.end.take() {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(end) = end {
             // It is gone only if it panicked.
             let _ = end.send(within);
         }

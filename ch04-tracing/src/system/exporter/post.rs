@@ -2,9 +2,10 @@
 //!
 //! | answer | means |
 //! |---|---|
-//! | 2xx | stored, without the spans that its partial success counts |
-//! | 429, 502, 503, 504, none | send it again, after the time that it asks for |
-//! | anything else | sending it again changes nothing |
+//! | 200, with a response of OTLP | stored, without the spans that its partial success counts |
+//! | 429, 502, 503, 504, none | send it again, but not before the time that it asks for |
+//! | another 2xx, or 200 with something else | it was no collector of OTLP; nobody said that they are stored |
+//! | anything else | refused; sending it again changes nothing |
 //!
 //! A batch whose answer was lost is sent again: the collector stores each span once.
 
@@ -25,7 +26,7 @@ use super::super::now;
 use super::{Dropped, Options};
 use crate::otlp::wire;
 
-/// No wait is longer, whatever a collector asks for.
+/// No collector makes us wait longer, and no wait of our own is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// No answer of a collector is longer.
 const MAX_ANSWER: usize = 64 << 10;
@@ -54,6 +55,8 @@ enum Attempt {
     /// Again, after this time if it was named.
     Again(Option<Duration>),
     Refused,
+    /// What answered does not speak OTLP.
+    NoCollector,
 }
 
 pub(super) struct Post {
@@ -89,13 +92,11 @@ impl Post {
                 Attempt::Refused => {
                     return Outcome { stored: 0, dropped: vec![(Dropped::Refused, count)] };
                 }
+                Attempt::NoCollector => break,
                 Attempt::Again(asked) => asked,
             };
             if attempt < self.attempts {
-                // Not all exporters of a cluster at the same moment.
-                let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
-                let drawn = Duration::from_micros(half + self.rng.pick(0..half.max(1)));
-                tokio::time::sleep(asked.unwrap_or(drawn).min(LONGEST_WAIT)).await;
+                tokio::time::sleep(pause(asked, wait, &mut self.rng)).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
@@ -120,7 +121,11 @@ impl Post {
             return Attempt::Again(None);
         };
         match head.status {
-            status if status.is_success() => Attempt::Taken { refused: refused(&body) },
+            StatusCode::OK => match refused(&body) {
+                Some(refused) => Attempt::Taken { refused },
+                None => Attempt::NoCollector,
+            },
+            status if status.is_success() => Attempt::NoCollector,
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
@@ -152,11 +157,19 @@ fn endpoint(text: &str) -> Option<Uri> {
     }
 }
 
-/// How many spans a collector refused although it took the request.
-fn refused(body: &[u8]) -> usize {
-    let response = wire::Response::decode(body).unwrap_or_default();
+/// How many spans a collector refused although it took the request; none if that is no answer of a collector.
+fn refused(body: &[u8]) -> Option<usize> {
+    let response = wire::Response::decode(body).ok()?;
     let count = response.partial_success.map_or(0, |partial| partial.rejected_spans);
-    usize::try_from(count).unwrap_or(0)
+    usize::try_from(count).ok()
+}
+
+/// Before the next attempt: never less than a collector asked for, and not the same for all exporters, which
+/// were all refused at the same moment.
+fn pause(asked: Option<Duration>, wait: Duration, rng: &mut Rng) -> Duration {
+    let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
+    let drawn = Duration::from_micros(half + rng.pick(0..half.max(1)));
+    asked.unwrap_or_default().min(LONGEST_WAIT) + drawn
 }
 
 /// Seconds, or a date of HTTP. `now` is in ns since 1970.
@@ -186,6 +199,19 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(endpoint(text).map(|uri| uri.to_string()).as_deref(), uri, "{text}");
+        }
+    }
+
+    #[test]
+    fn exporters_that_are_refused_at_one_moment_come_back_at_different_ones() {
+        let mut rng = Rng::new(1);
+        let wait = Duration::from_millis(100);
+        for asked in [None, Some(0), Some(1), Some(1 << 40)] {
+            let asked = asked.map(Duration::from_secs);
+            let pauses: Vec<_> = (0..20).map(|_| pause(asked, wait, &mut rng)).collect();
+            let least = asked.unwrap_or_default().min(LONGEST_WAIT) + wait / 2;
+            assert!(pauses.iter().all(|p| (least..least + wait / 2).contains(p)), "{pauses:?}");
+            assert!(pauses.iter().max() > pauses.iter().min(), "{pauses:?}");
         }
     }
 

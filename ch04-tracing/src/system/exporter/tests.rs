@@ -18,6 +18,8 @@ enum Does {
     Breaks,
     /// Answers this, and stores nothing.
     Says(u16),
+    /// Answers this with 200, and stores nothing.
+    Talks(&'static [u8]),
     /// Stores all but so many, and says so.
     Partly(i64),
     /// Stores it once the test says so.
@@ -52,8 +54,10 @@ impl Stub {
                         let _ = may_go_on.recv();
                     }
                     let kept = match does {
-                        Does::Says(_) => 0,
-                        Does::Partly(refused) => spans.len() - usize::try_from(refused).unwrap(),
+                        Does::Says(_) | Does::Talks(_) => 0,
+                        Does::Partly(refused) => {
+                            spans.len().saturating_sub(usize::try_from(refused).unwrap_or(0))
+                        }
                         Does::Ok | Does::Breaks | Does::Stalls => spans.len(),
                     };
                     all.lock().unwrap().extend(spans.iter().take(kept).map(|span| span.id));
@@ -94,6 +98,7 @@ fn request(stream: &mut TcpStream) -> Option<Vec<Span>> {
 fn answer(stream: &mut TcpStream, does: Does) -> io::Result<()> {
     let (status, body) = match does {
         Does::Says(status) => (status, vec![]),
+        Does::Talks(body) => (200, body.to_vec()),
         Does::Partly(rejected_spans) => {
             let partial = wire::PartialSuccess { rejected_spans, error_message: String::new() };
             (200, wire::Response { partial_success: Some(partial) }.encode_to_vec())
@@ -183,6 +188,31 @@ fn what_a_collector_refuses_is_not_sent_again() {
 }
 
 #[test]
+fn only_200_with_a_response_of_otlp_counts_as_stored() {
+    for does in [
+        Does::Says(204),
+        Does::Says(202),
+        Does::Talks(b"<html>It works!</html>"),
+        Does::Talks(br#"{"partialSuccess":{}}"#),
+        Does::Partly(-1),
+    ] {
+        let stub = Stub::start(vec![does]);
+        let exporter = stub.exporter();
+        record(&exporter, 1..=1);
+        let ledger = ended(exporter);
+        assert_eq!((ledger.stored, ledger.dropped), (0, dropped(Dropped::Unconfirmed, 1)));
+        assert_eq!(stub.read.try_iter().count(), 1, "sending it again changes nothing");
+    }
+}
+
+#[test]
+fn an_exporter_that_would_never_send_does_not_start() {
+    let options = Options { batch: 0, ..Options::new("http://127.0.0.1:4318") };
+    let refused = Exporter::start(options).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("choose a batch of 1 or more"), "{refused}");
+}
+
+#[test]
 fn a_collector_that_never_takes_anything_costs_all_attempts_and_no_more() {
     let stub = Stub::start(vec![Does::Says(503); 4]);
     let exporter = stub.exporter();
@@ -230,7 +260,7 @@ fn a_shutdown_ends_in_time_and_counts_what_is_left() {
 #[test]
 fn what_is_recorded_after_the_shutdown_is_counted() {
     let stub = Stub::start(vec![]);
-    let mut exporter = stub.exporter();
+    let exporter = stub.exporter();
     exporter.close(PATIENCE);
     record(&exporter, 1..=3);
     assert_eq!(ended(exporter).dropped, dropped(Dropped::AfterShutdown, 3));

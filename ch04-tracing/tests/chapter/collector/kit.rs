@@ -115,6 +115,27 @@ pub(super) fn http(
     Answer { status, head, body: bytes[end + 4..].to_vec() }
 }
 
+/// Connects, and sends this.
+pub(super) fn connect(to: SocketAddr, text: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(to).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    stream
+}
+
+/// The next bytes, as text.
+pub(super) fn read(stream: &mut TcpStream, len: usize) -> String {
+    let mut bytes = vec![0; len];
+    stream.read_exact(&mut bytes).unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What still comes, up to the end, however it came.
+pub(super) fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = vec![];
+    let _ = stream.read_to_end(&mut bytes);
+    bytes
+}
+
 /// Answers so many requests with 200, and gives them as text.
 pub(super) fn listener(count: usize) -> (SocketAddr, std::thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -5,7 +5,7 @@ mod pages;
 
 use std::time::Duration;
 
-use ch04_tracing::otlp::{Encoding, request, wire};
+use ch04_tracing::otlp::{Encoding, MAX_ATTRIBUTES, MAX_VALUE, request, wire};
 use ch04_tracing::system::exporter::{Exporter, Options};
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId, Value};
 use kit::{Answer, Process, http};
@@ -165,6 +165,91 @@ fn kill_9_loses_no_batch_that_was_acknowledged_and_doubles_none() {
         assert_eq!(sent.status, 200);
     }
     assert_eq!(u128::from(stored(&process)), 2 * (next - 1), "each span once");
+}
+
+/// A batch of several blocks: on disk long before its answer.
+fn long_batch(trace: u128) -> Vec<u8> {
+    let text = "x".repeat(MAX_VALUE);
+    let attributes = (0..MAX_ATTRIBUTES).map(|n| (n.to_string(), Value::Text(text.clone())));
+    let attributes: Vec<_> = attributes.collect();
+    let long = |id| Span { attributes: attributes.clone(), ..span(trace, id) };
+    request(&(1..=LONG).map(long).collect::<Vec<_>>()).encode_to_vec()
+}
+
+/// Some 30 MiB.
+const LONG: u64 = 60;
+
+fn bytes_on_disk(dir: &TempDir) -> u64 {
+    let files = std::fs::read_dir(dir.path()).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn kill_9_in_the_middle_of_a_batch_costs_nothing_that_was_acknowledged() {
+    let dir = TempDir::new().unwrap();
+    let (mut trace, mut expected, mut caught) = (1, 0, 0);
+    // The process may have been faster, and have answered: then it is no such round.
+    while caught < 3 {
+        assert!(trace < 50, "{caught} of {trace} batches were cut");
+        let mut process = collector(&dir);
+        assert_eq!(stored(&process), expected);
+        let before = bytes_on_disk(&dir);
+        let body = long_batch(trace);
+        let mut batch = kit::send(process.address, "POST", "/v1/traces", &[PROTOBUF], &body);
+        while bytes_on_disk(&dir) < before + (1 << 20) {
+            std::thread::yield_now();
+        }
+        process.kill();
+        caught += usize::from(kit::rest(&mut batch).is_empty());
+        let process = collector(&dir);
+        let sent = http(process.address, "POST", "/v1/traces", &[PROTOBUF], &body);
+        assert_eq!(sent.status, 200);
+        expected += LONG;
+        assert_eq!(stored(&process), expected, "each span once");
+        trace += 1;
+    }
+}
+
+/// As many as have ever been decoded at a time, and then some.
+#[test]
+fn clients_that_send_only_a_head_take_no_place_from_others() {
+    let dir = TempDir::new().unwrap();
+    let collector = collector(&dir);
+    let head = format!(
+        "POST /v1/traces HTTP/1.1\r\nhost: {}\r\n{PROTOBUF}\r\nexpect: 100-continue\r\n\
+         content-length: 1000\r\n\r\n",
+        collector.address
+    );
+    let go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    let silent: Vec<_> = (0..40)
+        .map(|_| {
+            let mut stream = kit::connect(collector.address, &head);
+            // Its body is waited for from now on.
+            assert_eq!(kit::read(&mut stream, go_on.len()), go_on);
+            stream
+        })
+        .collect();
+    let sent = http(collector.address, "POST", "/v1/traces", &[PROTOBUF], &batch(1));
+    assert_eq!((sent.status, stored(&collector)), (200, 2));
+    drop(silent);
+}
+
+#[test]
+fn more_spans_than_may_be_held_push_the_oldest_out() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().to_str().unwrap();
+    let args = ["collector", "--dir", path, "--listen", "127.0.0.1:0", "--keep-spans", "10000"];
+    let process = Process::start(&args);
+    for trace in 1..=12 {
+        let spans: Vec<_> = (1..=1000).map(|id| span(trace, id)).collect();
+        let body = request(&spans).encode_to_vec();
+        assert_eq!(http(process.address, "POST", "/v1/traces", &[PROTOBUF], &body).status, 200);
+        assert!(stored(&process) <= 10_000);
+    }
+    let found = http(process.address, "GET", "/api/traces?limit=100", &[], b"").json();
+    let ids: Vec<_> = found["traces"].as_array().unwrap().iter().map(|t| &t["traceId"]).collect();
+    assert!(ids.contains(&&json!(TraceId(12).to_string())) && ids.len() >= 8, "{ids:?}");
+    assert!(!ids.contains(&&json!(TraceId(1).to_string())), "{ids:?}");
 }
 
 #[test]
