@@ -8,6 +8,9 @@
 //!
 //! What a timer causes: its spans would need a parent, and a driver knows none that is right.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;

@@ -148,3 +148,19 @@ fn a_trace_in_several_segments_loses_what_was_in_the_oldest() {
     assert_eq!((store.services(), store.spans()), (["pay".into()].into(), 2));
     assert_eq!(put_at(&store, vec![span(1, 1)], 12 * HOUR), new(1), "it is new again");
 }
+
+#[test]
+fn a_span_takes_no_more_memory_than_is_said() {
+    const TRACES: u64 = 10_000;
+    let mut index = Index::default();
+    let counted = allocation_counter::measure(|| {
+        for trace in 1..=TRACES {
+            let place = index::Place { segment: 1, at: 0, len: 1 };
+            // As ids that are drawn: no order.
+            let trace_id = TraceId(trace.wrapping_mul(0x9e37_79b9_7f4a_7c15).into());
+            index.insert(&Span { trace: trace_id, ..span(trace.into(), 1) }, place);
+        }
+    });
+    let per_span = u64::try_from(counted.bytes_current).unwrap() / TRACES;
+    assert!(per_span <= BYTES_PER_SPAN as u64, "{per_span} bytes a span");
+}

@@ -1,0 +1,106 @@
+//! A node that answers two requests by one step, behind a real driver with a real log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lab::run::{Client, Config, Data, Driver, Traced};
+use lab::{Cx, Input, Node, NodeId, Protocol};
+
+use super::*;
+
+const STORE: NodeId = NodeId(1);
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Words;
+
+impl Protocol for Words {
+    type Msg = String;
+    type Timer = String;
+    type Record = String;
+    type Note = String;
+    type Summary = String;
+}
+
+/// Group commit: of two who ask, both are answered by one record.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct InPairs {
+    waiting: Vec<NodeId>,
+}
+
+impl Node for InPairs {
+    type Protocol = Words;
+
+    fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
+        let Input::Message { from, msg } = input else { return };
+        if msg == "flush" {
+            cx.persist("both".into());
+            self.waiting.drain(..).for_each(|client| cx.send(client, "done".into()));
+            return;
+        }
+        self.waiting.push(from);
+        if self.waiting.len() == 2 {
+            cx.send_ahead(cx.me(), "flush".into());
+        }
+    }
+
+    fn summary(&self) -> String {
+        format!("{} waiting", self.waiting.len())
+    }
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<Span>>>);
+
+impl Sink for Kept {
+    fn take(&self, span: Span) {
+        self.0.lock().expect(LOCK).push(span);
+    }
+
+    fn close(&self) {}
+}
+
+/// A request that asks the node.
+async fn request(spans: &Spans, client: &mut Client<Words>) {
+    let context = spans.request("web", "POST /orders", &mut std::iter::empty());
+    let answer = context.scope(async {
+        client.send("put".into()).await.unwrap();
+        client.recv().await
+    });
+    assert_eq!(answer.await.as_deref(), Some("done"));
+    spans.end(&context, &Done::default());
+}
+
+#[test]
+fn two_requests_that_share_one_commit_both_show_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::default();
+    let spans = Arc::new(Spans::new(1, kept.clone()));
+    let mut config = Config::new(7, STORE, Data::Dir(dir.path().into()));
+    let tracer = Arc::clone(&spans) as Arc<dyn Tracer>;
+    config.traced = Some(Traced { tracer, names: BTreeMap::from([(STORE, "store".into())]) });
+    let driver = Driver::start(config, InPairs::default(), ()).unwrap();
+    let clients = driver.clients();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (mut one, mut other) = (clients.connect().unwrap(), clients.connect().unwrap());
+        tokio::join!(request(&spans, &mut one), request(&spans, &mut other));
+    });
+    driver.stop();
+    driver.join().unwrap();
+
+    let spans = kept.0.lock().unwrap().clone();
+    let named = |name: &str| spans.iter().filter(|span| span.name == name).collect::<Vec<_>>();
+    let [flush] = named("flush")[..] else { panic!("{spans:#?}") };
+    let counts = [("records".into(), Value::Int(1)), ("messages".into(), Value::Int(2))];
+    assert_eq!(flush.attributes[1..], counts, "the cost of both");
+    let [shared] = named("answered with others")[..] else { panic!("{spans:#?}") };
+    assert_ne!(shared.trace, flush.trace);
+    assert_eq!(shared.links, [Link { trace: flush.trace, span: flush.id }]);
+    // Each stands below the request that it is about.
+    for span in [flush, shared] {
+        let put = spans.iter().find(|other| Some(other.id) == span.parent).unwrap();
+        assert_eq!((put.trace, put.name.as_str()), (span.trace, "put"));
+        let root = spans.iter().find(|other| Some(other.id) == put.parent).unwrap();
+        assert_eq!((root.trace, root.name.as_str()), (span.trace, "POST /orders"));
+    }
+}
