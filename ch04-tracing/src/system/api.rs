@@ -30,26 +30,34 @@ pub(super) fn routes() -> Router<Shared> {
 }
 
 async fn services(State(shared): State<Shared>) -> Response {
-    answer(StatusCode::OK, &json!({ "services": shared.store.services() }))
+    off_the_threads_that_serve(move || {
+        answer(StatusCode::OK, &json!({ "services": shared.store.services() }))
+    })
+    .await
 }
 
 async fn operations(State(shared): State<Shared>, Query(pairs): Pairs) -> Response {
     match pairs.as_slice() {
         [(name, service)] if name == "service" => {
-            let operations = shared.store.operations(service);
-            answer(StatusCode::OK, &json!({ "operations": operations }))
+            let service = service.clone();
+            off_the_threads_that_serve(move || {
+                let operations = shared.store.operations(&service);
+                answer(StatusCode::OK, &json!({ "operations": operations }))
+            })
+            .await
         }
         _ => refuse(StatusCode::BAD_REQUEST, "of which service? add ?service=NAME"),
     }
 }
 
 async fn traces(State(shared): State<Shared>, Query(pairs): Pairs) -> Response {
-    let query = match query::parse(&pairs, now()) {
-        Ok(query) => query,
-        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why.to_string()),
-    };
-    let search = move || Json(shared.store.search(&query)).into_response();
-    tokio::task::spawn_blocking(search).await.expect("it does not panic")
+    match query::parse(&pairs, now()) {
+        Ok(query) => {
+            let search = move || Json(shared.store.search(&query)).into_response();
+            off_the_threads_that_serve(search).await
+        }
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why.to_string()),
+    }
 }
 
 async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
@@ -60,10 +68,17 @@ async fn trace(State(shared): State<Shared>, Path(id): Path<String>) -> Response
     read(shared, id, answer).await
 }
 
+/// Makes an answer that may take long: other requests do not wait for it.
+pub(super) async fn off_the_threads_that_serve(
+    answer: impl FnOnce() -> Response + Send + 'static,
+) -> Response {
+    tokio::task::spawn_blocking(answer).await.expect("it does not panic")
+}
+
 /// The spans of a trace, at least one; or why there is none.
 pub(super) type Found = Result<Shown, (StatusCode, String)>;
 
-/// Reads a trace and makes an answer of it, on a thread where both may take long. Only a few do so at a time.
+/// Reads a trace and makes an answer of it. Only a few do so at a time.
 pub(super) async fn read(
     shared: Shared,
     id: String,
@@ -74,14 +89,14 @@ pub(super) async fn read(
         return answer(Err((StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into())));
     };
     let place = shared.reading.acquire_owned().await.expect("it is never closed");
-    let work = move || {
+    off_the_threads_that_serve(move || {
         let _place = place;
         let shown = shared.store.trace(id);
         let none = "no span of this trace is stored: it never arrived, or it was deleted because of its age";
         let is_none = shown.spans.is_empty();
         answer(if is_none { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(shown) })
-    };
-    tokio::task::spawn_blocking(work).await.expect("it does not panic")
+    })
+    .await
 }
 
 /// A trace.

@@ -6,31 +6,32 @@ use axum::extract::{Query as UrlQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::super::api::Pairs;
+use super::super::api::{Pairs, off_the_threads_that_serve};
 use super::super::collector::Shared;
 use super::super::{now, query};
 use super::html::{Text, date, page, service, took};
-use crate::store::{Found, Summary};
+use crate::store::{Found, Store, Summary};
 
 pub(super) async fn show(State(shared): State<Shared>, UrlQuery(pairs): Pairs) -> Response {
+    off_the_threads_that_serve(move || answer(&shared.store, &pairs)).await
+}
+
+fn answer(store: &Store, pairs: &[(String, String)]) -> Response {
     let field =
         |name: &str| pairs.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value);
     let names = Names {
-        services: shared.store.services().into_iter().collect(),
-        operations: shared.store.operations(field("service")).into_iter().collect(),
+        services: store.services().into_iter().collect(),
+        operations: store.operations(field("service")).into_iter().collect(),
     };
     let mut content = form(&field, &names);
-    let status = match query::parse(&pairs, now()) {
+    let status = match query::parse(pairs, now()) {
         Err(why) => {
             let _ =
                 write!(content, "<p class=\"alarm\" role=\"alert\">{}</p>", Text(&why.to_string()));
             StatusCode::BAD_REQUEST
         }
         Ok(query) => {
-            let store = std::sync::Arc::clone(&shared.store);
-            let search = move || results(&store.search(&query), store.spans());
-            let results = tokio::task::spawn_blocking(search).await.expect("it does not panic");
-            content.push_str(&results);
+            content.push_str(&results(&store.search(&query), store.spans()));
             StatusCode::OK
         }
     };

@@ -126,3 +126,32 @@ fn table(spans: &[Span], start: u64) -> String {
          <th>span<th>caused by</thead><tbody>{rows}</tbody></table></div>{rest}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{Kind, Status, TraceId};
+
+    #[test]
+    fn a_trace_that_is_not_shown_to_its_end_says_so() {
+        let span = Span {
+            trace: TraceId(1),
+            id: SpanId(1),
+            parent: None,
+            links: vec![],
+            service: "web".into(),
+            name: "work".into(),
+            kind: Kind::Internal,
+            start: 0,
+            end: 0,
+            status: Status::Unset,
+            attributes: vec![],
+        };
+        let mut shown = Shown { spans: vec![span], more: 0 };
+        assert!(!content(&shown).contains("more spans"));
+        shown.more = 7;
+        let text = content(&shown);
+        assert!(text.contains("7 more spans are stored. The first 1 of this trace are shown."));
+        assert_eq!(serde_json::to_value(api::Trace::new(&shown)).unwrap()["more"], 7);
+    }
+}
