@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ch04_tracing::store::{Options, Store};
+use ch04_tracing::store::{self, Store};
 use ch04_tracing::system::shop::SYSTEM;
 use ch04_tracing::types::TraceId;
 use lab::http::Caller;
@@ -196,7 +196,7 @@ fn what_a_role_has_not_sent_yet_is_stored_at_an_orderly_end() {
     let TestShop { cluster, _dir: dir, .. } = shop;
     let data = cluster.dir().join("collector");
     assert_eq!(cluster.stop().unwrap(), [""; 0], "all end in time");
-    let store = Store::open(&data, Options::default()).unwrap();
+    let store = Store::open(&data, store::Options::default()).unwrap();
     assert_eq!(store.damage(), []);
     let trace = TraceId(u128::from_str_radix(TRACE, 16).unwrap());
     let spans = store.trace(trace).spans;

@@ -46,10 +46,6 @@ impl Tracer for Told {
         self.step(role, what, &Context::default())
     }
 
-    fn headers(&self, _: &Context) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
     fn step(&self, role: &str, what: &str, context: &Context) -> Context {
         let mut all = self.0.lock().unwrap();
         let (role, what) = (role.into(), what.into());
