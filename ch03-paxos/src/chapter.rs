@@ -2,7 +2,7 @@
 
 use lab::chapter::{Chapter, Figure, Models, Table};
 
-use crate::{book, designs, duel, leases, partial};
+use crate::{book, designs, duel, leases, partial, quorums};
 
 struct PaxosChapter;
 
@@ -40,6 +40,7 @@ impl Chapter for PaxosChapter {
             ("duels".into(), duel::table()),
             ("leases".into(), leases::table()),
             ("partial".into(), partial::table()),
+            ("quorums".into(), quorums::table()),
         ]
     }
 

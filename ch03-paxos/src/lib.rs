@@ -21,6 +21,7 @@
 //! | [`duel`] | how many ballots a decision takes when proposers overtake each other |
 //! | [`leases`] | how old a read by lease is when clocks are worse than was assumed |
 //! | [`partial`] | who leads when links fail one by one |
+//! | [`quorums`] | how many may be down with quorums of which sizes |
 //! | [`worlds`], [`designs`] | where each step is tried, against what, and what is expected of it |
 //!
 //! Everything here is core, without a clock, a socket or a thread, but `system`: the store of step 7 as
@@ -51,6 +52,8 @@ pub mod invariants;
 pub mod leases;
 #[cfg(feature = "study")]
 pub mod partial;
+#[cfg(feature = "study")]
+pub mod quorums;
 pub mod replicated_kv;
 pub mod step1_primary_backup;
 pub mod step2_majority_vote;

@@ -33,7 +33,7 @@ pub const LEARNER: NodeId = NodeId(21);
 /// So few sessions that a client which opens several has one closed, and so short a log that a run takes
 /// snapshots, an item at a time.
 const SMALL: step7::Config =
-    step7::Config { forward: true, sessions: 8, log: 512, chunk: 1, drift: None };
+    step7::Config { forward: true, sessions: 8, log: 512, chunk: 1, drift: None, quorums: None };
 /// How far clocks are off at most where leases are tried, in parts per million: much more than real
 /// ones, to be seen in a run.
 pub const DRIFT: u32 = 100_000;

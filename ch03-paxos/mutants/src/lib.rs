@@ -16,8 +16,9 @@ use ch03_paxos::designs::scenes::{
     ACKNOWLEDGED, Doing, KNOWS_LESS, LEADS_ANYWAY, REPLACED, TOLD, leader_crashes, leader_restarts,
     lease_faults, read_by_lease, storm, with_clients, with_four_replicas,
 };
-use ch03_paxos::group::{AnyNode, Paxos};
+use ch03_paxos::group::{AnyNode, Group, Paxos};
 use ch03_paxos::invariants::Ledger;
+use ch03_paxos::quorums::{TWO_OF_FOUR, from_there, store_of_four};
 use ch03_paxos::worlds::{Crashing, DRIFT, Nodes, Scope, wanted};
 use lab::explore::Limits;
 use lab::sim::FaultSchedule;
@@ -35,6 +36,8 @@ pub struct Changed {
     pub nodes: Nodes,
     /// With leases, if it has them.
     pub leased: Option<Nodes>,
+    /// One of four, of which two are enough in each phase, if it takes such sizes.
+    pub one_of_four: Option<fn(Group) -> AnyNode>,
 }
 
 /// What a changed module makes.
@@ -43,6 +46,7 @@ macro_rules! design {
         Changed {
             nodes: Nodes::Log(|group| AnyNode::new($module::Replica::new(group))),
             leased: None,
+            one_of_four: None,
         }
     };
     // So few sessions that one is closed where many are opened.
@@ -63,6 +67,11 @@ macro_rules! design {
                 },
                 sessions: true,
             }),
+            one_of_four: Some(|group| {
+                let sizes = $module::Sizes::new(2, 2, 4).or($module::Sizes::new(3, 2, 4));
+                let config = $module::Config { quorums: sizes.ok(), ..$module::Config::default() };
+                AnyNode::new($module::Replica::new(group, config))
+            }),
         }
     };
     ($module:ident, $step:ident) => {
@@ -72,6 +81,7 @@ macro_rules! design {
                 acceptor: |group| AnyNode::new($module::Acceptor::new(group)),
             },
             leased: None,
+            one_of_four: None,
         }
     };
 }
@@ -88,7 +98,7 @@ const STATES: usize = 20_000_000;
 /// If there is no such scope.
 #[must_use]
 pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
-    let Changed { nodes, leased } = changed;
+    let Changed { nodes, leased, one_of_four } = changed;
     let limits = |timeouts, crashes| Limits {
         timeouts: Some(timeouts),
         states: STATES,
@@ -120,6 +130,10 @@ pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Sett
             let readers = [(Doing::Reads(1), 0), (Doing::Reads(2), 0)];
             let world = store(&[(Doing::Increments(1), 2), readers[0], readers[1]]);
             Scene::new(world, once).after(REPLACED)
+        }
+        "a store of four, a new leader" => {
+            let replica = one_of_four.expect("this step has quorums of any size");
+            Scene::new(store_of_four(replica, promised), from_there()).after(TWO_OF_FOUR)
         }
         "a store without faults" => {
             return Setting::Simulated(nodes.busy(promised), |_| FaultSchedule::none());

@@ -133,6 +133,9 @@ pub const STATES_PULLING: usize = 224;
 /// How many states a change of the group was searched in, with a second leader. A test asserts it.
 pub const STATES_MEMBERS: usize = 39_874;
 
+/// How many states four replicas of which two are enough to choose were searched in. A test asserts it.
+pub const STATES_QUORUMS: usize = 87_298;
+
 /// How many events are enough to count an increment twice that has no session. A test asserts it.
 pub const STEPS_PLAIN: usize = 15;
 
@@ -172,6 +175,7 @@ pub fn numbers() -> Vec<(String, String)> {
     numbers.push(("states_store".into(), thousands(STATES_STORE)));
     numbers.push(("states_saving".into(), thousands(STATES_SAVING)));
     numbers.push(("states_members".into(), thousands(STATES_MEMBERS)));
+    numbers.push(("states_quorums".into(), thousands(STATES_QUORUMS)));
     numbers.push(("states_pulling".into(), thousands(STATES_PULLING)));
     numbers.push(("steps_plain".into(), STEPS_PLAIN.to_string()));
     for (way, [messages, records]) in ["log", "index", "lease"].into_iter().zip(reads::costs()) {

@@ -1,13 +1,13 @@
 //! Who leads: probes before ballots, then phase 1.
 //!
 //! A new ballot stops the leader there is, so a replica that merely does not hear it must not begin
-//! one. It *probes* first: only if a majority hears of no leader either is a new ballot worth it. And a
-//! leader that is not heard by a majority steps down (`leader.rs`), so that a group whose leader can
-//! send but not receive gets another one. Raft has both, as *pre-vote* and *check quorum* (Ongaro 2014,
-//! section 9.6).
+//! one. It *probes* first: only if enough replicas for both phases hear of no leader either is a new
+//! ballot worth it. And a leader that is not heard by enough to choose steps down (`leader.rs`), so that
+//! a group whose leader can send but not receive gets another one. Raft has both, as *pre-vote* and
+//! *check quorum* (Ongaro 2014, section 9.6).
 //!
 //! A new leader learns from the promises what may be chosen, so any replica may lead, also one that has
-//! missed much: unless it has missed what a majority has dropped from its logs.
+//! missed much: unless it has missed what too many have dropped from its logs.
 //!
 //! # Left out
 //!
@@ -45,7 +45,7 @@ impl Replica {
         let first = self.open;
         self.others(cx.me()).for_each(|id| cx.send_ahead(id, Msg::Kv(Kv::Probe { first })));
         cx.set_timer(Timer::Suspect, wait::ELECTION);
-        if willing.is_majority(&self.group) {
+        if willing.elects(self.sizes) && willing.chooses(self.sizes) {
             self.campaign(cx);
         }
     }
@@ -68,7 +68,7 @@ impl Replica {
     pub(super) fn on_willing(&mut self, from: NodeId, cx: &mut Cx) {
         let Role::Probing { willing } = &mut self.role else { return };
         willing.add(&self.group, from);
-        if willing.is_majority(&self.group) {
+        if willing.elects(self.sizes) && willing.chooses(self.sizes) {
             self.campaign(cx);
         }
     }
@@ -155,7 +155,7 @@ impl Replica {
             return;
         }
         promised.add(&self.group, from);
-        if promised.is_majority(&self.group) {
+        if promised.elects(self.sizes) {
             let highest = std::mem::take(highest);
             self.lead(ballot, highest, cx);
         }

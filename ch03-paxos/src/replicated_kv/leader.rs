@@ -10,8 +10,8 @@ use std::time::Duration;
 use lab::NodeId;
 
 use super::replica::{Replica, Role};
-use super::{Quorum, Rounds};
-use crate::group::{Cx, Group};
+use super::{Quorum, Rounds, Sizes};
+use crate::group::Cx;
 use crate::types::kv::{Entry, Msg as Kv, Record as Kept};
 use crate::types::log::Slot;
 use crate::types::{Ballot, Msg, Record, Timer, wait};
@@ -20,7 +20,7 @@ use crate::types::{Ballot, Msg, Record, Timer, wait};
 pub const WINDOW: u64 = 256;
 /// How many open slots are sent again at a time.
 const AGAIN: usize = 16;
-/// Before this many beats have passed, a majority has to be heard. As long as a follower waits.
+/// Before this many beats have passed, as many as choose an entry have to be heard. As long as a follower waits.
 const PATIENCE: u8 = 12;
 
 /// What a leader keeps beside the log.
@@ -62,9 +62,9 @@ impl Leader {
     }
 
     /// How many slots from the first open one on are chosen; their votes are counted.
-    fn count_chosen(&mut self, group: &Group) -> u64 {
+    fn count_chosen(&mut self, sizes: Sizes) -> u64 {
         let mut chosen = 0;
-        while self.votes.front().is_some_and(|votes| votes.is_majority(group)) {
+        while self.votes.front().is_some_and(|votes| votes.chooses(sizes)) {
             self.votes.pop_front();
             chosen += 1;
         }
@@ -107,7 +107,7 @@ impl Replica {
         leader.heard.add(&self.group, from);
         let Some(votes) = leader.votes(slot) else { return };
         votes.add(&self.group, from);
-        let chosen = leader.count_chosen(&self.group);
+        let chosen = leader.count_chosen(self.sizes);
         if chosen > 0 {
             // A replica that leaves the group with this entry is told as well.
             let others: Vec<NodeId> = self.others(cx.me()).collect();
@@ -142,7 +142,7 @@ impl Replica {
             let mut heard = std::mem::take(&mut leader.heard);
             heard.add(&self.group, cx.me());
             leader.beats = 0;
-            if !heard.is_majority(&self.group) {
+            if !heard.chooses(self.sizes) {
                 return self.follow(None, cx);
             }
         }

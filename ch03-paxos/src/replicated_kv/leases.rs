@@ -92,7 +92,7 @@ impl Replica {
             }
         }
         // What phase 1 told may be chosen, and answered: it has to be executed first.
-        waiting.is_majority(&self.group) && self.open >= leader.recovered
+        waiting.chooses(self.sizes) && self.open >= leader.recovered
     }
     // ANCHOR_END: holds_a_lease
 }

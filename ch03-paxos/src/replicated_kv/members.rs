@@ -21,6 +21,10 @@
 //! no more than α slots open (Lamport 1998, section 3.3.7). It needs no second phase 1, and ties the width
 //! of the pipeline to the change of the group.
 //!
+//! The group keeps its number of replicas, so the sizes of its quorums (`quorum.rs`) fit the new group as
+//! they fitted the old one. If all have to promise, a dead leader cannot be replaced, and if one vote is
+//! enough, that one may be its own.
+//!
 //! # Left out
 //!
 //! Larger and smaller groups; noticing by itself that a replica is gone.

@@ -18,7 +18,8 @@
 //! | `snapshots.rs` | an old log gives way to the state that it made; who is behind pulls that |
 //! | `recovery.rs` | what a start reads back |
 //! | `frozen.rs` | the state as it was, while commands go on changing it |
-//! | `log.rs`, `quorum.rs` | what is accepted, by slot; who has voted |
+//! | `log.rs` | what is accepted, by slot |
+//! | `quorum.rs` | who has voted, and how many are enough |
 //!
 //! Four ideas make it fast, and none of them changes what is chosen. Requests that wait share a slot
 //! (*batching*). Up to [`WINDOW`] slots are open at a time (*pipelining*). The leader sends its question
@@ -52,6 +53,7 @@ pub use leader::WINDOW;
 pub use leases::leader_lease;
 use log::Log;
 use quorum::Quorum;
+pub use quorum::{BadSizes, Sizes};
 use reads::{Reads, Rounds};
 pub use replica::{Config, Replica};
 pub use sessions::Sessions;

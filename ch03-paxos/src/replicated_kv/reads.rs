@@ -181,7 +181,7 @@ impl Replica {
         }
         leader.heard.add(&self.group, from);
         rounds.confirmed.add(&self.group, from);
-        if rounds.confirmed.is_majority(&self.group) {
+        if rounds.confirmed.chooses(self.sizes) {
             for (asker, question) in std::mem::take(&mut rounds.askers) {
                 cx.send_ahead(asker, Msg::Kv(Kv::SoFar { question, open: self.open }));
             }

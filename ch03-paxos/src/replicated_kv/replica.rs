@@ -6,7 +6,7 @@ use lab::{Node, NodeId};
 
 use super::leases::Granted;
 use super::snapshots::{Pulling, Restored, Saving, Sending};
-use super::{Clients, Leader, Log, Machine, Quorum, Reads};
+use super::{Clients, Leader, Log, Machine, Quorum, Reads, Sizes};
 use crate::group::{self, Cx, Group, Input, Paxos, Summary};
 use crate::types::kv::{Command, Entry, Msg as Kv, Record as Kept, Status, Vote};
 use crate::types::log::Slot;
@@ -29,11 +29,20 @@ pub struct Config {
     /// If leaders hold leases: how far any clock is off at most, in parts per million. Equal on all
     /// replicas; without it, a read by lease is one that asks.
     pub drift: Option<u32>,
+    /// How many replicas are enough: equal on all replicas. Without it, more than half.
+    pub quorums: Option<Sizes>,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { forward: true, sessions: 10_000, log: 16 << 20, chunk: 64 << 10, drift: None }
+        Self {
+            forward: true,
+            sessions: 10_000,
+            log: 16 << 20,
+            chunk: 64 << 10,
+            drift: None,
+            quorums: None,
+        }
     }
 }
 
@@ -55,6 +64,8 @@ pub(super) enum Role {
 pub struct Replica {
     pub(super) group: Group,
     pub(super) config: Config,
+    /// How many are enough; a replica that takes another one's place changes nothing about that.
+    pub(super) sizes: Sizes,
     pub(super) start: u64,
     /// The highest ballot it has promised. As candidate or leader, its own.
     pub(super) promised: Option<Ballot>,
@@ -83,12 +94,19 @@ pub struct Replica {
 impl Replica {
     /// A replica that has promised nothing. The first of the group leads when it starts for the first
     /// time.
+    ///
+    /// # Panics
+    /// If the sizes of quorums are those of another group.
     #[must_use]
     pub fn new(group: Group, config: Config) -> Self {
+        let replicas = u32::try_from(group.replicas.len()).expect("a group is small");
+        let sizes = config.quorums.unwrap_or_else(|| Sizes::majorities(replicas));
+        assert!(sizes.fit(&group), "a group of {replicas} has other sizes than {sizes:?}");
         let machine = Machine::new(config.sessions, group.replicas.clone());
         Self {
             group,
             config,
+            sizes,
             start: 0,
             promised: None,
             log: Log::default(),

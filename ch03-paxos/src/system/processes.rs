@@ -18,7 +18,7 @@ use super::client::{self, Client, Replace};
 use super::load::Increments;
 use super::maelstrom::{self, Maelstrom};
 use super::members::{redis, role};
-use super::options::{self, LEASE_DRIFT, NODES, SPARES};
+use super::options::{self, LEASE_DRIFT, NODES, QUORUMS, SPARES};
 use super::replica;
 use crate::group::Group;
 
@@ -110,6 +110,8 @@ impl System for Processes {
             let most = NAMES.len();
             Error::Refused(format!("--{NODES} and --{SPARES} together are at most {most}"))
         })?;
+        let quorums: Vec<String> =
+            options::quorums(options)?.iter().map(ToString::to_string).collect();
         let ids: Vec<NodeId> = (FIRST..).map(NodeId).take(names.len()).collect();
         let role = |(name, id): (&&str, &NodeId)| {
             let peers: Vec<NodeId> = ids.iter().copied().filter(|peer| peer != id).collect();
@@ -123,7 +125,8 @@ impl System for Processes {
                 .with_value(NODES, nodes.to_string())
                 .with_value(SPARES, spares.to_string())
                 // All replicas have the same bound, or none: one that did not wait would break a lease.
-                .with_values(LEASE_DRIFT, options.values(LEASE_DRIFT)),
+                .with_values(LEASE_DRIFT, options.values(LEASE_DRIFT))
+                .with_values(QUORUMS, &quorums),
         })
     }
 

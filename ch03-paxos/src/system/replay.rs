@@ -3,7 +3,7 @@
 
 use lab::event::Log;
 
-use super::options;
+use super::options::{self, NODES};
 use super::processes::{group_of, replica_of};
 use crate::group::Paxos;
 use crate::replicated_kv::Replica;
@@ -15,8 +15,11 @@ use crate::replicated_kv::Replica;
 pub(super) fn replay(log: &Log) -> Result<Log, String> {
     let replicas: Vec<&str> = log.header.nodes.iter().map(|node| node.name.as_str()).collect();
     let chosen = options::of_title(&log.header.title);
-    let (config, (_, spares)) = (options::config(&chosen), options::sizes(&chosen));
-    let group = group_of(&replicas[..replicas.len().saturating_sub(spares)]);
+    let (_, spares) = options::sizes(&chosen);
+    let members = &replicas[..replicas.len().saturating_sub(spares)];
+    let chosen = chosen.with_value(NODES, members.len().to_string());
+    let config = options::config(&chosen).map_err(|why| why.to_string())?;
+    let group = group_of(members);
     lab::replay::replay::<Paxos>(
         log,
         |summary| summary.to_string(),

@@ -42,8 +42,8 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let mut run = config.node();
     // A client may have as many requests open as fit into a batch.
     run.client_queue = 2 * MAX_BATCH;
-    let replica =
-        Replica::new(group(&config.layout, &config.options), options::config(&config.options));
+    let chosen = options::config(&config.options)?;
+    let replica = Replica::new(group(&config.layout, &config.options), chosen);
     let listener = listen(config)?;
     let redis = listener.local_addr().map_err(Error::io("read the address for clients"))?;
     let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;

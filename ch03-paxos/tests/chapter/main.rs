@@ -13,6 +13,7 @@ mod matrix;
 mod members;
 mod partial;
 mod pulls;
+mod quorums;
 mod random;
 mod reads;
 mod scripts;

@@ -20,7 +20,8 @@ use crate::store::{message, takes};
 
 const SEEDS: u64 = if cfg!(feature = "slow") { 20_000 } else { 1_000 };
 /// A log so short that who comes in has to pull a snapshot.
-const CONFIG: Config = Config { forward: true, sessions: 8, log: 256, chunk: 64, drift: None };
+const CONFIG: Config =
+    Config { forward: true, sessions: 8, log: 256, chunk: 64, drift: None, quorums: None };
 
 const NAMES: [&str; 4] = ["replica-1", "replica-2", "replica-3", "replica-4"];
 

@@ -17,7 +17,8 @@ use lab::{Effect, MAX_MESSAGE, NodeId};
 use crate::store::{answers, message, request, takes};
 
 /// Snapshots all the time, an item at a time.
-const CONFIG: Config = Config { forward: true, sessions: 8, log: 0, chunk: 1, drift: None };
+const CONFIG: Config =
+    Config { forward: true, sessions: 8, log: 0, chunk: 1, drift: None, quorums: None };
 const BALLOT: Ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
 
 fn told(replica: &mut Replica, from: NodeId, msg: Kv) -> Vec<Effect<Paxos>> {

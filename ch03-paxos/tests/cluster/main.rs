@@ -9,6 +9,7 @@ mod kit;
 mod maelstrom;
 mod members;
 mod operating;
+mod quorums;
 mod served;
 mod snapshots;
 mod survives;

@@ -11,8 +11,13 @@ struct Running(Child, BufReader<ChildStdout>);
 
 impl Running {
     fn start(dir: &Path) -> (Self, String) {
+        Self::start_with(dir, &[])
+    }
+
+    fn start_with(dir: &Path, args: &[&str]) -> (Self, String) {
         let mut command = Command::new(PROGRAM);
-        command.args(["cluster", "--redis-port", "0", "--dir"]).arg(dir).stdout(Stdio::piped());
+        command.args(["cluster", "--redis-port", "0"]).args(args);
+        command.arg("--dir").arg(dir).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut running = Self(child, stdout);
@@ -103,6 +108,37 @@ fn a_directory_keeps_its_number_of_replicas() {
     assert!(running.ends());
     let (said, code) = ch03(&dir, &["cluster", "--nodes", "5"]);
     assert!(code == 2 && said.contains("--nodes=3"), "{said}");
+}
+
+#[test]
+fn a_directory_keeps_its_quorums_and_bad_ones_are_refused() {
+    let keep = tempfile::tempdir().unwrap();
+    let dir = keep.path().join("store");
+    for (quorums, why) in [
+        ("2,2", "choose two sizes whose sum is more than 4"),
+        ("0,4", "choose from 1 to 4"),
+        ("5,2", "choose from 1 to 4"),
+        ("3", "give two numbers with a comma between them"),
+        ("3,2,1", "give two numbers with a comma between them"),
+    ] {
+        let (said, code) = ch03(&dir, &["cluster", "--nodes", "4", "--quorums", quorums]);
+        assert!(code == 2 && said.contains(why), "{quorums}: {said}");
+    }
+    let begin = |quorums: &[&str]| {
+        let args = [&["--nodes", "4"], quorums].concat();
+        Running::start_with(&dir, &args)
+    };
+    let (mut running, _) = begin(&["--quorums", "3,2"]);
+    client(&dir, &["incr", "visits"], "(integer) 1");
+    assert!(running.ends());
+    for other in [&["--quorums", "2,3"][..], &[]] {
+        let args = [&["cluster", "--nodes", "4"], other].concat();
+        let (said, code) = ch03(&dir, &args);
+        assert!(code == 2 && said.contains("--quorums=3,2"), "{said}");
+    }
+    let (mut running, _) = begin(&["--quorums", "03,2"]);
+    client(&dir, &["get", "visits"], "\"1\"");
+    assert!(running.ends());
 }
 
 #[test]
