@@ -12,6 +12,7 @@
 //!
 //! Mutants of disks and networks: those are not lines of a step.
 
+use ch03_paxos::designs::changing::{all_restart, changing_once, replaced_comes_back, trouble};
 use ch03_paxos::designs::scenes::{
     ACKNOWLEDGED, Doing, KNOWS_LESS, LEADS_ANYWAY, REPLACED, TOLD, leader_crashes, leader_restarts,
     lease_faults, read_by_lease, storm, with_clients, with_four_replicas,
@@ -38,6 +39,8 @@ pub struct Changed {
     pub leased: Option<Nodes>,
     /// One of four, of which two are enough in each phase, if it takes such sizes.
     pub one_of_four: Option<fn(Group) -> AnyNode>,
+    /// One that takes a snapshot after each slot, if it takes any.
+    pub saving: Option<fn(Group) -> AnyNode>,
 }
 
 /// What a changed module makes.
@@ -47,6 +50,7 @@ macro_rules! design {
             nodes: Nodes::Log(|group| AnyNode::new($module::Replica::new(group))),
             leased: None,
             one_of_four: None,
+            saving: None,
         }
     };
     // So few sessions that one is closed where many are opened.
@@ -72,6 +76,15 @@ macro_rules! design {
                 let config = $module::Config { quorums: sizes.ok(), ..$module::Config::default() };
                 AnyNode::new($module::Replica::new(group, config))
             }),
+            saving: Some(|group| {
+                let config = $module::Config {
+                    log: 0,
+                    chunk: 64,
+                    sessions: 8,
+                    ..$module::Config::default()
+                };
+                AnyNode::new($module::Replica::new(group, config))
+            }),
         }
     };
     ($module:ident, $step:ident) => {
@@ -82,6 +95,7 @@ macro_rules! design {
             },
             leased: None,
             one_of_four: None,
+            saving: None,
         }
     };
 }
@@ -98,7 +112,8 @@ const STATES: usize = 20_000_000;
 /// If there is no such scope.
 #[must_use]
 pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
-    let Changed { nodes, leased, one_of_four } = changed;
+    let Changed { nodes, leased, one_of_four, saving } = changed;
+    let saving = || saving.expect("this step takes snapshots");
     let limits = |timeouts, crashes| Limits {
         timeouts: Some(timeouts),
         states: STATES,
@@ -148,6 +163,18 @@ pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Sett
             let nodes = leased.as_ref().expect("this step has leases");
             let world = read_by_lease(nodes, promised, (300, 1_200));
             return Setting::Simulated(world, lease_faults);
+        }
+        "a store whose group changes" => {
+            return Setting::Simulated(changing_once(saving(), promised, 2, 10), trouble);
+        }
+        "a store to which a replaced replica comes back" => {
+            let world = changing_once(saving(), promised, 2, 300);
+            return Setting::Simulated(world, replaced_comes_back);
+        }
+        "a store whose replicas restart" => {
+            let nodes = Nodes::Store { replica: saving(), sessions: true };
+            let world = nodes.model(Scope::TWO.commands(40), promised);
+            return Setting::Simulated(world, all_restart);
         }
         "a store in storms" => return Setting::Simulated(nodes.busy(promised), storm),
         _ => panic!("no scope of this chapter is called {name:?}"),

@@ -3,6 +3,7 @@
 //! *crash* is a process that never comes back, *restart* one that does. The cells from *cut* to *drift*
 //! are 200 simulated runs each; all others are proofs about a small world.
 
+pub mod changing;
 mod rows;
 pub mod scenes;
 

@@ -245,21 +245,31 @@ fn restarts(node: NodeId, at: u64) -> Fault {
     Fault::Crash { node, at, back: Some(1_000), wiped: false, forget: 0 }
 }
 
-/// What leases have to stand, with clocks that are off by [`DRIFT`]: the leader is cut off; and perhaps
-/// `replica-3` restarts when it has answered; or answers are slow, and the leader is paused before they
-/// come, and cut off when they have.
+/// What leases have to stand, with clocks that are off by [`DRIFT`]: the leader is cut off, and one of
+/// these: nothing else; `replica-3` restarts when it has answered; answers are slow, and the leader is
+/// paused before they come, and cut off when they have; messages are lost, come twice and overtake each
+/// other; or the leader restarts.
 #[must_use]
 pub fn lease_faults(rng: &mut Rng) -> FaultSchedule {
     let (at, lasts) = (rng.pick(60_000..400_000), rng.pick(2_000_000..3_000_000));
     let mut profile = NetworkProfile::local();
-    let faults = match rng.pick(0..3) {
+    let faults = match rng.pick(0..5) {
         0 => cut_off(DRIFT, at, lasts),
         1 => [cut_off(DRIFT, at, lasts), vec![restarts(REPLICAS[2], at)]].concat(),
-        _ => {
+        2 => {
             profile.latency = 200..20_000;
-            let pause = rng.pick(500_000..900_000);
+            let pause = rng.pick(100_000..900_000);
             let paused = Fault::Pause { node: REPLICAS[0], at, lasts: pause };
             [cut_off(DRIFT, at + pause + 1, lasts), vec![paused]].concat()
+        }
+        3 => {
+            let (latency, loss, duplicates) = (200..4_000, 20_000, 100_000);
+            profile = NetworkProfile { latency, loss, duplicates, ..profile };
+            cut_off(DRIFT, at, lasts)
+        }
+        _ => {
+            let before = at - rng.pick(0..50_000);
+            [cut_off(DRIFT, at, lasts), vec![restarts(REPLICAS[0], before)]].concat()
         }
     };
     FaultSchedule { profile, faults, ..FaultSchedule::none() }

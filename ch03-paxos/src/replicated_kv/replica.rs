@@ -212,7 +212,7 @@ impl Replica {
             Kv::Forward { commands } => self.on_forward(from, &commands, cx),
             Kv::Flush => self.on_flush(cx),
             Kv::Status => {
-                cx.send_ahead(from, Msg::Kv(Kv::StatusIs { status: self.status(cx.me()) }));
+                cx.send_ahead(from, Msg::Kv(Kv::StatusIs { status: self.status(cx) }));
             }
             Kv::Probe { first } => self.on_probe(from, first, cx),
             Kv::Willing => self.on_willing(from, cx),
@@ -272,12 +272,14 @@ impl Replica {
     }
 
     /// What it reports to an operator.
-    fn status(&self, me: NodeId) -> Status {
+    fn status(&self, cx: &Cx) -> Status {
+        let me = cx.me();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         let leads = matches!(self.role, Role::Leader(_));
         Status {
             role: if self.is_member(me) { self.role.to_string() } else { "is no member".into() },
             leader: if leads { Some(me) } else { self.leader },
+            lease: self.holds_a_lease(cx),
             members: self.group.replicas.to_vec(),
             promised: self.promised,
             open: self.open.0,

@@ -151,8 +151,10 @@ impl System for Processes {
             0 => String::new(),
             saved => format!(" ({saved} in a snapshot)"),
         };
+        let lease = status.own.get("lease").and_then(Value::as_bool).unwrap_or_default();
+        let lease = if lease { " with a lease" } else { "" };
         vec![format!(
-            "{}; {chosen} slots chosen{saved}, {} keys, {} sessions; redis-cli -p {port}",
+            "{}{lease}; {chosen} slots chosen{saved}, {} keys, {} sessions; redis-cli -p {port}",
             role(status),
             number("keys"),
             number("sessions"),

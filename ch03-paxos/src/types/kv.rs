@@ -304,6 +304,8 @@ pub struct Status {
     pub members: Vec<NodeId>,
     /// Which replica leads, as far as this one knows.
     pub leader: Option<NodeId>,
+    /// Whether it leads and holds a lease: it answers reads by lease without a question.
+    pub lease: bool,
     /// The highest ballot it promised.
     pub promised: Option<Ballot>,
     /// The first slot that it does not know to be chosen.

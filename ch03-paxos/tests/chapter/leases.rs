@@ -1,21 +1,25 @@
 //! Reads by lease: what they cost, how long they are right if clocks are worse than was assumed, and that
 //! nothing else makes them wrong.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
+use ch03_paxos::client::{COUNTER, StoreClient};
 use ch03_paxos::designs::KV;
+use ch03_paxos::designs::changing::{SHORT_LOG, changing_once, trouble};
 use ch03_paxos::designs::scenes::{lease_faults, read_by_lease};
-use ch03_paxos::group::{Group, Input};
+use ch03_paxos::group::{AnyNode, Group, Input, Paxos};
 use ch03_paxos::leases::{Measured, measured, stale_for};
 use ch03_paxos::replicated_kv::{Config, Replica, leader_lease};
-use ch03_paxos::types::kv::Msg as Kv;
+use ch03_paxos::types::kv::{Blob, Msg as Kv, Op, Outcome, Refusal};
 use ch03_paxos::types::log::Slot;
-use ch03_paxos::types::{Ballot, Msg, wait};
-use ch03_paxos::worlds::{DRIFT, Nodes, REPLICAS};
+use ch03_paxos::types::{Ballot, Msg, Timer, wait};
+use ch03_paxos::worlds::{DRIFT, Nodes, PROPOSERS, REPLICAS, SPARE};
 use lab::node::{Effect, react};
 use lab::rng::Rng;
 use lab::sim;
+use lab::world::Role;
 
 /// A beat of an earlier leader that comes late must not end what was promised to a later one.
 #[test]
@@ -57,6 +61,84 @@ fn no_read_by_lease_is_stale_while_clocks_keep_the_bound() {
         let run = sim::run(&world, &lease_faults(&mut Rng::new(seed)), seed);
         assert_eq!(run.broken, None, "seed {seed}");
         assert!(run.settled, "seed {seed}: some client is never answered");
+    }
+}
+
+/// The replaced one may be the leader that holds the lease, and whichever replica the reader asks.
+#[test]
+fn no_read_by_lease_is_stale_while_the_group_changes() {
+    let leased = |group| {
+        let config = Config { drift: Some(DRIFT), ..SHORT_LOG };
+        AnyNode::new(Replica::new(group, config))
+    };
+    let all = Group::new(&[REPLICAS[0], REPLICAS[1], REPLICAS[2], SPARE]);
+    let get = Op::Get { key: Blob::new(COUNTER) };
+    for old in [0, 1, 2] {
+        let mut world = changing_once(leased, KV, old, 20);
+        let reader = StoreClient::new(&all, 0, vec![get.clone(); 300]).reading_by_lease();
+        world.roles[1] = Role::new(PROPOSERS[1], "web-2", "client", reader);
+        for seed in SEEDS {
+            let run = sim::run(&world, &trouble(&mut Rng::new(seed)), seed);
+            assert_eq!(run.broken, None, "replica {old} is replaced, seed {seed}");
+            assert!(run.settled, "replica {old} is replaced, seed {seed}: some wait for ever");
+        }
+    }
+}
+
+/// Answers to clients, by their numbers.
+fn answers(effects: Vec<Effect<Paxos>>) -> Vec<(u64, Result<Outcome, Refusal>)> {
+    let answer = |effect| match effect {
+        Effect::SendAhead { msg: Msg::Kv(Kv::Answer { number, outcome }), .. } => {
+            Some((number, outcome))
+        }
+        _ => None,
+    };
+    effects.into_iter().filter_map(answer).collect()
+}
+
+/// No leader is known: so many may wait, one more is refused, and all of them are given up in the end.
+#[test]
+fn reads_by_lease_are_bounded_and_given_up_like_all_others() {
+    const MOST: u64 = 1 << 16;
+    let (me, web) = (REPLICAS[1], PROPOSERS[0]);
+    let mut replica =
+        Replica::new(Group::new(&REPLICAS), Config { drift: Some(DRIFT), ..Config::default() });
+    let mut take = |input| answers(react(&mut replica, me, Duration::ZERO, input));
+    take(Input::Boot { start: 1 });
+    let read = |number| {
+        let msg = Kv::Read { number, key: Blob::new(COUNTER), by_lease: true };
+        Input::Message { from: web, msg: Msg::Kv(msg) }
+    };
+    for number in 1..=MOST {
+        assert_eq!(take(read(number)), []);
+    }
+    assert_eq!(take(read(MOST + 1)), [(MOST + 1, Err(Refusal::NotDone))]);
+    let mut sweeps = (0..20).map(|_| take(Input::Timeout(Timer::Sweep)));
+    let given_up = sweeps.find(|answers| !answers.is_empty()).expect("they are given up");
+    assert_eq!(given_up.len() as u64, MOST);
+    assert!(given_up.iter().all(|(_, outcome)| *outcome == Err(Refusal::NotDone)));
+}
+
+/// A group of one needs no other replica for a lease. Without a bound for clocks there are none.
+#[test]
+fn a_leader_reports_whether_it_holds_a_lease() {
+    let me = REPLICAS[0];
+    for (drift, holds) in [(None, false), (Some(DRIFT), true)] {
+        let mut replica = Replica::new(Group::new(&[me]), Config { drift, ..Config::default() });
+        let mut inputs = VecDeque::from([Input::Boot { start: 1 }]);
+        while let Some(input) = inputs.pop_front() {
+            for effect in react(&mut replica, me, Duration::ZERO, input) {
+                if let Effect::Send { msg, .. } | Effect::SendAhead { msg, .. } = effect {
+                    inputs.push_back(Input::Message { from: me, msg });
+                }
+            }
+        }
+        let ask = Input::Message { from: PROPOSERS[0], msg: Msg::Kv(Kv::Status) };
+        let told = react(&mut replica, me, Duration::ZERO, ask);
+        let [Effect::SendAhead { msg: Msg::Kv(Kv::StatusIs { status }), .. }] = &told[..] else {
+            panic!("no status: {told:?}")
+        };
+        assert_eq!((status.role.as_str(), status.lease), ("leads", holds));
     }
 }
 

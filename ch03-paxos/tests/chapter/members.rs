@@ -1,51 +1,29 @@
 //! A replica takes another one's place in the group.
 
 use ch03_paxos::book::STATES_MEMBERS;
-use ch03_paxos::client::{COUNTER, StoreClient};
 use ch03_paxos::designs::KV;
+use ch03_paxos::designs::changing::{
+    SHORT_LOG, changing, changing_once, increments, replace, smallest_change, trouble,
+};
 use ch03_paxos::group::{AnyNode, Group, Paxos};
 use ch03_paxos::invariants::Ledger;
 use ch03_paxos::replicated_kv::{Config, Replica};
-use ch03_paxos::types::kv::{Blob, Entry, Op};
+use ch03_paxos::types::kv::{Entry, Op};
 use ch03_paxos::types::log::Slot;
 use ch03_paxos::types::{Ballot, Msg, kv};
-use ch03_paxos::worlds::{Nodes, PROPOSERS, REPLICAS, SPARE, Scope};
+use ch03_paxos::worlds::{REPLICAS, SPARE};
 use lab::explore::{Limits, Model, explore};
 use lab::rng::Rng;
 use lab::sim::{self, Fault, FaultSchedule};
-use lab::world::Role;
 use lab::{Effect, Input, NodeId};
 
 use crate::store::{message, takes};
 
 const SEEDS: u64 = if cfg!(feature = "slow") { 20_000 } else { 1_000 };
-/// A log so short that who comes in has to pull a snapshot.
-const CONFIG: Config =
-    Config { forward: true, sessions: 8, log: 256, chunk: 64, drift: None, quorums: None };
-
-const NAMES: [&str; 4] = ["replica-1", "replica-2", "replica-3", "replica-4"];
-
-fn increments(count: usize) -> Vec<Op> {
-    vec![Op::Increment { key: Blob::new(COUNTER) }; count]
-}
-
-fn replace(old: NodeId) -> Op {
-    Op::Replace { old, new: SPARE }
-}
 
 /// Three replicas, one that waits outside, and clients that do this.
 fn world(clients: &[Vec<Op>]) -> Model<Paxos, Ledger> {
-    let group = Group::new(&REPLICAS);
-    let all = Group::new(&[REPLICAS[0], REPLICAS[1], REPLICAS[2], SPARE]);
-    let clients = clients.iter().enumerate().map(|(i, ops)| {
-        let client = StoreClient::new(&all, i, ops.iter().cloned()).in_a_session();
-        Role::new(PROPOSERS[i], ["web-1", "web-2"][i], "client", client)
-    });
-    let replicas = all.replicas.iter().zip(NAMES).map(|(id, name)| {
-        let replica = AnyNode::new(Replica::new(group.clone(), CONFIG));
-        Role::new(*id, name, "replica", replica).may_crash()
-    });
-    Model { roles: clients.chain(replicas).collect(), ..Nodes::STEP7.model(Scope::ONE, KV) }
+    changing(|group| AnyNode::new(Replica::new(group, SHORT_LOG)), KV, clients)
 }
 
 fn holds(world: &Model<Paxos, Ledger>, seeds: u64, faults: impl Fn(&mut Rng) -> Vec<Fault>) {
@@ -91,38 +69,16 @@ fn a_change_that_is_asked_for_twice_loses_nothing() {
 /// Whoever leads, whatever crashes and comes back, and whatever is cut off for a while.
 #[test]
 fn the_group_changes_under_any_trouble() {
-    let begin = |old: usize| [increments(4), vec![replace(REPLICAS[old])], increments(6)].concat();
     for old in [0, 1, 2] {
-        holds(&world(&[begin(old), increments(10)]), SEEDS, |rng| {
-            let all = [REPLICAS[0], REPLICAS[1], REPLICAS[2], SPARE];
-            let one = |rng: &mut Rng| all[rng.pick(0..4) as usize];
-            let mut faults = Vec::new();
-            for _ in 0..rng.pick(1..4) {
-                let (at, lasts) = (rng.pick(500..30_000), rng.pick(1_000..1_500_000));
-                let (from, to) = (one(rng), one(rng));
-                faults.push(match rng.pick(0..2) {
-                    0 => crash(from, at, Some(lasts)),
-                    _ => Fault::Cut { from, to, both: rng.pick(0..2) == 0, at, lasts },
-                });
-            }
-            faults
-        });
+        let world =
+            changing_once(|group| AnyNode::new(Replica::new(group, SHORT_LOG)), KV, old, 10);
+        holds(&world, SEEDS, |rng| trouble(rng).faults);
     }
 }
 
-/// The smallest group that can change: two replicas, and a third that takes the place of one of them.
 #[test]
 fn no_slot_is_executed_with_entries_of_two_groups() {
-    let (group, spare) = (Group::new(&REPLICAS[..2]), REPLICAS[2]);
-    let ops = [Op::Replace { old: REPLICAS[1], new: spare }];
-    let client = StoreClient::new(&group, 0, ops);
-    let web = Role::new(PROPOSERS[0], "web-1", "client", client);
-    let replicas = REPLICAS.iter().zip(NAMES).map(|(id, name)| {
-        let replica = AnyNode::new(Replica::new(group.clone(), Config::default()));
-        Role::new(*id, name, "replica", replica).may_crash()
-    });
-    let roles = std::iter::once(web).chain(replicas).collect();
-    let model = Model { roles, ..Nodes::STEP7.model(Scope::ONE, KV) };
+    let model = smallest_change(|group| AnyNode::new(Replica::new(group, Config::default())), KV);
     let limits = Limits { timeouts: Some(1), states: 5_000_000, ..Limits::safety(0) };
     let report = explore(&model, &limits);
     assert_eq!(report.violation.map(|violation| violation.broken), None);
@@ -133,7 +89,7 @@ fn no_slot_is_executed_with_entries_of_two_groups() {
 /// A group of which a majority knows nothing of the old one's choices would lose them.
 #[test]
 fn a_replica_votes_in_no_group_that_it_does_not_know() {
-    let mut replica = Replica::new(Group::new(&REPLICAS), CONFIG);
+    let mut replica = Replica::new(Group::new(&REPLICAS), SHORT_LOG);
     takes(&mut replica, Input::Boot { start: 1 });
     let leader = REPLICAS[0];
     let ballot = Ballot { round: 1, node: leader, start: 1 };

@@ -174,6 +174,37 @@ fn after_a_kill_only_the_last_write_can_be_mistaken_for_a_torn_one() {
     assert!(mistaken > 0 && refused > mistaken, "mistaken {mistaken} times, refused {refused}");
 }
 
+/// What most programs do: cuts the log where its first damage is, and goes on with what is before.
+fn recover_by_cutting(disk: &MemDisk) -> Option<Recovered> {
+    let Err(LogError::Damaged { file, at, .. }) = recover(disk) else { return None };
+    let behind = files(disk).into_iter().filter(|(name, _)| *name > file);
+    let mut cut = disk.clone();
+    behind.for_each(|(name, _)| cut.remove(&name).expect("it is there"));
+    disk.damage(&file, |bytes| bytes[usize::try_from(at).expect("a place")..].fill(0));
+    recover(disk).ok()
+}
+
+/// The mutant of a log: it takes bit rot for a torn tail. An entry that this replica said it had accepted
+/// is gone, and its next promise does not tell of it.
+#[test]
+fn a_log_that_is_cut_at_its_damage_forgets_votes_that_were_counted() {
+    let records = recorded();
+    let disk = MemDisk::new();
+    write(&disk, &records, false).1.expect("nothing fails");
+    let (_, all) = binds(&records);
+    let (mut tried, mut forgot) = (0, 0);
+    for (file, len) in files(&disk) {
+        for byte in 0..len {
+            let disk = disk.copy();
+            disk.damage(&file, |bytes| bytes[byte] ^= 1 << (byte % 8));
+            let Some(recovered) = recover_by_cutting(&disk) else { continue };
+            tried += 1;
+            forgot += usize::from(binds(&read(&recovered)).1.len() < all.len());
+        }
+    }
+    assert!(forgot > 100 && tried >= forgot, "forgot {forgot} times of {tried}");
+}
+
 /// What an operator reads.
 #[test]
 fn a_refusal_names_the_file_the_byte_and_what_to_do() {
