@@ -4,6 +4,7 @@
 
 mod commands;
 mod damage;
+mod five;
 mod history;
 mod kit;
 mod maelstrom;
