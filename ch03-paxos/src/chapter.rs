@@ -1,6 +1,6 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::{Chapter, Figure, Models, Table};
+use lab::chapter::{Chapter, Dial, Figure, Models, Table};
 
 use crate::{book, designs, duel, leases, partial, quorums};
 
@@ -42,6 +42,10 @@ impl Chapter for PaxosChapter {
             ("partial".into(), partial::table()),
             ("quorums".into(), quorums::table()),
         ]
+    }
+
+    fn dials(&self) -> Vec<(String, Dial)> {
+        vec![("duels".into(), duel::dial())]
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

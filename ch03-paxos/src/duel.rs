@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use lab::chapter::Table;
+use lab::chapter::{Dial, Mark, Plot, Series, Table};
 use lab::explore::Model;
 use lab::sim::{self, FaultSchedule, NetworkProfile};
 use lab::view::thousands;
@@ -96,6 +96,8 @@ impl Way {
     }
 }
 
+/// Runs for each way to wait.
+const RUNS: u64 = 10_000;
 /// So long a group may take to decide, in µs of simulated time.
 const PATIENCE: u64 = 100_000;
 
@@ -142,7 +144,7 @@ impl Ballots {
 pub fn table() -> Table {
     let columns = ["after a refusal", "runs", "half decide within", "99 %", "all", "in step"];
     let row = |(way, name): (Way, &str)| {
-        let seeds = if way == Way::None { 300 } else { 10_000 };
+        let seeds = if way == Way::None { 300 } else { RUNS };
         let ballots = Ballots::of(way, seeds);
         let within = |percent| match ballots.within(percent) {
             Some(1) => "1 ballot".into(),
@@ -157,6 +159,44 @@ pub fn table() -> Table {
     Table {
         columns: columns.map(Into::into).to_vec(),
         rows: Way::ALL.into_iter().map(row).collect(),
+    }
+}
+
+/// A guess at the slowest decision of a hundred, if all wait equally long after a refusal.
+///
+/// # Panics
+/// If one in a hundred does not decide: then there is nothing to guess.
+#[must_use]
+pub fn dial() -> Dial {
+    const SHARES: [usize; 8] = [10, 25, 50, 75, 90, 95, 98, 99];
+    let curve = |way, name: &str, mark| {
+        let ballots = Ballots::of(way, RUNS);
+        let within = |percent| ballots.within(percent).expect("so many decide") as f64;
+        let points = SHARES.map(|percent| (percent as f64, within(percent))).to_vec();
+        Series { name: name.into(), points, mark }
+    };
+    let fixed = curve(Way::Fixed, "equally long", Mark::Dots);
+    let random = curve(Way::Random, "at random, longer each time", Mark::Line);
+    let of_fixed = |at: usize| fixed.points[at].1;
+    let (half, answer) = (of_fixed(2), of_fixed(SHARES.len() - 1));
+    Dial {
+        question: format!(
+            "Three proposers begin within 5 ms of each other. Each waits equally long after a refusal. \
+             Half of the decisions take at most {half} ballots. How many do 99 of 100 take at most?"
+        ),
+        range: (1.0, 60.0),
+        unit: "ballots".into(),
+        answer,
+        formula:
+            "who waits equally long meets the same rival again, at the same distance: a duel that \
+                  did not end soon goes on"
+                .into(),
+        plot: Plot {
+            title: "A random wait shortens the longest duels, and not the usual ones".into(),
+            x: "so many of 100 decisions take at most".into(),
+            y: "ballots".into(),
+            series: vec![fixed, random],
+        },
     }
 }
 
