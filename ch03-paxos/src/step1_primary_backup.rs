@@ -46,7 +46,7 @@ impl Replica {
         for &backup in self.group.replicas.iter().filter(|id| **id != me) {
             cx.send(backup, Msg::Copy { value: self.value.clone() });
         }
-        cx.set_timer(Timer::Beat, wait::BEAT);
+        cx.set_timer(Timer::Heartbeat, wait::HEARTBEAT);
     }
 
     fn on_copy(&mut self, from: NodeId, value: Option<Value>, cx: &mut Cx) {
@@ -56,7 +56,7 @@ impl Replica {
                 return;
             }
             self.is_primary = false;
-            cx.cancel_timer(Timer::Beat);
+            cx.cancel_timer(Timer::Heartbeat);
         }
         cx.set_timer(Timer::Suspect, wait::SUSPECT);
         if let Some(value) = value
@@ -95,7 +95,7 @@ impl Replica {
 
     fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
         match timer {
-            Timer::Beat => self.copy(cx),
+            Timer::Heartbeat => self.copy(cx),
             Timer::Suspect => self.take_over(cx),
             Timer::Retry | Timer::Next | Timer::Sweep => {
                 unreachable!("a replica sets no other timer")

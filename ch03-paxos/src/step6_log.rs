@@ -76,7 +76,7 @@ impl Replica {
 
     fn follow(&mut self, cx: &mut Cx) {
         if matches!(self.role, Role::Leader { .. }) {
-            cx.cancel_timer(Timer::Beat);
+            cx.cancel_timer(Timer::Heartbeat);
         }
         self.role = Role::Follower;
         cx.set_timer(Timer::Suspect, wait::LEAD);
@@ -138,7 +138,7 @@ impl Replica {
     fn lead(&mut self, ballot: Ballot, highest: &Accepted, cx: &mut Cx) {
         self.role = Role::Leader { next: self.open, votes: BTreeMap::new() };
         cx.cancel_timer(Timer::Suspect);
-        cx.set_timer(Timer::Beat, wait::BEAT);
+        cx.set_timer(Timer::Heartbeat, wait::HEARTBEAT);
         if let Some((&last, _)) = highest.last_key_value() {
             for slot in self.open.through(last) {
                 let entry = highest.get(&slot).map_or(Entry::NoOp, |(_, entry)| entry.clone());
@@ -204,11 +204,11 @@ impl Replica {
 
     fn commit(&self, ballot: Ballot, cx: &mut Cx) {
         self.tell_others(&Log::Commit { ballot, open: self.open }, cx);
-        cx.set_timer(Timer::Beat, wait::BEAT);
+        cx.set_timer(Timer::Heartbeat, wait::HEARTBEAT);
     }
 
     /// Tells that it leads, and sends again what may have been lost.
-    fn beat(&self, ballot: Ballot, cx: &mut Cx) {
+    fn heartbeat(&self, ballot: Ballot, cx: &mut Cx) {
         for (slot, (_, entry)) in self.accepted_from(self.open) {
             self.tell_others(&Log::Accept { ballot, slot, entry }, cx);
         }
@@ -287,7 +287,7 @@ impl Replica {
     fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
         match (timer, self.promised) {
             (Timer::Suspect, _) => self.campaign(cx),
-            (Timer::Beat, Some(ballot)) => self.beat(ballot, cx),
+            (Timer::Heartbeat, Some(ballot)) => self.heartbeat(ballot, cx),
             _ => unreachable!("a replica waits for nothing else"),
         }
     }

@@ -190,7 +190,7 @@ impl Replica {
     /// Waits for a leader: for this one, if one is known.
     pub(super) fn follow(&mut self, leader: Option<NodeId>, cx: &mut Cx) {
         if matches!(self.role, Role::Leader(_)) {
-            cx.cancel_timer(Timer::Beat);
+            cx.cancel_timer(Timer::Heartbeat);
         }
         self.role = Role::Follower;
         cx.set_timer(Timer::Suspect, wait::ELECTION);

@@ -50,7 +50,7 @@ impl Replica {
     }
 
     /// A sign that the leader is up, and the time to ask for what was missed.
-    pub(super) fn on_beat(
+    pub(super) fn on_heartbeat(
         &mut self,
         from: NodeId,
         ballot: Ballot,

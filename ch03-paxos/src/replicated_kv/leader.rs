@@ -128,13 +128,13 @@ impl Replica {
     pub(super) fn tell_that_it_leads(&self, ballot: Ballot, cx: &mut Cx) {
         let (open, sent) = (self.open, cx.now());
         for id in self.others(cx.me()) {
-            cx.send(id, Msg::Kv(Kv::Beat { ballot, open, sent }));
+            cx.send(id, Msg::Kv(Kv::Heartbeat { ballot, open, sent }));
         }
-        cx.set_timer(Timer::Beat, wait::BEAT);
+        cx.set_timer(Timer::Heartbeat, wait::HEARTBEAT);
     }
 
     /// Time for a sign that it leads. Sends again what may be lost, and steps down if it is not heard.
-    pub(super) fn beat(&mut self, cx: &mut Cx) {
+    pub(super) fn heartbeat(&mut self, cx: &mut Cx) {
         self.forget_the_silent();
         let (Role::Leader(leader), Some(ballot)) = (&mut self.role, self.promised) else { return };
         leader.beats += 1;

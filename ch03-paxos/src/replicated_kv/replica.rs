@@ -227,7 +227,9 @@ impl Replica {
             }
             Kv::Accepted { ballot, slot } => self.on_accepted(from, ballot, slot, cx),
             Kv::Commit { ballot, open } => self.on_commit(from, ballot, open, cx),
-            Kv::Beat { ballot, open, sent } => self.on_beat(from, ballot, (open, sent), cx),
+            Kv::Heartbeat { ballot, open, sent } => {
+                self.on_heartbeat(from, ballot, (open, sent), cx)
+            }
             Kv::Heard { ballot, sent } => self.on_heard(from, ballot, sent),
             Kv::Fetch { first } => self.on_fetch(from, first, cx),
             Kv::Learn { first, chosen, open } => self.on_learn(from, first, chosen, open, cx),
@@ -248,7 +250,7 @@ impl Replica {
     fn on_timeout(&mut self, timer: &Timer, cx: &mut Cx) {
         match timer {
             Timer::Suspect => self.probe(cx),
-            Timer::Beat => self.beat(cx),
+            Timer::Heartbeat => self.heartbeat(cx),
             Timer::Sweep => self.sweep(cx),
             Timer::Retry | Timer::Next => unreachable!("a replica does not wait for: {timer}"),
         }

@@ -250,7 +250,7 @@ pub enum Msg {
     Commit { ballot: Ballot, open: Slot },
     /// Leader → replica: the same, now and then; and a sign that the leader is up. `sent` is what the
     /// leader's clock showed.
-    Beat { ballot: Ballot, open: Slot, sent: Duration },
+    Heartbeat { ballot: Ballot, open: Slot, sent: Duration },
     /// Replica → leader: a sign that the leader is heard. Without a majority of them it steps down.
     /// Where there are leases: "and I promise no other one anything for a while".
     Heard { ballot: Ballot, sent: Duration },

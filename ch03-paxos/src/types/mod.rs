@@ -116,7 +116,7 @@ pub enum Timer {
     /// Replica: time to look for requests that are not answered (step 7).
     Sweep,
     /// Primary: time for the next copy (step 1).
-    Beat,
+    Heartbeat,
     /// Backup: no copy for long; take over (step 1).
     Suspect,
 }
@@ -150,7 +150,7 @@ pub mod wait {
     /// Between two things that a client does.
     pub const NEXT: Range<Duration> = millis(100, 200);
     /// Between two copies of a primary.
-    pub const BEAT: Range<Duration> = millis(50, 60);
+    pub const HEARTBEAT: Range<Duration> = millis(50, 60);
     /// The same in the store of step 7, whose messages wait for real disks.
     pub const ELECTION: Range<Duration> = millis(300, 600);
     /// For so long a replica that has answered a beat promises no other leader anything, by its own

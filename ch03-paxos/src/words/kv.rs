@@ -111,7 +111,9 @@ impl Display for Msg {
             Self::Accept { ballot, slot, entry, .. } => write!(f, "accept {ballot} {slot} {entry}"),
             Self::Accepted { ballot, slot } => write!(f, "accepted {ballot} {slot}"),
             Self::Commit { ballot, open } => write!(f, "commit {ballot} before {open}"),
-            Self::Beat { ballot, open, .. } => write!(f, "lead, {ballot}; chosen before {open}"),
+            Self::Heartbeat { ballot, open, .. } => {
+                write!(f, "lead, {ballot}; chosen before {open}")
+            }
             Self::Heard { ballot, .. } => write!(f, "heard {ballot}"),
             Self::Fetch { first } => write!(f, "fetch from {first}"),
             Self::Learn { first, chosen, .. } => {

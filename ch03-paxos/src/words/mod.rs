@@ -106,7 +106,7 @@ impl Display for Timer {
         f.write_str(match self {
             Self::Retry => "no answer",
             Self::Next => "goes on",
-            Self::Beat => "time for a copy",
+            Self::Heartbeat => "time for a copy",
             Self::Suspect => "no message came",
             Self::Sweep => "looks for open requests",
         })

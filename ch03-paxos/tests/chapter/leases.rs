@@ -39,7 +39,7 @@ fn a_replica_waits_for_one_leader_at_a_time() {
     let ballot = |round, node| Ballot { round, node, start: 1 };
     let beat = |ballot: Ballot| Input::Message {
         from: ballot.node,
-        msg: Msg::Kv(Kv::Beat { ballot, open: Slot(1), sent: Duration::ZERO }),
+        msg: Msg::Kv(Kv::Heartbeat { ballot, open: Slot(1), sent: Duration::ZERO }),
     };
     take(0, Input::Boot { start: 1 });
     let is_heard = |sent: &[Kv]| sent.iter().any(|msg| matches!(msg, Kv::Heard { .. }));

@@ -181,7 +181,7 @@ fn a_follower_forgets_a_snapshot_that_nobody_pulls() {
     let first = chunk(&told(&mut replica, REPLICAS[2], Kv::Fetch { first: Slot::FIRST })).unwrap();
     let before = replica.clone();
     for _ in 0..20 {
-        let beat = Kv::Beat { ballot: BALLOT, open: before.open(), sent: Duration::ZERO };
+        let beat = Kv::Heartbeat { ballot: BALLOT, open: before.open(), sent: Duration::ZERO };
         told(&mut replica, REPLICAS[0], beat);
     }
     executes(&mut replica, vec![set("b", "2")]);
@@ -200,7 +200,7 @@ fn an_answer_to_a_question_of_an_earlier_start_places_no_read() {
         told(
             &mut replica,
             REPLICAS[0],
-            Kv::Beat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO },
+            Kv::Heartbeat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO },
         );
         let read = Kv::Read { number: 1, key: Blob::new("a"), by_lease: false };
         let effects = told(&mut replica, PROPOSERS[0], read);
@@ -225,7 +225,7 @@ fn what_is_passed_on_fits_into_messages_also_if_all_keys_are_empty() {
         let delete = Op::Delete { keys: keys.clone() };
         takes(&mut replica, message(PROPOSERS[0], request(number, delete)));
     }
-    let beat = Kv::Beat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO };
+    let beat = Kv::Heartbeat { ballot: BALLOT, open: Slot::FIRST, sent: Duration::ZERO };
     told(&mut replica, REPLICAS[0], beat);
     let effects = told(&mut replica, REPLICAS[1], Kv::Flush);
     let forwards = effects.iter().filter_map(|effect| match effect {

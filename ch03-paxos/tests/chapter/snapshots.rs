@@ -104,7 +104,7 @@ fn whatever_a_crash_cuts_who_pulls_a_snapshot_has_that_or_its_own_log() {
     let missed = world.network().in_flight().filter(|sent| sent.to == REPLICAS[1]);
     let missed: Vec<_> = missed.cloned().map(Transition::Lose).collect();
     let missed = missed.into_iter();
-    for transition in missed.chain([Transition::Timeout(REPLICAS[0], Timer::Beat)]) {
+    for transition in missed.chain([Transition::Timeout(REPLICAS[0], Timer::Heartbeat)]) {
         world.apply(&Action::new(transition), Duration::ZERO, &mut ());
     }
     let limits = Limits { timeouts: Some(0), states: 3_000_000, ..Limits::safety(1) };

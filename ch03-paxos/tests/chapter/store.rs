@@ -171,7 +171,7 @@ fn a_request_that_was_refused_as_not_done_never_leaves() {
     assert_eq!(refused, Some(Err(Refusal::NotDone)));
     // A leader appears: there is nothing to hand over to it.
     let ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
-    let beat = Msg::Kv(Kv::Beat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
+    let beat = Msg::Kv(Kv::Heartbeat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
     takes(&mut replica, message(REPLICAS[0], beat));
     let effects = takes(&mut replica, message(REPLICAS[1], Msg::Kv(Kv::Flush)));
     assert_eq!(effects, []);
@@ -181,7 +181,7 @@ fn a_request_that_was_refused_as_not_done_never_leaves() {
 fn a_request_that_has_left_may_be_done() {
     let mut replica = alone(Config::default());
     let ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
-    let beat = Msg::Kv(Kv::Beat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
+    let beat = Msg::Kv(Kv::Heartbeat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
     takes(&mut replica, message(REPLICAS[0], beat));
     takes(&mut replica, message(CLIENT, request(1, increment())));
     takes(&mut replica, message(REPLICAS[1], Msg::Kv(Kv::Flush)));
@@ -194,7 +194,7 @@ fn a_request_that_has_left_may_be_done() {
 fn a_follower_that_does_not_forward_names_the_leader() {
     let mut replica = alone(Config { forward: false, ..Config::default() });
     let ballot = Ballot { round: 1, node: REPLICAS[0], start: 1 };
-    let beat = Msg::Kv(Kv::Beat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
+    let beat = Msg::Kv(Kv::Heartbeat { ballot, open: Slot::FIRST, sent: Duration::ZERO });
     takes(&mut replica, message(REPLICAS[0], beat));
     takes(&mut replica, message(CLIENT, request(1, increment())));
     let effects = takes(&mut replica, message(REPLICAS[1], Msg::Kv(Kv::Flush)));
@@ -218,7 +218,7 @@ fn a_replica_that_leads_no_more_passes_on_the_requests_of_its_own_clients_alone(
     takes(&mut replica, message(third, Msg::Kv(Kv::Forward { commands })));
     takes(&mut replica, message(CLIENT, request(1, increment())));
     let higher = Ballot { round: 2, node: other, start: 1 };
-    let beat = Msg::Kv(Kv::Beat { ballot: higher, open: Slot::FIRST, sent: Duration::ZERO });
+    let beat = Msg::Kv(Kv::Heartbeat { ballot: higher, open: Slot::FIRST, sent: Duration::ZERO });
     takes(&mut replica, message(other, beat));
     let effects = takes(&mut replica, message(me, Msg::Kv(Kv::Flush)));
     let [Effect::SendAhead { to, msg: Msg::Kv(Kv::Forward { commands }) }] = &effects[..] else {

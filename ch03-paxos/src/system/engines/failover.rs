@@ -160,7 +160,7 @@ pub fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
     let rounds = (setup.seconds / round).clamp(1, ROUNDS);
     let runtime = runtime()?;
     let on = runtime.handle();
-    let (own, beat) = ((wait::ELECTION.start, wait::ELECTION.end), wait::BEAT.start);
+    let (own, beat) = ((wait::ELECTION.start, wait::ELECTION.end), wait::HEARTBEAT.start);
     let (shipped, equal) = (SHIPPED.1, own.0);
     let mut arms = [
         Arm::new("ours", own, Store::ours(setup, on.clone())?),
