@@ -79,7 +79,7 @@ const COLUMNS: [&str; 8] = [
     "verdict",
     "in doubt at 7 s",
     "accounts locked at 7 s",
-    "all free after the kill",
+    "those in doubt at the kill are free after",
     "pay's own blocked by a lock",
     "99 % of those within",
     "99 % of the others within",
@@ -153,7 +153,7 @@ fn row(name: &str, turns: &[Turn]) -> Vec<String> {
     vec![
         name.to_owned(),
         if turns.iter().all(|turn| turn.verdict.0) { "ok" } else { "unsafe" }.to_owned(),
-        middle(|read| read.in_doubt),
+        middle(|read| read.in_doubt.len()),
         middle(|read| read.locked),
         format!("{:.2} s", free.unwrap_or_default()),
         format!("{:.0}", blocked.unwrap_or_default()),
@@ -185,7 +185,7 @@ fn buckets(turn: &Turn) -> Vec<Value> {
         let (seen, to) = (&turn.watcher, from + BUCKET);
         json!({
             "from_ms": from.as_millis() as u64,
-            "in_doubt": seen.between(from, to).map(|read| read.in_doubt).max().unwrap_or_default(),
+            "in_doubt": seen.between(from, to).map(|read| read.in_doubt.len()).max().unwrap_or_default(),
             "locked": seen.between(from, to).map(|read| read.locked).max().unwrap_or_default(),
             "stopped_p99_ms": seen.own(from, to, true).1,
             "others_p99_ms": seen.own(from, to, false).1,

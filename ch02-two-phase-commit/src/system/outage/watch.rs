@@ -4,6 +4,7 @@
 //!
 //! What happens between two reads.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lab::rng::Rng;
@@ -16,7 +17,8 @@ use crate::system::catalog::number;
 /// Both at one moment.
 pub(super) struct Snapshot {
     pub(super) at: Duration,
-    pub(super) in_doubt: usize,
+    /// Which orders, each with its participant.
+    pub(super) in_doubt: BTreeSet<String>,
     pub(super) locked: usize,
 }
 
@@ -50,8 +52,13 @@ impl Watcher for Seen {
             self.waiting.push(Own { at: due(self.came), account, blocked: false });
             self.came += 1;
         }
-        let all = |field: &str| statuses.iter().map(|status| list(status, field).len()).sum();
-        self.reads.push(Snapshot { at: now, in_doubt: all("in_doubt"), locked: all("locked") });
+        let locked = statuses.iter().map(|status| list(status, "locked").len()).sum();
+        let named = |(i, status)| {
+            let orders = list(status, "in_doubt").into_iter();
+            orders.map(move |order| format!("{i} {order}"))
+        };
+        let in_doubt = statuses.iter().enumerate().flat_map(named).collect();
+        self.reads.push(Snapshot { at: now, in_doubt, locked });
         let locked = statuses.last().map_or_else(Vec::new, |pay| list(pay, "locked"));
         for mut own in std::mem::take(&mut self.waiting) {
             if locked.contains(&own.account.as_str()) {
@@ -76,10 +83,20 @@ impl Seen {
         self.reads.iter().filter(move |read| read.at >= from && read.at < to)
     }
 
-    /// From then until no account is locked any more.
+    /// From then until no order is in doubt any more that was so when it was first read after that.
     pub(super) fn free_after(&self, from: Duration) -> Duration {
-        let free = self.between(from, Duration::MAX).find(|read| read.locked == 0);
-        free.map_or(END, |read| read.at).saturating_sub(from)
+        let mut reads = self.between(from, Duration::MAX);
+        let Some(first) = reads.next() else { return END };
+        let mut left = first.in_doubt.clone();
+        let mut last = from;
+        for read in std::iter::once(first).chain(reads) {
+            left.retain(|order| read.in_doubt.contains(order));
+            last = read.at;
+            if left.is_empty() {
+                break;
+            }
+        }
+        last.saturating_sub(from)
     }
 
     /// How many of `pay`'s own came then, and what 99 % of them stayed within.
