@@ -27,8 +27,9 @@ pub fn is_allowed(key: &str) -> bool {
     !DENIED.iter().any(|word| key.contains(word))
 }
 
-/// Takes out of a span what must not stand in it: in its attributes, and in the text of an error.
+/// Takes out of a span what must not stand in it: in its name, its attributes, and the text of an error.
 pub fn clean(span: &mut Span) {
+    span.name = redact(&span.name);
     clean_all(&mut span.attributes);
     if let Status::Error(why) = &mut span.status {
         *why = redact(why);
@@ -108,13 +109,14 @@ mod tests {
     fn a_span_is_clean_also_in_its_lists_and_in_the_text_of_its_error() {
         let secret = || Value::Text("id 0af7651916cd43dd8448eb211c80319c".into());
         let inner = vec![("cookie".to_owned(), secret()), ("note".to_owned(), secret())];
+        let secret_name = "GET /reset/0af7651916cd43dd8448eb211c80319c";
         let mut span = Span {
             trace: TraceId(1),
             id: SpanId(1),
             parent: None,
             links: Vec::new(),
             service: "web".into(),
-            name: "GET /".into(),
+            name: secret_name.into(),
             kind: Kind::Server,
             start: 0,
             end: 1,
@@ -127,6 +129,7 @@ mod tests {
         ];
         span.status = Status::Error("no session 0af7651916cd43dd8448eb211c80319c".into());
         clean(&mut span);
+        assert_eq!(span.name, "GET /reset/0af765…");
         let short = || Value::Text("id 0af765…".into());
         let inner = vec![("note".to_owned(), short())];
         let all = Value::List(vec![short(), Value::Map(inner)]);

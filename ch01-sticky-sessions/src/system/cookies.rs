@@ -19,6 +19,9 @@ const AFFINITY: &str = "node";
 /// Followed by the last 8 digits of the session, and the version: each is a cookie of its own.
 const SEEN: &str = "seen";
 
+/// Followed by an item: the key of an order for it that has no end yet.
+const ORDER: &str = "order";
+
 /// What all of our cookies have in common: no script reads them, and no other site sends them along with a
 /// form of its own.
 const ATTRIBUTES: &str = "Path=/; HttpOnly; SameSite=Lax";
@@ -92,6 +95,20 @@ pub(super) fn field(cookie: &SetCookie) -> HeaderValue {
 
 fn forget(name: &str) -> String {
     format!("{name}=; Max-Age=0; {ATTRIBUTES}")
+}
+
+/// The key of an order for this item that has no end yet.
+pub(super) fn open_order(headers: &HeaderMap, item: &str) -> Option<String> {
+    value(headers, &format!("{ORDER}-{item}")).map(ToOwned::to_owned)
+}
+
+/// Keeps the key of an order for this item, or forgets it. Both have passed the checks of names.
+pub(super) fn order(item: &str, key: Option<&str>) -> HeaderValue {
+    let field = match key {
+        Some(key) => format!("{ORDER}-{item}={key}; {ATTRIBUTES}"),
+        None => format!("{ORDER}-{item}=; Max-Age=0; {ATTRIBUTES}"),
+    };
+    HeaderValue::from_str(&field).expect("letters, digits and hyphens")
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 //! | `cookies.rs` | cookies, as browsers send and keep them |
 //! | `web.rs`, `shop.rs` | a web process, and its pages |
 //! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
-//! | `till.rs` | where orders are paid, if somewhere |
+//! | `buying.rs`, `till.rs` | an order of a browser, and where it is paid, if somewhere |
 //! | `lb.rs` | the balancer: the proxy, with a design's route |
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
@@ -23,6 +23,7 @@
 //! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start and hand-off: no route looks
 //! at a backend's weight yet, and no web process says how many sessions it has left.
 
+mod buying;
 pub mod client;
 mod cookies;
 mod lb;

@@ -85,15 +85,16 @@ impl Sessions {
                 return Ok(Ok(version));
             }
         }
-        Err(NoAnswer(format!("{key} was saved by others {TRIES} times meanwhile")))
+        Err(NoAnswer(format!("a session was saved by others {TRIES} times meanwhile")))
     }
 
     async fn read(&self, key: &str) -> Result<(Kept, Option<Bytes>), NoAnswer> {
         match self.call(&[b"GET", key.as_bytes()]).await? {
             Reply::Nil => Ok((Kept::default(), None)),
             Reply::Bulk(value) => {
-                let kept = serde_json::from_slice(&value)
-                    .map_err(|_| NoAnswer(format!("what the store has under {key} is no session")));
+                let kept = serde_json::from_slice(&value).map_err(|_| {
+                    NoAnswer("what the store has in the place of a session is none".into())
+                });
                 Ok((kept?, Some(value)))
             }
             other => Err(unexpected(&other)),
@@ -155,10 +156,12 @@ fn key(id: SessionId) -> String {
     format!("session/{}", String::from(id))
 }
 
+/// No text of the store beyond its first words: it may repeat a key, and who reads it in a log could be
+/// signed in as somebody else.
 fn unexpected(reply: &Reply) -> NoAnswer {
     NoAnswer(match reply {
-        Reply::Error(said) => said.clone().into_owned(),
-        other => format!("the store answers {other:?}, which is no answer to this"),
+        Reply::Error(said) => said.split(['\'', '"', '`']).next().unwrap_or_default().to_owned(),
+        _ => "the store's reply is no answer to this question".into(),
     })
 }
 

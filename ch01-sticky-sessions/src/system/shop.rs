@@ -13,6 +13,7 @@
 //!
 //! What is asked in a browser is answered by a page, and all else by JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,9 @@ use axum::routing::{get, post};
 use lab::http::{answer, refuse};
 use lab::run::ClientPool;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::buying;
 use super::cookies;
 use super::till::Till;
 use crate::shop::Shop;
@@ -39,13 +41,15 @@ use crate::types::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// No name is longer.
 const LONGEST: usize = 40;
+/// What has a button on the page.
+pub(super) const GOODS: [&str; 3] = ["umbrella", "boots", "candle"];
 /// Which web process answered.
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
 #[derive(Clone)]
-struct Pages {
+pub(super) struct Pages {
     pool: ClientPool<Shop>,
-    till: Option<Arc<Till>>,
+    pub(super) till: Option<Arc<Till>>,
 }
 
 /// The pages of the web process of this name.
@@ -59,7 +63,7 @@ pub(super) fn router(pool: ClientPool<Shop>, name: &str, till: Option<Till>) -> 
         std::future::ready(response)
     };
     let buying = match &till {
-        Some(_) => Router::new().route("/buy", post(buy)),
+        Some(_) => Router::new().route("/buy", post(buying::buy)),
         None => Router::new(),
     };
     buying
@@ -81,13 +85,6 @@ struct Who {
 #[serde(deny_unknown_fields)]
 struct What {
     item: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Order {
-    item: String,
-    key: Option<String>,
 }
 
 async fn page(State(pages): State<Pages>, headers: HeaderMap) -> Response {
@@ -128,50 +125,20 @@ async fn sign_out(State(pages): State<Pages>, headers: HeaderMap) -> Response {
 }
 
 /// 128 bits that nobody can guess.
-fn random() -> Option<u128> {
+pub(super) fn random() -> Option<u128> {
     let mut fresh = [0; 16];
     getrandom::fill(&mut fresh).ok()?;
     Some(u128::from_le_bytes(fresh))
 }
 
-/// Who is signed in buys what is in the cart. A browser sends the key that its page came with, so a button
-/// that is pressed twice buys once.
-async fn buy(
-    State(pages): State<Pages>,
-    headers: HeaderMap,
-    order: Result<Query<Order>, QueryRejection>,
-) -> Response {
-    let order = order.ok().and_then(|Query(Order { item, key })| {
-        let key = key.map_or_else(|| random().map(|key| format!("{key:032x}")), checked)?;
-        Some((checked(item)?, key))
-    });
-    let Some((item, key)) = order else { return bad("POST /buy?item=umbrella") };
-    let look = pages.ask(cookies::read(&headers), Action::Look).await;
-    let session = match look.map(|(shown, _)| shown) {
-        Some(Answer::Cart(session)) => session,
-        other => return as_json(&other.unwrap_or(Answer::Unavailable)),
-    };
-    if !session.cart.contains(&Item::new(&item)) {
-        let why = format!("there is no {item} in the cart: POST /cart?item={item}");
-        return refuse(StatusCode::CONFLICT, &why);
-    }
-    let till = pages.till.as_ref().expect("there is a page to buy only with a till");
-    let (status, said) = till.buy(&key, &item, &session.user.0).await;
-    if wants_html(&headers) {
-        (status, Html(receipt(&item, &key, &said))).into_response()
-    } else {
-        answer(status, &said)
-    }
-}
-
 /// A name of a user or an item: letters, digits, hyphens.
-fn checked(name: String) -> Option<String> {
+pub(super) fn checked(name: String) -> Option<String> {
     let is_good = |c: char| c.is_ascii_alphanumeric() || c == '-';
     let is_good = !name.is_empty() && name.len() <= LONGEST && name.chars().all(is_good);
     is_good.then_some(name)
 }
 
-fn bad(example: &str) -> Response {
+pub(super) fn bad(example: &str) -> Response {
     let why = format!("write {example}, with 1 to {LONGEST} letters, digits or hyphens");
     refuse(StatusCode::BAD_REQUEST, &why)
 }
@@ -182,12 +149,16 @@ impl Pages {
         let wants_page = as_page || wants_html(headers);
         let asked = self.ask(cookies::read(headers), action).await;
         let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
+        let keys = match (&shown, &self.till) {
+            (Answer::Cart(session), Some(_)) if wants_page => buying::keys(headers, session),
+            _ => BTreeMap::new(),
+        };
         let mut response = match (wants_page, is_change) {
             // A form was sent: the page that it came from, once more.
             (true, true) if !matches!(shown, Answer::Unavailable | Answer::Full) => {
                 (StatusCode::SEE_OTHER, [(header::LOCATION, "/")]).into_response()
             }
-            (true, _) => (status(&shown), Html(html(&shown, self.till.is_some()))).into_response(),
+            (true, _) => (status(&shown), Html(html(&shown, &keys))).into_response(),
             (false, _) => as_json(&shown),
         };
         let fields = response.headers_mut();
@@ -196,11 +167,18 @@ impl Pages {
         for cookie in &set {
             fields.append(header::SET_COOKIE, cookies::field(cookie));
         }
+        for (item, key) in &keys {
+            fields.append(header::SET_COOKIE, cookies::order(&item.0, Some(key)));
+        }
         response
     }
 
     /// `None`: the node did not answer in time, or has too many requests.
-    async fn ask(&self, cookies: Cookies, action: Action) -> Option<(Answer, Vec<SetCookie>)> {
+    pub(super) async fn ask(
+        &self,
+        cookies: Cookies,
+        action: Action,
+    ) -> Option<(Answer, Vec<SetCookie>)> {
         let mut client = self.pool.take().ok()?;
         // A connection has one request at a time, and the balancer has dealt with the address.
         let (number, address) = (0, Address(0));
@@ -227,12 +205,12 @@ fn status(shown: &Answer) -> StatusCode {
     }
 }
 
-fn wants_html(headers: &HeaderMap) -> bool {
+pub(super) fn wants_html(headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
-fn as_json(shown: &Answer) -> Response {
+pub(super) fn as_json(shown: &Answer) -> Response {
     match shown {
         Answer::SignedIn => answer(StatusCode::OK, &json!({ "outcome": "signed in" })),
         Answer::SignedOut => answer(StatusCode::OK, &json!({ "outcome": "signed out" })),
@@ -256,22 +234,22 @@ fn as_json(shown: &Answer) -> Response {
     }
 }
 
-fn button(action: &str, text: &str) -> String {
+/// A button that changes something.
+pub(super) fn button(action: &str, text: &str) -> String {
     format!("<form method=\"post\" action=\"{action}\"><button>{text}</button></form>")
 }
 
 /// All names were [`checked`], so nothing has to be escaped.
-fn html(shown: &Answer, has_till: bool) -> String {
+fn html(shown: &Answer, keys: &BTreeMap<Item, String>) -> String {
     let body = match shown {
         Answer::Cart(Session { user, cart }) => {
-            let buy = |item: &Item| match random().filter(|_| has_till) {
-                Some(key) => button(&format!("/buy?item={item}&amp;key={key:032x}"), "buy"),
-                None => String::new(),
+            let buy = |item: &Item| {
+                let key = keys.get(item);
+                key.map(|key| button(&format!("/buy?item={item}&amp;key={key}"), "buy"))
             };
-            let items: String =
-                cart.iter().map(|item| format!("<li>{item} {}</li>", buy(item))).collect();
-            let goods = ["umbrella", "boots", "candle"];
-            let add: String = goods
+            let line = |item: &Item| format!("<li>{item} {}</li>", buy(item).unwrap_or_default());
+            let items: String = cart.iter().map(line).collect();
+            let add: String = GOODS
                 .into_iter()
                 .map(|item| button(&format!("/cart?item={item}"), &format!("add {item}")))
                 .collect();
@@ -291,22 +269,8 @@ fn html(shown: &Answer, has_till: bool) -> String {
     framed(&body)
 }
 
-/// What became of an order, and how to ask again.
-fn receipt(item: &str, key: &str, said: &Value) -> String {
-    let text = match said["outcome"].as_str() {
-        Some("done") => format!("<p>The {item} is yours.</p>"),
-        Some("declined") => {
-            format!("<p>Nothing was bought: the {item} or your coins are used up.</p>")
-        }
-        _ => {
-            let again = button(&format!("/buy?item={item}&amp;key={key}"), "ask again");
-            format!("<p>It is not known yet whether the {item} is yours. {again}</p>")
-        }
-    };
-    framed(&format!("{text}<p><a href=\"/\">Back to the cart</a></p>"))
-}
-
-fn framed(body: &str) -> String {
+/// A page with this in it.
+pub(super) fn framed(body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>The shop</title>\
          <style>:root{{color-scheme:light dark}}body{{font:18px/1.5 system-ui;margin:2rem auto;\

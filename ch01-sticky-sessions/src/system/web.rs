@@ -25,8 +25,8 @@ use crate::types::Msg;
 use crate::worlds::STORE;
 
 /// A server of the session store that does not answer within this time is not asked further. A web node
-/// waits a little longer than this, so a second one is asked in time only if the first is down.
-const WITHIN: Duration = Duration::from_millis(300);
+/// waits for 400 ms, so there is time for a second one.
+const WITHIN: Duration = Duration::from_millis(150);
 
 /// What a web process has beside its node.
 #[derive(Default)]

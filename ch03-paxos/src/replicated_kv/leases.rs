@@ -78,8 +78,8 @@ impl Replica {
     }
 
     // ANCHOR: holds_a_lease
-    /// Whether this replica leads for sure: those that wait still are a majority. The clock is read after
-    /// the question came, and a pause after that does no harm.
+    /// Whether this replica leads for sure: those that wait still are enough. The clock is read after the
+    /// question came, and a pause after that does no harm.
     pub(super) fn holds_a_lease(&self, cx: &Cx) -> bool {
         let (Role::Leader(leader), Some(drift)) = (&self.role, self.config.drift) else {
             return false;

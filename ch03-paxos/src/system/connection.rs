@@ -128,7 +128,9 @@ impl Connection {
         match open {
             Open::Reply(reply) => reply,
             Open::Members => self.list_members().await,
-            Open::Info => self.info().await,
+            Open::Info => tokio::time::timeout(PATIENCE, self.info()).await.unwrap_or_else(|_| {
+                Reply::Error("ERR this replica does not answer; ask another one".into())
+            }),
             Open::Answer(number) => {
                 let outcome = answers.remove(&number).unwrap_or(Err(Refusal::MayBeDone));
                 let leader = match &outcome {

@@ -61,6 +61,8 @@ const OFFSET: u64 = 10_000;
 const SMALL: &str = "small";
 /// A server of the replicated store that does not answer within this time is not asked further.
 const WITHIN: Duration = Duration::from_millis(500);
+/// The same for sessions: a web node waits 400 ms, and a second server is to be asked in this time.
+const SESSION_WITHIN: Duration = Duration::from_millis(150);
 
 struct Shop;
 
@@ -100,18 +102,18 @@ fn of(role: &str) -> &'static dyn System {
 }
 
 /// The servers of the replicated store, wherever they are now.
-fn replicas(config: &RoleConfig) -> Servers {
-    let endpoints = Arc::clone(&config.endpoints);
+fn replicas(config: &RoleConfig, within: Duration) -> Servers {
+    let (endpoints, cluster) = (Arc::clone(&config.endpoints), config.cluster);
     let find = move || {
         let mut all = endpoints.lock().expect("no thread panics with this lock held").clone();
         all.retain(|(name, _)| name.starts_with("replica-"));
         async move {
-            let all = report(&all, None).await.into_iter();
+            let all = report(&all, Some(cluster)).await.into_iter();
             let redis = |status: Status| status.own.get("redis")?.as_str()?.parse().ok();
             all.filter_map(|(_, status)| redis(status?)).collect()
         }
     };
-    Servers::found(Box::new(move || Box::pin(find())), WITHIN).traced()
+    Servers::found(Box::new(move || Box::pin(find())), within).traced()
 }
 
 /// Starts a role of one of the chapters, with what it asks outside.
@@ -120,14 +122,13 @@ fn start(part: &Part, config: &RoleConfig, is_small: bool) -> Result<Arc<dyn Ser
     if is_small {
         part.system.serve(config)
     } else if name.starts_with("web-") {
-        let (endpoints, tracer) = (Arc::clone(&config.endpoints), config.tracer.clone());
-        let till = Some(Till::new(endpoints, "coord", tracer));
+        let till = Some(Till::new(config, "coord"));
         ch01_sticky_sessions::system::serve(
             config,
-            Outside { sessions: Some(replicas(config)), till },
+            Outside { sessions: Some(replicas(config, SESSION_WITHIN)), till },
         )
     } else if name == "store" {
-        let rows = RespStore::on(replicas(config), &decisions::prefix(config.cluster));
+        let rows = RespStore::on(replicas(config, WITHIN), &decisions::prefix(config.cluster));
         let store = decisions::start_on(config, "the replicas".into(), Box::new(rows))?;
         Ok(Arc::new(store))
     } else {

@@ -24,7 +24,9 @@ pub(crate) struct Members {
 impl Members {
     /// Those of `scheme://HOST:PORT[,HOST:PORT…]`.
     pub(crate) fn of(address: &str, scheme: &'static str) -> Result<Self, BadAddress> {
-        let bad = || BadAddress { address: address.to_owned(), scheme };
+        // What stands before an @ may be a password.
+        let shown = address.rsplit('@').next().unwrap_or_default();
+        let bad = || BadAddress { address: shown.to_owned(), scheme };
         let rest = address.strip_prefix(scheme).and_then(|rest| rest.strip_prefix("://"));
         let names = rest.ok_or_else(bad)?.split(',');
         let names: Vec<String> = names.map(|one| one.trim_end_matches('/').to_owned()).collect();
@@ -49,6 +51,11 @@ impl Members {
 
     pub(crate) fn name(&self, member: usize) -> &str {
         &self.names[member]
+    }
+
+    /// Whether one of them is called so.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
     }
 
     /// All of them, that which answered last first.
@@ -93,6 +100,12 @@ mod tests {
         ] {
             assert!(Members::of(bad, "etcd").is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refused_address_does_not_show_a_password() {
+        let refused = Members::of("redis://:secret@a:1", "redis").unwrap_err().to_string();
+        assert!(refused.contains("a:1") && !refused.contains("secret"), "{refused}");
     }
 
     #[test]

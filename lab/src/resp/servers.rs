@@ -86,6 +86,7 @@ impl Servers {
             match &self.find {
                 Some(find) if !is_last => {
                     let found = Members::found(&find().await);
+                    self.idle.lock().expect(LOCK).retain(|(name, _)| found.has(name));
                     *self.members.lock().expect(LOCK) = Arc::new(found);
                 }
                 _ => break,
@@ -112,7 +113,11 @@ impl Servers {
         let traced = [&[b"TRACED".as_slice(), context.as_bytes()], command].concat();
         let is_traced = self.is_traced && !context.is_empty();
         let reply = client.call(if is_traced { &traced } else { command }).await;
-        let reply = reply.map_err(|none| none.to_string())?;
+        let reply = reply.map_err(|none| {
+            // The other idle ones are most likely as old, and as dead.
+            self.idle.lock().expect(LOCK).retain(|(of, _)| of != name);
+            none.to_string()
+        })?;
         self.idle.lock().expect(LOCK).push((name.to_owned(), client));
         Ok(reply)
     }

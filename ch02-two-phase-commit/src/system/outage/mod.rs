@@ -39,7 +39,7 @@ const OUTAGE: lab::system::Outage = lab::system::Outage {
     watched: &["stock", "pay"],
     every: Duration::from_millis(5),
 };
-/// In the middle of the outage's first half.
+/// Well within the outage.
 const MIDDLE: Duration = Duration::from_secs(7);
 /// Operations of `pay`'s own, a second.
 const OWN: u32 = 200;
@@ -109,8 +109,7 @@ pub fn measure(
             let turn = OUTAGE.observe(on, what, transfers, Seen::new());
             let turn = turn.map_err(|e| Error::contender(*name, e))?;
             let free = turn.watcher.free_after(turn.killed).as_secs_f64();
-            let line =
-                format!("round {round} of {rounds}, {name}: all free after {free:.2} s, {turn}");
+            let line = format!("round {round} of {rounds}, {name}: free after {free:.2} s, {turn}");
             writeln!(out, "{line}").map_err(Error::io("print"))?;
             turns.push(turn);
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -27,6 +27,8 @@ use crate::system::terminal::quoted;
 const MOST_OPEN: usize = 64;
 /// The key under which a store notes that it is in use.
 const BEGUN: &str = "begun";
+/// What is put there by a process that knows the store to be in use: where this stays, the store was empty.
+const AGAIN: &[u8] = b"again";
 /// The file that notes the same in the directory of the role.
 const USED: &str = "store-was-used";
 /// The file that notes that the store was empty although it was used.
@@ -129,7 +131,7 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
 
     async fn on_delivery(&self, delivery: Delivery<M>) {
         let Some(Asked { key, value }) = (self.words.question)(&delivery.msg) else { return };
-        let kept = match self.is_known.get_or_try_init(|| self.know()).await {
+        let kept = match self.is_known.get_or_try_init(|| know(&*self.store, &self.dir)).await {
             Ok(()) => self.store.create(&key, &value).await,
             Err(away) => Err(away),
         };
@@ -146,27 +148,6 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
             }
             Err(Away(why)) => self.note(Some(why)),
         }
-    }
-
-    /// An empty store in the place of the one that was used would decide everything anew. Once it was
-    /// met, an operator has to look.
-    async fn know(&self) -> Result<(), Away> {
-        let (used, lost) = (self.dir.join(USED), self.dir.join(LOST));
-        let was_used = used.exists();
-        if !lost.exists() {
-            let kept = self.store.create(BEGUN, b"yes").await?;
-            let file = if kept.is_new && was_used { &lost } else { &used };
-            let note = || File::create(file)?.sync_all().and_then(|()| sync_directory(&self.dir));
-            note().map_err(|error| Away(format!("cannot write {}: {error}", file.display())))?;
-        }
-        if !lost.exists() {
-            return Ok(());
-        }
-        Err(Away(format!(
-            "it has none of the rows that this cluster made. Bring back the store that has them, and \
-             then remove {}",
-            quoted(&lost.display().to_string())
-        )))
     }
 
     /// Logs it once when the store goes away, and once when it is back.
@@ -194,6 +175,29 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Inner<M> {
             ..Status::default()
         }
     }
+}
+
+/// An empty store in the place of the one that was used would decide everything anew. Once it was
+/// met, an operator has to look.
+async fn know(store: &dyn FirstWrite, dir: &Path) -> Result<(), Away> {
+    let (used, lost) = (dir.join(USED), dir.join(LOST));
+    let was_used = used.exists();
+    if !lost.exists() {
+        // Not by whether this call made the row: its answer may have been lost the first time.
+        let mark: &[u8] = if was_used { AGAIN } else { b"yes" };
+        let kept = store.create(BEGUN, mark).await?;
+        let file = if was_used && kept.value == AGAIN { &lost } else { &used };
+        let note = || File::create(file)?.sync_all().and_then(|()| sync_directory(dir));
+        note().map_err(|error| Away(format!("cannot write {}: {error}", file.display())))?;
+    }
+    if !lost.exists() {
+        return Ok(());
+    }
+    Err(Away(format!(
+        "it has none of the rows that this cluster made. Bring back the store that has them, and \
+         then remove {}",
+        quoted(&lost.display().to_string())
+    )))
 }
 
 impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> Service for StoreService<M> {
@@ -238,6 +242,55 @@ impl<M> Drop for StoreService<M> {
         if let Some(runtime) = self.runtime.get_mut().ok().and_then(Option::take) {
             // Not the blocking way: the last owner of this may be a task on it.
             runtime.shutdown_background();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Kept;
+    use super::*;
+
+    /// Keeps the first value, and loses the first so many answers.
+    struct Losing(Mutex<(Option<Vec<u8>>, usize)>);
+
+    impl FirstWrite for Losing {
+        fn create<'a>(&'a self, _: &'a str, value: &'a [u8]) -> BoxFuture<'a, Result<Kept, Away>> {
+            let mut now = self.0.lock().unwrap();
+            let (there, lost) = &mut *now;
+            let is_new = there.is_none();
+            let value = there.get_or_insert_with(|| value.to_vec()).clone();
+            let answer = match lost.checked_sub(1) {
+                Some(left) => {
+                    *lost = left;
+                    Err(Away("the answer was lost".into()))
+                }
+                None => Ok(Kept { value, is_new }),
+            };
+            Box::pin(std::future::ready(answer))
+        }
+    }
+
+    fn empty(lost: usize) -> Losing {
+        Losing(Mutex::new((None, lost)))
+    }
+
+    #[test]
+    fn an_empty_store_in_the_place_of_the_one_that_was_used_is_noticed_also_if_an_answer_is_lost() {
+        let runtime = Builder::new_current_thread().build().unwrap();
+        for lost in 0..3 {
+            let dir = tempfile::tempdir().unwrap();
+            let (used, other) = (empty(lost), empty(lost));
+            let asked = |store: &Losing| runtime.block_on(know(store, dir.path()));
+            (0..lost).for_each(|_| assert!(asked(&used).is_err()));
+            assert_eq!(asked(&used), Ok(()), "a new store is right for a new cluster");
+            assert_eq!(asked(&used), Ok(()), "and after a restart");
+            (0..lost).for_each(|_| assert!(asked(&other).is_err()));
+            let noticed = asked(&other).unwrap_err().to_string();
+            assert!(noticed.contains("none of the rows"), "{lost} lost: {noticed}");
+            assert!(asked(&used).is_err(), "an operator has to look");
+            std::fs::remove_file(dir.path().join(LOST)).unwrap();
+            assert_eq!(asked(&used), Ok(()));
         }
     }
 }
