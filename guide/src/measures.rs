@@ -30,7 +30,7 @@ fn outage_with_store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Erro
         MeasuredCluster::start("replicas", replicas, &on("ch03"), runtime.handle().clone())?;
     let address = format!("redis://{}", addresses(&replicas).join(","));
     let mut contestants = Contestant::alone();
-    contestants.push(Contestant::with_store("decisions in three replicas", &address));
+    contestants.push(Contestant::with_store("decisions replicated", &address));
     outage::measure(&contestants, &on("ch02"), out)
 }
 

@@ -11,9 +11,12 @@ use super::svg::escape;
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 380.0;
-/// Room for the axes' labels and, at the right, for the names of the curves.
+/// Room for the axes' labels and, at the right, for the names of the curves: at least so much, and more for
+/// long names.
 const LEFT: f64 = 72.0;
 const RIGHT: f64 = 180.0;
+/// A letter of a name takes so much.
+const LETTER: f64 = 8.2;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 56.0;
 /// At most so many numbers on an axis.
@@ -119,15 +122,22 @@ impl Plot {
         );
         self.axes(&mut out, x, y);
         for (i, series) in self.series.iter().enumerate() {
-            curve(&mut out, series, i % DASHES.len(), x, y);
+            curve(&mut out, series, i % DASHES.len(), (x, y), self.right());
         }
         self.names(&mut out, x, y);
         out.push_str("</svg>");
         out
     }
 
+    /// Where the curves end and their names begin.
+    fn right(&self) -> f64 {
+        let letters = self.series.iter().map(|series| series.name.chars().count()).max();
+        let names = letters.unwrap_or_default() as f64 * LETTER + 14.0;
+        WIDTH - names.clamp(RIGHT, WIDTH / 2.0)
+    }
+
     fn axes(&self, out: &mut String, x: Axis, y: Axis) {
-        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        let (right, bottom) = (self.right(), HEIGHT - BOTTOM);
         let line = "stroke:var(--fg, #1c1c28);stroke-width:1.2;fill:none";
         let _ = write!(out, "<path d=\"M{LEFT} {TOP}V{bottom}H{right}\" style=\"{line}\"/>");
         let text = "fill:var(--fg, #1c1c28)";
@@ -165,7 +175,7 @@ impl Plot {
         let mut ends: Vec<(f64, f64, usize)> = Vec::new();
         for (i, series) in self.series.iter().enumerate() {
             if let Some(last) = series.points.last() {
-                let at = x.place(last.0, LEFT, WIDTH - RIGHT);
+                let at = x.place(last.0, LEFT, self.right());
                 ends.push((y.place(last.1, HEIGHT - BOTTOM, TOP), at, i));
             }
         }
@@ -205,9 +215,8 @@ impl Plot {
     }
 }
 
-fn curve(out: &mut String, series: &Series, i: usize, x: Axis, y: Axis) {
-    let place =
-        |p: &(f64, f64)| (x.place(p.0, LEFT, WIDTH - RIGHT), y.place(p.1, HEIGHT - BOTTOM, TOP));
+fn curve(out: &mut String, series: &Series, i: usize, (x, y): (Axis, Axis), right: f64) {
+    let place = |p: &(f64, f64)| (x.place(p.0, LEFT, right), y.place(p.1, HEIGHT - BOTTOM, TOP));
     let mut path = String::new();
     for (n, point) in series.points.iter().enumerate() {
         let (x, y) = place(point);
@@ -281,6 +290,14 @@ mod tests {
             svg[from..end].split('"').next().unwrap().parse::<f64>().expect("a number")
         };
         assert!((line("one") - line("other")).abs() >= LINE);
+    }
+
+    #[test]
+    fn a_long_name_has_its_room() {
+        let mut long = plot();
+        assert_eq!(long.right(), WIDTH - RIGHT);
+        long.series[0].name = "decisions in three replicas".into();
+        assert!(long.right() + 12.0 + 27.0 * 8.0 < WIDTH, "{}", long.right());
     }
 
     #[test]

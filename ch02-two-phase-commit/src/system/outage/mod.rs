@@ -60,7 +60,7 @@ impl Contestant {
     pub fn alone() -> Vec<Self> {
         let all = [
             (Design::TwoPhases, "two-phase commit"),
-            (Design::Termination, "those in doubt ask each other"),
+            (Design::Termination, "asking each other"),
             (Design::Paxos, "Paxos Commit"),
         ];
         all.map(|(design, name)| Self { name, options: design.options() }).into()
