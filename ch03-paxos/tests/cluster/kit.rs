@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ch03_paxos::system::SYSTEM;
 use lab::resp::{Client, Reply};
-use lab::system::{Cluster, Config, Options, Status, report};
+use lab::system::{Cluster, Config, Links, Options, Status, report};
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ch03-paxos");
@@ -17,6 +18,7 @@ pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ch03-paxos");
 pub(crate) struct TestCluster {
     pub(crate) cluster: Cluster,
     pub(crate) runtime: Runtime,
+    links: Option<Arc<Links>>,
     pub(crate) _dir: TempDir,
 }
 
@@ -31,19 +33,32 @@ impl TestCluster {
     }
 
     pub(crate) fn with(options: Options) -> Self {
+        Self::start(options, |_| None)
+    }
+
+    /// One whose links can be cut.
+    pub(crate) fn with_links(options: Options) -> (Self, Arc<Links>) {
+        let cluster = Self::start(options, |runtime| Some(Arc::new(Links::new(runtime.clone()))));
+        let links = cluster.links.clone().unwrap();
+        (cluster, links)
+    }
+
+    fn start(options: Options, links: impl FnOnce(&Handle) -> Option<Arc<Links>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config {
-            program: PROGRAM.into(),
-            options,
-            ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
-        };
-        let cluster = Cluster::start(config).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        Self { cluster, runtime, _dir: dir }
+        let links = links(runtime.handle());
+        let config = Config {
+            program: PROGRAM.into(),
+            options,
+            links: links.clone(),
+            ..Config::new(SYSTEM, dir.path().join("data")).unwrap()
+        };
+        let cluster = Cluster::start(config).unwrap();
+        Self { cluster, runtime, links, _dir: dir }
     }
 
     /// What each replica reports; `None` for one that is down.

@@ -3,6 +3,7 @@
 //! deadline.
 
 mod commands;
+mod cuts;
 mod damage;
 mod five;
 mod history;

@@ -81,7 +81,7 @@ impl Cluster {
             let member = cluster.launch(&role, None)?;
             cluster.members.insert(role.name, member);
         }
-        cluster.introduce(DEADLINE);
+        cluster.introduce(DEADLINE)?;
         Ok(cluster)
     }
 
@@ -147,14 +147,12 @@ impl Cluster {
 
     /// Tells all roles the addresses of all. If all are up, waits until each can reach those it
     /// sends to.
-    fn introduce(&mut self, deadline: Duration) {
-        let roles = self.layout.sent_to();
-        let started = roles.filter_map(|role| Some((role.id, self.members.get(&role.name)?)));
-        let nodes = started.map(|(id, member)| (id, member.child.addr())).collect();
-        let addresses = Addresses { nodes, endpoints: self.endpoints() };
-        let line = serde_json::to_string(&addresses).expect("plain data always serialises");
+    fn introduce(&mut self, deadline: Duration) -> Result<(), Error> {
         let mut all_up = true;
-        for member in self.members.values_mut() {
+        for role in self.layout.roles.clone() {
+            let Some(addresses) = self.addresses_for(&role)? else { continue };
+            let line = serde_json::to_string(&addresses).expect("plain data always serialises");
+            let member = self.member(&role.name);
             while member.child.line(Duration::ZERO).is_some() {}
             // A role that is down is told when it is back.
             let up = member.child.status().is_none() && member.child.tell(&line).is_ok();
@@ -163,6 +161,27 @@ impl Cluster {
         if all_up && self.members.len() == self.layout.roles.len() {
             self.wait_for_links(deadline);
         }
+        Ok(())
+    }
+
+    /// Where this role reaches the others; `None` if it was not started yet.
+    fn addresses_for(&self, role: &Role) -> Result<Option<Addresses>, Error> {
+        if !self.members.contains_key(&role.name) {
+            return Ok(None);
+        }
+        let mut nodes = BTreeMap::new();
+        for other in self.layout.sent_to() {
+            let Some(member) = self.members.get(&other.name) else { continue };
+            let addr = member.child.addr();
+            let reached = match &self.config.links {
+                Some(links) if role.peers.contains(&other.id) => {
+                    links.through(role.id, other.id, addr)?
+                }
+                _ => addr,
+            };
+            nodes.insert(other.id, reached);
+        }
+        Ok(Some(Addresses { nodes, endpoints: self.endpoints() }))
     }
 
     /// Until each reaches those it sends to, or one of them ends: then none has to.
@@ -223,7 +242,7 @@ impl Cluster {
         };
         let (pid, http) = (member.child.pid(), member.http);
         self.members.insert(role.name, member);
-        self.introduce(BACK);
+        self.introduce(BACK)?;
         Ok(Restarted { pid, http, crashed: false, ..before })
     }
 

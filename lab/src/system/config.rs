@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::Error;
 use super::interface::System;
 use super::layout::Options;
+use super::links::Links;
 
 /// How to run a cluster.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub struct Config {
     pub port: u16,
     /// Record the run into this directory.
     pub events: Option<PathBuf>,
+    /// Let the roles reach each other through links that can be cut.
+    pub links: Option<Arc<Links>>,
 }
 
 impl Config {
@@ -36,7 +40,7 @@ impl Config {
     pub fn new(system: &'static dyn System, dir: PathBuf) -> Result<Self, Error> {
         let program = std::env::current_exe().map_err(Error::io("find this program"))?;
         let (prefix, options) = (vec!["role".into()], Options::default());
-        let (power_cut, port, events) = (false, 0, None);
-        Ok(Self { system, dir, program, prefix, options, power_cut, port, events })
+        let (power_cut, port, events, links) = (false, 0, None, None);
+        Ok(Self { system, dir, program, prefix, options, power_cut, port, events, links })
     }
 }

@@ -7,6 +7,7 @@ use super::terminal::quoted;
 use crate::http::NoAnswer;
 use crate::run::Fatal;
 use crate::run::children::ChildError;
+use crate::run::proxy::CannotListen;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub enum Error {
     /// A node cannot run.
     #[error(transparent)]
     Node(#[from] Fatal),
+    /// A link that can be cut has no port.
+    #[error(transparent)]
+    NoLink(#[from] CannotListen),
     /// The machine cannot be measured.
     #[error(transparent)]
     Measure(#[from] crate::measure::Error),

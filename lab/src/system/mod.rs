@@ -15,6 +15,7 @@
 //! | `role.rs` | one role as a process |
 //! | `config.rs`, `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
 //! | `contender.rs`, `outage.rs` | a cluster measured: beside others, and while a role is down |
+//! | `links.rs` | links between roles that a test can cut |
 //! | `control.rs`, `terminal.rs`, `command_line.rs` | a cluster until Ctrl-C, what it shows, and all commands |
 //!
 //! # Left out
@@ -33,6 +34,7 @@ mod first_write;
 mod handle;
 mod interface;
 mod layout;
+mod links;
 mod load;
 mod lock;
 mod manifest;
@@ -57,6 +59,7 @@ pub use first_write::{Asked, Away, FirstWrite, Kept, RespStore, StoreService, St
 pub use handle::{Handle, Killed, Report, Restarted, RoleReport, report};
 pub use interface::{System, Texts};
 pub use layout::{Endpoints, Layout, Options, Role};
+pub use links::Links;
 pub use load::{Customer, Load, Words, Workload, load};
 pub use outage::{Observed, Outage, Watcher};
 pub use part::Part;
