@@ -105,6 +105,9 @@ include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 /// More than any scope below has.
 const STATES: usize = 20_000_000;
 
+/// The end of a scope's name: the same world, in which nothing goes wrong.
+const WITHOUT_FAULTS: &str = ", without faults";
+
 /// Where a mutant is tried. In a scope with ballots, each of the two proposers has one, and a timer that
 /// expires gives one of them another, or makes a follower lead.
 ///
@@ -112,6 +115,12 @@ const STATES: usize = 20_000_000;
 /// If there is no such scope.
 #[must_use]
 pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
+    if let Some(name) = name.strip_suffix(WITHOUT_FAULTS) {
+        let Setting::Simulated(world, _) = setting(changed, name, promised) else {
+            panic!("{name} is not simulated")
+        };
+        return Setting::Simulated(world, |_| FaultSchedule::none());
+    }
     let Changed { nodes, leased, one_of_four, saving } = changed;
     let saving = || saving.expect("this step takes snapshots");
     let limits = |timeouts, crashes| Limits {

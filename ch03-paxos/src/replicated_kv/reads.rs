@@ -69,7 +69,7 @@ pub(super) struct Rounds {
     askers: Vec<(NodeId, u64)>,
     /// Who follows still, as far as this round has heard.
     confirmed: Quorum,
-    /// What came in since: the next round is for these.
+    /// What came in since, the newest of each replica: the next round is for these.
     next: Vec<(NodeId, u64)>,
 }
 
@@ -141,7 +141,12 @@ impl Replica {
             return cx.send_ahead(from, Msg::Kv(Kv::SoFar { question, open: self.open }));
         }
         let Role::Leader(leader) = &mut self.role else { return };
-        leader.rounds.next.push((from, question));
+        // A replica has one question at a time: one that it asks again takes the place of the last.
+        let next = &mut leader.rounds.next;
+        match next.iter_mut().find(|(asker, _)| *asker == from) {
+            Some((_, newest)) => *newest = question.max(*newest),
+            None => next.push((from, question)),
+        }
         self.begin_round(cx);
     }
 

@@ -16,6 +16,7 @@ use lab::script::Play;
 use lab::sim::{self, Fault, FaultSchedule};
 
 use crate::deliver::deliver;
+use crate::store::{leading, message, takes};
 
 const SEEDS: Range<u64> = if cfg!(feature = "slow") { 0..400 } else { 0..40 };
 /// Longer than an election, in µs.
@@ -63,4 +64,18 @@ fn a_new_leader_answers_no_read_before_it_has_executed_what_it_was_told() {
     deliver(&mut world, |_| false);
     assert_eq!(model.broken(&world).map(|broken| broken.why), None);
     assert_eq!(world.line(PROPOSERS[1]), "told 1; has its answers");
+}
+
+/// Followers ask again while a leader hears no majority. It keeps one question of each.
+#[test]
+fn a_leader_that_hears_nobody_keeps_one_question_of_each_replica() {
+    let mut leader = leading();
+    let other = REPLICAS[0];
+    let asked = |question| message(other, Msg::Kv(Kv::HowFar { question, by_lease: false }));
+    let mut size = |questions: Range<u64>| {
+        questions.for_each(|question| drop(takes(&mut leader, asked(question))));
+        format!("{leader:?}").len()
+    };
+    let first = size(1..3);
+    assert!(size(3..1_000) < first + 100, "a few digits more, and no more questions");
 }

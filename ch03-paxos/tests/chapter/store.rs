@@ -201,11 +201,10 @@ fn a_follower_that_does_not_forward_names_the_leader() {
     assert_eq!(answers(&effects), [Err(Refusal::Moved(REPLICAS[0]))]);
 }
 
-/// Its own clients are told that their requests may be done; those of others are told by their replica.
-#[test]
-fn a_replica_that_leads_no_more_passes_on_the_requests_of_its_own_clients_alone() {
+/// The second replica, elected by itself and the first one.
+pub(crate) fn leading() -> Replica {
     let mut replica = alone(Config::default());
-    let [other, me, third] = REPLICAS;
+    let [other, me, _] = REPLICAS;
     takes(&mut replica, Input::Timeout(Timer::Suspect));
     takes(&mut replica, message(other, Msg::Kv(Kv::Willing)));
     let ballot = Ballot { round: 1, node: me, start: 1 };
@@ -213,6 +212,14 @@ fn a_replica_that_leads_no_more_passes_on_the_requests_of_its_own_clients_alone(
         let promise = Kv::Promise { ballot, accepted: Vec::new(), rest: None };
         takes(&mut replica, message(from, Msg::Kv(promise)));
     }
+    replica
+}
+
+/// Its own clients are told that their requests may be done; those of others are told by their replica.
+#[test]
+fn a_replica_that_leads_no_more_passes_on_the_requests_of_its_own_clients_alone() {
+    let mut replica = leading();
+    let [other, me, third] = REPLICAS;
     let origin = Origin { replica: third, start: 9, number: 900 };
     let commands = Arc::new([Command { origin, id: None, op: increment() }]);
     takes(&mut replica, message(third, Msg::Kv(Kv::Forward { commands })));

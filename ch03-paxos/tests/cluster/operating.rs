@@ -1,12 +1,16 @@
 //! The command line, as its README tells it.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::kit::{DEADLINE, PROGRAM};
+use lab::resp::{Client, Reply};
+use lab::system::report;
 
-/// `cluster` in a terminal of its own.
+use crate::kit::{DEADLINE, PROGRAM, bulk};
+
+/// `cluster`, or one `node`, in a terminal of its own.
 struct Running(Child, BufReader<ChildStdout>);
 
 impl Running {
@@ -15,21 +19,30 @@ impl Running {
     }
 
     fn start_with(dir: &Path, args: &[&str]) -> (Self, String) {
+        let mut running = Self::spawn(dir, &[&["cluster"], args].concat());
+        let said = running.until("Ctrl-C ends it").unwrap_or_else(|said| panic!("{said}"));
+        (running, said)
+    }
+
+    fn spawn(dir: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(PROGRAM);
-        command.args(["cluster", "--redis-port", "0"]).args(args);
-        command.arg("--dir").arg(dir).stdout(Stdio::piped());
+        command.args(args).args(["--redis-port", "0", "--dir"]).arg(dir).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        let mut running = Self(child, stdout);
+        Self(child, stdout)
+    }
+
+    /// What it says until a line begins so, or until it ends.
+    fn until(&mut self, last: &str) -> Result<String, String> {
         let mut said = String::new();
-        for line in running.1.by_ref().lines().map_while(Result::ok) {
+        for line in self.1.by_ref().lines().map_while(Result::ok) {
             said += &line;
             said.push('\n');
-            if line.starts_with("Ctrl-C ends it") {
-                return (running, said);
+            if line.starts_with(last) {
+                return Ok(said);
             }
         }
-        panic!("it ended and said: {said}");
+        Err(said)
     }
 
     /// Ctrl-C, and whether it ends in order.
@@ -151,4 +164,58 @@ fn a_client_without_a_store_says_how_to_start_one() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(said.contains("cargo ch03 cluster"), "{said}");
+}
+
+/// The three replicas as `node`s on ports from a free one on. Other programs may take one of the others
+/// first: then they are started elsewhere.
+fn three_nodes(dir: &Path) -> (Vec<Running>, u16) {
+    for _ in 0..20 {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let first = free.local_addr().unwrap().port().clamp(1024, 60_000);
+        drop(free);
+        let start = |n: u8| node(dir, &format!("replica-{n}"), first);
+        let mut nodes: Vec<Running> = (1..=3).map(start).collect();
+        if nodes.iter_mut().all(|node| node.until("replica-").is_ok()) {
+            nodes.iter_mut().for_each(|node| drop(node.until("  ").unwrap()));
+            return (nodes, first);
+        }
+    }
+    panic!("no free ports");
+}
+
+fn node(dir: &Path, replica: &str, first: u16) -> Running {
+    Running::spawn(dir, &["node", replica, "--ports", &first.to_string()])
+}
+
+/// What a replica reports over HTTP, as its redis port.
+fn redis_port(first: u16, place: u16) -> String {
+    let at = SocketAddr::from(([127, 0, 0, 1], first + 2 * place + 1));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_, status) = runtime.block_on(report(&vec![("it".into(), at)], None)).remove(0);
+    status.unwrap().own["redis"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn replicas_that_are_started_one_by_one_find_each_other_and_keep_what_they_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut nodes, first) = three_nodes(dir.path());
+    let ask = |at: &str, words: &[&str]| {
+        let at = at.parse().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            Client::connect(at, DEADLINE).await.unwrap().call(words).await.unwrap()
+        })
+    };
+    let said = ask(&redis_port(first, 0), &["SET", "umbrella", "alice"]);
+    assert_eq!(said, Reply::Simple("OK".into()));
+    assert!(nodes[0].ends(), "Ctrl-C ends it in order");
+    nodes[0] = node(dir.path(), "replica-1", first);
+    nodes[0].until("  ").unwrap();
+    assert_eq!(ask(&redis_port(first, 0), &["GET", "umbrella"]), bulk("alice"));
+    let twice = Command::new(PROGRAM)
+        .args(["node", "replica-1", "--ports", &first.to_string(), "--redis-port", "0", "--dir"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(!twice.status.success(), "the directory is taken");
 }

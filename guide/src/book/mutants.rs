@@ -42,10 +42,10 @@ pub fn table(x: &mut Context<'_>, d: &Directive) -> Result<String> {
     x.inline(&out)
 }
 
-/// Bold where a smaller scope shows nothing.
+/// With the smaller scope that shows nothing, if there is one.
 fn scope(mutant: &Mutant) -> String {
-    match mutant.unseen {
-        Some(_) => format!("**{}**", mutant.scope),
+    match &mutant.unseen {
+        Some(unseen) => format!("**{}**, not in *{}*", mutant.scope, unseen.scope),
         None => mutant.scope.clone(),
     }
 }

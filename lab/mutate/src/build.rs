@@ -110,7 +110,7 @@ fn declared(module: &str, file: &Path) -> String {
 fn listed(module: &str, step: &str, mutant: &Mutant) -> String {
     let Mutant { name, shows, scope, unseen, killed_by, steps, states, seed, harm, .. } = mutant;
     let harm = harm.as_ref().map(|harm| (&harm.property, harm.steps));
-    let unseen = unseen.as_ref().map(|unseen| (&unseen.scope, unseen.states));
+    let unseen = unseen.as_ref().map(|unseen| (&unseen.scope, unseen.tried));
     format!(
         "    Mutant {{\n        name: {name:?},\n        shows: {shows:?},\n        scope: {scope:?},\n        unseen: {unseen:?},\n        killed_by: {killed_by:?},\n        \
          steps: {steps:?},\n        states: {states:?},\n        seed: {seed:?},\n        \

@@ -84,8 +84,9 @@ pub struct Harm {
 pub struct Unseen {
     /// Its name.
     pub scope: String,
-    /// How many states were searched.
-    pub states: usize,
+    /// How many states were searched, or how many seeds were simulated.
+    #[serde(rename = "states", alias = "seeds")]
+    pub tried: usize,
 }
 
 /// Why a mutant cannot be made.

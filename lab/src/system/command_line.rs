@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use super::alone;
 use super::config::Config;
 use super::control::run_cluster;
 use super::error::Error;
@@ -60,7 +61,8 @@ fn command(system: &dyn System) -> Command {
         .value_parser(value_parser!(PathBuf))
         .help("The cluster's data directory");
     let own = system.commands();
-    let all = std::iter::once(cluster(system)).chain(own).chain(operate(system));
+    let all =
+        [cluster(system), alone::command(system)].into_iter().chain(own).chain(operate(system));
     Command::new(system.name())
         .bin_name(format!("cargo {}", system.name()))
         .version(env!("CARGO_PKG_VERSION"))
@@ -143,6 +145,7 @@ fn act(
     let role = || args.get_one::<String>("role").expect("it is required").as_str();
     let done = match command {
         "cluster" => start(system, prefix, args, &handle),
+        "node" => alone::play(system, args, handle.dir()).map(|()| 0),
         "status" => wait(status(system, &handle)),
         "kill" => wait(kill(system, &handle, role())),
         "restart" => {

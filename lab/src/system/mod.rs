@@ -12,7 +12,7 @@
 //! | `service.rs`, `routes.rs` | what runs in a role, and the pages that each role has |
 //! | `first_write/`, `effect_count.rs` | a store as a neighbour of the nodes; what is no node is killed as well |
 //! | `handle.rs`, `load.rs`, `interface.rs` | a running cluster from outside, a load on it, and what a chapter says |
-//! | `role.rs` | one role as a process |
+//! | `role.rs`, `alone.rs` | one role as a process: of a parent, or in a terminal of its own |
 //! | `config.rs`, `manifest.rs`, `recording.rs`, `cluster.rs` | the parent, and what outlives it |
 //! | `contender.rs`, `outage.rs` | a cluster measured: beside others, and while a role is down |
 //! | `links.rs` | links between roles that a test can cut |
@@ -23,6 +23,7 @@
 //! Anything beyond loopback: TLS, sign-in, rate limits. A supervisor that restarts what died by
 //! itself: here the reader, or a test, always wants to see it down.
 
+mod alone;
 mod cluster;
 mod command_line;
 mod config;

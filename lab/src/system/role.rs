@@ -16,6 +16,7 @@ use super::routes::router;
 use super::service::{Recording, RoleConfig, Service};
 use crate::NodeId;
 use crate::http::{Limits, serve};
+use crate::run::Tracer;
 use crate::run::children::{say_ready, watch_stdin};
 
 /// Runs a role until its standard input ends: what `role NAME --dir …` on a command line means.
@@ -78,49 +79,84 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
         recording: events.map(|dir| Recording { dir, epoch }),
         tracer: None,
         endpoints: Arc::default(),
+        listen: ([127, 0, 0, 1], 0).into(),
     })
 }
 
-/// Runs the role that these arguments ask for, until standard input ends.
-pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Error> {
+/// What a process has to report goes to standard error.
+pub(super) fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // Other code of this program may have installed one: then that one is wanted.
     let _ =
         tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
-    let mut config = config(system, matches)?;
-    config.tracer = system.tracer(&config);
-    let service = system.serve(&config)?;
-    let pages = router(config.role.name, config.cluster, &service, config.tracer.clone());
-    let wanted = *matches.get_one("http").expect("it has a default");
-    let listener = listen(wanted, !matches.get_flag("exact-port"))?;
-    let http = listener.local_addr().map_err(Error::io("read the own address"))?;
-    let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;
-    let runtime = service.runtime();
-    runtime.spawn(async move {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve(listener, pages, limits, std::future::pending()).await,
-            Err(error) => tracing::error!(%error, "no HTTP"),
-        }
-    });
-    // Ctrl-C in a terminal reaches every process of it. Here the parent decides when to end.
-    runtime.spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
-    say_ready(service.addr());
-    println!("http {http}");
-    let (for_lines, for_end) = (Arc::clone(&service), Arc::clone(&service));
-    let (peers, endpoints) = (config.role.peers, config.endpoints);
-    watch_stdin(
-        move |line| introduce(&for_lines, &peers, &endpoints, &line),
-        move || for_end.stop(),
-    );
-    let waiting = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .map_err(Error::io("wait for the end"))?;
-    waiting.block_on(service.ended());
-    if let Some(tracer) = config.tracer {
-        tracer.close();
+}
+
+/// A role that runs in this process: its service, and its pages beside it.
+pub(super) struct Running {
+    service: Arc<dyn Service>,
+    tracer: Option<Arc<dyn Tracer>>,
+    /// Where it serves HTTP.
+    pub(super) http: SocketAddr,
+}
+
+impl Running {
+    /// Starts it. It serves HTTP where it is told, or, unless that has to be `exact`, on a free port.
+    pub(super) fn start(
+        system: &dyn System,
+        mut config: RoleConfig,
+        http: SocketAddr,
+        exact: bool,
+    ) -> Result<Self, Error> {
+        config.tracer = system.tracer(&config);
+        let service = system.serve(&config)?;
+        let tracer = config.tracer;
+        let pages = router(config.role.name, config.cluster, &service, tracer.clone());
+        let listener = listen(http, !exact)?;
+        let http = listener.local_addr().map_err(Error::io("read the own address"))?;
+        let limits = Limits::of_process().map_err(|few| Error::Refused(few.to_string()))?;
+        service.runtime().spawn(async move {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => serve(listener, pages, limits, std::future::pending()).await,
+                Err(error) => tracing::error!(%error, "no HTTP"),
+            }
+        });
+        Ok(Self { service, tracer, http })
     }
-    Ok(())
+
+    /// What runs in it.
+    pub(super) fn service(&self) -> Arc<dyn Service> {
+        Arc::clone(&self.service)
+    }
+
+    /// Waits until it has ended.
+    pub(super) fn until_ended(self) -> Result<(), Error> {
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(Error::io("wait for the end"))?;
+        waiting.block_on(self.service.ended());
+        if let Some(tracer) = self.tracer {
+            tracer.close();
+        }
+        Ok(())
+    }
+}
+
+/// Runs the role that these arguments ask for, until standard input ends.
+pub(super) fn play(system: &dyn System, matches: &ArgMatches) -> Result<(), Error> {
+    log_to_stderr();
+    let config = config(system, matches)?;
+    let (peers, endpoints) = (config.role.peers.clone(), Arc::clone(&config.endpoints));
+    let wanted = *matches.get_one("http").expect("it has a default");
+    let running = Running::start(system, config, wanted, matches.get_flag("exact-port"))?;
+    let service = running.service();
+    // Ctrl-C in a terminal reaches every process of it. Here the parent decides when to end.
+    service.runtime().spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
+    say_ready(service.addr());
+    println!("http {}", running.http);
+    let for_end = Arc::clone(&service);
+    watch_stdin(move |line| introduce(&service, &peers, &endpoints, &line), move || for_end.stop());
+    running.until_ended()
 }
 
 /// The parent sends the addresses of all roles. Answered with `linked` once messages can leave.

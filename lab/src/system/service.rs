@@ -86,6 +86,8 @@ pub struct RoleConfig {
     pub tracer: Option<Arc<dyn Tracer>>,
     /// Where the roles serve HTTP: empty until the parent tells.
     pub endpoints: Arc<Mutex<Endpoints>>,
+    /// Where it listens for the others; port 0 takes a free one.
+    pub listen: SocketAddr,
 }
 
 impl RoleConfig {
@@ -95,6 +97,7 @@ impl RoleConfig {
         let dir = self.dir.clone();
         let data = if self.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
         let mut config = run::Config::new(self.cluster, self.role.id, data);
+        config.listen = self.listen;
         config.crash_after_effect = self.crash_after_effect;
         config.log.least_start = self.least_start;
         let info =

@@ -19,7 +19,8 @@ pub struct Mutant<D> {
     pub shows: &'static str,
     /// The scope in which it is searched, by a name of the chapter's own; empty where there is one.
     pub scope: &'static str,
-    /// A smaller scope in which nothing breaks, and how many states that has.
+    /// A smaller scope in which nothing breaks, and how many states that has; if it is simulated, for how many
+    /// seeds nothing breaks.
     pub unseen: Option<(&'static str, usize)>,
     /// The invariant that breaks first, `stuck` if a run never ends, or `nothing`.
     pub killed_by: &'static str,
@@ -75,9 +76,15 @@ impl<D> Mutant<D> {
             let scene = explored(self.scope, &[property]);
             assert_eq!(self.shortest(&scene), Ok((property, steps)), "{name}");
         }
-        if let Some((scope, states)) = self.unseen {
-            let scene = explored(scope, promised);
-            assert_eq!(self.shortest(&scene), Err(states), "{name}: {scope}");
+        if let Some((scope, tried)) = self.unseen {
+            match setting(scope, promised) {
+                Setting::Explored(scene) => {
+                    assert_eq!(self.shortest(&scene), Err(tried), "{name}: {scope}");
+                }
+                simulated @ Setting::Simulated(..) => {
+                    assert_eq!(simulated.killed(0..tried as u64), None, "{name}: {scope}");
+                }
+            }
         }
     }
 

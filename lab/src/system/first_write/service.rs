@@ -99,7 +99,7 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> StoreService<M> {
         let runtime = runtime.map_err(Error::io("start a runtime"))?;
         let handle = runtime.handle().clone();
         let (cluster, me, start) = (config.cluster, config.role.id, config.least_start);
-        let place = Place { cluster, me, start, listen: ([127, 0, 0, 1], 0).into() };
+        let place = Place { cluster, me, start, listen: config.listen };
         let (node, deliveries) = ExternalNode::start(place, handle.clone())?;
         let inner = Arc::new(Inner {
             node,
