@@ -80,7 +80,7 @@ pub(super) fn start(
     };
     let web = (config.role.id, driver.addr(), driver.start_count());
     let bridge = outside.sessions.map(|servers| {
-        Bridge::start(Sessions::new(servers), config.cluster, web, &driver.runtime())
+        Bridge::start(Sessions::new(servers), config.network, web, &driver.runtime())
     });
     let bridge = bridge.transpose()?;
     Ok(Arc::new(Web { node: NodeService::new(driver, pool, (Msg::Check, read), pages), bridge }))

@@ -115,10 +115,9 @@ const WITHOUT_FAULTS: &str = ", without faults";
 /// If there is no such scope.
 #[must_use]
 pub fn setting(changed: &Changed, name: &str, promised: &[&'static str]) -> Setting<Paxos, Ledger> {
-    if let Some(name) = name.strip_suffix(WITHOUT_FAULTS) {
-        let Setting::Simulated(world, _) = setting(changed, name, promised) else {
-            panic!("{name} is not simulated")
-        };
+    if let Some(name) = name.strip_suffix(WITHOUT_FAULTS)
+        && let Setting::Simulated(world, _) = setting(changed, name, promised)
+    {
         return Setting::Simulated(world, |_| FaultSchedule::none());
     }
     let Changed { nodes, leased, one_of_four, saving } = changed;

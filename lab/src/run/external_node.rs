@@ -70,14 +70,17 @@ pub async fn attend<M, F>(
     F: Future<Output = ()> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(most));
+    let mut next = async || {
+        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+        deliveries.recv().await.map(|delivery| (delivery, place))
+    };
     let mut stop = std::pin::pin!(stop);
     loop {
-        let delivery = tokio::select! {
-            delivery = deliveries.recv() => delivery,
+        let next = tokio::select! {
+            next = next() => next,
             () = &mut stop => None,
         };
-        let Some(delivery) = delivery else { break };
-        let place = Arc::clone(&places).acquire_owned().await.expect("it is never closed");
+        let Some((delivery, place)) = next else { break };
         let (context, handling) = (delivery.context, handle(delivery));
         tokio::spawn(async move {
             context.scope(handling).await;
@@ -207,5 +210,33 @@ impl<M: Serialize + DeserializeOwned + Send + 'static> ExternalNode<M> {
 impl<M> Drop for ExternalNode<M> {
     fn drop(&mut self) {
         self.listening.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The stop comes while the only place is taken, and for good.
+    #[tokio::test]
+    async fn who_attends_stops_although_all_places_are_taken() {
+        let (deliveries, incoming) = mpsc::channel(2);
+        for msg in 0..2 {
+            let delivery = Delivery { from: NodeId(1), msg, context: Context::default() };
+            deliveries.send(delivery).await.unwrap();
+        }
+        let (taken, mut is_taken) = mpsc::channel(2);
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let attending =
+            tokio::spawn(attend(incoming, 1, async move { drop(stopped.await) }, move |_| {
+                let taken = taken.clone();
+                async move {
+                    taken.send(()).await.unwrap();
+                    std::future::pending().await
+                }
+            }));
+        is_taken.recv().await.unwrap();
+        stop.send(()).unwrap();
+        attending.await.unwrap();
     }
 }

@@ -99,6 +99,7 @@ pub(super) fn play(
         options,
         dir: dir.join("data"),
         cluster: u64::from(first),
+        network: u64::from(first),
         least_start: 1,
         power_cut: false,
         crash_after_effect: None,

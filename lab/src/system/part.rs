@@ -2,7 +2,8 @@
 //! about it.
 //!
 //! Each part has names for its roles that no other part has, and ids of its own: in the whole, an offset is
-//! added to them.
+//! added to them. Frames of one part carry a number that no frame of another part has, so that a role which
+//! starts on the port of another part's role is not taken for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -57,7 +58,9 @@ impl Part {
         let Some(role) = layout.role(&whole.role.name).cloned() else { return Ok(None) };
         let ids = layout.roles.iter().map(|role| role.id).collect();
         let options = self.options.clone();
-        let inner = start(&RoleConfig { role, layout, options, ..whole.clone() })?;
+        // Ids of nodes take the low half.
+        let network = whole.cluster.wrapping_add(self.offset.rotate_left(32));
+        let inner = start(&RoleConfig { role, layout, options, network, ..whole.clone() })?;
         Ok(Some(Arc::new(OfPart { inner, ids, offset: self.offset })))
     }
 }

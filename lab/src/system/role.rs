@@ -67,12 +67,14 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
     let number = |name| matches.get_one::<u64>(name).copied();
     let epoch = UNIX_EPOCH + Duration::from_micros(number("epoch").unwrap_or_default());
     let events = matches.get_one::<PathBuf>("events").cloned();
+    let cluster = number("cluster").expect("it is required");
     Ok(RoleConfig {
         role,
         layout,
         options,
         dir: matches.get_one("dir").cloned().expect("it is required"),
-        cluster: number("cluster").expect("it is required"),
+        cluster,
+        network: cluster,
         least_start: number("least-start").unwrap_or(1),
         power_cut: matches.get_flag("power-cut"),
         crash_after_effect: number("crash-after-effect"),

@@ -74,6 +74,9 @@ pub struct RoleConfig {
     pub dir: PathBuf,
     /// Which cluster it belongs to.
     pub cluster: u64,
+    /// Which network its frames belong to: the cluster's number, or in a part of a system one of the part's
+    /// own, since two parts may use the same ids.
+    pub network: u64,
     /// The least number that this start may have.
     pub least_start: u64,
     /// Make kill -9 as bad as a power cut.
@@ -96,7 +99,7 @@ impl RoleConfig {
     pub fn node(&self) -> run::Config {
         let dir = self.dir.clone();
         let data = if self.power_cut { Data::PowerCut(dir) } else { Data::Dir(dir) };
-        let mut config = run::Config::new(self.cluster, self.role.id, data);
+        let mut config = run::Config::new(self.network, self.role.id, data);
         config.listen = self.listen;
         config.crash_after_effect = self.crash_after_effect;
         config.log.least_start = self.least_start;

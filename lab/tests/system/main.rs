@@ -10,4 +10,5 @@ mod first_write;
 mod http;
 mod measured;
 mod pair;
+mod parts;
 mod resp;

@@ -98,7 +98,7 @@ impl<M: Serialize + DeserializeOwned + Send + Sync + 'static> StoreService<M> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(Error::io("start a runtime"))?;
         let handle = runtime.handle().clone();
-        let (cluster, me, start) = (config.cluster, config.role.id, config.least_start);
+        let (cluster, me, start) = (config.network, config.role.id, config.least_start);
         let place = Place { cluster, me, start, listen: config.listen };
         let (node, deliveries) = ExternalNode::start(place, handle.clone())?;
         let inner = Arc::new(Inner {
