@@ -108,8 +108,8 @@ pub fn measure(
             let (on, what) = ((runtime.handle(), setup), (SYSTEM, options.clone()));
             let turn = OUTAGE.observe(on, what, transfers, Seen::new());
             let turn = turn.map_err(|e| Error::contender(*name, e))?;
-            let free = turn.watcher.free_after(turn.killed).as_secs_f64();
-            let line = format!("round {round} of {rounds}, {name}: free after {free:.2} s, {turn}");
+            let free = seconds(turn.watcher.free_after(turn.killed));
+            let line = format!("round {round} of {rounds}, {name}: free after {free}, {turn}");
             writeln!(out, "{line}").map_err(Error::io("print"))?;
             turns.push(turn);
         }
@@ -140,6 +140,10 @@ fn millis(time: Option<f64>) -> String {
     time.map_or_else(|| "–".into(), |time| format!("{time:.0} ms"))
 }
 
+fn seconds(free: Option<Duration>) -> String {
+    free.map_or_else(|| "never".into(), |time| format!("{:.2} s", time.as_secs_f64()))
+}
+
 fn row(name: &str, turns: &[Turn]) -> Vec<String> {
     let middle = |value: fn(&Snapshot) -> usize| {
         let read = |turn: &Turn| turn.watcher.between(MIDDLE, Duration::MAX).next().map(value);
@@ -148,13 +152,15 @@ fn row(name: &str, turns: &[Turn]) -> Vec<String> {
     };
     let own = |turn: &Turn, blocked| turn.watcher.own(turn.killed, turn.back, blocked);
     let blocked = median(turns, |turn| Some(own(turn, true).0 as f64));
-    let free = median(turns, |turn| Some(turn.watcher.free_after(turn.killed).as_secs_f64()));
+    // One that was never free is later than all others.
+    let mut free: Vec<_> = turns.iter().map(|turn| turn.watcher.free_after(turn.killed)).collect();
+    free.sort_by_key(|free| free.unwrap_or(Duration::MAX));
     vec![
         name.to_owned(),
         if turns.iter().all(|turn| turn.verdict.0) { "ok" } else { "unsafe" }.to_owned(),
         middle(|read| read.in_doubt.len()),
         middle(|read| read.locked),
-        format!("{:.2} s", free.unwrap_or_default()),
+        seconds(free.get(free.len() / 2).copied().flatten()),
         format!("{:.0}", blocked.unwrap_or_default()),
         millis(median(turns, |turn| own(turn, true).1)),
         millis(median(turns, |turn| own(turn, false).1)),

@@ -11,7 +11,7 @@ use lab::rng::Rng;
 use lab::system::{Status, Watcher};
 use serde_json::Value;
 
-use super::{ACCOUNTS, END, OWN};
+use super::{ACCOUNTS, OWN};
 use crate::system::catalog::number;
 
 /// Both at one moment.
@@ -83,20 +83,16 @@ impl Seen {
         self.reads.iter().filter(move |read| read.at >= from && read.at < to)
     }
 
-    /// From then until no order is in doubt any more that was so when it was first read after that.
-    pub(super) fn free_after(&self, from: Duration) -> Duration {
-        let mut reads = self.between(from, Duration::MAX);
-        let Some(first) = reads.next() else { return END };
-        let mut left = first.in_doubt.clone();
-        let mut last = from;
-        for read in std::iter::once(first).chain(reads) {
+    /// From then until no order is in doubt any more that was so when it was first read after that; `None` if
+    /// that was never read.
+    pub(super) fn free_after(&self, from: Duration) -> Option<Duration> {
+        let mut reads = self.between(from, Duration::MAX).peekable();
+        let mut left = reads.peek()?.in_doubt.clone();
+        let is_free = |read: &&Snapshot| {
             left.retain(|order| read.in_doubt.contains(order));
-            last = read.at;
-            if left.is_empty() {
-                break;
-            }
-        }
-        last.saturating_sub(from)
+            left.is_empty()
+        };
+        reads.find(is_free).map(|read| read.at.saturating_sub(from))
     }
 
     /// How many of `pay`'s own came then, and what 99 % of them stayed within.
@@ -107,5 +103,29 @@ impl Seen {
         times.sort_by(f64::total_cmp);
         let most = (times.len() * 99).div_ceil(100).saturating_sub(1);
         (times.len(), times.get(most).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(reads: &[(u64, &[&str])]) -> Seen {
+        let read = |(at, orders): &(u64, &[&str])| Snapshot {
+            at: Duration::from_secs(*at),
+            in_doubt: orders.iter().map(ToString::to_string).collect(),
+            locked: 0,
+        };
+        Seen { reads: reads.iter().map(read).collect(), ..Seen::new() }
+    }
+
+    #[test]
+    fn new_orders_do_not_count_and_one_that_is_never_free_is_told_apart() {
+        let from = Duration::from_secs(2);
+        let freed = seen(&[(1, &["a"]), (2, &["a", "b"]), (3, &["b", "c"]), (5, &["c"]), (9, &[])]);
+        assert_eq!(freed.free_after(from), Some(Duration::from_secs(3)));
+        let never = seen(&[(2, &["a", "b"]), (9, &["a"])]);
+        assert_eq!(never.free_after(from), None);
+        assert_eq!(seen(&[(1, &["a"])]).free_after(from), None, "it was not read after that");
     }
 }
