@@ -188,17 +188,28 @@ pub fn measured_file(name: &str) -> String {
     format!("book/data/measured/{name}.json")
 }
 
-/// `{{#measured ch02.steps}}`: times, always with machine, versions, date, spread and command.
+/// `{{#measured name=ch02_steps}}`: times, always with machine, versions, date, spread and command.
+/// `{{#measured name=ch04_fire rows=1-8}}`: these rows alone, counted from 1; the last of such tables has the
+/// machine and the rest below it.
 ///
 /// # Errors
-/// The measurement is missing or incomplete.
+/// The measurement is missing or incomplete, or has no such rows.
 pub fn measured(x: &mut Context<'_>, d: &Directive) -> Result<String> {
-    d.only(&["name"])?;
+    d.only(&["name", "rows"])?;
     let file = measured_file(d.need("name")?);
     x.used_files.insert(file.clone());
     let m: Measured = parse(&file, &x.ws.read(&file)?)?;
-    let table = Table { columns: m.columns, rows: m.rows };
+    let all = m.rows.len();
+    let rows = match d.get("rows") {
+        Some(rows) => range(rows, all)?,
+        None => 0..all,
+    };
+    let is_last = rows.end == all;
+    let table = Table { columns: m.columns, rows: m.rows[rows].to_vec() };
     let mut out = format!("<div class=\"table-wrapper\">{}", html(&file, &table)?);
+    if !is_last {
+        return Ok(out + "</div>\n");
+    }
     let _ = writeln!(
         out,
         "<p class=\"measured-on\">{}; {}; {}. {}. Measure yours: <code>{}</code></p></div>",
@@ -209,6 +220,20 @@ pub fn measured(x: &mut Context<'_>, d: &Directive) -> Result<String> {
         escape(&m.command)
     );
     Ok(out)
+}
+
+/// `2-5` of so many rows, as places from 0.
+fn range(rows: &str, all: usize) -> Result<std::ops::Range<usize>> {
+    let read = rows.split_once('-').and_then(|(first, last)| {
+        let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+        (1 <= first && first <= last && last <= all).then(|| first - 1..last)
+    });
+    read.ok_or_else(|| {
+        Error::new(
+            format!("there are no rows {rows}"),
+            format!("two numbers of 1 to {all}, as in 1-{all}"),
+        )
+    })
 }
 
 /// Where a chapter's table is kept.
@@ -252,4 +277,18 @@ fn html(file: &str, table: &Table) -> Result<String> {
     }
     out.push_str("</tbody></table>");
     Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::range;
+
+    #[test]
+    fn rows_are_counted_from_one_and_must_be_there() {
+        assert_eq!(range("1-3", 9).unwrap(), 0..3);
+        assert_eq!(range("9-9", 9).unwrap(), 8..9);
+        for wrong in ["0-3", "3-2", "1-10", "3", "a-b", ""] {
+            assert!(range(wrong, 9).is_err(), "{wrong}");
+        }
+    }
 }
