@@ -11,7 +11,8 @@
 //! | `web.rs`, `shop.rs` | a web process, and its pages |
 //! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
 //! | `buying.rs`, `till.rs` | an order of a browser, and where it is paid, if somewhere |
-//! | `lb.rs` | the balancer: the proxy, with a design's route |
+//! | `lb.rs`, `picks.rs` | the balancer: the proxy, and where it sends a request by a design's route |
+//! | `drain.rs` | takes a web process out of service, with its sessions if that can be |
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
 //! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
@@ -20,15 +21,17 @@
 //! # Left out
 //!
 //! TLS, and passwords: a name is enough to sign in. Design 6, which needs a key. Ends of sessions
-//! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start and hand-off: no route looks
-//! at a backend's weight yet, and no web process says how many sessions it has left.
+//! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start: no route looks
+//! at a backend's weight yet.
 
 mod buying;
 pub mod client;
 mod cookies;
+mod drain;
 mod lb;
 mod load;
 mod options;
+mod picks;
 pub mod probe;
 mod processes;
 pub mod proxy;

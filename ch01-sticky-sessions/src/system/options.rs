@@ -41,6 +41,11 @@ pub(super) fn design(options: &Options) -> u8 {
     number(options, DESIGN).and_then(|design| u8::try_from(design).ok()).unwrap_or(7)
 }
 
+/// Whether sessions are in the memory of web processes, and nowhere else.
+pub(super) fn in_memory(design: u8) -> bool {
+    design <= 4
+}
+
 /// Whether the sessions are in a store elsewhere.
 pub(super) fn has_sessions(options: &Options) -> bool {
     options.has(SESSIONS)

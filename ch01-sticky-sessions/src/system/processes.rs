@@ -3,16 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use clap::Arg;
+use clap::{Arg, ArgMatches, Command};
 use lab::event::Log;
 use lab::system::{
-    Error, Layout, Options, Role, RoleConfig, RoleReport, Service, Status, System, Texts, Workload,
+    BoxFuture, Error, Handle, Layout, Options, Role, RoleConfig, RoleReport, Service, Status,
+    System, Texts, Workload,
 };
 use serde_json::Value;
 
 use super::options::{self, DESIGN, NODES, SESSIONS};
 use super::web::{self, Outside};
-use super::{NAME, lb, load};
+use super::{NAME, drain, lb, load};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
@@ -156,6 +157,19 @@ impl System for Processes {
     fn lost(&self, _role: &str, status: &Status) -> String {
         let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
         format!("its memory, with {sessions} sessions in it")
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        drain::commands().into()
+    }
+
+    fn act<'a>(
+        &'a self,
+        command: &'a str,
+        args: &'a ArgMatches,
+        cluster: &'a Handle,
+    ) -> BoxFuture<'a, Result<u8, Error>> {
+        Box::pin(drain::act(command, args, cluster))
     }
 
     fn replay(&self, log: &Log) -> Result<Log, String> {

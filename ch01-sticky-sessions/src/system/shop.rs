@@ -28,6 +28,7 @@ use lab::http::{answer, refuse};
 use lab::run::ClientPool;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::buying;
 use super::cookies;
@@ -39,6 +40,8 @@ use crate::types::{
 
 /// A web process waits for its store a while; then it says so.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// One that has just started reaches its store within this time, if that runs.
+const LINKING: Duration = Duration::from_millis(500);
 /// No name is longer.
 const LONGEST: usize = 40;
 /// What has a button on the page.
@@ -49,6 +52,7 @@ const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 #[derive(Clone)]
 pub(super) struct Pages {
     pool: ClientPool<Shop>,
+    is_linked: watch::Receiver<bool>,
     pub(super) till: Option<Arc<Till>>,
 }
 
@@ -56,7 +60,12 @@ pub(super) struct Pages {
 ///
 /// # Panics
 /// If the name is no field value.
-pub(super) fn router(pool: ClientPool<Shop>, name: &str, till: Option<Till>) -> Router {
+pub(super) fn router(
+    pool: ClientPool<Shop>,
+    name: &str,
+    till: Option<Till>,
+    is_linked: watch::Receiver<bool>,
+) -> Router {
     let name = HeaderValue::from_str(name).expect("the name of a role");
     let sign = move |mut response: Response| {
         response.headers_mut().insert(SERVED_BY, name.clone());
@@ -72,7 +81,7 @@ pub(super) fn router(pool: ClientPool<Shop>, name: &str, till: Option<Till>) -> 
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .layer(map_response(sign))
-        .with_state(Pages { pool, till: till.map(Arc::new) })
+        .with_state(Pages { pool, is_linked, till: till.map(Arc::new) })
 }
 
 #[derive(Deserialize)]
@@ -179,6 +188,9 @@ impl Pages {
         cookies: Cookies,
         action: Action,
     ) -> Option<(Answer, Vec<SetCookie>)> {
+        let mut is_linked = self.is_linked.clone();
+        // After that, the node itself says that its store is not there.
+        let _ = tokio::time::timeout(LINKING, is_linked.wait_for(|is_linked| *is_linked)).await;
         let mut client = self.pool.take().ok()?;
         // A connection has one request at a time, and the balancer has dealt with the address.
         let (number, address) = (0, Address(0));

@@ -2,15 +2,18 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use ch01_sticky_sessions::system::SYSTEM;
 use ch01_sticky_sessions::system::client::{Browser, Page};
+use lab::http::{Answered, Caller};
 use lab::system::{Cluster, Config, Options, report};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ch01-sticky-sessions");
@@ -78,13 +81,37 @@ impl TestShop {
     /// The whole answer to a request without a body; the head ends with a line break.
     pub(crate) fn raw(&self, head: &str) -> String {
         let shop = self.shop();
-        let mut stream = TcpStream::connect(shop).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
         let end = "Content-Length: 0\r\nConnection: close\r\n\r\n";
-        stream.write_all(format!("{head}Host: {shop}\r\n{end}").as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        raw(shop, &format!("{head}Host: {shop}\r\n{end}"))
+    }
+
+    /// What a command says about this cluster, and its exit code.
+    pub(crate) fn command(&self, args: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(PROGRAM);
+        let output = command.args(args).arg("--dir").arg(self.cluster.dir()).output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    /// Asks a page of the balancer for operators to do something.
+    pub(crate) fn operate(&self, path: &str) -> Answered {
+        let mut operator = Caller::new(self.cluster.front());
+        self.runtime.block_on(operator.post(path, &json!({}))).unwrap()
+    }
+
+    /// The balancer's counters.
+    pub(crate) fn metrics(&self) -> String {
+        let at = self.cluster.front();
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {at}\r\n");
+        raw(at, &format!("{head}Connection: close\r\n\r\n"))
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.runtime.spawn(task)
+    }
+
+    pub(crate) fn join(&self, task: JoinHandle<()>) {
+        self.runtime.block_on(task).unwrap();
     }
 
     /// Signs Alice in, with an umbrella in her cart.
@@ -107,4 +134,14 @@ impl TestShop {
             self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(5)).await });
         }
     }
+}
+
+/// All that a server sends in answer to this.
+fn raw(server: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(server).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

@@ -1,4 +1,5 @@
 //! The shop as real processes.
 
+mod drains;
 mod kit;
 mod survives;

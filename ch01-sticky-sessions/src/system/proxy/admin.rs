@@ -7,13 +7,15 @@
 //! | `GET /metrics` | counters as text |
 //! | `GET /backends` | name, address, state, requests in flight, sessions left |
 //! | `PUT /backends` | another list: `[{"name": "web-1", "address": "127.0.0.1:7101"}]` |
-//! | `POST /backends/NAME/drain` | no new sessions |
+//! | `POST /backends/NAME/drain?within=60` | no new sessions, and after so many seconds no request at all |
 //! | `POST /backends/NAME/activate` | all again |
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -31,6 +33,13 @@ use super::pool::{Backend, Pool};
 struct Listed {
     name: String,
     address: SocketAddr,
+}
+
+/// How long a drain may take.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Within {
+    within: Option<u32>,
 }
 
 /// The pages of the admin listener, for [`lab::http::serve`].
@@ -87,8 +96,18 @@ async fn replace(State(proxy): State<Arc<Proxy>>, body: axum::body::Bytes) -> Re
     }
 }
 
-async fn drain(State(proxy): State<Arc<Proxy>>, Path(name): Path<String>) -> Response {
-    change(&proxy, &name, |backend| backend.drain(proxy.config.health.drain))
+async fn drain(
+    State(proxy): State<Arc<Proxy>>,
+    Path(name): Path<String>,
+    asked: Result<Query<Within>, QueryRejection>,
+) -> Response {
+    let Ok(Query(Within { within })) = asked else {
+        let why = format!("write POST /backends/{name}/drain?within=60: whole seconds");
+        return refuse(StatusCode::BAD_REQUEST, &why);
+    };
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let within = within.map_or(proxy.config.health.drain, seconds);
+    change(&proxy, &name, |backend| backend.drain(within))
 }
 
 async fn activate(State(proxy): State<Arc<Proxy>>, Path(name): Path<String>) -> Response {

@@ -174,6 +174,8 @@ impl Backend {
         let mut status = self.status();
         if status.wanted == Wanted::Active {
             status.wanted = Wanted::Draining(Instant::now() + within);
+            // What was reported before, a session that began meanwhile may not be in.
+            status.sessions = None;
         }
         drop(status);
         self.advance();
