@@ -22,6 +22,8 @@ pub struct Page {
     pub status: StatusCode,
     /// The web process that made it; empty if the balancer did.
     pub served_by: String,
+    /// What the balancer says about the browser's cookie for a web process: hit, miss, moved.
+    pub affinity: String,
     /// What it says; null if that is no JSON.
     pub body: Value,
 }
@@ -100,14 +102,14 @@ impl Browser {
             let value = response.headers().get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_owned()
         };
-        let served_by = text("x-served-by");
+        let (served_by, affinity) = (text("x-served-by"), text("x-affinity"));
         for set in response.headers().get_all(header::SET_COOKIE) {
             self.keep(set.to_str().ok()?);
         }
         let body = Limited::new(response.into_body(), MAX_PAGE).collect().await.ok()?.to_bytes();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         self.connection = Some(connection);
-        Some(Page { status, served_by, body })
+        Some(Page { status, served_by, affinity, body })
     }
 
     fn keep(&mut self, set: &str) {

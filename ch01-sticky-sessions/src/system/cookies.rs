@@ -39,6 +39,24 @@ pub(super) fn read(headers: &HeaderMap) -> Cookies {
     }
 }
 
+/// What the balancer has sealed for this browser, or what the browser says it has.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    value(headers, AFFINITY)
+}
+
+/// The cookie that this token comes back in.
+pub(super) fn token_field(token: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("{AFFINITY}={token}; {ATTRIBUTES}")).ok()
+}
+
+/// The session that an answer gives to a browser, or takes from it; `None` if it does neither.
+pub(super) fn set_session(answer: &HeaderMap) -> Option<Option<SessionId>> {
+    let lines = answer.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.filter_map(|line| line.split(';').next()?.split_once('='));
+    let (_, value) = pairs.rfind(|(name, _)| *name == SESSION)?;
+    Some(SessionId::try_from(value.to_owned()).ok())
+}
+
 /// What the browser has seen of this session.
 fn seen(headers: &HeaderMap, id: SessionId) -> BTreeSet<Seen> {
     let version = |name: &str| name.strip_prefix(&seen_of(id))?.parse().ok();

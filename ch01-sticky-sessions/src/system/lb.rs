@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use super::options::{self, SHOP_PORT};
 use super::picks::{node, route};
 use super::proxy::{self, Backend, Backends, Config, Health, Proxy, State};
+use super::seal::keys::Keys;
 use crate::worlds::WEB_NAMES;
 
 /// Users come here, if that port is free.
@@ -35,6 +36,7 @@ pub(super) struct Lb {
     handle: Handle,
     proxy: Arc<Proxy>,
     shop: SocketAddr,
+    keys: Option<Arc<Keys>>,
     endpoints: Arc<Mutex<Endpoints>>,
     /// Whether it has ended, or is to end.
     stop: watch::Sender<bool>,
@@ -52,7 +54,9 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let backends = Backends::new(Vec::new(), &proxying.health).expect("an empty list");
     let backends = Arc::new(backends);
     let design = options::design(&config.options);
-    let proxy = Proxy::new(proxying.clone(), Arc::clone(&backends), route(design));
+    let keys = options::keys(config)?;
+    let route = route(design, keys.clone());
+    let proxy = Proxy::new(proxying.clone(), Arc::clone(&backends), route);
     let proxy = Arc::new(proxy.traced(config.tracer.clone()));
     let (stop, mut stopped) = watch::channel(false);
     let ended = watch::Sender::new(false);
@@ -64,11 +68,14 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
         serving.serve(listener, until, GRACE).await;
         has_ended.send_replace(true);
     });
+    if let Some(keys) = keys.clone() {
+        runtime.spawn(keys.follow());
+    }
     runtime.spawn(follow_drains(Arc::clone(&backends), design));
     runtime.spawn(proxy::check_for_ever(backends, proxying));
     let (handle, endpoints) = (runtime.handle().clone(), Arc::clone(&config.endpoints));
     let runtime = Mutex::new(Some(runtime));
-    Ok(Arc::new(Lb { runtime, handle, proxy, shop, endpoints, stop, ended }))
+    Ok(Arc::new(Lb { runtime, handle, proxy, shop, keys, endpoints, stop, ended }))
 }
 
 /// Asks each web process that drains how many sessions are left in its memory. A design that keeps them
@@ -166,6 +173,9 @@ impl Service for Lb {
     fn status(&self) -> BoxFuture<'_, Option<Status>> {
         let mut own = Map::new();
         own.insert("shop".into(), json!(self.shop));
+        if let Some(keys) = &self.keys {
+            own.insert("keys".into(), json!(keys.now().names()));
+        }
         let pool = self.proxy.backends().now();
         let states = pool
             .backends()

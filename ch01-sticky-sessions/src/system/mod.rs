@@ -8,6 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `cookies.rs` | cookies, as browsers send and keep them |
+//! | `seal/`, `rotate.rs` | what browsers must not change; keys for it, and new ones |
 //! | `web.rs`, `shop.rs` | a web process, and its pages |
 //! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
 //! | `buying.rs`, `till.rs` | an order of a browser, and where it is paid, if somewhere |
@@ -35,6 +36,8 @@ mod picks;
 pub mod probe;
 mod processes;
 pub mod proxy;
+mod rotate;
+mod seal;
 pub mod sessions;
 mod shop;
 mod till;

@@ -1,7 +1,12 @@
 //! What `cluster` may be asked for, beside what every system has.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use clap::{Arg, value_parser};
-use lab::system::Options;
+use lab::system::{Error, Options, RoleConfig};
+
+use super::seal::keys::Keys;
 
 /// Which design runs.
 pub(super) const DESIGN: &str = "design";
@@ -9,6 +14,8 @@ pub(super) const DESIGN: &str = "design";
 pub(super) const NODES: &str = "nodes";
 /// Where users come.
 pub(super) const SHOP_PORT: &str = "shop-port";
+/// Where the keys are, with which what goes to browsers is sealed.
+pub(super) const KEYS: &str = "keys";
 /// Where the session store is, if it is elsewhere.
 pub(super) const SESSIONS: &str = "sessions";
 
@@ -28,6 +35,9 @@ pub(super) fn args() -> Vec<Arg> {
             "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
              `store`",
         ),
+        Arg::new(KEYS).long(KEYS).value_name("FILE").help(
+            "Designs 6 and 7: the keys that seal cookies; without it, they are made in the data directory",
+        ),
     ]
 }
 
@@ -44,6 +54,23 @@ pub(super) fn design(options: &Options) -> u8 {
 /// Whether sessions are in the memory of web processes, and nowhere else.
 pub(super) fn in_memory(design: u8) -> bool {
     design <= 4
+}
+
+/// Whether browsers get what is sealed.
+fn has_keys(design: u8) -> bool {
+    matches!(design, 6 | 7)
+}
+
+/// The keys of a role, if its design seals anything.
+pub(super) fn keys(config: &RoleConfig) -> Result<Option<Arc<Keys>>, Error> {
+    if !has_keys(design(&config.options)) {
+        return Ok(None);
+    }
+    let keys = match config.options.values(KEYS).last() {
+        Some(file) => Keys::at(Path::new(file)),
+        None => Keys::made_at(&config.dir.with_file_name(KEYS)),
+    };
+    keys.map(Some).map_err(|none| Error::Refused(none.to_string()))
 }
 
 /// Whether the sessions are in a store elsewhere.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::options::{self, DESIGN, NODES, SESSIONS};
 use super::web::{self, Outside};
-use super::{NAME, drain, lb, load};
+use super::{NAME, drain, lb, load, rotate};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
@@ -160,7 +160,7 @@ impl System for Processes {
     }
 
     fn commands(&self) -> Vec<Command> {
-        drain::commands().into()
+        drain::commands().into_iter().chain([rotate::command()]).collect()
     }
 
     fn act<'a>(
@@ -169,7 +169,10 @@ impl System for Processes {
         args: &'a ArgMatches,
         cluster: &'a Handle,
     ) -> BoxFuture<'a, Result<u8, Error>> {
-        Box::pin(drain::act(command, args, cluster))
+        match command {
+            "rotate-keys" => Box::pin(rotate::act(args, cluster)),
+            _ => Box::pin(drain::act(command, args, cluster)),
+        }
     }
 
     fn replay(&self, log: &Log) -> Result<Log, String> {

@@ -42,6 +42,8 @@ use crate::types::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// One that has just started reaches its store within this time, if that runs.
 const LINKING: Duration = Duration::from_millis(500);
+/// Between two tries to reach it.
+const LOOK: Duration = Duration::from_millis(10);
 /// No name is longer.
 const LONGEST: usize = 40;
 /// What has a button on the page.
@@ -49,29 +51,26 @@ pub(super) const GOODS: [&str; 3] = ["umbrella", "boots", "candle"];
 /// Which web process answered.
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
+/// The pages of a web process.
 #[derive(Clone)]
 pub(super) struct Pages {
     pool: ClientPool<Shop>,
-    is_linked: watch::Receiver<bool>,
+    /// Whether the node has heard from its store.
+    is_linked: Arc<watch::Sender<bool>>,
     pub(super) till: Option<Arc<Till>>,
 }
 
-/// The pages of the web process of this name.
+/// These pages, in the web process of this name.
 ///
 /// # Panics
 /// If the name is no field value.
-pub(super) fn router(
-    pool: ClientPool<Shop>,
-    name: &str,
-    till: Option<Till>,
-    is_linked: watch::Receiver<bool>,
-) -> Router {
+pub(super) fn router(pages: Pages, name: &str) -> Router {
     let name = HeaderValue::from_str(name).expect("the name of a role");
     let sign = move |mut response: Response| {
         response.headers_mut().insert(SERVED_BY, name.clone());
         std::future::ready(response)
     };
-    let buying = match &till {
+    let buying = match &pages.till {
         Some(_) => Router::new().route("/buy", post(buying::buy)),
         None => Router::new(),
     };
@@ -81,7 +80,7 @@ pub(super) fn router(
         .route("/sign-in", post(sign_in))
         .route("/sign-out", post(sign_out))
         .layer(map_response(sign))
-        .with_state(Pages { pool, is_linked, till: till.map(Arc::new) })
+        .with_state(pages)
 }
 
 #[derive(Deserialize)]
@@ -153,6 +152,23 @@ pub(super) fn bad(example: &str) -> Response {
 }
 
 impl Pages {
+    /// Pages of the node that this pool reaches.
+    pub(super) fn new(pool: ClientPool<Shop>, till: Option<Till>) -> Self {
+        Self { pool, is_linked: Arc::default(), till: till.map(Arc::new) }
+    }
+
+    /// Until the node can show a cart: what it asks its store is answered, and the answer comes back.
+    pub(super) async fn linked(&self) {
+        loop {
+            let nobody = Cookies { session: random().map(SessionId), ..Cookies::default() };
+            match self.ask_now(nobody, Action::Look).await {
+                None | Some((Answer::Unavailable, _)) => tokio::time::sleep(LOOK).await,
+                Some(_) => break,
+            }
+        }
+        self.is_linked.send_replace(true);
+    }
+
     async fn answer(&self, headers: &HeaderMap, action: Action, as_page: bool) -> Response {
         let is_change = action != Action::Look;
         let wants_page = as_page || wants_html(headers);
@@ -188,9 +204,13 @@ impl Pages {
         cookies: Cookies,
         action: Action,
     ) -> Option<(Answer, Vec<SetCookie>)> {
-        let mut is_linked = self.is_linked.clone();
+        let mut is_linked = self.is_linked.subscribe();
         // After that, the node itself says that its store is not there.
         let _ = tokio::time::timeout(LINKING, is_linked.wait_for(|is_linked| *is_linked)).await;
+        self.ask_now(cookies, action).await
+    }
+
+    async fn ask_now(&self, cookies: Cookies, action: Action) -> Option<(Answer, Vec<SetCookie>)> {
         let mut client = self.pool.take().ok()?;
         // A connection has one request at a time, and the balancer has dealt with the address.
         let (number, address) = (0, Address(0));

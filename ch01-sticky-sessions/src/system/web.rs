@@ -15,11 +15,10 @@ use lab::run::{ClientPool, Driver};
 use lab::system::{BoxFuture, Error, NodeService, RoleConfig, Service, Status};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::options::SESSIONS;
 use super::sessions::{Bridge, Sessions};
-use super::shop;
+use super::shop::{self, Pages};
 use super::till::Till;
 use crate::shop::{AnyNode, Shop};
 use crate::types::Msg;
@@ -54,8 +53,8 @@ impl Outside {
 struct Web {
     node: NodeService<Shop>,
     bridge: Option<Bridge>,
-    /// Whether the node reaches its store.
-    is_linked: watch::Sender<bool>,
+    /// A store has none.
+    pages: Option<Pages>,
 }
 
 /// Reads a node's answer to a health check, which is its status. The store has none.
@@ -77,18 +76,15 @@ pub(super) fn start(
     let name = config.role.name.as_str();
     let driver = Arc::new(Driver::start(config.node(), node, ())?);
     let pool: ClientPool<Shop> = ClientPool::new(driver.clients());
-    let is_linked = watch::Sender::new(false);
-    let pages = match name {
-        "store" => Router::new(),
-        _ => shop::router(pool.clone(), name, outside.till, is_linked.subscribe()),
-    };
+    let pages = (name != "store").then(|| Pages::new(pool.clone(), outside.till));
+    let routes = pages.clone().map_or_else(Router::new, |pages| shop::router(pages, name));
     let web = (config.role.id, driver.addr(), driver.start_count());
     let bridge = outside.sessions.map(|servers| {
         Bridge::start(Sessions::new(servers), config.network, web, &driver.runtime())
     });
     let bridge = bridge.transpose()?;
-    let node = NodeService::new(driver, pool, (Msg::Check, read), pages);
-    Ok(Arc::new(Web { node, bridge, is_linked }))
+    let node = NodeService::new(driver, pool, (Msg::Check, read), routes);
+    Ok(Arc::new(Web { node, bridge, pages }))
 }
 
 impl Service for Web {
@@ -110,7 +106,9 @@ impl Service for Web {
             let store = self.bridge.as_ref().map(|_| STORE);
             let peers: Vec<NodeId> = peers.iter().copied().chain(store).collect();
             self.node.linked_to(&peers).await;
-            self.is_linked.send_replace(true);
+            if let Some(pages) = &self.pages {
+                pages.linked().await;
+            }
         })
     }
 

@@ -10,7 +10,7 @@ use ch01_sticky_sessions::system::SYSTEM;
 use ch01_sticky_sessions::system::client::{Browser, Page};
 use lab::http::{Answered, Caller};
 use lab::system::{Cluster, Config, Options, report};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -67,6 +67,24 @@ impl TestShop {
 
     pub(crate) fn get(&self, browser: &mut Browser) -> Page {
         self.call(browser, &Method::GET, "/cart")
+    }
+
+    /// Which web process shows the cart, and what the balancer says about the browser's cookie for it.
+    pub(crate) fn hit(&self, browser: &mut Browser) -> (String, String) {
+        let page = self.get(browser);
+        assert_eq!(page.status, StatusCode::OK);
+        (page.served_by, page.affinity)
+    }
+
+    /// What a role reports about itself.
+    pub(crate) fn status(&self, role: &str) -> Value {
+        let mut caller = Caller::new(self.cluster.endpoint(role));
+        self.runtime.block_on(caller.get("/status")).unwrap().body
+    }
+
+    /// Whether the balancer gives requests to a web process.
+    pub(crate) fn is_active(&self, web: &str) -> bool {
+        self.status("lb")["backends"][web] == "active"
     }
 
     /// One answer, whatever it is.

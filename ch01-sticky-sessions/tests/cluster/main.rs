@@ -3,3 +3,4 @@
 mod drains;
 mod kit;
 mod survives;
+mod tokens;

@@ -203,7 +203,7 @@ impl Proxy {
         }
         let (mut parts, body) = response.into_parts();
         headers::answer(&mut parts.headers, parts.version, wishes, &self.via);
-        if let Some(cookie) = choice.set_cookie {
+        if let Some(cookie) = self.route.told(&choice, lease.backend(), &parts.headers) {
             parts.headers.append(header::SET_COOKIE, cookie);
         }
         if let Some(affinity) = choice.affinity {

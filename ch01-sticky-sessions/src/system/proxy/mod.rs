@@ -38,8 +38,8 @@ mod upstream;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::HeaderValue;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use lab::run::Tracer;
 use tokio::sync::watch;
 
@@ -66,6 +66,13 @@ pub trait Route: Send + Sync + 'static {
         pool: &Pool,
         tried: &[usize],
     ) -> Option<Choice>;
+
+    /// What the browser is told with an answer of `backend`, which was chosen so; `fields` are those of the
+    /// answer.
+    fn told(&self, choice: &Choice, backend: &Backend, fields: &HeaderMap) -> Option<HeaderValue> {
+        let _ = (backend, fields);
+        choice.set_cookie.clone()
+    }
 }
 
 /// Where a request goes.
@@ -73,7 +80,7 @@ pub trait Route: Send + Sync + 'static {
 pub struct Choice {
     /// The backend's place in the pool.
     pub backend: usize,
-    /// Added to the answer as `Set-Cookie`.
+    /// Added to the answer as `Set-Cookie`, unless [`Route::told`] says something else.
     pub set_cookie: Option<HeaderValue>,
     /// Added to the answer as `X-Affinity`: hit, miss, moved.
     pub affinity: Option<&'static str>,

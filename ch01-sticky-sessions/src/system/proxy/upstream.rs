@@ -83,6 +83,11 @@ pub(super) struct Lease {
 }
 
 impl Lease {
+    /// Whose it is.
+    pub(super) fn backend(&self) -> &Backend {
+        &self.in_flight.0
+    }
+
     /// The answer was read to its end.
     pub(super) fn give_back(self) {
         self.in_flight.0.put_idle(self.sender, self.most);

@@ -1,0 +1,152 @@
+//! Edge: makes it survive the real world. The lesson is in `step7_affinity_hint.rs`.
+//!
+//! The affinity token of design 7: which web process has a copy of a session. Design 3 writes the name of the
+//! web process into its cookie, so anybody can send a thousand browsers to one of them; this one is sealed.
+//!
+//! A token is good for the session that it was made for, for as long as the web process has not been started
+//! anew, and for [`LIFE`]. Any balancer with the keys can check it, in the same time whatever it is, and asks
+//! nobody.
+//!
+//! # Left out
+//!
+//! Tokens for browsers that are not signed in: no web process has a copy for them.
+
+use super::ring::Ring;
+use crate::hash::mix;
+use crate::system::proxy::Backend;
+use crate::types::SessionId;
+use lab::NodeId;
+
+/// A token is not accepted for longer, in seconds, whatever a browser does with its cookies.
+pub(in crate::system) const LIFE: u64 = 3_600;
+/// Clocks of balancers may differ by so much, in seconds.
+const SKEW: u64 = 60;
+/// What a token is for, and what its bytes mean.
+const PURPOSE: &[u8] = b"ch01 node 1";
+
+/// What a token says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::system) struct Token {
+    /// The web process.
+    pub(in crate::system) web: NodeId,
+    /// Which start of it: [`generation`].
+    pub(in crate::system) generation: u32,
+    /// When it was made, in seconds since 1970.
+    pub(in crate::system) issued: u64,
+}
+
+/// Which start of a web process a backend is. Every balancer derives the same one from its list: a process
+/// that was started again listens somewhere else.
+pub(in crate::system) fn generation(backend: &Backend) -> u32 {
+    let address = backend.address().to_string();
+    address.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte))) as u32
+}
+
+impl Token {
+    /// Seals it for a session. `None`: the system has no random numbers.
+    pub(in crate::system) fn seal(self, session: SessionId, ring: &Ring) -> Option<String> {
+        let mut plain = Vec::with_capacity(20);
+        plain.extend(self.web.0.to_be_bytes());
+        plain.extend(self.generation.to_be_bytes());
+        plain.extend(self.issued.to_be_bytes());
+        ring.seal(&purpose(session), &plain)
+    }
+
+    /// What a browser with this session sends, if one of us sealed it for this session and it has not ended.
+    pub(in crate::system) fn open(
+        text: &str,
+        session: SessionId,
+        ring: &Ring,
+        now: u64,
+    ) -> Option<Self> {
+        let plain = ring.open(&purpose(session), text)?;
+        let plain: [u8; 20] = plain.try_into().ok()?;
+        let (web, rest) = plain.split_first_chunk()?;
+        let (generation, rest) = rest.split_first_chunk()?;
+        let (issued, _) = rest.split_first_chunk()?;
+        let web = NodeId(u64::from_be_bytes(*web));
+        let (generation, issued) = (u32::from_be_bytes(*generation), u64::from_be_bytes(*issued));
+        let is_good = issued <= now.saturating_add(SKEW) && now.saturating_sub(issued) < LIFE;
+        is_good.then_some(Self { web, generation, issued })
+    }
+
+    /// Whether a new one is due, so that a browser which comes back always has a good one.
+    pub(in crate::system) fn is_old(&self, now: u64) -> bool {
+        now.saturating_sub(self.issued) > LIFE / 2
+    }
+}
+
+fn purpose(session: SessionId) -> Vec<u8> {
+    [PURPOSE, &session.0.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::ring::tests::ring;
+    use super::*;
+
+    const TOKEN: Token = Token { web: NodeId(2), generation: 7, issued: 1_000_000 };
+    const ALICE: SessionId = SessionId(7);
+
+    #[test]
+    fn a_token_is_good_for_its_session_and_for_a_while() {
+        let ring = ring(&[1]);
+        let text = TOKEN.seal(ALICE, &ring).expect("random numbers");
+        assert!(text.len() < 80, "it is sent with every request: {text}");
+        let open = |session, now| Token::open(&text, session, &ring, now);
+        for (now, is_good) in [
+            (TOKEN.issued, true),
+            (TOKEN.issued + LIFE - 1, true),
+            (TOKEN.issued + LIFE, false),
+            (TOKEN.issued - SKEW, true),
+            (TOKEN.issued - SKEW - 1, false),
+            (0, false),
+            (u64::MAX, false),
+        ] {
+            assert_eq!(open(ALICE, now), is_good.then_some(TOKEN), "at {now}");
+        }
+        assert_eq!(open(SessionId(8), TOKEN.issued), None, "another session");
+        assert!(!TOKEN.is_old(TOKEN.issued) && TOKEN.is_old(TOKEN.issued + LIFE - 1));
+    }
+
+    #[test]
+    fn what_was_sealed_for_something_else_is_no_token() {
+        let ring = ring(&[1]);
+        for length in [0, 19, 20, 21] {
+            let text = ring.seal(b"ch01 cart 1", &vec![0; length]).expect("random numbers");
+            assert_eq!(Token::open(&text, ALICE, &ring, 0), None);
+            let text = ring.seal(&purpose(ALICE), &vec![0; length]).expect("random numbers");
+            assert_eq!(Token::open(&text, ALICE, &ring, 0).is_some(), length == 20);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_is_accepted_that_was_not_made_here(
+            session in any::<u128>(),
+            other in any::<u128>(),
+            (web, generation, issued) in (any::<u64>(), any::<u32>(), 0..u64::MAX / 2),
+            at in any::<prop::sample::Index>(),
+            bit in 0..8_u32,
+        ) {
+            let (ours, theirs) = (ring(&[1]), ring(&[2]));
+            let (token, id) = (Token { web: NodeId(web), generation, issued }, SessionId(session));
+            let text = token.seal(id, &ours).expect("random numbers");
+            prop_assert_eq!(Token::open(&text, id, &ours, issued), Some(token));
+            let forged = token.seal(id, &theirs).expect("random numbers");
+            prop_assert_eq!(Token::open(&forged, id, &ours, issued), None);
+            if other != session {
+                prop_assert_eq!(Token::open(&text, SessionId(other), &ours, issued), None);
+            }
+            let at = at.index(text.len());
+            prop_assert_eq!(Token::open(&text[..at], id, &ours, issued), None);
+            let mut changed = text.into_bytes();
+            changed[at] ^= 1 << bit;
+            if let Ok(changed) = String::from_utf8(changed) {
+                prop_assert_eq!(Token::open(&changed, id, &ours, issued), None);
+            }
+        }
+    }
+}
