@@ -58,7 +58,7 @@ pub(super) async fn buy(
         Some((item, key))
     });
     let Some((item, key)) = order else { return bad("POST /buy?item=umbrella") };
-    let look = pages.ask(cookies::read(&headers), Action::Look).await;
+    let look = pages.ask(pages.read(&headers), Action::Look).await;
     let session = match look.map(|(shown, _)| shown) {
         Some(Answer::Cart(session)) => session,
         other => return as_json(&other.unwrap_or(Answer::Unavailable)),

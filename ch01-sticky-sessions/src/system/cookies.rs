@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 use axum::http::{HeaderMap, HeaderValue, header};
 use lab::NodeId;
 
-use crate::types::{Cookies, Seen, SessionId, SetCookie};
+use super::seal::cart::{self, NotSealed};
+use super::seal::ring::Ring;
+use crate::types::{Cookies, Sealed, Seen, SessionId, SetCookie};
 use crate::worlds::{WEB_NAMES, WEBS};
 
 const SESSION: &str = "sid";
@@ -57,6 +59,21 @@ pub(super) fn set_session(answer: &HeaderMap) -> Option<Option<SessionId>> {
     Some(SessionId::try_from(value.to_owned()).ok())
 }
 
+/// The cookies of a request to a web process that has these keys.
+#[must_use]
+pub(super) fn opened(headers: &HeaderMap, ring: Option<&Ring>, now: u64) -> Cookies {
+    let sealed = ring.zip(value(headers, cart::NAME));
+    let sealed = sealed.and_then(|(ring, text)| cart::open(text, ring, now));
+    Cookies { sealed, ..read(headers) }
+}
+
+/// The cookie that holds a whole session.
+pub(super) fn sealed(session: &Sealed, ring: &Ring, now: u64) -> Result<HeaderValue, NotSealed> {
+    let text = cart::seal(session, ring, now)?;
+    let field = HeaderValue::try_from(format!("{}={text}; {ATTRIBUTES}", cart::NAME));
+    Ok(field.expect("visible ASCII"))
+}
+
 /// What the browser has seen of this session.
 fn seen(headers: &HeaderMap, id: SessionId) -> BTreeSet<Seen> {
     let version = |name: &str| name.strip_prefix(&seen_of(id))?.parse().ok();
@@ -87,7 +104,8 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 
-/// What a browser is told to keep, as a field of an answer.
+/// What a browser is told to keep, as a field of an answer; a session that is sealed goes through
+/// [`sealed`].
 ///
 /// # Panics
 /// Never: names and values are ours.
@@ -95,7 +113,8 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
 pub(super) fn field(cookie: &SetCookie) -> HeaderValue {
     let text = match cookie {
         SetCookie::Session(Some(id)) => format!("{SESSION}={}; {ATTRIBUTES}", String::from(*id)),
-        SetCookie::Session(None) | SetCookie::Sealed(_) => forget(SESSION),
+        SetCookie::Session(None) => forget(SESSION),
+        SetCookie::Sealed(_) => forget(cart::NAME),
         SetCookie::Affinity(Some(web)) => {
             let place = WEBS.iter().position(|id| id == web).unwrap_or_default();
             format!("{AFFINITY}={}; {ATTRIBUTES}", WEB_NAMES[place])

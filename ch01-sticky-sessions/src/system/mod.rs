@@ -21,7 +21,7 @@
 //!
 //! # Left out
 //!
-//! TLS, and passwords: a name is enough to sign in. Design 6, which needs a key. Ends of sessions
+//! TLS, and passwords: a name is enough to sign in. Ends of sessions
 //! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start: no route looks
 //! at a backend's weight yet.
 

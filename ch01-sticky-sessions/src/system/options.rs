@@ -24,7 +24,7 @@ pub(super) fn args() -> Vec<Arg> {
     vec![
         number(DESIGN)
             .value_parser(value_parser!(u8).range(1..=7))
-            .help("The design: 1 to 5, or 7; 7 if nothing is said"),
+            .help("The design, 1 to 7; 7 if nothing is said"),
         number(NODES)
             .value_parser(value_parser!(u8).range(1..=4))
             .help("How many web processes, up to 4; 4 if nothing is said"),
@@ -61,7 +61,7 @@ fn has_keys(design: u8) -> bool {
     matches!(design, 6 | 7)
 }
 
-/// The keys of a role, if its design seals anything.
+/// The keys of a role that seals something, or opens it.
 pub(super) fn keys(config: &RoleConfig) -> Result<Option<Arc<Keys>>, Error> {
     if !has_keys(design(&config.options)) {
         return Ok(None);

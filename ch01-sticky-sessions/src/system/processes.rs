@@ -18,7 +18,8 @@ use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
 use crate::{
-    step1_round_robin as step1, step5_shared_store as step5, step7_affinity_hint as step7,
+    step1_round_robin as step1, step5_shared_store as step5, step6_sealed_cookie as step6,
+    step7_affinity_hint as step7,
 };
 
 /// For how long a web process uses its copy of a session: so long may one that has ended be shown.
@@ -34,6 +35,7 @@ fn program(design: u8, role: &str) -> Option<AnyNode> {
     let place = WEB_NAMES.iter().position(|name| *name == role);
     match (design, place, role) {
         (5, Some(_), _) => Some(AnyNode::new(step5::Web::new(STORE))),
+        (6, Some(_), _) => Some(AnyNode::new(step6::Web)),
         (7, Some(_), _) => Some(AnyNode::new(step7::Web::new(STORE, FRESH))),
         (_, Some(_), _) => Some(AnyNode::new(step1::Web::default())),
         (_, None, "store") => Some(AnyNode::new(Store::default())),
@@ -105,10 +107,6 @@ impl System for Processes {
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
         let (design, nodes) = (options::design(options), options::nodes(options));
-        if design == 6 {
-            let why = format!("design 6 has no processes; `cargo guide matrix {NAME}` judges it");
-            return Err(Error::Refused(why));
-        }
         let webs = &WEBS[..nodes];
         let elsewhere = options::has_sessions(options);
         if elsewhere && !has_store(design) {

@@ -32,6 +32,9 @@ use tokio::sync::watch;
 
 use super::buying;
 use super::cookies;
+use super::seal::cart::NotSealed;
+use super::seal::keys::Keys;
+use super::seal::now;
 use super::till::Till;
 use crate::shop::Shop;
 use crate::types::{
@@ -58,6 +61,8 @@ pub(super) struct Pages {
     /// Whether the node has heard from its store.
     is_linked: Arc<watch::Sender<bool>>,
     pub(super) till: Option<Arc<Till>>,
+    /// Sealed cookies open with them, if the design has any.
+    keys: Option<Arc<Keys>>,
 }
 
 /// These pages, in the web process of this name.
@@ -153,8 +158,24 @@ pub(super) fn bad(example: &str) -> Response {
 
 impl Pages {
     /// Pages of the node that this pool reaches.
-    pub(super) fn new(pool: ClientPool<Shop>, till: Option<Till>) -> Self {
-        Self { pool, is_linked: Arc::default(), till: till.map(Arc::new) }
+    pub(super) fn new(pool: ClientPool<Shop>, till: Option<Till>, keys: Option<Arc<Keys>>) -> Self {
+        Self { pool, is_linked: Arc::default(), till: till.map(Arc::new), keys }
+    }
+
+    /// The cookies of a request.
+    pub(super) fn read(&self, headers: &HeaderMap) -> Cookies {
+        let ring = self.keys.as_ref().map(|keys| keys.now());
+        cookies::opened(headers, ring.as_deref(), now())
+    }
+
+    /// What a browser is told to keep.
+    fn field(&self, cookie: &SetCookie) -> Result<HeaderValue, NotSealed> {
+        match (cookie, &self.keys) {
+            (SetCookie::Sealed(Some(sealed)), Some(keys)) => {
+                cookies::sealed(sealed, &keys.now(), now())
+            }
+            _ => Ok(cookies::field(cookie)),
+        }
     }
 
     /// Until the node can show a cart: what it asks its store is answered, and the answer comes back.
@@ -172,8 +193,17 @@ impl Pages {
     async fn answer(&self, headers: &HeaderMap, action: Action, as_page: bool) -> Response {
         let is_change = action != Action::Look;
         let wants_page = as_page || wants_html(headers);
-        let asked = self.ask(cookies::read(headers), action).await;
+        let asked = self.ask(self.read(headers), action).await;
         let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
+        let set = match set.iter().map(|cookie| self.field(cookie)).collect::<Result<Vec<_>, _>>() {
+            Ok(set) => set,
+            Err(none @ NotSealed::TooLong(_)) => {
+                return refuse(StatusCode::CONFLICT, &none.to_string());
+            }
+            Err(none @ NotSealed::NoRandom) => {
+                return refuse(StatusCode::SERVICE_UNAVAILABLE, &none.to_string());
+            }
+        };
         let keys = match (&shown, &self.till) {
             (Answer::Cart(session), Some(_)) if wants_page => buying::keys(headers, session),
             _ => BTreeMap::new(),
@@ -189,8 +219,8 @@ impl Pages {
         let fields = response.headers_mut();
         // A page of one user must not be given to another one.
         fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for cookie in &set {
-            fields.append(header::SET_COOKIE, cookies::field(cookie));
+        for cookie in set {
+            fields.append(header::SET_COOKIE, cookie);
         }
         for (item, key) in &keys {
             fields.append(header::SET_COOKIE, cookies::order(&item.0, Some(key)));

@@ -16,7 +16,8 @@ use lab::system::{BoxFuture, Error, NodeService, RoleConfig, Service, Status};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
-use super::options::SESSIONS;
+use super::options::{self, SESSIONS};
+use super::seal::keys::Keys;
 use super::sessions::{Bridge, Sessions};
 use super::shop::{self, Pages};
 use super::till::Till;
@@ -55,6 +56,7 @@ struct Web {
     bridge: Option<Bridge>,
     /// A store has none.
     pages: Option<Pages>,
+    keys: Option<Arc<Keys>>,
 }
 
 /// Reads a node's answer to a health check, which is its status. The store has none.
@@ -76,7 +78,11 @@ pub(super) fn start(
     let name = config.role.name.as_str();
     let driver = Arc::new(Driver::start(config.node(), node, ())?);
     let pool: ClientPool<Shop> = ClientPool::new(driver.clients());
-    let pages = (name != "store").then(|| Pages::new(pool.clone(), outside.till));
+    let keys = if name == "store" { None } else { options::keys(config)? };
+    if let Some(keys) = keys.clone() {
+        driver.runtime().spawn(keys.follow());
+    }
+    let pages = (name != "store").then(|| Pages::new(pool.clone(), outside.till, keys.clone()));
     let routes = pages.clone().map_or_else(Router::new, |pages| shop::router(pages, name));
     let web = (config.role.id, driver.addr(), driver.start_count());
     let bridge = outside.sessions.map(|servers| {
@@ -84,7 +90,7 @@ pub(super) fn start(
     });
     let bridge = bridge.transpose()?;
     let node = NodeService::new(driver, pool, (Msg::Check, read), routes);
-    Ok(Arc::new(Web { node, bridge, pages }))
+    Ok(Arc::new(Web { node, bridge, pages, keys }))
 }
 
 impl Service for Web {
@@ -121,7 +127,13 @@ impl Service for Web {
     }
 
     fn status(&self) -> BoxFuture<'_, Option<Status>> {
-        self.node.status()
+        Box::pin(async move {
+            let mut status = self.node.status().await?;
+            if let Some(keys) = &self.keys {
+                status.own.insert("keys".into(), json!(keys.now().names()));
+            }
+            Some(status)
+        })
     }
 
     fn routes(&self) -> Router {

@@ -2,5 +2,6 @@
 
 mod drains;
 mod kit;
+mod sealed;
 mod survives;
 mod tokens;

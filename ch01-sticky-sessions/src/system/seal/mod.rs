@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `ring` | a few keys: the first one seals, all of them open |
 //! | `keys` | the file that they are in, and how one takes the place of another |
+//! | `cart` | a whole session, for the web processes (design 6) |
 //! | `token` | where a session has been served, for the balancer (design 7) |
 //!
 //! # Left out
@@ -15,6 +16,7 @@
 //! A count of what was sealed with a key: nonces are random, so a key is good for 2³² of them; rotate it
 //! before. Keys in the hands of a key management service.
 
+pub(super) mod cart;
 pub(super) mod keys;
 pub(super) mod ring;
 pub(super) mod token;
