@@ -1,6 +1,6 @@
 //! A browser without a window: keeps cookies, and one connection to the shop.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::http::{Method, Request, StatusCode, header};
@@ -9,7 +9,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 /// No page is longer.
@@ -40,6 +40,8 @@ struct Cookie {
 #[derive(Debug)]
 pub struct Browser {
     shop: SocketAddr,
+    /// The address that it comes from; the machine's own choice if that is unspecified.
+    from: Ipv4Addr,
     connection: Option<SendRequest<Empty<Bytes>>>,
     cookies: Vec<Cookie>,
 }
@@ -48,13 +50,20 @@ impl Browser {
     /// A browser without cookies.
     #[must_use]
     pub fn new(shop: SocketAddr) -> Self {
-        Self { shop, connection: None, cookies: Vec::new() }
+        let from = Ipv4Addr::UNSPECIFIED;
+        Self { shop, from, connection: None, cookies: Vec::new() }
     }
 
     /// Another browser with a copy of its cookies.
     #[must_use]
     pub fn copied(&self) -> Self {
-        Self { cookies: self.cookies.clone(), ..Self::new(self.shop) }
+        Self { cookies: self.cookies.clone(), from: self.from, ..Self::new(self.shop) }
+    }
+
+    /// The same browser on a machine with this address.
+    #[must_use]
+    pub fn coming_from(self, from: Ipv4Addr) -> Self {
+        Self { from, connection: None, ..self }
     }
 
     /// The same browser; the shop is there now.
@@ -84,7 +93,7 @@ impl Browser {
     pub async fn call(&mut self, method: Method, path: &str) -> Option<Page> {
         let mut connection = match self.connection.take() {
             Some(connection) if !connection.is_closed() => connection,
-            _ => connect(self.shop).await?,
+            _ => connect(self.from, self.shop).await?,
         };
         let now = Instant::now();
         self.cookies.retain(|cookie| cookie.ends.is_none_or(|ends| now < ends));
@@ -121,8 +130,12 @@ impl Browser {
     }
 }
 
-async fn connect(shop: SocketAddr) -> Option<SendRequest<Empty<Bytes>>> {
-    let stream = TcpStream::connect(shop).await.ok()?;
+async fn connect(from: Ipv4Addr, shop: SocketAddr) -> Option<SendRequest<Empty<Bytes>>> {
+    let socket = TcpSocket::new_v4().ok()?;
+    if !from.is_unspecified() {
+        socket.bind((from, 0).into()).ok()?;
+    }
+    let stream = socket.connect(shop).await.ok()?;
     stream.set_nodelay(true).ok()?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);

@@ -1,7 +1,8 @@
 //! A cluster in a directory of its own, and a browser in front of it.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::http::{Method, StatusCode};
 use ch01_sticky_sessions::system::SYSTEM;
 use ch01_sticky_sessions::system::client::{Browser, Page};
 use lab::http::{Answered, Caller};
+use lab::run::children::Child;
 use lab::system::{Cluster, Config, Options, report};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,12 +27,24 @@ pub(crate) struct TestShop {
     _dir: TempDir,
 }
 
+/// A balancer that no cluster knows. Dropping it ends it.
+pub(crate) struct SecondBalancer {
+    pub(crate) shop: SocketAddr,
+    _child: Child,
+}
+
 impl TestShop {
     pub(crate) fn new(design: u8) -> Self {
+        Self::with(design, |options| options)
+    }
+
+    /// With more options than the design.
+    pub(crate) fn with(design: u8, more: impl FnOnce(Options) -> Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let options = Options::default()
             .with_value("design", design.to_string())
             .with_value("shop-port", "0");
+        let options = more(options);
         let config = Config {
             program: PROGRAM.into(),
             options,
@@ -89,7 +103,17 @@ impl TestShop {
 
     /// One answer, whatever it is.
     pub(crate) fn once(&self, browser: &mut Browser, path: &str) -> Option<Page> {
-        self.runtime.block_on(browser.call(Method::GET, path))
+        self.try_once(browser, Method::GET, path)
+    }
+
+    /// The same, with another method.
+    pub(crate) fn try_once(
+        &self,
+        browser: &mut Browser,
+        method: Method,
+        path: &str,
+    ) -> Option<Page> {
+        self.runtime.block_on(browser.call(method, path))
     }
 
     pub(crate) fn post(&self, browser: &mut Browser, path: &str) -> Page {
@@ -109,6 +133,45 @@ impl TestShop {
         let output = command.args(args).arg("--dir").arg(self.cluster.dir()).output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(said).unwrap())
+    }
+
+    /// Another balancer before the same web processes. It has the same keys, and nothing else of the first.
+    pub(crate) fn second_balancer(&self, dir: &Path) -> SecondBalancer {
+        let keys = self.cluster.dir().join("keys");
+        let mut command = Command::new(PROGRAM);
+        command.args(["role", "lb", "--cluster", &self.cluster.id().to_string()]);
+        command.args(["--design", "7", "--shop-port", "0"]).arg("--dir").arg(dir);
+        command.arg("--keys").arg(keys);
+        let mut child = Child::start("a second lb", command, DEADLINE).unwrap();
+        let http = child.line(DEADLINE).unwrap();
+        let http = http.strip_prefix("http ").unwrap().parse().unwrap();
+        let told = json!({ "nodes": {}, "endpoints": self.cluster.endpoints() });
+        child.tell(&told.to_string()).unwrap();
+        assert_eq!(child.line(DEADLINE).as_deref(), Some("linked"));
+        let mut caller = Caller::new(http);
+        let status = self.runtime.block_on(caller.get("/status")).unwrap();
+        SecondBalancer { shop: status.field("shop").parse().unwrap(), _child: child }
+    }
+
+    /// Puts another list of web processes in force.
+    pub(crate) fn list(&self, webs: &[&str]) {
+        let one = |web: &&str| json!({ "name": web, "address": self.cluster.endpoint(web) });
+        let list: Vec<Value> = webs.iter().map(one).collect();
+        let mut operator = Caller::new(self.cluster.front());
+        let body = json!(list).to_string().into();
+        let put = operator.call(Method::PUT, "/backends", body, "application/json");
+        assert_eq!(self.runtime.block_on(put).unwrap().status, 200);
+    }
+
+    /// Users at addresses of their own, all signed in.
+    pub(crate) fn users(&self, count: u8) -> Vec<Browser> {
+        let user = |i| {
+            let mut user = self.browser().coming_from(Ipv4Addr::new(127, 0, i, 1));
+            let page = self.post(&mut user, &format!("/sign-in?user=user-{i}"));
+            assert_eq!(page.status, StatusCode::OK);
+            user
+        };
+        (1..=count).map(user).collect()
     }
 
     /// Asks a page of the balancer for operators to do something.

@@ -1,6 +1,8 @@
 //! The shop as real processes.
 
+mod balancers;
 mod drains;
+mod kills;
 mod kit;
 mod sealed;
 mod survives;

@@ -174,8 +174,7 @@ impl Backend {
         let mut status = self.status();
         if status.wanted == Wanted::Active {
             status.wanted = Wanted::Draining(Instant::now() + within);
-            // What was reported before, a session that began meanwhile may not be in.
-            status.sessions = None;
+            status.sessions = None; // A session may have begun since.
         }
         drop(status);
         self.advance();
