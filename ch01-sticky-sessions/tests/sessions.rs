@@ -1,5 +1,5 @@
-//! What a session store has to do, whichever it is: one that has CAS, as chapter 3's, and one that does the
-//! same with a script, as a Redis.
+//! What a session store has to do, whichever it is: one that has CAS, as chapter 3's, one that does the same
+//! with a script, as a Redis, and with the feature `engines` a real Redis.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,20 @@ async fn at(servers: &[Rows]) -> Sessions {
     Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap())
 }
 
-/// Both kinds of store.
-async fn stores() -> [Sessions; 2] {
-    [at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await]
+/// All kinds of store, and what has to run as long as they are asked.
+#[cfg(not(feature = "engines"))]
+async fn stores() -> (Vec<Sessions>, ()) {
+    (vec![at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await], ())
+}
+
+/// All kinds of store, and what has to run as long as they are asked.
+#[cfg(feature = "engines")]
+async fn stores() -> (Vec<Sessions>, lab::engines::Engine) {
+    let redis = lab::engines::redis().unwrap();
+    let address = format!("redis://{}", redis.addr());
+    let real = Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap());
+    let all = vec![at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await, real];
+    (all, redis)
 }
 
 fn session(items: &[&str]) -> Session {
@@ -42,7 +53,8 @@ fn session(items: &[&str]) -> Session {
 #[test]
 fn a_session_that_never_was_has_version_0_and_each_save_counts_one() {
     run(async {
-        for store in stores().await {
+        let (stores, _running) = stores().await;
+        for store in stores {
             assert_eq!(store.load(ALICE).await, Ok(Kept::default()));
             assert_eq!(store.save(ALICE, Some(session(&[])), Some(0)).await, Ok(Ok(1)));
             assert_eq!(store.save(ALICE, Some(session(&["umbrella"])), Some(1)).await, Ok(Ok(2)));
@@ -56,7 +68,8 @@ fn a_session_that_never_was_has_version_0_and_each_save_counts_one() {
 #[test]
 fn a_save_on_top_of_another_version_saves_nothing_and_is_told_what_is_there() {
     run(async {
-        for store in stores().await {
+        let (stores, _running) = stores().await;
+        for store in stores {
             store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
             let there = Kept { version: 1, session: Some(session(&["boots"])) };
             for expected in [0, 2] {
@@ -71,7 +84,8 @@ fn a_save_on_top_of_another_version_saves_nothing_and_is_told_what_is_there() {
 #[test]
 fn a_session_that_has_ended_keeps_its_version_and_is_not_brought_back() {
     run(async {
-        for store in stores().await {
+        let (stores, _running) = stores().await;
+        for store in stores {
             store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
             assert_eq!(store.save(ALICE, None, None).await, Ok(Ok(2)), "ended by whoever");
             let late = store.save(ALICE, Some(session(&["boots", "candle"])), Some(1)).await;
@@ -83,7 +97,8 @@ fn a_session_that_has_ended_keeps_its_version_and_is_not_brought_back() {
 #[test]
 fn of_many_that_add_something_at_once_none_is_lost() {
     run(async {
-        for store in stores().await {
+        let (stores, _running) = stores().await;
+        for store in stores {
             let store = Arc::new(store);
             store.save(ALICE, Some(session(&[])), Some(0)).await.unwrap().unwrap();
             let adding = (0..8).map(|i| {

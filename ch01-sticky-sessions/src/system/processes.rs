@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::options::{self, DESIGN, NODES, SESSIONS};
 use super::web::{self, Outside};
-use super::{NAME, drain, lb, load, rotate};
+use super::{NAME, drain, lb, load, probe, rotate};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
@@ -158,7 +158,8 @@ impl System for Processes {
     }
 
     fn commands(&self) -> Vec<Command> {
-        drain::commands().into_iter().chain([rotate::command()]).collect()
+        let own = [rotate::command(), probe::command::command()];
+        drain::commands().into_iter().chain(own).collect()
     }
 
     fn act<'a>(
@@ -168,6 +169,7 @@ impl System for Processes {
         cluster: &'a Handle,
     ) -> BoxFuture<'a, Result<u8, Error>> {
         match command {
+            "probe" => Box::pin(probe::command::act(args)),
             "rotate-keys" => Box::pin(rotate::act(args, cluster)),
             _ => Box::pin(drain::act(command, args, cluster)),
         }

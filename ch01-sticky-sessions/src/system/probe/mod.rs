@@ -11,10 +11,15 @@
 
 mod case;
 mod cases;
+pub(super) mod command;
+#[cfg(feature = "engines")]
+mod peers;
 mod recorder;
 mod run;
+mod table;
 
 pub use case::{Case, Connection};
 pub use cases::cases;
 pub use recorder::Recorder;
 pub use run::{Verdict, run};
+pub use table::{Column, Table, table};

@@ -35,7 +35,15 @@ impl Recorder {
     /// # Errors
     /// There is none.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::at(0).await
+    }
+
+    /// One on this port.
+    ///
+    /// # Errors
+    /// Another process has it.
+    pub async fn at(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let told = Arc::<Mutex<Told>>::default();
         let for_all = Arc::clone(&told);

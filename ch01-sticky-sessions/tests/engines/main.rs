@@ -1,0 +1,7 @@
+//! The shop with a Redis behind it, and other balancers beside ours.
+
+#[allow(dead_code, reason = "the tests of the cluster use all of it")]
+#[path = "../cluster/kit.rs"]
+mod kit;
+mod peers;
+mod redis;
