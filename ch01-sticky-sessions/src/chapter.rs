@@ -40,6 +40,20 @@ impl Chapter for SessionsChapter {
         Some(crate::system::SYSTEM)
     }
 
+    #[cfg(feature = "system")]
+    fn measures(&self) -> Vec<lab::measure::Measure> {
+        use lab::measure::Measure;
+        let balancers = Measure::new("balancers", "our balancer beside HAProxy and nginx");
+        let store = Measure::new("store", "how often design 7 asks its store, beside design 5");
+        let (balancers, store) = (balancers.needs("engines"), store.needs("engines"));
+        #[cfg(all(feature = "engines", unix))]
+        let (balancers, store) = {
+            use crate::system::measure;
+            (balancers.run_by(measure::balancers), store.run_by(measure::store))
+        };
+        vec![balancers, store]
+    }
+
     fn numbers(&self) -> Vec<(String, String)> {
         book::numbers()
     }

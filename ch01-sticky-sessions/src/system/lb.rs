@@ -45,7 +45,8 @@ pub(super) struct Lb {
 
 /// Starts the balancer.
 pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
-    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let threads = options::threads(&config.options);
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let runtime = runtime.map_err(Error::io("start the balancer"))?;
     let listener = listen(options::number(&config.options, SHOP_PORT))?;
     let shop = listener.local_addr().map_err(Error::io("read the address of the shop"))?;

@@ -17,6 +17,7 @@
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
 //! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
+//! | `measure.rs` | beside HAProxy and nginx; design 7 beside 5 |
 //! | `options.rs`, `processes.rs` | all of it as a system |
 //!
 //! # Left out
@@ -31,13 +32,15 @@ mod cookies;
 mod drain;
 mod lb;
 mod load;
+#[cfg(all(feature = "engines", unix))]
+pub(crate) mod measure;
 mod options;
 mod picks;
 pub mod probe;
 mod processes;
 pub mod proxy;
 mod rotate;
-mod seal;
+pub mod seal;
 pub mod sessions;
 mod shop;
 mod till;

@@ -14,6 +14,8 @@ pub(super) const DESIGN: &str = "design";
 pub(super) const NODES: &str = "nodes";
 /// Where users come.
 pub(super) const SHOP_PORT: &str = "shop-port";
+/// How many threads the balancer has.
+const THREADS: &str = "threads";
 /// Where the keys are, with which what goes to browsers is sealed.
 pub(super) const KEYS: &str = "keys";
 /// Where the session store is, if it is elsewhere.
@@ -31,6 +33,9 @@ pub(super) fn args() -> Vec<Arg> {
         number(SHOP_PORT)
             .value_parser(value_parser!(u16))
             .help("Where users come; 0 is any free port; 8000 if that is free and nothing is said"),
+        number(THREADS)
+            .value_parser(value_parser!(u8).range(1..=64))
+            .help("How many threads the balancer has; 2 if nothing is said"),
         Arg::new(SESSIONS).long(SESSIONS).value_name("redis://HOST:PORT,…").help(
             "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
              `store`",
@@ -44,6 +49,11 @@ pub(super) fn args() -> Vec<Arg> {
 /// A number that was given.
 pub(super) fn number(options: &Options, name: &str) -> Option<u16> {
     options.values(name).last()?.parse().ok()
+}
+
+/// How many threads the balancer has.
+pub(super) fn threads(options: &Options) -> usize {
+    number(options, THREADS).map_or(2, usize::from)
 }
 
 /// The number of the design.

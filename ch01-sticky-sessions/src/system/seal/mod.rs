@@ -18,8 +18,8 @@
 
 pub(super) mod cart;
 pub(super) mod keys;
-pub(super) mod ring;
-pub(super) mod token;
+pub mod ring;
+pub mod token;
 
 /// Seconds since 1970, as this machine has them.
 #[expect(clippy::disallowed_methods, reason = "what is sealed is for a while, on every machine")]

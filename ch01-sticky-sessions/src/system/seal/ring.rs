@@ -26,11 +26,11 @@ struct Key {
 }
 
 /// The first key seals, and all of them open.
-pub(in crate::system) struct Ring(Vec<Key>);
+pub struct Ring(Vec<Key>);
 
 /// Why a text is no ring of keys.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub(in crate::system) enum BadRing {
+pub enum BadRing {
     /// There is none.
     #[error("there is no key in it; write one per line: 8 hexadecimal digits, a space, 64 more")]
     Empty,
@@ -47,7 +47,7 @@ pub(in crate::system) enum BadRing {
 
 impl Ring {
     /// Reads keys, one per line. A line that begins with `#` is a comment.
-    pub(in crate::system) fn read(text: &str) -> Result<Self, BadRing> {
+    pub fn read(text: &str) -> Result<Self, BadRing> {
         let mut keys: Vec<Key> = Vec::new();
         let lines = (1..).zip(text.lines());
         for (number, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
@@ -64,12 +64,12 @@ impl Ring {
     }
 
     /// What the keys are called, the one that seals first.
-    pub(in crate::system) fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<String> {
         self.0.iter().map(|key| format!("{:08x}", key.id)).collect()
     }
 
     /// Seals something. It opens only for the same `purpose`. `None`: the system has no random numbers.
-    pub(in crate::system) fn seal(&self, purpose: &[u8], plain: &[u8]) -> Option<String> {
+    pub fn seal(&self, purpose: &[u8], plain: &[u8]) -> Option<String> {
         let key = &self.0[0];
         let mut nonce = [0; 12];
         getrandom::fill(&mut nonce).ok()?;
@@ -84,7 +84,7 @@ impl Ring {
     }
 
     /// Opens what was sealed for this `purpose` with a key of this ring, and nothing else.
-    pub(in crate::system) fn open(&self, purpose: &[u8], text: &str) -> Option<Vec<u8>> {
+    pub fn open(&self, purpose: &[u8], text: &str) -> Option<Vec<u8>> {
         if text.len() > LONGEST {
             return None;
         }

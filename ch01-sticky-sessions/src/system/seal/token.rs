@@ -18,7 +18,7 @@ use crate::types::SessionId;
 use lab::NodeId;
 
 /// A token is not accepted for longer, in seconds, whatever a browser does with its cookies.
-pub(in crate::system) const LIFE: u64 = 3_600;
+pub const LIFE: u64 = 3_600;
 /// Clocks of balancers may differ by so much, in seconds.
 const SKEW: u64 = 60;
 /// What a token is for, and what its bytes mean.
@@ -26,25 +26,25 @@ const PURPOSE: &[u8] = b"ch01 node 1";
 
 /// What a token says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(in crate::system) struct Token {
+pub struct Token {
     /// The web process.
-    pub(in crate::system) web: NodeId,
+    pub web: NodeId,
     /// Which start of it: [`generation`].
-    pub(in crate::system) generation: u32,
+    pub generation: u32,
     /// When it was made, in seconds since 1970.
-    pub(in crate::system) issued: u64,
+    pub issued: u64,
 }
 
 /// Which start of a web process a backend is. Every balancer derives the same one from its list: a process
 /// that was started again listens somewhere else.
-pub(in crate::system) fn generation(backend: &Backend) -> u32 {
+pub fn generation(backend: &Backend) -> u32 {
     let address = backend.address().to_string();
     address.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte))) as u32
 }
 
 impl Token {
     /// Seals it for a session. `None`: the system has no random numbers.
-    pub(in crate::system) fn seal(self, session: SessionId, ring: &Ring) -> Option<String> {
+    pub fn seal(self, session: SessionId, ring: &Ring) -> Option<String> {
         let mut plain = Vec::with_capacity(20);
         plain.extend(self.web.0.to_be_bytes());
         plain.extend(self.generation.to_be_bytes());
@@ -53,12 +53,7 @@ impl Token {
     }
 
     /// What a browser with this session sends, if one of us sealed it for this session and it has not ended.
-    pub(in crate::system) fn open(
-        text: &str,
-        session: SessionId,
-        ring: &Ring,
-        now: u64,
-    ) -> Option<Self> {
+    pub fn open(text: &str, session: SessionId, ring: &Ring, now: u64) -> Option<Self> {
         let plain = ring.open(&purpose(session), text)?;
         let plain: [u8; 20] = plain.try_into().ok()?;
         let (web, rest) = plain.split_first_chunk()?;
@@ -71,7 +66,7 @@ impl Token {
     }
 
     /// Whether a new one is due, so that a browser which comes back always has a good one.
-    pub(in crate::system) fn is_old(&self, now: u64) -> bool {
+    pub fn is_old(&self, now: u64) -> bool {
         now.saturating_sub(self.issued) > LIFE / 2
     }
 }

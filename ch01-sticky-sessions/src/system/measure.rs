@@ -1,0 +1,330 @@
+//! Edge: makes it survive the real world. The lesson is in `step7_affinity_hint.rs`.
+//!
+//! Our balancer beside HAProxy and nginx: one worker thread each, the same backends, connections that are
+//! kept on both sides, no log of requests, and users who are sent back to where they were. Requests come at
+//! a fixed rate, to all of them in turn, again and again, in the one order and then in the other.
+//!
+//! And design 7 beside design 5: how often is the store asked?
+//!
+//! # Left out
+//!
+//! TLS, large bodies, a connection for each request. The most that each of them can do: on one machine the
+//! clients take the cores.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use lab::engines::{Engine, EngineError, HAPROXY, NGINX, Program, haproxy, nginx};
+use lab::measure::{
+    Error, Failed, Machine, Measured, Operation, Outcome, Setup, Table, family_cpu, open_loop,
+    runtime,
+};
+use lab::run::children::Child;
+use lab::system::{MeasuredCluster, Options};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+use super::SYSTEM;
+use super::client::Browser;
+use super::shop::random;
+use crate::worlds::WEB_NAMES;
+
+/// Users, each with a connection.
+const USERS: usize = 64;
+/// Requests that come in a second.
+const RATE: u32 = 2_000;
+/// Less for whole clusters.
+const CLUSTER_RATE: u32 = 400;
+const ROUNDS: u32 = 7;
+/// Beside each turn: signing in, starting.
+const BESIDE: Duration = Duration::from_millis(300);
+const STARTS: Duration = Duration::from_secs(30);
+/// No head is longer.
+const LONGEST: usize = 16 << 10;
+
+/// A balancer before the backends.
+struct Peer {
+    name: &'static str,
+    version: String,
+    at: SocketAddr,
+    pid: u32,
+    _running: Running,
+}
+
+#[expect(dead_code, reason = "dropping it ends it")]
+enum Running {
+    Child(Child),
+    Engine(Engine),
+}
+
+/// What came of a peer's turns.
+#[derive(Default)]
+struct Turns {
+    cpu: Vec<f64>,
+    half: Vec<f64>,
+    most: Vec<f64>,
+    failed: u64,
+}
+
+/// One user who looks again and again.
+struct Visitor(Browser);
+
+impl Operation for Visitor {
+    async fn run(&mut self, _: u64) -> Result<(), Failed> {
+        let page = self.0.call(Method::GET, "/cart").await.ok_or(Failed)?;
+        if page.status == StatusCode::OK { Ok(()) } else { Err(Failed) }
+    }
+}
+
+/// Our balancer, HAProxy and nginx.
+pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
+    let runtime = runtime()?;
+    let on = runtime.handle();
+    let backends = on.block_on(backends()).map_err(Error::io("start backends"))?;
+    let peers = [
+        ours(setup, &backends)?,
+        engine("HAProxy", HAPROXY, || haproxy(&haproxy_conf(&backends)))?,
+        engine("nginx", NGINX, || nginx(&nginx_conf(&backends)))?,
+    ];
+    let mut all: Vec<Turns> = peers.iter().map(|_| Turns::default()).collect();
+    let time = turn(setup, peers.len() as u32);
+    for round in 1..=ROUNDS {
+        let mut order: Vec<usize> = (0..peers.len()).collect();
+        if round % 2 == 0 {
+            order.reverse();
+        }
+        for at in order {
+            let peer = &peers[at];
+            let users = on.block_on(users(peer.at, "/sign-in"));
+            let before = family_cpu(peer.pid).unwrap_or_default();
+            let measured = on.block_on(open_loop(users, RATE, time));
+            let cpu = family_cpu(peer.pid).unwrap_or_default().saturating_sub(before);
+            let each = micros(cpu) / measured.count().max(1) as f64;
+            let name = peer.name;
+            writeln!(out, "round {round} of {ROUNDS}: {name}: {each:.1} µs of CPU, {measured}")
+                .map_err(Error::io("print"))?;
+            all[at].add(each, &measured);
+        }
+    }
+    let versions: Vec<String> = peers.iter().map(|peer| peer.version.clone()).collect();
+    let rows = peers.iter().zip(&all).map(|(peer, turns)| turns.row(peer.name)).collect();
+    let columns = ["who", "CPU per request", "least", "half within", "99 % within", "no page"];
+    let spread = format!(
+        "Medians of {ROUNDS} interleaved turns at {RATE} requests per second of {USERS} users who are signed \
+         in; CPU is that of the balancer's processes alone, counted in hundredths of a second"
+    );
+    let is_ok = all.iter().all(|turns| turns.failed == 0);
+    outcome(setup, columns.map(Into::into).into(), rows, spread, versions.join(", "), is_ok)
+}
+
+/// How often design 7 asks its store, beside design 5, and what a page takes.
+pub(crate) fn store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
+    const DESIGNS: [(&str, &str); 2] = [("design 5", "5"), ("design 7", "7")];
+    let runtime = runtime()?;
+    let on = runtime.handle();
+    let mut all = [(Vec::new(), Turns::default()), (Vec::new(), Turns::default())];
+    let time = turn(setup, 4);
+    for round in 1..=ROUNDS {
+        for ((name, design), (asked, turns)) in DESIGNS.into_iter().zip(&mut all) {
+            let (each, measured) = one_cluster(setup, (name, design), time, on)?;
+            writeln!(
+                out,
+                "round {round} of {ROUNDS}: {name}: {each:.3} questions a page, {measured}"
+            )
+            .map_err(Error::io("print"))?;
+            asked.push(each);
+            turns.add(0.0, &measured);
+        }
+    }
+    let row = |((name, _), (asked, turns)): ((&str, _), &(Vec<f64>, Turns))| {
+        let [_, _, _, half, most, failed] = turns.row(name);
+        vec![name.to_owned(), format!("{:.3}", median(asked)), half, most, failed]
+    };
+    let rows = DESIGNS.into_iter().zip(&all).map(row).collect();
+    let columns =
+        ["who", "questions to the store, per page", "half within", "99 % within", "no page"];
+    let spread = format!(
+        "Medians of {ROUNDS} turns, each with a cluster of its own, at {CLUSTER_RATE} looks per second of \
+         {USERS} users who are signed in; a copy is used for five seconds"
+    );
+    let is_ok = all.iter().all(|(_, turns)| turns.failed == 0);
+    let versions = concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned();
+    outcome(setup, columns.map(Into::into).into(), rows, spread, versions, is_ok)
+}
+
+/// A turn of a cluster: what its store was asked for each page.
+fn one_cluster(
+    setup: &Setup,
+    (name, design): (&'static str, &str),
+    time: Duration,
+    on: &Handle,
+) -> Result<(f64, Measured), Error> {
+    let options = Options::default().with_value("design", design).with_value("shop-port", "0");
+    let cluster = MeasuredCluster::start(name, (SYSTEM, options), setup, on.clone())?;
+    let role = |role: &str| {
+        let all = cluster.report();
+        let found = all.into_iter().find_map(|(name, status)| status.filter(|_| name == role));
+        found.ok_or_else(|| Error::contender(name, format!("{role} does not answer")))
+    };
+    let shop = role("lb")?.own["shop"].as_str().and_then(|at| at.parse().ok());
+    let shop = shop.ok_or_else(|| Error::contender(name, "lb does not say where the shop is"))?;
+    let users = on.block_on(users(shop, "/sign-in?user=visitor"));
+    let before = role("store")?.messages;
+    let measured = on.block_on(open_loop(users, CLUSTER_RATE, time));
+    let asked = role("store")?.messages.saturating_sub(before);
+    Ok((asked as f64 / measured.count().max(1) as f64, measured))
+}
+
+impl Turns {
+    fn add(&mut self, cpu: f64, measured: &Measured) {
+        self.cpu.push(cpu);
+        self.half.push(micros(measured.median()));
+        self.most.push(micros(measured.quantile(0.99)));
+        self.failed += measured.failed();
+    }
+
+    fn row(&self, name: &str) -> [String; 6] {
+        let least = self.cpu.iter().copied().fold(f64::INFINITY, f64::min);
+        let micros = |value: f64| format!("{value:.0} µs");
+        let (cpu, half, most) = (median(&self.cpu), median(&self.half), median(&self.most));
+        let failed = self.failed.to_string();
+        let least = format!("{least:.1} µs");
+        [name.to_owned(), format!("{cpu:.1} µs"), least, micros(half), micros(most), failed]
+    }
+}
+
+fn outcome<R: Into<Vec<String>>>(
+    setup: &Setup,
+    columns: Vec<String>,
+    rows: Vec<R>,
+    spread: String,
+    versions: String,
+    is_ok: bool,
+) -> Result<Outcome, Error> {
+    let rows = rows.into_iter().map(Into::into).collect();
+    let table = Table { columns, rows, spread, machine: Machine::read(&setup.dir), versions };
+    Ok(Outcome { text: table.to_string(), kept: table.kept(), is_ok })
+}
+
+fn turn(setup: &Setup, turns: u32) -> Duration {
+    let each = Duration::from_secs(setup.seconds) / (ROUNDS * turns);
+    each.saturating_sub(BESIDE).max(Duration::from_millis(500))
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+/// Users who have signed in and looked once.
+async fn users(at: SocketAddr, sign_in: &str) -> Vec<Visitor> {
+    let mut all = Vec::new();
+    for _ in 0..USERS {
+        let mut visitor = Visitor(Browser::new(at));
+        // One that fails here fails again, and is counted then.
+        visitor.0.call(Method::POST, sign_in).await;
+        let _ = visitor.run(0).await;
+        all.push(visitor);
+    }
+    all
+}
+
+fn ours(setup: &Setup, backends: &[SocketAddr]) -> Result<Peer, Error> {
+    const NAME: &str = "ours, design 7";
+    let failed = |error: lab::run::children::ChildError| Error::contender(NAME, error);
+    let dir = setup.dir.join(format!("lb-{}", std::process::id())).join("lb");
+    std::fs::create_dir_all(&dir).map_err(Error::io("make a folder"))?;
+    let mut command = Command::new(&setup.program);
+    command.args(&setup.prefix).args(["lb", "--cluster", "1", "--design", "7", "--threads", "1"]);
+    command.args(["--shop-port", "0", "--dir"]).arg(&dir);
+    let mut child = Child::start("lb", command, STARTS).map_err(failed)?;
+    let endpoints: Vec<_> = WEB_NAMES.iter().zip(backends).collect();
+    let told = json!({ "nodes": {}, "endpoints": endpoints });
+    child.tell(&told.to_string()).map_err(failed)?;
+    while child.line(STARTS).is_some_and(|line| line != "linked") {}
+    let version = concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned();
+    let (at, pid) = (child.addr(), child.pid());
+    Ok(Peer { name: NAME, version, at, pid, _running: Running::Child(child) })
+}
+
+fn engine(
+    name: &'static str,
+    program: Program,
+    start: impl FnOnce() -> Result<Engine, EngineError>,
+) -> Result<Peer, Error> {
+    let failed = |error: EngineError| Error::contender(name, error);
+    let version = program.find().map(|found| program.version(&found)).unwrap_or_default();
+    let engine = start().map_err(failed)?;
+    let (at, pid) = (engine.addr(), engine.pid());
+    Ok(Peer { name, version, at, pid, _running: Running::Engine(engine) })
+}
+
+fn haproxy_conf(backends: &[SocketAddr]) -> String {
+    let server = |(name, at): (&&str, &SocketAddr)| format!(" server {name} {at} cookie {name}\n");
+    let servers: String = WEB_NAMES.iter().zip(backends).map(server).collect();
+    format!(
+        "global\n nbthread 1\ndefaults\n mode http\n timeout connect 2s\n timeout client 60s\n\
+         timeout server 30s\n http-reuse always\nfrontend all\n bind {{addr}}\n option forwardfor\n\
+         default_backend webs\nbackend webs\n balance roundrobin\n cookie node insert indirect nocache\n\
+         {servers}"
+    )
+}
+
+/// Debian's nginx has no sticky cookie: it hashes the session, consistently.
+fn nginx_conf(backends: &[SocketAddr]) -> String {
+    let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
+    format!(
+        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {USERS}; }}\n\
+         keepalive_requests 1000000000; server {{ listen {{addr}};\n\
+         location / {{ proxy_pass http://webs; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+         proxy_set_header Host $http_host;\n\
+         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}\n"
+    )
+}
+
+/// Web processes that answer each request at once, and give a session to who signs in.
+async fn backends() -> std::io::Result<Vec<SocketAddr>> {
+    let mut all = Vec::new();
+    for _ in WEB_NAMES {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        all.push(listener.local_addr()?);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                // Whoever hangs up is done.
+                tokio::spawn(async move { drop(answer(stream).await) });
+            }
+        });
+    }
+    Ok(all)
+}
+
+async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut head = Vec::new();
+    loop {
+        let read = stream.read_buf(&mut head).await?;
+        if read == 0 || head.len() > LONGEST {
+            return Ok(());
+        }
+        if !head.ends_with(b"\r\n\r\n") {
+            continue;
+        }
+        let cookie = match head.starts_with(b"POST ") {
+            true => format!("Set-Cookie: sid={:032x}; Path=/\r\n", random().unwrap_or_default()),
+            false => String::new(),
+        };
+        let answer = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: 2\r\n\r\n{{}}");
+        stream.write_all(answer.as_bytes()).await?;
+        head.clear();
+    }
+}
