@@ -17,7 +17,7 @@
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
 //! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
-//! | `measure.rs` | beside HAProxy and nginx; design 7 beside 5 |
+//! | `measure/` | beside HAProxy and nginx; design 7 beside 5 |
 //! | `options.rs`, `processes.rs` | all of it as a system |
 //!
 //! # Left out

@@ -3,5 +3,6 @@
 #[allow(dead_code, reason = "the tests of the cluster use all of it")]
 #[path = "../cluster/kit.rs"]
 mod kit;
+mod measured;
 mod peers;
 mod redis;

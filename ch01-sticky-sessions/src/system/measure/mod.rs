@@ -11,8 +11,11 @@
 //! TLS, large bodies, a connection for each request. The most that each of them can do: on one machine the
 //! clients take the cores.
 
+mod beside;
+
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -25,13 +28,12 @@ use lab::measure::{
 use lab::run::children::Child;
 use lab::system::{MeasuredCluster, Options};
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
+
+use beside::{backends, haproxy_conf, nginx_conf};
 
 use super::SYSTEM;
 use super::client::Browser;
-use super::shop::random;
 use crate::worlds::WEB_NAMES;
 
 /// Users, each with a connection.
@@ -40,12 +42,17 @@ const USERS: usize = 64;
 const RATE: u32 = 2_000;
 /// Less for whole clusters.
 const CLUSTER_RATE: u32 = 400;
+/// Enough for a median.
 const ROUNDS: u32 = 7;
+/// A turn is no shorter, however little time there is.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// Balancers are in turn as often as they can be for so long.
+const LEAST: Duration = Duration::from_secs(1);
+/// A copy is used for five seconds: a turn that is shorter sees few end.
+const LEAST_OF_STORE: Duration = Duration::from_secs(10);
 /// Beside each turn: signing in, starting.
 const BESIDE: Duration = Duration::from_millis(300);
 const STARTS: Duration = Duration::from_secs(30);
-/// No head is longer.
-const LONGEST: usize = 16 << 10;
 
 /// A balancer before the backends.
 struct Peer {
@@ -56,19 +63,30 @@ struct Peer {
     _running: Running,
 }
 
+/// A folder that goes with the value.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of it does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 #[expect(dead_code, reason = "dropping it ends it")]
 enum Running {
-    Child(Child),
+    Child(Child, Scratch),
     Engine(Engine),
 }
 
 /// What came of a peer's turns.
-#[derive(Default)]
 struct Turns {
     cpu: Vec<f64>,
     half: Vec<f64>,
     most: Vec<f64>,
     failed: u64,
+    /// Whether each turn had an answer.
+    answered: bool,
 }
 
 /// One user who looks again and again.
@@ -91,9 +109,9 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
         engine("HAProxy", HAPROXY, || haproxy(&haproxy_conf(&backends)))?,
         engine("nginx", NGINX, || nginx(&nginx_conf(&backends)))?,
     ];
-    let mut all: Vec<Turns> = peers.iter().map(|_| Turns::default()).collect();
-    let time = turn(setup, peers.len() as u32);
-    for round in 1..=ROUNDS {
+    let mut all: Vec<Turns> = peers.iter().map(|_| Turns::new()).collect();
+    let (rounds, time) = plan(setup, peers.len() as u32, LEAST);
+    for round in 1..=rounds {
         let mut order: Vec<usize> = (0..peers.len()).collect();
         if round % 2 == 0 {
             order.reverse();
@@ -106,7 +124,7 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
             let cpu = family_cpu(peer.pid).unwrap_or_default().saturating_sub(before);
             let each = micros(cpu) / measured.count().max(1) as f64;
             let name = peer.name;
-            writeln!(out, "round {round} of {ROUNDS}: {name}: {each:.1} µs of CPU, {measured}")
+            writeln!(out, "round {round} of {rounds}: {name}: {each:.1} µs of CPU, {measured}")
                 .map_err(Error::io("print"))?;
             all[at].add(each, &measured);
         }
@@ -115,10 +133,10 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
     let rows = peers.iter().zip(&all).map(|(peer, turns)| turns.row(peer.name)).collect();
     let columns = ["who", "CPU per request", "least", "half within", "99 % within", "no page"];
     let spread = format!(
-        "Medians of {ROUNDS} interleaved turns at {RATE} requests per second of {USERS} users who are signed \
+        "Medians of {rounds} interleaved turns at {RATE} requests per second of {USERS} users who are signed \
          in; CPU is that of the balancer's processes alone, counted in hundredths of a second"
     );
-    let is_ok = all.iter().all(|turns| turns.failed == 0);
+    let is_ok = all.iter().all(|turns| turns.answered);
     outcome(setup, columns.map(Into::into).into(), rows, spread, versions.join(", "), is_ok)
 }
 
@@ -127,14 +145,15 @@ pub(crate) fn store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error
     const DESIGNS: [(&str, &str); 2] = [("design 5", "5"), ("design 7", "7")];
     let runtime = runtime()?;
     let on = runtime.handle();
-    let mut all = [(Vec::new(), Turns::default()), (Vec::new(), Turns::default())];
-    let time = turn(setup, 4);
-    for round in 1..=ROUNDS {
+    let mut all = [(Vec::new(), Turns::new()), (Vec::new(), Turns::new())];
+    // Starting clusters takes the time of a third turn.
+    let (rounds, time) = plan(setup, 3, LEAST_OF_STORE);
+    for round in 1..=rounds {
         for ((name, design), (asked, turns)) in DESIGNS.into_iter().zip(&mut all) {
             let (each, measured) = one_cluster(setup, (name, design), time, on)?;
             writeln!(
                 out,
-                "round {round} of {ROUNDS}: {name}: {each:.3} questions a page, {measured}"
+                "round {round} of {rounds}: {name}: {each:.3} questions a page, {measured}"
             )
             .map_err(Error::io("print"))?;
             asked.push(each);
@@ -149,10 +168,10 @@ pub(crate) fn store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error
     let columns =
         ["who", "questions to the store, per page", "half within", "99 % within", "no page"];
     let spread = format!(
-        "Medians of {ROUNDS} turns, each with a cluster of its own, at {CLUSTER_RATE} looks per second of \
+        "Medians of {rounds} turns, each with a cluster of its own, at {CLUSTER_RATE} looks per second of \
          {USERS} users who are signed in; a copy is used for five seconds"
     );
-    let is_ok = all.iter().all(|(_, turns)| turns.failed == 0);
+    let is_ok = all.iter().all(|(_, turns)| turns.answered);
     let versions = concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned();
     outcome(setup, columns.map(Into::into).into(), rows, spread, versions, is_ok)
 }
@@ -181,11 +200,17 @@ fn one_cluster(
 }
 
 impl Turns {
+    fn new() -> Self {
+        let (cpu, half, most) = (Vec::new(), Vec::new(), Vec::new());
+        Self { cpu, half, most, failed: 0, answered: true }
+    }
+
     fn add(&mut self, cpu: f64, measured: &Measured) {
         self.cpu.push(cpu);
         self.half.push(micros(measured.median()));
         self.most.push(micros(measured.quantile(0.99)));
         self.failed += measured.failed();
+        self.answered &= measured.count() > 0;
     }
 
     fn row(&self, name: &str) -> [String; 6] {
@@ -211,9 +236,12 @@ fn outcome<R: Into<Vec<String>>>(
     Ok(Outcome { text: table.to_string(), kept: table.kept(), is_ok })
 }
 
-fn turn(setup: &Setup, turns: u32) -> Duration {
-    let each = Duration::from_secs(setup.seconds) / (ROUNDS * turns);
-    each.saturating_sub(BESIDE).max(Duration::from_millis(500))
+/// How many rounds of so many turns there are, each of `least` if there is time, and how long each turn is.
+fn plan(setup: &Setup, turns: u32, least: Duration) -> (u32, Duration) {
+    let round = Duration::from_secs(setup.seconds) / turns;
+    let fit = round.as_millis() / (least + BESIDE).as_millis();
+    let rounds = u32::try_from(fit).unwrap_or(ROUNDS).clamp(1, ROUNDS);
+    (rounds, (round / rounds).saturating_sub(BESIDE).max(SHORTEST))
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -242,7 +270,8 @@ async fn users(at: SocketAddr, sign_in: &str) -> Vec<Visitor> {
 fn ours(setup: &Setup, backends: &[SocketAddr]) -> Result<Peer, Error> {
     const NAME: &str = "ours, design 7";
     let failed = |error: lab::run::children::ChildError| Error::contender(NAME, error);
-    let dir = setup.dir.join(format!("lb-{}", std::process::id())).join("lb");
+    let scratch = Scratch(setup.dir.join(format!("lb-{}", std::process::id())));
+    let dir = scratch.0.join("lb");
     std::fs::create_dir_all(&dir).map_err(Error::io("make a folder"))?;
     let mut command = Command::new(&setup.program);
     command.args(&setup.prefix).args(["lb", "--cluster", "1", "--design", "7", "--threads", "1"]);
@@ -254,7 +283,7 @@ fn ours(setup: &Setup, backends: &[SocketAddr]) -> Result<Peer, Error> {
     while child.line(STARTS).is_some_and(|line| line != "linked") {}
     let version = concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned();
     let (at, pid) = (child.addr(), child.pid());
-    Ok(Peer { name: NAME, version, at, pid, _running: Running::Child(child) })
+    Ok(Peer { name: NAME, version, at, pid, _running: Running::Child(child, scratch) })
 }
 
 fn engine(
@@ -267,64 +296,4 @@ fn engine(
     let engine = start().map_err(failed)?;
     let (at, pid) = (engine.addr(), engine.pid());
     Ok(Peer { name, version, at, pid, _running: Running::Engine(engine) })
-}
-
-fn haproxy_conf(backends: &[SocketAddr]) -> String {
-    let server = |(name, at): (&&str, &SocketAddr)| format!(" server {name} {at} cookie {name}\n");
-    let servers: String = WEB_NAMES.iter().zip(backends).map(server).collect();
-    format!(
-        "global\n nbthread 1\ndefaults\n mode http\n timeout connect 2s\n timeout client 60s\n\
-         timeout server 30s\n http-reuse always\nfrontend all\n bind {{addr}}\n option forwardfor\n\
-         default_backend webs\nbackend webs\n balance roundrobin\n cookie node insert indirect nocache\n\
-         {servers}"
-    )
-}
-
-/// Debian's nginx has no sticky cookie: it hashes the session, consistently.
-fn nginx_conf(backends: &[SocketAddr]) -> String {
-    let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
-    format!(
-        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {USERS}; }}\n\
-         keepalive_requests 1000000000; server {{ listen {{addr}};\n\
-         location / {{ proxy_pass http://webs; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
-         proxy_set_header Host $http_host;\n\
-         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}\n"
-    )
-}
-
-/// Web processes that answer each request at once, and give a session to who signs in.
-async fn backends() -> std::io::Result<Vec<SocketAddr>> {
-    let mut all = Vec::new();
-    for _ in WEB_NAMES {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        all.push(listener.local_addr()?);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                // Whoever hangs up is done.
-                tokio::spawn(async move { drop(answer(stream).await) });
-            }
-        });
-    }
-    Ok(all)
-}
-
-async fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut head = Vec::new();
-    loop {
-        let read = stream.read_buf(&mut head).await?;
-        if read == 0 || head.len() > LONGEST {
-            return Ok(());
-        }
-        if !head.ends_with(b"\r\n\r\n") {
-            continue;
-        }
-        let cookie = match head.starts_with(b"POST ") {
-            true => format!("Set-Cookie: sid={:032x}; Path=/\r\n", random().unwrap_or_default()),
-            false => String::new(),
-        };
-        let answer = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: 2\r\n\r\n{{}}");
-        stream.write_all(answer.as_bytes()).await?;
-        head.clear();
-    }
 }
