@@ -47,6 +47,9 @@ pub trait Route: Clone + Eq + Hash + Debug + Send + Sync + 'static {
     /// The place in `pool` of the node for this request; `None` if no node is up.
     fn pick(&self, asked: &Asked, pool: &[Backend]) -> Option<usize>;
 
+    /// The web nodes are these from now on: for a policy that computes a table once.
+    fn prepare(&mut self, _webs: &[NodeId]) {}
+
     /// The node that the browser is told to come back to, in a cookie.
     fn affinity(&self, web: NodeId) -> Option<NodeId> {
         let _ = web;
@@ -115,6 +118,7 @@ impl<R: Route> Balancer<R> {
         };
         self.pool = webs.iter().map(backend).collect();
         self.heard.extend(webs);
+        self.route.prepare(webs);
     }
 
     // ANCHOR: on_request

@@ -5,7 +5,7 @@ use lab::explore::Limits;
 use lab::study::{Story, Told};
 
 use crate::designs;
-use crate::experiments::{formula, restarted};
+use crate::experiments::{bounded, formula, restarted};
 use crate::worlds::Scene;
 
 /// Alice signs in, and `web-1` has her session.
@@ -69,6 +69,9 @@ pub fn numbers() -> Vec<(String, String)> {
     for n in [2, 4, 10] {
         numbers.push((format!("restart_{n}"), format!("{:.2}", restarted("step3", n))));
         numbers.push((format!("restart_{n}_formula"), format!("{:.2}", formula(n))));
+    }
+    for n in [4, 10] {
+        numbers.push((format!("away_{n}"), format!("{:.0}", 100.0 * bounded(n, 125).away)));
     }
     numbers
 }

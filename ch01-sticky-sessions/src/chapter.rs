@@ -1,6 +1,6 @@
 //! The chapter as the guide sees it.
 
-use lab::chapter::{Chapter, Figure, Models};
+use lab::chapter::{Chapter, Dial, Figure, Models, Table};
 
 use crate::{book, designs, experiments};
 
@@ -33,6 +33,14 @@ impl Chapter for SessionsChapter {
         let runs = book::figures().into_iter().map(|(name, log)| (name, Figure::SpaceTime(log)));
         let plots = experiments::plots().into_iter();
         runs.chain(plots.map(|(name, plot)| (name, Figure::Plot(plot)))).collect()
+    }
+
+    fn tables(&self) -> Vec<(String, Table)> {
+        experiments::tables()
+    }
+
+    fn dials(&self) -> Vec<(String, Dial)> {
+        experiments::dials()
     }
 
     #[cfg(feature = "system")]

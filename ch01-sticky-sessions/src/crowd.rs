@@ -1,6 +1,7 @@
 //! The workload of experiments: thousands of people behind one node, each with a browser of their own.
 //!
-//! Who clicks when is fixed before a run begins, so every design meets the very same clicks.
+//! Who clicks when is fixed before a run begins, so every design meets the very same clicks. What was
+//! asked and answered is kept, for [`crate::guarantees`] to judge.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +9,12 @@ use std::time::Duration;
 
 use lab::{Node, NodeId};
 
+use crate::browser::ELSEWHERE;
+use crate::guarantees::{Deed, Told, Visit};
 use crate::shop::{self, Cx, Input, Shop, Summary};
-use crate::types::{Action, Address, Answer, Item, Jar, Msg, SessionId, SetCookie, Timer, User};
+use crate::types::{
+    Action, Address, Answer, Cookies, Item, Jar, Msg, SessionId, SetCookie, Timer, User,
+};
 
 /// One click.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -31,6 +36,12 @@ pub enum What {
     Look,
     /// To put something into it.
     Add,
+    /// To sign out.
+    SignOut,
+    /// A thief copies the cookies and, from elsewhere, looks into the cart.
+    Copy,
+    /// The thief looks again.
+    Replay,
 }
 
 /// A person with a browser.
@@ -39,7 +50,11 @@ pub struct Person {
     /// Where from.
     pub address: Address,
     jar: Jar,
+    /// The cookies as a thief has copied them.
+    copied: Cookies,
     sign_ins: u32,
+    /// How many things they wanted to put into a cart.
+    items: u32,
     /// How often they were shown the sign-in page.
     pub forced: u32,
     /// How often they were shown a cart.
@@ -52,30 +67,63 @@ impl Person {
     /// A user who has not been here before.
     #[must_use]
     pub fn new(address: Address) -> Self {
-        Self { address, jar: Jar::default(), sign_ins: 0, forced: 0, carts: 0, refused: 0 }
+        Self {
+            address,
+            jar: Jar::default(),
+            copied: Cookies::default(),
+            sign_ins: 0,
+            items: 0,
+            forced: 0,
+            carts: 0,
+            refused: 0,
+        }
     }
+}
+
+/// A request under way.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Open {
+    who: usize,
+    action: Action,
+    /// Of its cookies.
+    session: Option<SessionId>,
+    is_copied: bool,
+    /// When it was asked, by the clock of the crowd.
+    asked: Duration,
 }
 
 /// The people, and the clicks to come.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Crowd {
-    balancer: NodeId,
+    /// Each request goes to the next of them.
+    balancers: Arc<[NodeId]>,
     clicks: Arc<[Click]>,
     /// How many have been made.
     made: usize,
     /// How many requests were sent; each has the number of its turn.
     asked: u64,
-    /// Whose requests are under way, by number.
-    open: BTreeMap<u64, usize>,
+    /// Requests under way, by number.
+    open: BTreeMap<u64, Open>,
     people: Vec<Person>,
+    /// What was asked and answered, in the order of the answers.
+    visits: Vec<Visit>,
+    /// When the crowd began, by its clock.
+    began: Duration,
 }
 
 impl Crowd {
     /// These people, who will click like this; `clicks` are in the order of time.
     #[must_use]
-    pub fn new(balancer: NodeId, people: Vec<Person>, clicks: Vec<Click>) -> Self {
-        let (clicks, open) = (clicks.into(), BTreeMap::new());
-        Self { balancer, clicks, made: 0, asked: 0, open, people }
+    pub fn new(balancers: &[NodeId], people: Vec<Person>, clicks: Vec<Click>) -> Self {
+        let (clicks, open, balancers) = (clicks.into(), BTreeMap::new(), balancers.into());
+        let (visits, began) = (Vec::new(), Duration::ZERO);
+        Self { balancers, clicks, made: 0, asked: 0, open, people, visits, began }
+    }
+
+    /// What was asked and answered so far, in µs.
+    #[must_use]
+    pub fn visits(&self) -> &[Visit] {
+        &self.visits
     }
 
     /// The people, with what they were shown so far.
@@ -100,38 +148,87 @@ impl Crowd {
     }
 
     fn ask(&mut self, who: usize, what: What, cx: &mut Cx) {
-        self.asked += 1;
-        let number = self.asked;
-        self.open.insert(number, who);
         let person = &mut self.people[who];
+        let is_copied = matches!(what, What::Copy | What::Replay);
         let action = match what {
-            What::Look => Action::Look,
-            What::Add => Action::Add(Item::new("umbrella")),
+            What::Look | What::Replay => Action::Look,
+            What::Copy => {
+                person.copied = Cookies { affinity: None, ..person.jar.send(cx.now()) };
+                Action::Look
+            }
+            What::Add => {
+                person.items += 1;
+                Action::Add(Item::new(&format!("item-{}", person.items)))
+            }
+            What::SignOut => Action::SignOut,
             What::SignIn => {
                 person.sign_ins += 1;
-                let fresh = (who as u128 + 1) << 32 | u128::from(person.sign_ins);
-                Action::SignIn { user: User::new("visitor"), fresh: SessionId(fresh) }
+                Action::SignIn { user: User::new("visitor"), fresh: fresh(who, person.sign_ins) }
             }
         };
-        let (cookies, address) = (person.jar.send(cx.now()), person.address);
-        cx.send(self.balancer, Msg::Request { number, address, cookies, action });
+        let (cookies, address) = if is_copied {
+            (person.copied.clone(), ELSEWHERE)
+        } else {
+            (person.jar.send(cx.now()), person.address)
+        };
+        self.asked += 1;
+        let number = self.asked;
+        let (session, asked) = (cookies.sign_in(), cx.now());
+        self.open.insert(number, Open { who, action: action.clone(), session, is_copied, asked });
+        let balancer = self.balancers[number as usize % self.balancers.len()];
+        cx.send(balancer, Msg::Request { number, address, cookies, action });
     }
 
-    /// Who is shown the sign-in page signs in.
+    /// Who is shown the sign-in page signs in. A thief cannot.
     fn on_response(&mut self, number: u64, answer: &Answer, set: &[SetCookie], cx: &mut Cx) {
-        let Some(who) = self.open.remove(&number) else { return };
-        let person = &mut self.people[who];
+        let Some(open) = self.open.remove(&number) else { return };
+        self.write_down(&open, answer, cx.now());
+        if open.is_copied {
+            return;
+        }
+        let person = &mut self.people[open.who];
         set.iter().for_each(|cookie| person.jar.keep(cookie, cx.now()));
         match answer {
             Answer::SignInPage => {
                 person.forced += 1;
-                self.ask(who, What::SignIn, cx);
+                self.ask(open.who, What::SignIn, cx);
             }
             Answer::Cart(_) => person.carts += 1,
             Answer::Unavailable => person.refused += 1,
             Answer::SignedIn | Answer::SignedOut | Answer::Full => {}
         }
     }
+
+    fn write_down(&mut self, open: &Open, answer: &Answer, now: Duration) {
+        let (deed, session) = match &open.action {
+            Action::SignIn { fresh, .. } => (Deed::SignIn, Some(*fresh)),
+            Action::Look => (Deed::Look, open.session),
+            Action::Add(item) => (Deed::Add(item.clone()), open.session),
+            Action::SignOut => (Deed::SignOut, open.session),
+        };
+        let told = match answer {
+            Answer::Cart(session) => Told::Cart(session.cart.clone()),
+            Answer::SignedIn | Answer::SignedOut => Told::Done,
+            Answer::SignInPage => Told::SignInPage,
+            Answer::Full | Answer::Unavailable => Told::Unknown,
+        };
+        let since = |time: Duration| time.saturating_sub(self.began).as_micros() as u64;
+        let (asked, answered) = (since(open.asked), since(now));
+        let session = session.map(String::from).unwrap_or_default();
+        let is_copied = open.is_copied;
+        self.visits.push(Visit { asked, answered, session, deed, is_copied, told });
+    }
+}
+
+/// The name of a person's next session.
+fn fresh(who: usize, sign_ins: u32) -> SessionId {
+    SessionId((who as u128 + 1) << 32 | u128::from(sign_ins))
+}
+
+/// Whose session it is: the place in the list of people.
+#[must_use]
+pub fn whose(session: SessionId) -> usize {
+    (session.0 >> 32) as usize - 1
 }
 
 impl Node for Crowd {
@@ -139,7 +236,10 @@ impl Node for Crowd {
 
     fn step(&mut self, input: Input, cx: &mut Cx) {
         match input {
-            Input::Boot { .. } => self.wait(0, cx),
+            Input::Boot { .. } => {
+                self.began = cx.now();
+                self.wait(0, cx);
+            }
             Input::Timeout(_) => self.click(cx),
             Input::Message { msg: Msg::Response { number, answer, set }, .. } => {
                 self.on_response(number, &answer, &set, cx);

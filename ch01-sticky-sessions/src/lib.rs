@@ -10,9 +10,10 @@
 //! | [`types`] | the nouns: sessions, cookies, requests, messages |
 //! | [`shop`] | the protocol of the chapter |
 //! | [`balancer`] | takes each request, and picks a web node by a [`balancer::Route`] |
+//! | [`policy`] | more ways to pick one: ring, Maglev, jump, fewest sessions |
 //! | [`hash`], [`store`] | where a key belongs; where sessions are kept, from step 5 on |
 //! | [`browser`], [`operator`] | who clicks, in small worlds; who changes the list of nodes |
-//! | [`invariants`] | what has to be true, whatever happens |
+//! | [`invariants`], [`guarantees`] | what has to be true, whatever happens; what a history shows |
 //! | [`step1_round_robin`] | any node, sessions in memory: signed out by the next click |
 //! | [`step2_ip_hash`] | the node by the address: one company on one node |
 //! | [`step3_sticky_cookie`] | the same node again: signed out by the next restart |
@@ -39,9 +40,11 @@ pub mod crowd;
 pub mod designs;
 #[cfg(feature = "study")]
 pub mod experiments;
+pub mod guarantees;
 pub mod hash;
 pub mod invariants;
 pub mod operator;
+pub mod policy;
 pub mod shop;
 pub mod step1_round_robin;
 pub mod step2_ip_hash;

@@ -1,6 +1,8 @@
 //! The operator, who changes the balancer's list of web nodes while requests are under way.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lab::{Node, NodeId};
 
@@ -13,13 +15,22 @@ pub struct Operator {
     balancers: Arc<[NodeId]>,
     lists: Arc<[Vec<NodeId>]>,
     told: usize,
+    /// How long it waits before each list.
+    waits: Range<Duration>,
 }
 
 impl Operator {
     /// An operator of these balancers.
     #[must_use]
     pub fn new(balancers: &[NodeId], lists: &[Vec<NodeId>]) -> Self {
-        Self { balancers: balancers.into(), lists: lists.into(), told: 0 }
+        let (balancers, lists) = (balancers.into(), lists.into());
+        Self { balancers, lists, told: 0, waits: wait::NEXT }
+    }
+
+    /// The same, but it waits so long before each list.
+    #[must_use]
+    pub fn waiting(self, wait: Duration) -> Self {
+        Self { waits: wait..wait + Duration::from_micros(1), ..self }
     }
 }
 
@@ -41,7 +52,7 @@ impl Node for Operator {
             Input::Disconnected(_) => return,
         }
         if self.told < self.lists.len() {
-            cx.set_timer(Timer::Next, wait::NEXT);
+            cx.set_timer(Timer::Next, self.waits.clone());
         }
     }
 

@@ -24,7 +24,8 @@ const USERS: [&str; 2] = ["alice", "bob"];
 const OPERATOR: NodeId = NodeId(9);
 /// The balancers. There is one, but where it says two.
 pub const LBS: [NodeId; 2] = [NodeId(10), NodeId(30)];
-const LB_NAMES: [&str; 2] = ["lb", "lb-2"];
+/// Their names.
+pub const LB_NAMES: [&str; 2] = ["lb", "lb-2"];
 /// The web nodes.
 pub const WEBS: [NodeId; 4] = [NodeId(11), NodeId(12), NodeId(13), NodeId(14)];
 /// Their names.

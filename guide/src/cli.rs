@@ -41,6 +41,11 @@ enum Command {
         /// A chapter, such as ch02; without it, all
         chapter: Option<String>,
     },
+    /// A table of counted numbers
+    Table {
+        /// Such as ch01/scoreboard
+        name: String,
+    },
     /// What changes from one step to the next, line by line
     Diff {
         /// The chapter, such as ch02
@@ -286,6 +291,7 @@ fn dispatch(ws: &Workspace, command: Command, out: &mut dyn Write) -> Result<i32
         }
         Command::Points { step } => commands::explore::points(ws, &step, out),
         Command::Matrix { chapter } => commands::explore::matrix(ws, chapter.as_deref(), out),
+        Command::Table { name } => commands::table::table(ws, &name, out),
         Command::Diff { chapter, from, to } => commands::diff::diff(ws, &chapter, &from, &to, out),
         Command::Replay { file, html } => commands::run::replay(ws, &file, html.as_deref(), out),
         Command::Book { what } => match what {

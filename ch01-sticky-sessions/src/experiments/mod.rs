@@ -7,14 +7,28 @@
 //! |---|---|
 //! | `sign_ins.rs` | how many pages are sign-in pages; how many a rolling restart costs |
 //! | `load.rs` | how much of the load one node gets when many people share an address |
+//! | `busy.rs` | the same where one user clicks more than others |
+//! | `moves.rs` | how many sessions move when a node joins or leaves, by policy |
+//! | `joining.rs` | how long a node that joins stays idle |
+//! | `hinge.rs` | how many requests bounded loads send away from home |
 //! | `copies.rs` | how many pages need no question to the store |
+//! | `workload.rs`, `outcome.rs`, `scoreboard.rs` | what one day of all of it does to each design |
 
+mod busy;
 mod copies;
+mod hinge;
+mod joining;
 mod load;
+mod moves;
+mod outcome;
+mod scoreboard;
 mod sign_ins;
+mod workload;
+
+use std::time::Duration;
 
 use lab::NodeId;
-use lab::chapter::{Mark, Plot, Series};
+use lab::chapter::{Dial, Mark, Plot, Series, Table};
 use lab::explore::Model;
 use lab::rng::Rng;
 use lab::sim::{self, Fault, FaultSchedule, Run};
@@ -22,16 +36,24 @@ use lab::world::{Role, Transition};
 
 use crate::crowd::{Click, Crowd, Person, What};
 use crate::designs;
+use crate::operator::Operator;
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::types::{Address, Msg};
-use crate::worlds::{LBS, Nodes, STORE};
+use crate::worlds::{LB_NAMES, LBS, Nodes, STORE};
 
+pub use busy::{pinned, with_top_user};
 pub use copies::hit_ratio;
+pub use hinge::{Bounded, bounded};
+pub use joining::{Newcomers, expected, shares};
 pub use load::imbalance;
+pub use moves::{HASHING, homes, judged, moved};
+pub use outcome::Outcome;
+pub use scoreboard::{Event, after};
 pub use sign_ins::{forced, formula, restarted};
 
 const CROWD: NodeId = NodeId(1);
+const OPERATOR: NodeId = NodeId(9);
 /// A node needs this long, in µs, until its clients have noticed that it is down.
 const SECOND: u64 = 1_000_000;
 /// Every experiment is one run with this seed.
@@ -53,24 +75,36 @@ struct Experiment {
     people: Vec<Person>,
     clicks: Vec<Click>,
     faults: Vec<Fault>,
+    balancers: usize,
+    /// When, in µs, the list of web nodes becomes another one, and how many are in it then.
+    pool: Option<(u64, usize)>,
 }
 
 impl Experiment {
     /// A design before so many web nodes.
     fn new(step: &str, webs: usize) -> Self {
         let nodes = designs::row(step).nodes;
-        Self { nodes, webs, people: Vec::new(), clicks: Vec::new(), faults: Vec::new() }
+        let (people, clicks, faults) = (Vec::new(), Vec::new(), Vec::new());
+        Self { nodes, webs, people, clicks, faults, balancers: 1, pool: None }
     }
 
     fn run(mut self) -> Run<Shop, ()> {
         self.clicks.sort_unstable();
         let end = self.clicks.last().map_or(0, |click| click.at) + SECOND;
-        let webs = webs(self.webs);
-        let crowd = Crowd::new(LBS[0], self.people, self.clicks);
-        let mut roles = vec![
-            Role::new(CROWD, "users", "client", crowd),
-            Role::new(LBS[0], "lb", "lb", (self.nodes.balancer)(&webs)),
-        ];
+        let known = webs(self.webs);
+        let then = self.pool.map_or(self.webs, |(_, then)| then);
+        let balancers = &LBS[..self.balancers];
+        let crowd = Crowd::new(balancers, self.people, self.clicks);
+        let mut roles = vec![Role::new(CROWD, "users", "client", crowd)];
+        for (id, name) in balancers.iter().zip(LB_NAMES) {
+            roles.push(Role::new(*id, name, "lb", (self.nodes.balancer)(&known)));
+        }
+        if let Some((at, _)) = self.pool {
+            let operator = Operator::new(balancers, &[webs(then)]);
+            let operator = operator.waiting(Duration::from_micros(at));
+            roles.push(Role::new(OPERATOR, "operator", "client", operator));
+        }
+        let webs = webs(self.webs.max(then));
         for (id, name) in webs.iter().zip(WEB_NAMES) {
             roles.push(Role::new(*id, name, "web", (self.nodes.web)()));
         }
@@ -82,10 +116,15 @@ impl Experiment {
     }
 }
 
+/// The crowd at the end of a run.
+fn crowd(run: &Run<Shop, ()>) -> &Crowd {
+    let crowd = run.world.node(CROWD).and_then(AnyNode::downcast_ref::<Crowd>);
+    crowd.expect("the crowd never crashes")
+}
+
 /// The people at the end of a run.
 fn people(run: &Run<Shop, ()>) -> &[Person] {
-    let crowd = run.world.node(CROWD).and_then(AnyNode::downcast_ref::<Crowd>);
-    crowd.expect("the crowd never crashes").people()
+    crowd(run).people()
 }
 
 /// The messages that arrived at this node.
@@ -116,13 +155,35 @@ fn line(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
     Series { name: name.into(), points: points.into_iter().collect(), mark: Mark::Line }
 }
 
-/// All curves, by name.
+/// The curves, by name; those of dials are with them.
 #[must_use]
 pub fn plots() -> Vec<(String, Plot)> {
     vec![
         ("sign-in-pages".into(), sign_ins::pages()),
-        ("rolling-restart".into(), sign_ins::restarts()),
         ("one-address".into(), load::plot()),
+        ("joining".into(), joining::plot()),
+        ("away-from-home".into(), hinge::plot()),
         ("copies".into(), copies::plot()),
+    ]
+}
+
+/// All tables, by name.
+#[must_use]
+pub fn tables() -> Vec<(String, Table)> {
+    let [scoreboard, events] = scoreboard::tables();
+    vec![
+        ("scoreboard".into(), scoreboard),
+        ("events".into(), events),
+        ("policies".into(), moves::table()),
+    ]
+}
+
+/// All dials, by name.
+#[must_use]
+pub fn dials() -> Vec<(String, Dial)> {
+    vec![
+        ("imbalance".into(), busy::dial()),
+        ("moved".into(), moves::dial()),
+        ("rolling-restart".into(), sign_ins::dial()),
     ]
 }

@@ -1,6 +1,6 @@
 //! How many pages are sign-in pages, and how many of them a rolling restart costs.
 
-use lab::chapter::Plot;
+use lab::chapter::{Dial, Plot};
 use lab::rng::Rng;
 use lab::sim::Fault;
 
@@ -78,7 +78,7 @@ pub(super) fn pages() -> Plot {
 }
 
 /// Three ways to find the node of a session, and the formula of one.
-pub(super) fn restarts() -> Plot {
+fn restarts() -> Plot {
     let counts = || [2, 3, 4, 5, 6, 8, MOST].into_iter();
     let of = |step: &'static str| counts().map(move |n| (n as f64, restarted(step, n)));
     Plot {
@@ -90,5 +90,19 @@ pub(super) fn restarts() -> Plot {
             line("formula", counts().map(|n| (n as f64, formula(n)))),
             counted("hint, store", of("step7")),
         ],
+    }
+}
+
+/// A guess at four nodes.
+pub(super) fn dial() -> Dial {
+    Dial {
+        question: "Four servers with sticky cookies are restarted, one after the other. Everybody clicks \
+                   at least once during each restart. How often is the average user asked to sign in?"
+            .into(),
+        range: (0.0, 4.0),
+        unit: "times".into(),
+        answer: (100.0 * formula(4)).round() / 100.0,
+        formula: "((n/(n − 1))ⁿ − 1) · (n − 1)/n".into(),
+        plot: restarts(),
     }
 }

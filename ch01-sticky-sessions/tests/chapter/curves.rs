@@ -1,6 +1,9 @@
 //! Simulated points beside the lines of their formulas.
 
-use ch01_sticky_sessions::experiments::{forced, formula, hit_ratio, imbalance, restarted};
+use ch01_sticky_sessions::experiments::{
+    Newcomers, bounded, expected, forced, formula, hit_ratio, imbalance, pinned, restarted, shares,
+    with_top_user,
+};
 
 fn assert_near(found: f64, expected: f64, margin: f64, what: &str) {
     assert!((found - expected).abs() <= margin, "{what}: {found:.3}, and not about {expected:.3}");
@@ -35,4 +38,41 @@ fn one_address_is_one_node() {
 fn a_hint_finds_more_copies_than_chance() {
     assert_near(hit_ratio(10, true), 0.75, 0.02, "with a hint");
     assert_near(hit_ratio(10, false), 0.43, 0.03, "without");
+}
+
+#[test]
+fn one_busy_user_keeps_one_node_busy() {
+    for (n, quarters, margin) in
+        [(4, 0, 0.02), (4, 3, 0.05), (4, 4, 0.05), (10, 4, 0.1), (10, 5, 0.25)]
+    {
+        let found = pinned(n, quarters);
+        let what = format!("{n} nodes, s = {quarters}/4");
+        assert_near(found, with_top_user(n, quarters), margin, &what);
+    }
+}
+
+#[test]
+fn a_node_that_joins_fills_as_sessions_end() {
+    for newcomers in [Newcomers::RoundRobin, Newcomers::Fewest] {
+        for (time, share) in shares(newcomers) {
+            let what = format!("{newcomers:?}, after {time} % of a life");
+            assert_near(share, expected(newcomers, time), 0.08, &what);
+        }
+    }
+    // With the fewest sessions it has its share after ln(5/4) lives of a session.
+    let (_, full) = shares(Newcomers::Fewest)[3];
+    assert_near(full, 1.0, 0.05, "after 0.35 lives");
+}
+
+#[test]
+fn bounded_loads_send_requests_away_from_home_and_keep_their_bound() {
+    for (n, bound) in [(4, 110), (4, 125), (10, 110), (10, 125), (10, 200)] {
+        let found = bounded(n, bound);
+        assert!(found.away >= found.at_least - 0.005, "{n} nodes, {bound} %: {found:?}");
+        let most = (u64::from(bound) * 64).div_ceil(100 * n as u64);
+        assert!(u64::from(found.peak) <= most, "{n} nodes, {bound} %: {found:?}, most {most}");
+    }
+    assert_near(bounded(4, 125).away, 0.09, 0.03, "4 nodes, 125 %");
+    assert_near(bounded(10, 125).away, 0.29, 0.05, "10 nodes, 125 %");
+    assert_near(bounded(4, 300).away, 0.0, 0.001, "4 nodes, 300 %");
 }

@@ -3,5 +3,7 @@
 mod copies;
 mod curves;
 mod matrix;
+mod policies;
 mod random;
+mod scoreboard;
 mod store;

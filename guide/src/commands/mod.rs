@@ -11,6 +11,7 @@ pub mod measure;
 mod progress;
 pub mod run;
 pub mod system;
+pub mod table;
 
 use std::io::Write;
 

@@ -30,6 +30,7 @@ fn every_command_says_what_to_try_next() {
         "explore ch99/step1 --fault crash",
         "matrix",
         "matrix ch99",
+        "table ch99/left",
         "diff ch99 step1 step2",
         "book check",
         "book refresh",
@@ -46,6 +47,15 @@ fn every_command_says_what_to_try_next() {
         assert_eq!(code, 0, "{command}: {said}");
         assert!(said.contains("next: cargo "), "{command} says nothing of what is next: {said}");
     }
+}
+
+#[test]
+fn a_table_names_the_column_of_each_cell() {
+    let (_, said) = guide("table ch99/left");
+    assert!(said.starts_with("1\n  left  9\n2\n  left  unsafe\n"), "{said}");
+    let (code, said) = guide("table ch99/right");
+    assert_eq!(code, 2);
+    assert!(said.contains("no table `ch99/right`") && said.contains("one of: ch99/left"), "{said}");
 }
 
 #[test]
