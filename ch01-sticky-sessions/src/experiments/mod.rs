@@ -49,7 +49,7 @@ pub use joining::{Newcomers, expected, shares};
 pub use load::imbalance;
 pub use moves::{HASHING, homes, judged, moved};
 pub use outcome::Outcome;
-pub use scoreboard::{Event, after};
+pub use scoreboard::{Event, FRESH, after, history};
 pub use sign_ins::{forced, formula, restarted};
 
 const CROWD: NodeId = NodeId(1);

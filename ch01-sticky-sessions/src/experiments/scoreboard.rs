@@ -6,14 +6,15 @@ use lab::chapter::Table;
 use lab::sim::Fault;
 
 use super::workload::{DOWN, EVENT, PEOPLE, RACING, WINDOW, shop};
-use super::{Outcome, SECOND, webs};
+use super::{Experiment, Outcome, SECOND, crowd, webs};
 use crate::designs;
+use crate::guarantees::Visit;
 use crate::shop::AnyNode;
 use crate::step7_affinity_hint::Web;
 use crate::worlds::STORE;
 
 /// For how long a web node of step 7 may use a copy, in seconds.
-const FRESH: u64 = 5;
+pub const FRESH: u64 = 5;
 
 /// What happens to the shop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +40,18 @@ pub enum Event {
 /// What becomes of the workload with this design and this event.
 #[must_use]
 pub fn after(step: &str, event: Event) -> Outcome {
+    let experiment = with(step, event);
+    let nodes = experiment.webs;
+    Outcome::of(&experiment.run(), nodes)
+}
+
+/// What everybody asked and was told in the same run; times are in µs.
+#[must_use]
+pub fn history(step: &str, event: Event) -> Vec<Visit> {
+    crowd(&with(step, event).run()).visits().to_vec()
+}
+
+fn with(step: &str, event: Event) -> Experiment {
     let mut experiment = shop(step);
     if step == "step7" {
         experiment.nodes.web = || AnyNode::new(Web::new(STORE, Duration::from_secs(FRESH)));
@@ -66,8 +79,7 @@ pub fn after(step: &str, event: Event) -> Outcome {
         }
         Event::StoreDown | Event::StoreSlow => {}
     }
-    let nodes = experiment.webs;
-    Outcome::of(&experiment.run(), nodes)
+    experiment
 }
 
 /// A number of hundredths.

@@ -2,6 +2,7 @@
 
 mod copies;
 mod curves;
+mod guarantees;
 mod matrix;
 mod policies;
 mod random;

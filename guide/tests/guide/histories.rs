@@ -204,3 +204,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_session_that_is_used_after_its_end_exits_1_unless_it_may_be_for_a_while() {
+    let late = r#"{"process":1,"type":"invoke","f":"sign-out","key":"s1","time":0}
+{"process":1,"type":"ok","f":"sign-out","time":1000000}
+{"process":2,"type":"invoke","f":"copied","key":"s1","time":3000000}
+{"process":2,"type":"ok","f":"copied","value":[],"time":4000000}
+"#;
+    let (code, said) = check(late, "--model session");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("revocation is final: a cart is shown 2000000 ns after"), "{said}");
+    let (code, said) = check(late, "--model session --within 2");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("2 requests on 1 session: 1 answered read"), "{said}");
+    let (code, said) =
+        check(r#"{"process":1,"type":"invoke","f":"read","time":1}"#, "--model session");
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("\"sign-in|look|copied|add|sign-out\""), "{said}");
+}

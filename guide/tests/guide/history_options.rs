@@ -47,7 +47,8 @@ fn an_option_that_means_nothing_for_the_model_exits_3() {
         (&["register", "kv", "append"], "--negative-balances"),
         (&["append", "bank"], "--initial 3"),
         (&["append", "bank"], "--states 3"),
-        (&["append", "bank"], "--seconds 3"),
+        (&["append", "bank", "session"], "--seconds 3"),
+        (&["register", "kv", "append", "bank"], "--within 3"),
     ] {
         for model in models {
             let (code, said) = check("", &format!("--model {model} {option}"));

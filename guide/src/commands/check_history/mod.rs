@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, Write, stderr, stdin};
 use std::path::Path;
 
+use ch01_sticky_sessions::guarantees::history as sessions;
 use lab::check::append::Promise;
 use lab::check::linear::Budget;
 use lab::check::{BadHistory, Counts, History, Judged, Verdict, append, bank, linear};
@@ -113,6 +114,7 @@ fn promise(rules: &Rules) -> &'static str {
         (Model::Append, false) => "serializable",
         (Model::Append, true) => "strictly serializable",
         (Model::Bank, _) => "the same total in every read",
+        (Model::Session, _) => "true to the guarantees of a session",
     }
 }
 
@@ -122,6 +124,7 @@ fn counted(model: Model, counts: Counts, skipped: usize) -> String {
         Model::Register | Model::Kv => ("operation", "key"),
         Model::Append => ("transaction", "list"),
         Model::Bank => ("operation", "account"),
+        Model::Session => ("request", "session"),
     };
     let many =
         |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
@@ -191,6 +194,10 @@ pub fn judge(bytes: &[u8], rules: &Rules, terminal: Option<&mut dyn Write>) -> R
             let rules = bank::Rules { total: rules.total, negative: rules.negative_balances };
             bank::judge(&history, &rules).map(|judged| (judged, false))
         }
+        Model::Session => {
+            let within = rules.within.saturating_mul(1_000_000);
+            sessions::check(&history, within).map(|judged| (judged, false))
+        }
         Model::Append => {
             let strict = Promise::StrictSerializable;
             let promise = if rules.strict { strict } else { Promise::Serializable };
@@ -208,6 +215,7 @@ fn fix(model: Model) -> String {
         Model::Kv => r#""f":"get|put|delete","key":"x","value":1"#,
         Model::Append => r#""f":"txn","value":[["append","x",1],["r","y",[1,2]]]"#,
         Model::Bank => r#""f":"read","value":{"alice":5,"bob":7}"#,
+        Model::Session => r#""f":"sign-in|look|copied|add|sign-out","key":"s1","value":"boots""#,
     };
     format!(
         "write {{\"process\":3,\"type\":\"invoke|ok|fail|info\",{asks},\"time\":17}}, or the same as \

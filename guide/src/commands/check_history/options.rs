@@ -20,6 +20,8 @@ pub enum Model {
     Append,
     /// read of all balances: does money come or go?
     Bank,
+    /// sign-in, look, add, sign-out: read your writes, monotonic reads, revocation is final?
+    Session,
 }
 
 /// What is asked for.
@@ -39,6 +41,9 @@ pub struct Options {
     /// Bank: a balance may be below zero
     #[arg(long)]
     negative_balances: bool,
+    /// Session: for so many ms after a sign-out, a cart may still be shown [default: 0]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(0..=1_000_000_000))]
+    within: Option<u64>,
     /// Register and kv: what a key reads as before it is written, as JSON; default: null
     #[arg(long, allow_hyphen_values = true, value_name = "JSON")]
     initial: Option<String>,
@@ -64,6 +69,8 @@ pub struct Rules {
     pub total: Option<i128>,
     /// Whether balances may be below zero.
     pub negative_balances: bool,
+    /// For how long after a sign-out a cart may be shown, in ms.
+    pub within: u64,
     /// What a key reads as before it is written.
     pub initial: Value,
     /// When to end.
@@ -79,6 +86,7 @@ impl From<Model> for Rules {
             strict: false,
             total: None,
             negative_balances: false,
+            within: 0,
             initial: Value::Null,
             states: MOST_STATES,
             seconds: 60,
@@ -98,6 +106,7 @@ impl Model {
             Self::Kv => "kv",
             Self::Append => "append",
             Self::Bank => "bank",
+            Self::Session => "session",
         }
     }
 }
@@ -114,6 +123,7 @@ impl Options {
             ("strict", self.strict, self.model == Model::Append, "append"),
             ("total", self.total.is_some(), self.model == Model::Bank, "bank"),
             ("negative-balances", self.negative_balances, self.model == Model::Bank, "bank"),
+            ("within", self.within.is_some(), self.model == Model::Session, "session"),
             ("initial", self.initial.is_some(), has_keys, keys),
             ("states", self.states.is_some(), has_keys, keys),
             ("seconds", self.seconds.is_some(), has_keys, keys),
@@ -132,6 +142,7 @@ impl Options {
             strict: self.strict,
             total: self.total,
             negative_balances: self.negative_balances,
+            within: self.within.unwrap_or(plain.within),
             initial,
             states: self.states.map_or(plain.states, Into::into),
             seconds: self.seconds.unwrap_or(plain.seconds),

@@ -16,6 +16,9 @@
 //! counted as a sign-in page, and breaks no guarantee of the new session. Writes of other users: a
 //! session has one.
 
+#[cfg(feature = "study")]
+pub mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::types::Item;

@@ -1,0 +1,278 @@
+//! Histories as text: one JSON line for each request and each answer.
+//!
+//! | `f` | asks with | `ok` brings |
+//! |---|---|---|
+//! | `sign-in` | | `value`: the name of the new session |
+//! | `look` | `key`: the session of its cookies | `value`: what is in the cart, `["boots","candle"]` |
+//! | `copied` | the same, with cookies that were copied | the same |
+//! | `add` | `key`, and `value`: one thing | the same |
+//! | `sign-out` | `key` | |
+//!
+//! `fail` is the sign-in page. `info` is an error or no answer; its process asks nothing more. A process is a
+//! tab of a browser: one request at a time. Name sessions as you like, but not by their secret.
+
+use lab::check::{BadHistory, Counts, Entry, History, Judged, Operation, Type, Verdict};
+use serde_json::Value;
+
+use super::{Deed, Findings, Told, TooMany, Visit, judge};
+use crate::types::Item;
+
+/// The words of `f`.
+const SIGN_IN: &str = "sign-in";
+const LOOK: &str = "look";
+const COPIED: &str = "copied";
+const ADD: &str = "add";
+const SIGN_OUT: &str = "sign-out";
+/// From µs to ns.
+const NS: u64 = 1_000;
+
+/// Visits, whose times are in µs, as a history.
+#[must_use]
+pub fn of(visits: &[Visit]) -> History {
+    let mut asked: Vec<&Visit> = visits.iter().collect();
+    asked.sort_by_key(|visit| visit.asked);
+    // Until when each process waits; `None`: for ever.
+    let mut processes: Vec<Option<u64>> = Vec::new();
+    let mut entries = Vec::new();
+    for visit in asked {
+        let is_free = |until: &Option<u64>| until.is_some_and(|until| until < visit.asked);
+        let process = processes.iter().position(is_free).unwrap_or(processes.len());
+        let until = (visit.told != Told::Unknown).then_some(visit.answered);
+        if process == processes.len() {
+            processes.push(until);
+        } else {
+            processes[process] = until;
+        }
+        entries.extend(lines(visit, process as u64));
+    }
+    entries.sort_by_key(|entry| entry.time);
+    History::of(entries)
+}
+
+fn lines(visit: &Visit, process: u64) -> [Entry; 2] {
+    let name = Value::from(visit.session.as_str());
+    let (f, key, value) = match &visit.deed {
+        Deed::SignIn => (SIGN_IN, Value::Null, Value::Null),
+        Deed::Look if visit.is_copied => (COPIED, name.clone(), Value::Null),
+        Deed::Look => (LOOK, name.clone(), Value::Null),
+        Deed::Add(item) => (ADD, name.clone(), Value::from(&*item.0)),
+        Deed::SignOut => (SIGN_OUT, name.clone(), Value::Null),
+    };
+    let (kind, told) = match (&visit.told, &visit.deed) {
+        (Told::Cart(cart), _) => (Type::Ok, cart.iter().map(|item| &*item.0).collect()),
+        (Told::Done, Deed::SignIn) => (Type::Ok, name),
+        (Told::Done, _) => (Type::Ok, Value::Null),
+        (Told::SignInPage, _) => (Type::Fail, Value::Null),
+        (Told::Unknown, _) => (Type::Info, Value::Null),
+    };
+    let entry = |kind, key, value, time| Entry { process, kind, f: f.into(), key, value, time };
+    [
+        entry(Type::Invoke, key, value, visit.asked * NS),
+        entry(kind, Value::Null, told, visit.answered * NS),
+    ]
+}
+
+/// Reads a history. Times are as they stand in it.
+///
+/// # Errors
+/// The first line that is not of this kind.
+pub fn read(history: &History) -> Result<Vec<Visit>, BadHistory> {
+    history.operations()?.iter().map(|operation| visit(history, operation)).collect()
+}
+
+fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> {
+    let Operation { invoked, question, end } = operation;
+    let bad = |at: usize, why: &str| BadHistory { line: history.line(at), why: why.into() };
+    let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+    let deed = match question.f.as_str() {
+        SIGN_IN => Deed::SignIn,
+        LOOK | COPIED => Deed::Look,
+        SIGN_OUT => Deed::SignOut,
+        ADD => {
+            let item = question.value.as_str();
+            Deed::Add(Item::new(item.ok_or_else(|| bad(*invoked, "`add` names one thing"))?))
+        }
+        other => return Err(bad(*invoked, &format!("`{other}` is nothing that a browser does"))),
+    };
+    let mut session = text(&question.key).unwrap_or_default();
+    let told = match end {
+        None => Told::Unknown,
+        Some(end) if !end.done => Told::SignInPage,
+        Some(end) => match deed {
+            Deed::SignIn => {
+                let name = text(&end.value);
+                session =
+                    name.ok_or_else(|| bad(end.at, "a sign-in is told the session's name"))?;
+                Told::Done
+            }
+            Deed::SignOut => Told::Done,
+            Deed::Look | Deed::Add(_) => {
+                let cart = end.value.as_array().map(|items| items.iter().map(Value::as_str));
+                let cart = cart.and_then(|items| items.map(|item| item.map(Item::new)).collect());
+                Told::Cart(cart.ok_or_else(|| bad(end.at, "a cart is a list of names"))?)
+            }
+        },
+    };
+    Ok(Visit {
+        asked: question.time,
+        answered: end.as_ref().map_or(u64::MAX, |end| history.entries[end.at].time),
+        session,
+        deed,
+        is_copied: question.f == COPIED,
+        told,
+    })
+}
+
+/// Judges a history. A cart may be shown until `within` ns after the sign-out.
+///
+/// # Errors
+/// The first line that is not of this kind.
+pub fn check(history: &History, within: u64) -> Result<Judged, BadHistory> {
+    let (visits, operations) = (read(history)?, history.operations()?);
+    let end = |at: usize| operations[at].end.as_ref().map_or(operations[at].invoked, |end| end.at);
+    let findings = judge(&visits).map_err(|TooMany { at }| {
+        let why = format!("its session has more than {} things", super::MOST_ITEMS);
+        BadHistory { line: history.line(end(at)), why }
+    })?;
+    let verdict = match first(&findings, within) {
+        None => Verdict::Ok,
+        Some((why, since, at)) => {
+            let mut window = vec![operations[since].invoked, end(since), operations[at].invoked];
+            window.push(end(at));
+            window.sort_unstable();
+            let window = window.into_iter().map(|at| history.entries[at].clone()).collect();
+            Verdict::Violation { why, window }
+        }
+    };
+    let counts = Counts {
+        operations: visits.len(),
+        reads: visits.iter().filter(|visit| matches!(visit.told, Told::Cart(_))).count(),
+        unknown: visits.iter().filter(|visit| visit.told == Told::Unknown).count(),
+        keys: visits
+            .iter()
+            .map(|visit| &visit.session)
+            .collect::<std::collections::BTreeSet<_>>()
+            .len(),
+    };
+    Ok(Judged { verdict, counts })
+}
+
+/// What is wrong first, with the two visits that contradict each other.
+fn first(findings: &Findings, within: u64) -> Option<(String, usize, usize)> {
+    let late = findings.revoked.iter().find(|late| late.what > within).map(|late| {
+        let why =
+            format!("revocation is final: a cart is shown {} ns after the sign-out", late.what);
+        (why, late.since, late.at)
+    });
+    let unread = findings.unread.first().map(|item| {
+        let why =
+            format!("read your writes: {} was added, and is missing in a later cart", item.what);
+        (why, item.since, item.at)
+    });
+    let unseen = findings.unseen.first().map(|item| {
+        let why =
+            format!("monotonic reads: {} was shown, and is missing in a later cart", item.what);
+        (why, item.since, item.at)
+    });
+    [late, unread, unseen].into_iter().flatten().min_by_key(|(_, _, at)| *at)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any visits, with times that grow.
+    fn visits() -> impl Strategy<Value = Vec<Visit>> {
+        let item = || prop::sample::select(vec!["boots", "candle", "umbrella"]);
+        let deed = prop_oneof![
+            Just(Deed::SignIn),
+            Just(Deed::Look),
+            Just(Deed::SignOut),
+            item().prop_map(|item| Deed::Add(Item::new(item))),
+        ];
+        let cart = prop::collection::btree_set(item().prop_map(Item::new), 0..3);
+        let one = (0..50_u64, 0..9_u64, 0..2_u8, deed, any::<bool>(), 0..3_u8, cart);
+        let one = one.prop_map(|(asked, took, session, deed, is_copied, told, cart)| Visit {
+            asked,
+            answered: asked + took,
+            session: format!("s{session}"),
+            is_copied: is_copied && deed == Deed::Look,
+            told: match (told, &deed) {
+                (0, _) => Told::SignInPage,
+                (1, _) => Told::Unknown,
+                (_, Deed::SignIn | Deed::SignOut) => Told::Done,
+                (_, Deed::Look | Deed::Add(_)) => Told::Cart(cart),
+            },
+            deed,
+        });
+        prop::collection::vec(one, 0..12)
+    }
+
+    /// Entries that need not fit together.
+    fn entries() -> impl Strategy<Value = Vec<Entry>> {
+        let f = prop::sample::select(vec![SIGN_IN, LOOK, COPIED, ADD, SIGN_OUT, "other"]);
+        let kind = prop::sample::select(vec![Type::Invoke, Type::Ok, Type::Fail, Type::Info]);
+        let values = [Value::Null, "s1".into(), 7.into(), vec!["a"].into(), vec![1].into()];
+        let value = prop::sample::select(values.to_vec());
+        let one =
+            (0..3_u64, kind, f, value.clone(), value).prop_map(|(process, kind, f, key, value)| {
+                Entry { process, kind, f: f.into(), key, value, time: 0 }
+            });
+        prop::collection::vec(one, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_and_judged_alike(visits in visits()) {
+            let text = of(&visits).to_json_lines();
+            let read = read(&History::read(&text).unwrap()).unwrap();
+            let (before, after) = (judge(&visits).unwrap(), judge(&read).unwrap());
+            let sizes = |found: &Findings| (found.unread.len(), found.unseen.len(), found.revoked.len());
+            prop_assert_eq!(sizes(&before), sizes(&after));
+            prop_assert_eq!(before.lag() * NS, after.lag());
+        }
+
+        #[test]
+        fn no_history_makes_the_checker_panic(entries in entries()) {
+            let _ = check(&History::of(entries), 0);
+        }
+    }
+
+    #[test]
+    fn a_violation_names_the_guarantee_and_shows_both_requests() {
+        let text = r#"{"process":1,"type":"invoke","f":"sign-in","time":1}
+{"process":1,"type":"ok","f":"sign-in","value":"s1","time":2}
+{"process":1,"type":"invoke","f":"add","key":"s1","value":"boots","time":3}
+{"process":1,"type":"ok","f":"add","value":["boots"],"time":4}
+{"process":1,"type":"invoke","f":"look","key":"s1","time":5}
+{"process":1,"type":"ok","f":"look","value":[],"time":6}
+"#;
+        let judged = check(&History::read(text).unwrap(), 0).unwrap();
+        let Verdict::Violation { why, window } = judged.verdict else { panic!("it is one") };
+        assert!(why.starts_with("read your writes: boots"), "{why}");
+        assert_eq!(window.iter().map(|entry| entry.time).collect::<Vec<_>>(), [3, 4, 5, 6]);
+        assert_eq!((judged.counts.reads, judged.counts.keys), (2, 1));
+    }
+
+    #[test]
+    fn a_line_that_is_of_another_kind_is_refused() {
+        for (text, line) in [
+            (r#"{"process":1,"type":"invoke","f":"read","time":1}"#, 1),
+            (r#"{"process":1,"type":"invoke","f":"add","key":"s1","time":1}"#, 1),
+            (
+                "{\"process\":1,\"type\":\"invoke\",\"f\":\"look\",\"key\":\"s1\",\"time\":1}\n\
+                 {\"process\":1,\"type\":\"ok\",\"f\":\"look\",\"value\":7,\"time\":2}",
+                2,
+            ),
+            (
+                "{\"process\":1,\"type\":\"invoke\",\"f\":\"sign-in\",\"time\":1}\n\
+                 {\"process\":1,\"type\":\"ok\",\"f\":\"sign-in\",\"time\":2}",
+                2,
+            ),
+        ] {
+            assert_eq!(read(&History::read(text).unwrap()).unwrap_err().line, line, "{text}");
+        }
+    }
+}
