@@ -9,7 +9,6 @@ use std::time::Duration;
 use ch01_sticky_sessions::designs::{Row, rows};
 use ch01_sticky_sessions::shop::{AnyNode, Shop};
 use ch01_sticky_sessions::step7_affinity_hint as step7;
-use ch01_sticky_sessions::store::Store;
 use ch01_sticky_sessions::types::{
     Action, Address, Answer, Cookies, Item, Jar, Msg, SessionId, SetCookie, User,
 };
@@ -51,7 +50,7 @@ impl Pages {
         };
         let lb = [(LBS[0], (row.nodes.balancer)(&WEBS))];
         let webs = WEBS.into_iter().map(|id| (id, web()));
-        let store = row.nodes.has_store.then(|| (STORE, AnyNode::new(Store::default())));
+        let store = row.nodes.store.map(|store| (STORE, store()));
         let nodes = lb.into_iter().chain(webs).chain(store).collect();
         let exchange = Exchange {
             request: |_, number| request(number, Cookies::default(), Action::Look),

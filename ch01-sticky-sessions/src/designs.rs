@@ -20,6 +20,7 @@ use crate::step2_ip_hash::IpHash;
 use crate::step3_sticky_cookie::StickyCookie;
 use crate::step4_consistent_hash::ConsistentHash;
 use crate::step7_affinity_hint::{self as step7, AffinityHint};
+use crate::store::Store;
 use crate::types::wait;
 use crate::worlds::{BROWSERS, Nodes, STORE, Scene, balancer};
 use crate::{step5_shared_store as step5, step6_sealed_cookie as step6};
@@ -94,11 +95,8 @@ fn told(world: &ShopWorld) -> String {
 
 /// Sessions in the memory of web nodes, and four ways to find the right one.
 fn in_memory() -> Vec<Row> {
-    let memory = |balancer| Nodes {
-        balancer,
-        web: || AnyNode::new(step1::Web::default()),
-        has_store: false,
-    };
+    let memory =
+        |balancer| Nodes { balancer, web: || AnyNode::new(step1::Web::default()), store: None };
     vec![
         Row {
             info: info(
@@ -161,7 +159,7 @@ fn elsewhere() -> Vec<Row> {
             nodes: Nodes {
                 balancer: |webs| balancer(RoundRobin, webs),
                 web: || AnyNode::new(step5::Web::new(STORE)),
-                has_store: true,
+                store: Some(|| AnyNode::new(Store::default())),
             },
             expected: "ok; ok; ok; ok; unsafe CART; ok; ok; ok; unsafe CART; unsafe OUT; ok",
         },
@@ -175,7 +173,7 @@ fn elsewhere() -> Vec<Row> {
             nodes: Nodes {
                 balancer: |webs| balancer(RoundRobin, webs),
                 web: || AnyNode::new(step6::Web),
-                has_store: false,
+                store: None,
             },
             expected: "ok; ok; ok; ok; ok; ok; ok; ok; unsafe CART; unsafe OUT; ok",
         },
@@ -189,7 +187,7 @@ fn elsewhere() -> Vec<Row> {
             nodes: Nodes {
                 balancer: |webs| balancer(AffinityHint { bound: BOUND }, webs),
                 web: || AnyNode::new(step7::Web::new(STORE, wait::FRESH)),
-                has_store: true,
+                store: Some(|| AnyNode::new(Store::default())),
             },
             expected: "ok; ok; ok; ok; ok; ok; ok; ok; ok; ok; ok",
         },

@@ -14,7 +14,6 @@ use crate::browser::{Browser, Op};
 use crate::invariants::{self as must, Ledger};
 use crate::operator::Operator;
 use crate::shop::{AnyNode, Shop};
-use crate::store::Store;
 use crate::types::{Address, Item};
 
 /// Browsers.
@@ -43,8 +42,8 @@ pub struct Nodes {
     pub balancer: fn(&[NodeId]) -> AnyNode,
     /// A web node that has just been installed.
     pub web: fn() -> AnyNode,
-    /// Whether there is a store.
-    pub has_store: bool,
+    /// The store, if there is one.
+    pub store: Option<fn() -> AnyNode>,
 }
 
 /// A balancer that picks by a design's [`Route`].
@@ -160,8 +159,8 @@ impl Nodes {
             let web = Role::new(*id, name, "web", (self.web)());
             roles.push(if scene == Scene::StoreFails { web } else { web.may_crash() });
         }
-        if self.has_store {
-            let store = Role::new(STORE, "store", "replica", Store::default());
+        if let Some(store) = self.store {
+            let store = Role::new(STORE, "store", "replica", store());
             let fails = matches!(scene, Scene::StoreFails | Scene::Busy | Scene::Storm);
             roles.push(if fails { store.may_crash() } else { store });
         }

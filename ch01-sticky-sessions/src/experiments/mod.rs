@@ -38,7 +38,6 @@ use crate::crowd::{Click, Crowd, Person, What};
 use crate::designs;
 use crate::operator::Operator;
 use crate::shop::{AnyNode, Shop};
-use crate::store::Store;
 use crate::types::{Address, Msg};
 use crate::worlds::{LB_NAMES, LBS, Nodes, STORE};
 
@@ -108,8 +107,8 @@ impl Experiment {
         for (id, name) in webs.iter().zip(WEB_NAMES) {
             roles.push(Role::new(*id, name, "web", (self.nodes.web)()));
         }
-        if self.nodes.has_store {
-            roles.push(Role::new(STORE, "store", "replica", Store::default()));
+        if let Some(store) = self.nodes.store {
+            roles.push(Role::new(STORE, "store", "replica", store()));
         }
         let world: Model<Shop, ()> = Model { goal: |_| false, ..Model::new(roles) };
         sim::run(&world, &FaultSchedule { faults: self.faults, end, ..FaultSchedule::none() }, SEED)

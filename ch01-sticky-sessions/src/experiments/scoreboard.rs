@@ -57,7 +57,7 @@ fn with(step: &str, event: Event) -> Experiment {
         experiment.nodes.web = || AnyNode::new(Web::new(STORE, Duration::from_secs(FRESH)));
     }
     let crash = |node, at, back| Fault::Crash { node, at, back, wiped: false, forget: 0 };
-    let has_store = experiment.nodes.has_store;
+    let has_store = experiment.nodes.store.is_some();
     match event {
         Event::Nothing => {}
         Event::Crash => experiment.faults.push(crash(webs(4)[1], EVENT, None)),
@@ -120,7 +120,8 @@ impl Outcomes {
         let step = row.info.id;
         let quiet = after(step, Event::Nothing);
         // Without a store, nothing happens to it.
-        let of_store = |event| if row.nodes.has_store { after(step, event) } else { quiet.clone() };
+        let of_store =
+            |event| if row.nodes.store.is_some() { after(step, event) } else { quiet.clone() };
         let name = row.info.title.split(':').next().unwrap_or_default();
         Self {
             design: format!("{} {name}", step.trim_start_matches("step")),
