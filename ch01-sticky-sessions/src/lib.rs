@@ -38,6 +38,8 @@ mod chapter;
 pub mod crowd;
 #[cfg(feature = "study")]
 pub mod designs;
+#[cfg(feature = "exercises")]
+pub mod exercises;
 #[cfg(feature = "study")]
 pub mod experiments;
 pub mod guarantees;
