@@ -2,7 +2,7 @@
 //!
 //! # Left out
 //!
-//! A whole page: that is `ch01_steps`. Other crates that pick: no policy here has a table to build.
+//! A whole page: that is `ch01_steps`. Other crates that pick.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ch01_sticky_sessions::balancer::{Asked, Backend, Route};
 use ch01_sticky_sessions::designs::BOUND;
 use ch01_sticky_sessions::hash::mix;
+use ch01_sticky_sessions::policy::{Jump, Maglev, Ring as Hashes};
 use ch01_sticky_sessions::step1_round_robin::RoundRobin;
 use ch01_sticky_sessions::step2_ip_hash::IpHash;
 use ch01_sticky_sessions::step3_sticky_cookie::StickyCookie;
@@ -28,6 +29,9 @@ use lab::{Input, NodeId};
 const ROUNDS: usize = 7;
 /// How many nodes a balancer has.
 const POOLS: [u64; 3] = [4, 10, 100];
+
+/// Slots of Maglev's table.
+const SLOTS: u64 = 65_537;
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
@@ -58,11 +62,19 @@ fn picks(count: u64) {
     pick("rendezvous", count, &ConsistentHash { bound: None });
     pick("rendezvous, bounded", count, &ConsistentHash { bound });
     pick("affinity as a hint", count, &AffinityHint { bound: BOUND });
-    println!();
+    pick("ring", count, &Hashes::new(160));
+    pick("Maglev", count, &Maglev::new(SLOTS));
+    pick("jump", count, &Jump);
+    let nodes: Vec<NodeId> = (0..100).map(NodeId).collect();
+    let mut maglev = Maglev::new(SLOTS);
+    let built = each(count.min(20), |_| maglev.prepare(black_box(&nodes)));
+    println!("Maglev's table of {SLOTS} slots for 100 nodes: {:.1} ms\n", built / 1e6);
 }
 
 fn pick(name: &str, count: u64, route: &impl Route) {
     let took = POOLS.map(|nodes| {
+        let mut route = route.clone();
+        route.prepare(&(0..nodes).map(NodeId).collect::<Vec<_>>());
         let backend = |id| Backend { id: NodeId(id), is_up: true, open: 1, sessions: 0 };
         let pool: Vec<Backend> = (0..nodes).map(backend).collect();
         each(count, |turn| {

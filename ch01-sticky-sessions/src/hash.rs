@@ -2,7 +2,7 @@
 
 use lab::NodeId;
 
-use crate::balancer::Backend;
+use crate::balancer::{Backend, up};
 
 // ANCHOR: hash
 /// Spreads the bits of a key over all 64 of them: the finalizer of SplitMix64 (Steele, Lea and
@@ -25,11 +25,8 @@ pub fn weight(key: u64, node: NodeId) -> u64 {
 }
 // ANCHOR_END: hash
 
-/// The places of a pool from the one that a key wants most to the one that it wants least; those that are
-/// up.
+/// Of the nodes of a pool that are up and may be taken, the place of the one that a key wants most.
 #[must_use]
-pub fn by_weight(key: u64, pool: &[Backend]) -> Vec<usize> {
-    let mut places: Vec<usize> = crate::balancer::up(pool).collect();
-    places.sort_by_key(|place| std::cmp::Reverse(weight(key, pool[*place].id)));
-    places
+pub fn most_wanted(key: u64, pool: &[Backend], may: impl Fn(&usize) -> bool) -> Option<usize> {
+    up(pool).filter(may).max_by_key(|place| weight(key, pool[*place].id))
 }

@@ -8,7 +8,7 @@
 //! request that bounded loads sends away from home is answered with a sign-in page.
 
 use crate::balancer::{Asked, Backend, Route, has_room};
-use crate::hash::by_weight;
+use crate::hash::most_wanted;
 
 /// The node that the address wants most, unless it has too much to do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -20,9 +20,9 @@ pub struct ConsistentHash {
 // ANCHOR: pick
 impl Route for ConsistentHash {
     fn pick(&self, asked: &Asked, pool: &[Backend]) -> Option<usize> {
-        let wanted = by_weight(asked.address.0.into(), pool);
+        let key = asked.address.0.into();
         let room = |place: &usize| self.bound.is_none_or(|bound| has_room(bound, *place, pool));
-        wanted.iter().copied().find(room).or(wanted.first().copied())
+        most_wanted(key, pool, room).or_else(|| most_wanted(key, pool, |_| true))
     }
 }
 // ANCHOR_END: pick

@@ -26,7 +26,7 @@ use std::time::Duration;
 use lab::{Node, NodeId};
 
 use crate::balancer::{Asked, Backend, Route, has_room};
-use crate::hash::by_weight;
+use crate::hash::most_wanted;
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{
     Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, Version, wait,
@@ -45,9 +45,9 @@ impl Route for AffinityHint {
         let room = |place: &usize| has_room(self.bound, *place, pool);
         let known = |backend: &Backend| backend.is_up && Some(backend.id) == asked.affinity;
         let key = asked.session.map_or(asked.turn, |id| (id.0 ^ id.0 >> 64) as u64);
-        let wanted = by_weight(key, pool);
         let hint = pool.iter().position(known).filter(room);
-        hint.or_else(|| wanted.iter().copied().find(room)).or(wanted.first().copied())
+        let with_room = || most_wanted(key, pool, room);
+        hint.or_else(with_room).or_else(|| most_wanted(key, pool, |_| true))
     }
 
     fn affinity(&self, web: NodeId) -> Option<NodeId> {

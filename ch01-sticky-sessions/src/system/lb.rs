@@ -17,9 +17,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use super::options::{self, SHOP_PORT};
-use super::picks::{node, route};
+use super::picks::{by_policy, node, route};
 use super::proxy::{self, Backend, Backends, Config, Health, Proxy, State};
 use super::seal::keys::Keys;
+use super::shop::PATHS;
 use crate::worlds::WEB_NAMES;
 
 /// Users come here, if that port is free.
@@ -56,9 +57,12 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let backends = Arc::new(backends);
     let design = options::design(&config.options);
     let keys = options::keys(config)?;
-    let route = route(design, keys.clone());
+    let route = match options::policy(&config.options) {
+        Some(policy) => by_policy(policy, keys.clone()),
+        None => route(design, keys.clone()),
+    };
     let proxy = Proxy::new(proxying.clone(), Arc::clone(&backends), route);
-    let proxy = Arc::new(proxy.traced(config.tracer.clone()));
+    let proxy = Arc::new(proxy.traced(config.tracer.clone(), &PATHS));
     let (stop, mut stopped) = watch::channel(false);
     let ended = watch::Sender::new(false);
     let serving = Arc::clone(&proxy);

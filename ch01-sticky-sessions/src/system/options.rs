@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, value_parser};
 use lab::system::{Error, Options, RoleConfig};
 
+use super::picks::POLICIES;
 use super::seal::keys::Keys;
 
 /// Which design runs.
@@ -16,6 +18,8 @@ pub(super) const NODES: &str = "nodes";
 pub(super) const SHOP_PORT: &str = "shop-port";
 /// How many threads the balancer has.
 const THREADS: &str = "threads";
+/// Where requests go, whatever the design says.
+const POLICY: &str = "policy";
 /// Where the keys are, with which what goes to browsers is sealed.
 pub(super) const KEYS: &str = "keys";
 /// Where the session store is, if it is elsewhere.
@@ -36,6 +40,11 @@ pub(super) fn args() -> Vec<Arg> {
         number(THREADS)
             .value_parser(value_parser!(u8).range(1..=64))
             .help("How many threads the balancer has; 2 if nothing is said"),
+        Arg::new(POLICY)
+            .long(POLICY)
+            .value_name("NAME")
+            .value_parser(PossibleValuesParser::new(POLICIES))
+            .help("Where requests go, whatever the design says"),
         Arg::new(SESSIONS).long(SESSIONS).value_name("redis://HOST:PORT,…").help(
             "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
              `store`",
@@ -59,6 +68,11 @@ pub(super) fn threads(options: &Options) -> usize {
 /// The number of the design.
 pub(super) fn design(options: &Options) -> u8 {
     number(options, DESIGN).and_then(|design| u8::try_from(design).ok()).unwrap_or(7)
+}
+
+/// Where requests go, if that was given.
+pub(super) fn policy(options: &Options) -> Option<&str> {
+    options.values(POLICY).last().map(String::as_str)
 }
 
 /// Whether sessions are in the memory of web processes, and nowhere else.

@@ -3,8 +3,8 @@
 //! Where the reverse proxy sends a request: the very [`Route`] of the chapter's design picks.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
@@ -18,6 +18,7 @@ use super::seal::token::{Token, generation};
 use crate::balancer::{Asked, Backend, Route};
 use crate::designs::BOUND;
 use crate::hash::mix;
+use crate::policy::{Jump, Maglev, Random, Ring};
 use crate::step1_round_robin::RoundRobin;
 use crate::step2_ip_hash::IpHash;
 use crate::step3_sticky_cookie::StickyCookie;
@@ -25,6 +26,12 @@ use crate::step4_consistent_hash::ConsistentHash;
 use crate::step7_affinity_hint::AffinityHint;
 use crate::types::{Address, Cookies, SessionId, SetCookie};
 use crate::worlds::{WEB_NAMES, WEBS};
+
+const NO_PANIC: &str = "no thread panics with this lock held";
+/// Points of a node on the ring.
+const POINTS: u64 = 160;
+/// Slots of Maglev's table: a prime.
+const SLOTS: u64 = 65_537;
 
 /// Who says which web process has a session.
 enum Affinity {
@@ -34,14 +41,41 @@ enum Affinity {
     Sealed(Arc<Keys>),
 }
 
+/// A route, and the web nodes that it is prepared for.
+struct Prepared<R> {
+    route: R,
+    webs: Vec<NodeId>,
+}
+
 /// Picks backends by a design's route.
 struct Picks<R> {
-    route: R,
+    prepared: RwLock<Prepared<R>>,
     affinity: Affinity,
     turn: AtomicU64,
 }
 
 impl<R: Route> Picks<R> {
+    fn new(route: R, affinity: Affinity) -> Self {
+        let prepared = RwLock::new(Prepared { route, webs: Vec::new() });
+        Self { prepared, affinity, turn: AtomicU64::new(0) }
+    }
+
+    /// The route, prepared for these backends: their list changes seldom.
+    fn route(&self, seen: &[Backend]) -> RwLockReadGuard<'_, Prepared<R>> {
+        let is_for = |webs: &[NodeId]| webs.iter().eq(seen.iter().map(|backend| &backend.id));
+        let prepared = self.prepared.read().expect(NO_PANIC);
+        if is_for(&prepared.webs) {
+            return prepared;
+        }
+        drop(prepared);
+        let webs: Vec<NodeId> = seen.iter().map(|backend| backend.id).collect();
+        let mut changed = self.prepared.write().expect(NO_PANIC);
+        changed.route.prepare(&webs);
+        changed.webs = webs;
+        drop(changed);
+        self.prepared.read().expect(NO_PANIC)
+    }
+
     /// The node that this browser was on, and whether it is to be told so once more.
     fn known(&self, headers: &HeaderMap, pool: &Pool, cookies: &Cookies) -> (Option<NodeId>, bool) {
         let Affinity::Sealed(keys) = &self.affinity else { return (cookies.affinity, false) };
@@ -59,7 +93,8 @@ impl<R: Route> Picks<R> {
 
     /// The cookie for a browser with this session, which was on `backend`.
     fn cookie(&self, session: Option<SessionId>, backend: &proxy::Backend) -> Option<HeaderValue> {
-        let web = self.route.affinity(node(backend.name())?)?;
+        let told = self.prepared.read().expect(NO_PANIC).route.affinity(node(backend.name())?);
+        let web = told?;
         match &self.affinity {
             Affinity::Plain => Some(cookies::field(&SetCookie::Affinity(Some(web)))),
             Affinity::Sealed(keys) => {
@@ -98,9 +133,12 @@ impl<R: Route> proxy::Route for Picks<R> {
         let turn = self.turn.fetch_add(1, Relaxed);
         let session = cookies.session;
         let asked = Asked { address: address(client), affinity, session, turn };
-        let place = self.route.pick(&asked, &seen)?;
+        let prepared = self.route(&seen);
+        let place = prepared.route.pick(&asked, &seen)?;
         let id = seen[place].id;
-        let told = self.route.affinity(id).map(|_| match affinity {
+        let told = prepared.route.affinity(id);
+        drop(prepared);
+        let told = told.map(|_| match affinity {
             Some(was) if was == id => "hit",
             Some(_) => "moved",
             None => "miss",
@@ -139,17 +177,33 @@ fn address(client: IpAddr) -> Address {
     })
 }
 
+/// What [`by_policy`] knows.
+pub(super) const POLICIES: [&str; 8] =
+    ["round-robin", "random", "modulo", "ring", "rendezvous", "maglev", "jump", "bounded"];
+
+/// The route of this name.
+pub(super) fn by_policy(name: &str, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route> {
+    let affinity = keys.map_or(Affinity::Plain, Affinity::Sealed);
+    match name {
+        "random" => Arc::new(Picks::new(Random, affinity)),
+        "modulo" => Arc::new(Picks::new(IpHash, affinity)),
+        "ring" => Arc::new(Picks::new(Ring::new(POINTS), affinity)),
+        "rendezvous" => Arc::new(Picks::new(ConsistentHash { bound: None }, affinity)),
+        "maglev" => Arc::new(Picks::new(Maglev::new(SLOTS), affinity)),
+        "jump" => Arc::new(Picks::new(Jump, affinity)),
+        "bounded" => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity)),
+        _ => Arc::new(Picks::new(RoundRobin, affinity)),
+    }
+}
+
 /// The route of a design; with `keys`, what it tells browsers is sealed.
 pub(super) fn route(design: u8, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route> {
     let affinity = keys.map_or(Affinity::Plain, Affinity::Sealed);
-    fn picks<R: Route>(route: R, affinity: Affinity) -> Arc<dyn proxy::Route> {
-        Arc::new(Picks { route, affinity, turn: AtomicU64::new(0) })
-    }
     match design {
-        2 => picks(IpHash, affinity),
-        3 => picks(StickyCookie, affinity),
-        4 => picks(ConsistentHash { bound: Some(BOUND) }, affinity),
-        7 => picks(AffinityHint { bound: BOUND }, affinity),
-        _ => picks(RoundRobin, affinity),
+        2 => Arc::new(Picks::new(IpHash, affinity)),
+        3 => Arc::new(Picks::new(StickyCookie, affinity)),
+        4 => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity)),
+        7 => Arc::new(Picks::new(AffinityHint { bound: BOUND }, affinity)),
+        _ => Arc::new(Picks::new(RoundRobin, affinity)),
     }
 }

@@ -65,6 +65,9 @@ pub(super) struct Pages {
     keys: Option<Arc<Keys>>,
 }
 
+/// The paths of the shop.
+pub(super) const PATHS: [&str; 5] = ["/", "/cart", "/sign-in", "/sign-out", "/buy"];
+
 /// These pages, in the web process of this name.
 ///
 /// # Panics

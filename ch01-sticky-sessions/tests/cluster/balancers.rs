@@ -91,3 +91,16 @@ fn two_thousand_connections_that_send_next_to_nothing_keep_nobody_out() {
     }
     assert_eq!(count(&shop), before + DRIBBLING + 8, "one connection for each user");
 }
+
+/// The sessions are in a store, so any policy will do; those that go by a hash stay with one web process.
+#[test]
+fn the_policy_may_be_another_one_than_the_design_has() {
+    for (policy, stays) in [("maglev", true), ("ring", true), ("random", false)] {
+        let shop = TestShop::with(5, |options| options.with_value("policy", policy));
+        let mut user = shop.users(1).remove(0);
+        let mut homes: Vec<String> = (0..32).map(|_| shop.hit(&mut user).0).collect();
+        homes.sort_unstable();
+        homes.dedup();
+        assert_eq!(homes.len() == 1, stays, "{policy}: {homes:?}");
+    }
+}

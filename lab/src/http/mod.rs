@@ -9,6 +9,7 @@
 
 mod body;
 mod json;
+mod named;
 mod serve;
 
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ use crate::run::is_self_connection;
 
 pub use crate::places::TooFewFiles;
 pub use json::{NOT_JSON, Object, is_json, object};
+pub use named::named;
 pub use serve::{Limits, serve};
 
 /// Longer than any of our servers lets a request wait.

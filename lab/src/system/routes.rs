@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use axum::{Json, Router};
 use serde_json::json;
 
 use super::service::Service;
-use crate::http::{finish, of_cluster, refuse};
+use crate::http::{finish, named, of_cluster, refuse};
 use crate::run::{Tracer, Work};
 
 /// `GET /health` and `GET /status`, and the role's own pages.
@@ -48,7 +48,8 @@ fn traced(routes: Router, role: String, tracer: Arc<dyn Tracer>) -> Router {
     routes.route_layer(from_fn(move |request: Request, next: Next| {
         let (role, tracer) = (Arc::clone(&role), Arc::clone(&tracer));
         async move {
-            let what = format!("{} {}", request.method(), request.uri().path());
+            let path = request.extensions().get::<MatchedPath>();
+            let what = named(request.method(), path.map(MatchedPath::as_str));
             let fields = request.headers().iter();
             let mut fields =
                 fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));

@@ -13,6 +13,7 @@ use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Versio
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::upgrade::OnUpgrade;
+use lab::http::named;
 use lab::run::Work;
 
 use super::answer::{Refusal, options};
@@ -82,7 +83,8 @@ impl Proxy {
     /// Tells the tracer, and gives the request the context that its cause has from now on.
     fn begin(&self, request: &mut Request<Incoming>) -> Option<Work> {
         let tracer = self.tracer.clone()?;
-        let what = format!("{} {}", request.method(), request.uri().path());
+        let path = self.paths.iter().find(|path| **path == request.uri().path());
+        let what = named(request.method(), path.copied());
         let fields = request.headers().iter();
         let mut fields =
             fields.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));

@@ -107,6 +107,8 @@ pub struct Proxy {
     metrics: Metrics,
     ending: watch::Sender<Ending>,
     tracer: Option<Arc<dyn Tracer>>,
+    /// The paths that a tracer is told.
+    paths: &'static [&'static str],
 }
 
 impl Proxy {
@@ -125,13 +127,15 @@ impl Proxy {
             backends,
             route,
             tracer: None,
+            paths: &[],
         }
     }
 
-    /// The same, and this is told of each request; what a backend does for it has that as its cause.
+    /// The same, and this is told of each request; what a backend does for it has that as its cause. It is
+    /// told these paths and no others.
     #[must_use]
-    pub fn traced(self, tracer: Option<Arc<dyn Tracer>>) -> Self {
-        Self { tracer, ..self }
+    pub fn traced(self, tracer: Option<Arc<dyn Tracer>>, paths: &'static [&'static str]) -> Self {
+        Self { tracer, paths, ..self }
     }
 
     /// Its backends.
