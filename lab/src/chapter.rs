@@ -186,6 +186,8 @@ pub struct Explored {
     pub summary: String,
     /// Distinct states of the search for broken promises.
     pub states: usize,
+    /// How many timers may expire in it; `None` is any number.
+    pub timeouts: Option<u8>,
     /// What both searches did, that for broken promises and that for states that are stuck.
     pub searched: Searched,
     /// Whether this is what is expected of the step.

@@ -86,7 +86,12 @@ impl System for Processes {
         let first = leader.or(roles.first()).and_then(|one| redis(&status(one)?));
         let mut lines = Vec::new();
         if let Some(leader) = leader {
-            lines.push(format!("{} leads; each of them serves clients", leader.role));
+            let ports: Vec<String> = roles
+                .iter()
+                .filter_map(|one| Some(redis(&status(one)?)?.port().to_string()))
+                .collect();
+            let (leader, ports) = (&leader.role, ports.join(", "));
+            lines.push(format!("{leader} leads; they serve clients on the ports {ports}"));
         }
         if let Some(redis) = first {
             let port = redis.port();

@@ -31,7 +31,9 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
     let explored = explored.ok_or_else(|| cannot(&name, "be explored"))?;
     let seconds = began.elapsed().as_secs_f64();
     let Bounds { crashes, losses, duplicates, states: _ } = bounds;
-    let within = format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}");
+    let timers = explored.timeouts.map_or_else(String::new, |most| format!(", timers ≤ {most}"));
+    let within =
+        format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}{timers}");
     say(out, &format!("{name} · {} · every order of events, {within}", step.info.title))?;
     say(out, &explored.summary)?;
     say(out, &speed(explored.searched, seconds))?;
@@ -54,7 +56,8 @@ pub const SPEED: &str = "searched ";
 fn speed(Searched { states, bytes }: Searched, seconds: f64) -> String {
     let (rate, each) = ((states as f64 / seconds) as usize, bytes / states.max(1));
     format!(
-        "{SPEED}{} states in {seconds:.1} s: {} a second, {each} bytes a state",
+        "{SPEED}{} states, for broken promises and for ends that are none, in {seconds:.1} s: {} a \
+         second, {each} bytes a state",
         thousands(states),
         thousands(rate),
     )

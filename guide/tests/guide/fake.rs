@@ -183,6 +183,7 @@ impl Models for Fake {
         Some(Explored {
             summary: summary.into(),
             states: 12,
+            timeouts: None,
             searched: Searched { states: 20, bytes: 2_000 },
             as_expected: bounds.losses == 0,
             schedules,

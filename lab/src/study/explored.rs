@@ -48,7 +48,7 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         let on_set = limits((design.safety)(bounds.crashes));
         let on_bag = limits((design.progress)(bounds));
         let safety = watched(model, &on_set, watch);
-        let states = safety.graph.states();
+        let (states, timeouts) = (safety.graph.states(), on_set.timeouts);
         let progress = watched(model, &on_bag, &mut |more| watch(states + more));
         let searched = Searched {
             states: states + progress.graph.states(),
@@ -62,6 +62,7 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
             return Explored {
                 summary: explained(violation),
                 states,
+                timeouts,
                 searched,
                 as_expected: design.expects(bounds, &found),
                 schedules: vec![self.shortest_log(design, violation, limits)],
@@ -70,11 +71,11 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         if safety.gave_up || progress.gave_up {
             let summary = format!("undecided: more than {} states", thousands(bounds.states));
             let (as_expected, schedules) = (false, Vec::new());
-            return Explored { summary, states, searched, as_expected, schedules };
+            return Explored { summary, states, timeouts, searched, as_expected, schedules };
         }
         let (summary, as_expected, schedules) =
             self.progress_made(design, bounds, states, (&progress, &on_bag));
-        Explored { summary, states, searched, as_expected, schedules }
+        Explored { summary, states, timeouts, searched, as_expected, schedules }
     }
 
     /// What a search without a broken promise says about progress: the summary, whether it is as
@@ -101,7 +102,10 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
                 let missed = self.missed(design, progress, on_bag, &for_good);
                 format!("; stuck if {missed} never returns (with the schedule); ok if it does")
             } else {
-                "; stuck even if every process returns".to_owned()
+                let (stuck, all) = (thousands(even_so.len()), thousands(progress.graph.states()));
+                format!(
+                    "; stuck even if every process returns: {stuck} of {all} states never lead to the end"
+                )
             };
         } else {
             summary += "; never stuck";

@@ -53,7 +53,11 @@ impl<P: Protocol, G: Ghost> Study<P, G> {
         };
         let word = check.fault.strip_prefix("a ").unwrap_or(check.fault);
         let word = if word.contains(' ') { format!("\"{word}\"") } else { word.to_owned() };
-        format!("cargo guide {verb} {}/{} --fault {word}", self.chapter, design.info.id)
+        let seeds = match &check.how {
+            How::Simulate(seeds) => format!(" --seeds {}", seeds.end),
+            How::Explore(_) | How::Run(_) => String::new(),
+        };
+        format!("cargo guide {verb} {}/{} --fault {word}{seeds}", self.chapter, design.info.id)
     }
 }
 
