@@ -1,6 +1,7 @@
 //! A browser without a window: keeps cookies, and one connection to the shop.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use axum::http::{Method, Request, StatusCode, header};
@@ -43,7 +44,8 @@ pub struct Browser {
     /// The address that it comes from; the machine's own choice if that is unspecified.
     from: Ipv4Addr,
     connection: Option<SendRequest<Empty<Bytes>>>,
-    cookies: Vec<Cookie>,
+    /// All tabs have the same.
+    cookies: Arc<Mutex<Vec<Cookie>>>,
 }
 
 impl Browser {
@@ -51,13 +53,21 @@ impl Browser {
     #[must_use]
     pub fn new(shop: SocketAddr) -> Self {
         let from = Ipv4Addr::UNSPECIFIED;
-        Self { shop, from, connection: None, cookies: Vec::new() }
+        Self { shop, from, connection: None, cookies: Arc::default() }
     }
 
     /// Another browser with a copy of its cookies.
     #[must_use]
     pub fn copied(&self) -> Self {
-        Self { cookies: self.cookies.clone(), from: self.from, ..Self::new(self.shop) }
+        let cookies = Arc::new(Mutex::new(self.jar().clone()));
+        Self { cookies, from: self.from, ..Self::new(self.shop) }
+    }
+
+    /// Another tab of this browser: it has a connection of its own, and the same cookies at any time.
+    #[must_use]
+    pub fn tab(&self) -> Self {
+        let cookies = Arc::clone(&self.cookies);
+        Self { cookies, from: self.from, ..Self::new(self.shop) }
     }
 
     /// The same browser on a machine with this address.
@@ -74,9 +84,9 @@ impl Browser {
 
     /// The value of a cookie.
     #[must_use]
-    pub fn cookie(&self, name: &str) -> Option<&str> {
-        let cookie = self.cookies.iter().find(|cookie| cookie.name == name);
-        cookie.map(|cookie| cookie.value.as_str())
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let jar = self.jar();
+        jar.iter().find(|cookie| cookie.name == name).map(|cookie| cookie.value.clone())
     }
 
     /// Gives it a cookie, as a user may.
@@ -84,9 +94,22 @@ impl Browser {
         self.keep_until(name, value, None);
     }
 
-    fn keep_until(&mut self, name: &str, value: &str, ends: Option<Instant>) {
-        self.cookies.retain(|cookie| cookie.name != name);
-        self.cookies.push(Cookie { name: name.into(), value: value.into(), ends });
+    fn keep_until(&self, name: &str, value: &str, ends: Option<Instant>) {
+        let mut jar = self.jar();
+        jar.retain(|cookie| cookie.name != name);
+        jar.push(Cookie { name: name.into(), value: value.into(), ends });
+    }
+
+    fn jar(&self) -> MutexGuard<'_, Vec<Cookie>> {
+        self.cookies.lock().expect("no thread panics with this lock held")
+    }
+
+    /// All cookies that have not ended, as a field.
+    fn field(&self) -> String {
+        let (mut jar, now) = (self.jar(), Instant::now());
+        jar.retain(|cookie| cookie.ends.is_none_or(|ends| now < ends));
+        let pair = |Cookie { name, value, .. }: &Cookie| format!("{name}={value}");
+        jar.iter().map(pair).collect::<Vec<_>>().join("; ")
     }
 
     /// Asks for a page, and keeps the cookies that come with it. `None`: there was no whole answer.
@@ -95,14 +118,11 @@ impl Browser {
             Some(connection) if !connection.is_closed() => connection,
             _ => connect(self.from, self.shop).await?,
         };
-        let now = Instant::now();
-        self.cookies.retain(|cookie| cookie.ends.is_none_or(|ends| now < ends));
-        let pair = |Cookie { name, value, .. }: &Cookie| format!("{name}={value}");
-        let pairs: Vec<String> = self.cookies.iter().map(pair).collect();
+        let cookies = self.field();
         let mut request =
             Request::builder().method(method).uri(path).header(header::HOST, self.shop.to_string());
-        if !pairs.is_empty() {
-            request = request.header(header::COOKIE, pairs.join("; "));
+        if !cookies.is_empty() {
+            request = request.header(header::COOKIE, cookies);
         }
         connection.ready().await.ok()?;
         let response = connection.send_request(request.body(Empty::new()).ok()?).await.ok()?;
@@ -121,7 +141,7 @@ impl Browser {
         Some(Page { status, served_by, affinity, body })
     }
 
-    fn keep(&mut self, set: &str) {
+    fn keep(&self, set: &str) {
         let pair = set.split(';').next().and_then(|pair| pair.split_once('='));
         let Some((name, value)) = pair else { return };
         let lasts = set.split("; ").find_map(|attribute| attribute.strip_prefix("Max-Age="));

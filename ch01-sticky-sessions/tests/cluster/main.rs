@@ -4,6 +4,7 @@ mod balancers;
 mod drains;
 mod kills;
 mod kit;
+mod recorded;
 mod sealed;
 mod survives;
 mod tokens;

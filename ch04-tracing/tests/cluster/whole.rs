@@ -107,10 +107,10 @@ fn one_purchase_is_one_trace_through_all_chapters_and_every_cause_is_right() {
     assert_eq!(roots, 1, "{edges:#?}");
     // As it stands in the cookie, and as a message shows it.
     let secret = alice.cookie("sid").unwrap();
-    let number = u128::from_str_radix(secret, 16).unwrap().to_string();
+    let number = u128::from_str_radix(&secret, 16).unwrap().to_string();
     let all = json!(shop.all_traces()).to_string();
     assert!(all.contains("session/") && all.contains("POST /sign-in"), "sessions are kept there");
-    assert!(!all.contains(secret) && !all.contains(&number), "a session id stands in a span");
+    assert!(!all.contains(&secret) && !all.contains(&number), "a session id stands in a span");
 }
 
 #[test]
