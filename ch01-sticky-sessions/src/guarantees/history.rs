@@ -8,8 +8,9 @@
 //! | `add` | `key`, and `value`: one thing | the same |
 //! | `sign-out` | `key` | |
 //!
-//! `fail` is the sign-in page. `info` is an error or no answer; its process asks nothing more. A process is a
-//! tab of a browser: one request at a time. Name sessions as you like, but not by their secret.
+//! `key` is a string; a request without cookies has none, and is shown no cart. `fail` is the sign-in page.
+//! `info` is an error or no answer; its process asks nothing more. A process is a tab of a browser: one
+//! request at a time. Name sessions as you like, but not by their secret.
 
 use lab::check::{BadHistory, Counts, Entry, History, Judged, Operation, Type, Verdict};
 use serde_json::Value;
@@ -94,7 +95,10 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
         }
         other => return Err(bad(*invoked, &format!("`{other}` is nothing that a browser does"))),
     };
-    let mut session = text(&question.key).unwrap_or_default();
+    let mut session = match &question.key {
+        Value::Null => String::new(),
+        key => text(key).ok_or_else(|| bad(*invoked, "`key` names a session by a string"))?,
+    };
     let told = match end {
         None => Told::Unknown,
         Some(end) if !end.done => Told::SignInPage,
@@ -106,6 +110,9 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
                 Told::Done
             }
             Deed::SignOut => Told::Done,
+            Deed::Look | Deed::Add(_) if question.key.is_null() => {
+                return Err(bad(end.at, "a cart without a `key`: name the session of the cookies"));
+            }
             Deed::Look | Deed::Add(_) => {
                 let cart = end.value.as_array().map(|items| items.iter().map(Value::as_str));
                 let cart = cart.and_then(|items| items.map(|item| item.map(Item::new)).collect());
@@ -274,5 +281,31 @@ mod tests {
         ] {
             assert_eq!(read(&History::read(text).unwrap()).unwrap_err().line, line, "{text}");
         }
+    }
+
+    #[test]
+    fn a_session_is_named_by_a_string() {
+        let look = |key: &str| {
+            let text = format!(
+                "{{\"process\":1,\"type\":\"invoke\",\"f\":\"look\",{key}\"time\":1}}\n\
+                 {{\"process\":1,\"type\":\"ok\",\"f\":\"look\",\"value\":[],\"time\":2}}"
+            );
+            read(&History::read(&text).unwrap())
+        };
+        for key in ["1", "2", "[\"s1\"]"] {
+            let bad = look(&format!("\"key\":{key},")).unwrap_err();
+            assert_eq!((bad.line, bad.why.contains("a string")), (1, true), "{key}: {bad:?}");
+        }
+        let bad = look("").unwrap_err();
+        assert_eq!((bad.line, bad.why.contains("without a `key`")), (2, true), "{bad:?}");
+        assert!(look("\"key\":\"1\",").is_ok());
+    }
+
+    #[test]
+    fn a_page_without_a_session_may_be_the_sign_in_page() {
+        let text = r#"{"process":1,"type":"invoke","f":"look","time":1}
+{"process":1,"type":"fail","f":"look","time":2}
+"#;
+        assert_eq!(check(&History::read(text).unwrap(), 0).unwrap().verdict, Verdict::Ok);
     }
 }
