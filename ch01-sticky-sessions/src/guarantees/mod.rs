@@ -182,11 +182,12 @@ impl Session {
                 }
             }
             Told::Cart(cart) => {
-                if let Some((ended, since)) = self.ended {
-                    findings.revoked.push(Finding { at, since, what: visit.asked - ended });
-                } else if !visit.is_copied {
+                if !visit.is_copied {
                     missing(&self.added, cart, &mut self.missed, at, &mut findings.unread);
                     missing(&self.shown, cart, &mut self.missed_shown, at, &mut findings.unseen);
+                }
+                if let Some((ended, since)) = self.ended {
+                    findings.revoked.push(Finding { at, since, what: visit.asked - ended });
                 }
             }
             Told::Done | Told::Unknown => {}
@@ -285,6 +286,19 @@ mod tests {
         ]);
         assert_eq!(found.revoked, [Finding { at: 3, since: 1, what: 8 }]);
         assert_eq!(found.lag(), 8);
+    }
+
+    #[test]
+    fn a_cart_after_a_sign_out_is_held_against_what_was_added_too() {
+        let found = judged(&[
+            (0, Deed::SignIn, Told::Done),
+            (10, add("boots"), cart(&["boots"])),
+            (20, Deed::SignOut, Told::Done),
+            (30, Deed::Look, cart(&[])),
+        ]);
+        let missing = Finding { at: 3, since: 1, what: Item::new("boots") };
+        assert_eq!((found.unread, found.unseen), (vec![missing.clone()], vec![missing]));
+        assert_eq!(found.revoked, [Finding { at: 3, since: 2, what: 8 }]);
     }
 
     #[test]
