@@ -130,11 +130,20 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
     })
 }
 
+/// What a history of sessions shows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checked {
+    /// The verdict on the guarantees.
+    pub judged: Judged,
+    /// Sign-in pages for sessions that were not ended: they break no guarantee, and nobody wants them.
+    pub forced: usize,
+}
+
 /// Judges a history. A cart may be shown until `within` ns after the sign-out.
 ///
 /// # Errors
 /// The first line that is not of this kind.
-pub fn check(history: &History, within: u64) -> Result<Judged, BadHistory> {
+pub fn check(history: &History, within: u64) -> Result<Checked, BadHistory> {
     let (visits, operations) = (read(history)?, history.operations()?);
     let end = |at: usize| operations[at].end.as_ref().map_or(operations[at].invoked, |end| end.at);
     let findings = judge(&visits).map_err(|TooMany { at }| {
@@ -161,7 +170,7 @@ pub fn check(history: &History, within: u64) -> Result<Judged, BadHistory> {
             .collect::<std::collections::BTreeSet<_>>()
             .len(),
     };
-    Ok(Judged { verdict, counts })
+    Ok(Checked { judged: Judged { verdict, counts }, forced: findings.forced.len() })
 }
 
 /// What is wrong first, with the two visits that contradict each other.
@@ -256,7 +265,7 @@ mod tests {
 {"process":1,"type":"invoke","f":"look","key":"s1","time":5}
 {"process":1,"type":"ok","f":"look","value":[],"time":6}
 "#;
-        let judged = check(&History::read(text).unwrap(), 0).unwrap();
+        let judged = check(&History::read(text).unwrap(), 0).unwrap().judged;
         let Verdict::Violation { why, window } = judged.verdict else { panic!("it is one") };
         assert!(why.starts_with("read your writes: boots"), "{why}");
         assert_eq!(window.iter().map(|entry| entry.time).collect::<Vec<_>>(), [3, 4, 5, 6]);
@@ -302,10 +311,26 @@ mod tests {
     }
 
     #[test]
+    fn forced_sign_in_pages_are_counted_beside_the_verdict() {
+        let sign_in = r#"{"process":1,"type":"invoke","f":"sign-in","time":1}
+{"process":1,"type":"ok","f":"sign-in","value":"s1","time":2}
+"#;
+        let page = |f: &str, time: u64| {
+            let asked =
+                format!(r#"{{"process":1,"type":"invoke","f":"{f}","key":"s1","time":{time}}}"#);
+            format!("{asked}\n{{\"process\":1,\"type\":\"fail\",\"f\":\"{f}\",\"time\":{time}}}\n")
+        };
+        let text = [sign_in, &page("look", 3), &page("look", 4), &page("copied", 5)].concat();
+        let checked = check(&History::read(&text).unwrap(), 0).unwrap();
+        assert_eq!((checked.judged.verdict, checked.forced), (Verdict::Ok, 2));
+    }
+
+    #[test]
     fn a_page_without_a_session_may_be_the_sign_in_page() {
         let text = r#"{"process":1,"type":"invoke","f":"look","time":1}
 {"process":1,"type":"fail","f":"look","time":2}
 "#;
-        assert_eq!(check(&History::read(text).unwrap(), 0).unwrap().verdict, Verdict::Ok);
+        let checked = check(&History::read(text).unwrap(), 0).unwrap();
+        assert_eq!((checked.judged.verdict, checked.forced), (Verdict::Ok, 0));
     }
 }

@@ -8,7 +8,7 @@ use lab::check::{History, Verdict};
 fn verdict(step: &str, event: Event) -> String {
     let text = of(&history(step, event)).to_json_lines();
     let read = History::read(&text).expect("what was written can be read");
-    let judged = check(&read, FRESH * 1_000_000_000).expect("a history of sessions");
+    let judged = check(&read, FRESH * 1_000_000_000).expect("a history of sessions").judged;
     assert!(judged.counts.reads > 500, "{step}: {:?}", judged.counts);
     match judged.verdict {
         Verdict::Ok => "ok".into(),

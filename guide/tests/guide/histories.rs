@@ -217,9 +217,23 @@ fn a_session_that_is_used_after_its_end_exits_1_unless_it_may_be_for_a_while() {
     assert!(said.contains("revocation is final: a cart is shown 2000000 ns after"), "{said}");
     let (code, said) = check(late, "--model session --within 2");
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("2 requests on 1 session: 1 answered read"), "{said}");
+    let counts =
+        "2 requests on 1 session: 1 answered read, 0 unknown outcomes, 0 forced sign-in pages\n";
+    assert!(said.contains(counts), "{said}");
     let (code, said) =
         check(r#"{"process":1,"type":"invoke","f":"read","time":1}"#, "--model session");
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("\"sign-in|look|copied|add|sign-out\""), "{said}");
+}
+
+#[test]
+fn a_sign_in_page_for_a_session_that_was_not_ended_is_counted() {
+    let forced = r#"{"process":1,"type":"invoke","f":"sign-in","time":0}
+{"process":1,"type":"ok","f":"sign-in","value":"s1","time":1}
+{"process":1,"type":"invoke","f":"look","key":"s1","time":2}
+{"process":1,"type":"fail","f":"look","time":3}
+"#;
+    let (code, said) = check(forced, "--model session");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("0 unknown outcomes, 1 forced sign-in page\n"), "{said}");
 }

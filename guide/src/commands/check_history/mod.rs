@@ -30,6 +30,8 @@ pub struct Judgement {
     pub skipped: usize,
     /// Whether more states or more time would decide more.
     pub ended_early: bool,
+    /// Of sessions: sign-in pages for those that were not ended.
+    pub forced: Option<usize>,
 }
 
 /// Judges a file. Returns the exit code: 0 ok, 1 violation, 2 undecided, 3 not readable.
@@ -67,12 +69,12 @@ fn print(
     judgement: Judgement,
     out: &mut dyn Write,
 ) -> Result<i32> {
-    let Judgement { judged: Judged { verdict, counts }, skipped, ended_early } = judgement;
+    let Judgement { judged: Judged { verdict, counts }, skipped, ended_early, forced } = judgement;
     let mut hint = None;
     let code = match verdict {
         Verdict::Ok => {
             say(out, &format!("ok: {}", promise(rules)))?;
-            say(out, &counted(rules.model, counts, skipped))?;
+            say(out, &counted(rules.model, counts, forced, skipped))?;
             if rules.model == Model::Append && !rules.strict {
                 hint = Some(options.again("--strict"));
             }
@@ -95,7 +97,7 @@ fn print(
         }
         Verdict::Undecided { why } => {
             say(out, &format!("undecided: {why}"))?;
-            say(out, &counted(rules.model, counts, skipped))?;
+            say(out, &counted(rules.model, counts, forced, skipped))?;
             if ended_early {
                 let states = rules.states.saturating_mul(4);
                 let seconds = rules.seconds.saturating_mul(4).min(1_000_000);
@@ -119,7 +121,7 @@ fn promise(rules: &Rules) -> &'static str {
 }
 
 /// How much was judged: a verdict on nothing looks like any other.
-fn counted(model: Model, counts: Counts, skipped: usize) -> String {
+fn counted(model: Model, counts: Counts, forced: Option<usize>, skipped: usize) -> String {
     let (operation, key) = match model {
         Model::Register | Model::Kv => ("operation", "key"),
         Model::Append => ("transaction", "list"),
@@ -136,6 +138,9 @@ fn counted(model: Model, counts: Counts, skipped: usize) -> String {
         many(reads, "answered read"),
         many(unknown, "unknown outcome"),
     );
+    if let Some(forced) = forced {
+        text += &format!(", {}", many(forced, "forced sign-in page"));
+    }
     if skipped > 0 {
         text += &format!("; {} of no client skipped", many(skipped, "line"));
     }
@@ -187,6 +192,7 @@ pub fn judge(bytes: &[u8], rules: &Rules, terminal: Option<&mut dyn Write>) -> R
         let rules = linear::Rules { model, initial: rules.initial.clone() };
         linear::check(&history, &rules, &mut budget).map(|judged| (judged, budget.is_spent()))
     };
+    let mut forced = None;
     let with_bound = match rules.model {
         Model::Register => linear(linear::Model::Register),
         Model::Kv => linear(linear::Model::Kv),
@@ -196,7 +202,10 @@ pub fn judge(bytes: &[u8], rules: &Rules, terminal: Option<&mut dyn Write>) -> R
         }
         Model::Session => {
             let within = rules.within.saturating_mul(1_000_000);
-            sessions::check(&history, within).map(|judged| (judged, false))
+            sessions::check(&history, within).map(|checked| {
+                forced = Some(checked.forced);
+                (checked.judged, false)
+            })
         }
         Model::Append => {
             let strict = Promise::StrictSerializable;
@@ -205,7 +214,7 @@ pub fn judge(bytes: &[u8], rules: &Rules, terminal: Option<&mut dyn Write>) -> R
         }
     };
     let (judged, ended_early) = with_bound.map_err(bad)?;
-    Ok(Judgement { judged, skipped: history.skipped(), ended_early })
+    Ok(Judgement { judged, skipped: history.skipped(), ended_early, forced })
 }
 
 /// What a line should look like.
