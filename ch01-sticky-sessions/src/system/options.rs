@@ -92,7 +92,7 @@ pub(super) fn keys(config: &RoleConfig) -> Result<Option<Arc<Keys>>, Error> {
     }
     let keys = match config.options.values(KEYS).last() {
         Some(file) => Keys::at(Path::new(file)),
-        None => Keys::made_at(&config.dir.with_file_name(KEYS)),
+        None => Keys::made_at(&config.shared.join(KEYS)),
     };
     keys.map(Some).map_err(|none| Error::Refused(none.to_string()))
 }
@@ -105,4 +105,44 @@ pub(super) fn has_sessions(options: &Options) -> bool {
 /// How many web processes.
 pub(super) fn nodes(options: &Options) -> usize {
     number(options, NODES).map_or(4, usize::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::system::SYSTEM;
+
+    fn role(name: &str, shared: &Path, own: PathBuf) -> RoleConfig {
+        let options = Options::default().with_value(DESIGN, "6");
+        let layout = SYSTEM.layout(&options).expect("a design");
+        RoleConfig {
+            role: layout.role(name).expect("it has this role").clone(),
+            layout,
+            options,
+            dir: own,
+            shared: shared.into(),
+            cluster: 7,
+            network: 7,
+            least_start: 1,
+            power_cut: false,
+            crash_after_effect: None,
+            recording: None,
+            tracer: None,
+            endpoints: Arc::default(),
+            listen: ([127, 0, 0, 1], 0).into(),
+        }
+    }
+
+    #[test]
+    fn all_roles_have_the_same_keys_however_deep_their_own_directories_are() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let at = |name, own: &str| {
+            let keys = keys(&role(name, dir.path(), dir.path().join(own))).expect("keys");
+            keys.expect("design 6 seals").now().names()
+        };
+        assert_eq!(at("web-1", "web-1"), at("web-2", "web-2/data"));
+        assert!(dir.path().join(KEYS).exists());
+    }
 }

@@ -68,6 +68,21 @@ fn ports(layout: &Layout, first: u16) -> Result<Vec<[SocketAddr; 2]>, Error> {
     all.ok_or_else(too_high)
 }
 
+/// Where a role keeps what it has.
+struct Directories {
+    /// Of all roles with these ports.
+    shared: PathBuf,
+    /// Of this role.
+    own: PathBuf,
+}
+
+impl Directories {
+    fn new(dir: &Path, first: u16, role: &str) -> Self {
+        let shared = dir.join(format!("ports-{first}"));
+        Self { own: shared.join(role), shared }
+    }
+}
+
 /// Runs a role until Ctrl-C.
 pub(super) fn play(
     system: &'static dyn System,
@@ -82,7 +97,7 @@ pub(super) fn play(
     let place = place.ok_or_else(|| Error::Refused(system.absent(name)))?;
     let first = *args.get_one::<u16>("ports").expect("it has a default");
     let ports = ports(&layout, first)?;
-    let dir: PathBuf = dir.join(format!("ports-{first}")).join(name);
+    let Directories { shared, own: dir } = Directories::new(dir, first, name);
     make_durable_directory(&dir).map_err(Error::io("make the data directory"))?;
     let _lock = DirectoryLock::take(&dir)?;
     let role = layout.roles[place].clone();
@@ -98,6 +113,7 @@ pub(super) fn play(
         layout,
         options,
         dir: dir.join("data"),
+        shared,
         cluster: u64::from(first),
         network: u64::from(first),
         least_start: 1,
@@ -133,4 +149,18 @@ pub(super) fn play(
         stopping.stop();
     });
     running.until_ended()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_with_the_same_ports_share_one_directory_and_have_one_each() {
+        let of = |first, role| Directories::new(Path::new("data"), first, role);
+        let (lb, web) = (of(7400, "lb"), of(7400, "web-1"));
+        assert_eq!(lb.shared, web.shared);
+        assert!(lb.own != web.own && lb.own.starts_with(&lb.shared));
+        assert_ne!(of(7500, "lb").shared, lb.shared);
+    }
 }

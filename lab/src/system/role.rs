@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -68,11 +68,13 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
     let epoch = UNIX_EPOCH + Duration::from_micros(number("epoch").unwrap_or_default());
     let events = matches.get_one::<PathBuf>("events").cloned();
     let cluster = number("cluster").expect("it is required");
+    let dir = matches.get_one::<PathBuf>("dir").expect("it is required").clone();
     Ok(RoleConfig {
         role,
         layout,
         options,
-        dir: matches.get_one("dir").cloned().expect("it is required"),
+        shared: dir.parent().map(Path::to_owned).unwrap_or_default(),
+        dir,
         cluster,
         network: cluster,
         least_start: number("least-start").unwrap_or(1),

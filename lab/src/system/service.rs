@@ -72,6 +72,8 @@ pub struct RoleConfig {
     pub options: Options,
     /// Where it keeps its log.
     pub dir: PathBuf,
+    /// Where all roles of its cluster keep what they share.
+    pub shared: PathBuf,
     /// Which cluster it belongs to.
     pub cluster: u64,
     /// Which network its frames belong to: the cluster's number, or in a part of a system one of the part's

@@ -16,6 +16,7 @@ fn whole() -> RoleConfig {
         layout,
         options: Options::default(),
         dir: PathBuf::new(),
+        shared: PathBuf::new(),
         cluster: 7,
         network: 7,
         least_start: 1,
