@@ -15,6 +15,7 @@ use super::proxy::{self, Choice, Pool, State};
 use super::seal::keys::Keys;
 use super::seal::now;
 use super::seal::token::{Token, generation};
+use super::shop::SIGN_IN;
 use crate::balancer::{Asked, Backend, Route};
 use crate::designs::BOUND;
 use crate::hash::mix;
@@ -116,6 +117,7 @@ impl<R: Route> proxy::Route for Picks<R> {
         let cookies = cookies::read(&request.headers);
         let (affinity, is_old) = self.known(&request.headers, pool, &cookies);
         let is_only_there = matches!(self.affinity, Affinity::Plain);
+        let has_session = cookies.session.is_some() && request.uri.path() != SIGN_IN;
         let backend = |(place, backend): (usize, &Arc<proxy::Backend>)| {
             let known = node(backend.name());
             let id = known.unwrap_or(NodeId(0));
@@ -123,7 +125,7 @@ impl<R: Route> proxy::Route for Picks<R> {
                 && match backend.state() {
                     State::Active => true,
                     // It keeps the sessions that are nowhere else. A hash cannot tell who has one.
-                    State::Draining => is_only_there && affinity == Some(id),
+                    State::Draining => is_only_there && has_session && affinity == Some(id),
                     State::HandingOff | State::Gone | State::Down => false,
                 };
             let open = u32::try_from(backend.in_flight()).unwrap_or(u32::MAX);
@@ -205,5 +207,42 @@ pub(super) fn route(design: u8, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route
         4 => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity)),
         7 => Arc::new(Picks::new(AffinityHint { bound: BOUND }, affinity)),
         _ => Arc::new(Picks::new(RoundRobin, affinity)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use axum::http::{Request, header};
+
+    use super::route;
+    use crate::system::proxy::{Backends, Health};
+
+    /// Which of `web-1`, which drains, and `web-2` gets a request with these cookies under design 3.
+    fn picked(path: &str, cookies: &str) -> String {
+        let list = ["web-1", "web-2"].map(|web| (web.to_owned(), ([127, 0, 0, 1], 9).into()));
+        let backends = Backends::new(list.into(), &Health::default()).expect("names differ");
+        let pool = backends.now();
+        pool.backends()[0].drain(Duration::from_secs(3600));
+        let request = Request::post(path).header(header::COOKIE, cookies).body(()).expect("valid");
+        let choice = route(3, None)
+            .choose(&request.into_parts().0, Ipv4Addr::LOCALHOST.into(), &pool, &[])
+            .expect("one of them takes it");
+        pool.backends()[choice.backend].name().to_owned()
+    }
+
+    #[test]
+    fn a_process_that_drains_keeps_its_sessions_and_gets_no_new_ones() {
+        let sid = format!("sid={:032x}", 7);
+        assert_eq!(picked("/cart", &format!("{sid}; node=web-1")), "web-1");
+        for (path, cookies, why) in [
+            ("/cart", "node=web-1".to_owned(), "there is no session"),
+            ("/sign-in", "node=web-1".to_owned(), "a session begins"),
+            ("/sign-in", format!("{sid}; node=web-1"), "another session begins"),
+        ] {
+            assert_eq!(picked(path, &cookies), "web-2", "{why}");
+        }
     }
 }

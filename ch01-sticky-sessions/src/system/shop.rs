@@ -65,8 +65,10 @@ pub(super) struct Pages {
     keys: Option<Arc<Keys>>,
 }
 
+/// Where a session begins.
+pub(super) const SIGN_IN: &str = "/sign-in";
 /// The paths of the shop.
-pub(super) const PATHS: [&str; 5] = ["/", "/cart", "/sign-in", "/sign-out", "/buy"];
+pub(super) const PATHS: [&str; 5] = ["/", "/cart", SIGN_IN, "/sign-out", "/buy"];
 
 /// These pages, in the web process of this name.
 ///
@@ -85,7 +87,7 @@ pub(super) fn router(pages: Pages, name: &str) -> Router {
     buying
         .route("/", get(page))
         .route("/cart", get(cart).post(add))
-        .route("/sign-in", post(sign_in))
+        .route(SIGN_IN, post(sign_in))
         .route("/sign-out", post(sign_out))
         .layer(map_response(sign))
         .with_state(pages)
