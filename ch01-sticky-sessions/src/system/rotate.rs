@@ -5,17 +5,19 @@
 //!
 //! # Left out
 //!
-//! Processes of other clusters with the same file: they are not asked. They have a second to read it.
+//! Processes that this cluster does not list and that have the same file, such as a second balancer: they are
+//! not asked. They look once a second, and have two seconds to read it.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
+use lab::http::Answered;
 use lab::system::{Error, Handle, say};
-use serde_json::Value;
 
 use super::options::KEYS;
-use super::seal::keys::{NoKeys, add, promote};
+use super::seal::keys::{self, NoKeys};
+use super::seal::rotation::Rotation;
 
 /// Between two looks at the processes.
 const LOOK: Duration = Duration::from_millis(50);
@@ -40,18 +42,33 @@ pub(super) async fn act(args: &ArgMatches, cluster: &Handle) -> Result<u8, Error
     let refused = |none: NoKeys| Error::Refused(none.to_string());
     let given = args.get_one::<PathBuf>(KEYS).cloned();
     let file = given.unwrap_or_else(|| cluster.dir().join(KEYS));
-    let new = add(&file).map_err(refused)?;
+    seals(cluster).await?;
+    let rotation = Rotation::begin(&file).map_err(refused)?;
+    let new = rotation.add().map_err(refused)?;
     say(&format!("{new} is in {}: it opens, and does not seal yet", file.display()));
     for _ in 0..LOOKS {
         if is_everywhere(&new, cluster).await? {
-            promote(&file, &new).map_err(refused)?;
-            say(&format!("all processes have it: from now on {new} seals"));
+            say("all processes have it; others with the same file have two seconds to read it");
+            tokio::time::sleep(2 * keys::LOOK).await;
+            rotation.promote(&new).map_err(refused)?;
+            say(&format!("from now on {new} seals"));
             return Ok(0);
         }
         tokio::time::sleep(LOOK).await;
     }
     say(&format!("not all processes have read {new}; it stays a key that only opens"));
     Ok(1)
+}
+
+/// Refuses a cluster that seals nothing: then its balancer has no keys.
+async fn seals(cluster: &Handle) -> Result<(), Error> {
+    let lb = cluster.caller(cluster.front()?)?.get("/status").await;
+    let lb = lb.map_err(|none| cluster.no_answer(none))?;
+    if lb.status == 200 && lb.body["keys"].is_null() {
+        let why = "this cluster seals nothing: only designs 6 and 7 have keys";
+        return Err(Error::Refused(why.into()));
+    }
+    Ok(())
 }
 
 /// Whether all processes have this key. One that is down reads the file when it starts.
@@ -63,7 +80,7 @@ async fn is_everywhere(new: &str, cluster: &Handle) -> Result<bool, Error> {
     let webs = webs.filter_map(|web| web["address"].as_str()?.parse().ok());
     for process in std::iter::once(lb).chain(webs) {
         match cluster.caller(process)?.get("/status").await {
-            Ok(status) if !has(&status.body, new) => return Ok(false),
+            Ok(status) if !has(&status, new) => return Ok(false),
             Err(none) if !none.refused => return Ok(false),
             _ => {}
         }
@@ -71,8 +88,29 @@ async fn is_everywhere(new: &str, cluster: &Handle) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Whether a process has this key, or needs none.
-fn has(status: &Value, new: &str) -> bool {
-    let keys = status["keys"].as_array();
-    keys.is_none_or(|keys| keys.iter().any(|key| key == new))
+/// Whether this is the status of a process that has this key.
+fn has(answered: &Answered, new: &str) -> bool {
+    let mut keys = answered.body["keys"].as_array().into_iter().flatten();
+    answered.status == 200 && keys.any(|key| key == new)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_a_status_that_names_the_key_says_that_a_process_has_it() {
+        let has = |status, body| has(&Answered { status, body }, "0000002a");
+        assert!(has(200, json!({ "keys": ["00000001", "0000002a"] })));
+        for (status, body) in [
+            (200, json!({ "keys": ["00000001"] })),
+            (200, json!({})),
+            (503, json!({ "error": "the node does not answer" })),
+            (503, json!({ "keys": ["0000002a"] })),
+        ] {
+            assert!(!has(status, body.clone()), "{status} {body}");
+        }
+    }
 }

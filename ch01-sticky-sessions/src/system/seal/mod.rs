@@ -7,7 +7,8 @@
 //! | file | is about |
 //! |---|---|
 //! | `ring` | a few keys: the first one seals, all of them open |
-//! | `keys` | the file that they are in, and how one takes the place of another |
+//! | `keys`, `file` | the file that they are in, as processes read it and as it is on disk |
+//! | `rotation` | how one key takes the place of another |
 //! | `cart` | a whole session, for the web processes (design 6) |
 //! | `token` | where a session has been served, for the balancer (design 7) |
 //!
@@ -17,8 +18,10 @@
 //! before. Keys in the hands of a key management service.
 
 pub(super) mod cart;
+mod file;
 pub(super) mod keys;
 pub mod ring;
+pub(super) mod rotation;
 pub mod token;
 
 /// Seconds since 1970, as this machine has them.

@@ -55,14 +55,21 @@ pub fn make_durable_directory(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the names in a directory durable: of files that were made, renamed or removed.
+///
+/// # Errors
+/// The disk fails, or the directory cannot be read.
 #[cfg(unix)]
-pub(crate) fn sync_directory(dir: &Path) -> io::Result<()> {
+pub fn sync_directory(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-// Elsewhere a directory cannot be opened as a file; names are durable with the file's own sync.
+/// Nothing: here a directory cannot be opened as a file; names are durable with the file's own sync.
+///
+/// # Errors
+/// Never.
 #[cfg(not(unix))]
-pub(crate) fn sync_directory(_dir: &Path) -> io::Result<()> {
+pub fn sync_directory(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 

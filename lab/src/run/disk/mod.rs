@@ -21,8 +21,7 @@ mod power_cut;
 use std::io;
 
 pub(crate) use direct::DirectFile;
-pub use directory::make_durable_directory;
-pub(crate) use directory::sync_directory;
+pub use directory::{make_durable_directory, sync_directory};
 pub use file::FileDisk;
 pub use mem::MemDisk;
 pub use power_cut::PowerCutDisk;
