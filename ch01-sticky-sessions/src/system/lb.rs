@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use super::options::{self, SHOP_PORT};
 use super::picks::{by_policy, node, route};
-use super::proxy::{self, Backend, Backends, Config, Health, Proxy, State};
+use super::proxy::{self, Backend, Backends, Config, Health, Pool, Proxy, State};
 use super::seal::keys::Keys;
 use super::shop::PATHS;
 use crate::worlds::WEB_NAMES;
@@ -126,6 +126,15 @@ fn state(backend: &Backend) -> String {
     }
 }
 
+/// Whether a request would be answered by this web process; one that drains is as it should be.
+fn is_well(web: NodeId, pool: &Pool) -> bool {
+    let mut backends = pool.backends().iter();
+    backends.any(|backend| {
+        let is_it = node(backend.name()) == Some(web);
+        is_it && backend.was_well() && backend.state() != State::Down
+    })
+}
+
 impl Service for Lb {
     /// No node sends it messages; this is where users come.
     fn addr(&self) -> SocketAddr {
@@ -144,17 +153,10 @@ impl Service for Lb {
         replaced.expect("a cluster has one role of each name");
     }
 
-    /// Until a request would be answered by each of them; one that drains is as it should be.
+    /// Until a check has found each of them well. Whoever waits for that says for how long.
     fn linked_to<'a>(&'a self, peers: &'a [NodeId]) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let is_up = |peer: &NodeId| {
-                let pool = self.proxy.backends().now();
-                let mut backends = pool.backends().iter();
-                backends.any(|backend| {
-                    node(backend.name()) == Some(*peer) && backend.state() != State::Down
-                })
-            };
-            while !peers.iter().all(is_up) {
+            while !peers.iter().all(|peer| is_well(*peer, &self.proxy.backends().now())) {
                 tokio::time::sleep(LOOK).await;
             }
         })
@@ -192,5 +194,20 @@ impl Service for Lb {
 
     fn routes(&self) -> Router {
         proxy::router(Arc::clone(&self.proxy))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worlds::WEBS;
+
+    #[test]
+    fn a_web_process_that_was_never_checked_is_not_reached_yet() {
+        let list = vec![("web-1".to_owned(), ([127, 0, 0, 1], 9).into())];
+        let backends = Backends::new(list, &Health::default()).expect("one name");
+        assert_eq!(backends.now().backends()[0].state(), State::Active);
+        assert!(!is_well(WEBS[0], &backends.now()), "nobody has asked it");
+        assert!(!is_well(WEBS[1], &backends.now()), "it is not listed");
     }
 }

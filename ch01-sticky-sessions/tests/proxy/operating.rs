@@ -63,6 +63,7 @@ async fn checks_take_a_backend_out_and_bring_it_back_slowly() {
     let config = Config { health, ..Config::default() };
     let checking = tokio::spawn(check_for_ever(Arc::clone(&backends), config));
     assert_eq!((backend.state(), backends.now().weight(0)), (State::Active, 100));
+    assert!(!backend.was_well(), "it was not asked yet");
     let is_well = Arc::new(AtomicBool::new(false));
     let now = Arc::clone(&is_well);
     let answering = tokio::spawn(async move {
@@ -76,8 +77,10 @@ async fn checks_take_a_backend_out_and_bring_it_back_slowly() {
     });
     until(|| backend.state() == State::Down).await;
     assert_eq!(backend.sessions(), None);
+    assert!(!backend.was_well(), "no answer was a good one");
     is_well.store(true, Relaxed);
     until(|| backend.state() == State::Active && backend.sessions() == Some(7)).await;
+    assert!(backend.was_well());
     assert_eq!(backends.now().weight(0), 10);
     checking.abort();
     answering.abort();

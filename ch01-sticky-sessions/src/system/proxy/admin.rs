@@ -25,7 +25,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Proxy;
-use super::pool::{Backend, Pool};
+use super::backend::Backend;
+use super::pool::Pool;
 
 /// One backend in a list.
 #[derive(Deserialize)]

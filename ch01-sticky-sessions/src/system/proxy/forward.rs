@@ -17,11 +17,11 @@ use lab::http::named;
 use lab::run::Work;
 
 use super::answer::{Refusal, options};
+use super::backend::InFlight;
 use super::body::{Download, Progress, Upload};
 use super::check::check;
 use super::guard::Interim;
 use super::headers::{self, AFFINITY, Wishes};
-use super::pool::InFlight;
 use super::upstream::{Failure, Lease, Why, send};
 use super::{Choice, Proxy};
 

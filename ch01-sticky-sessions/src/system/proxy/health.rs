@@ -14,8 +14,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::backend::Backend;
 use super::config::Config;
-use super::pool::{Backend, Backends};
+use super::pool::Backends;
 
 /// How many sessions a node has left.
 const SESSIONS: HeaderName = HeaderName::from_static("x-sessions-left");

@@ -11,7 +11,7 @@
 //! | `check`, `headers` | which requests are taken; the fields on their way through |
 //! | `forward`, `body` | one request: sent, sent again if that is safe, answered |
 //! | `budget`, `answer` | what retries may cost; the proxy's own answers |
-//! | `upstream`, `pool` | connections to backends; their list, their states |
+//! | `upstream`, `backend`, `pool` | connections to backends; their states, their list |
 //! | `health`, `admin`, `metrics` | checks; counters and commands on a listener of their own |
 //! | `config` | sizes, times, rates |
 //!
@@ -21,6 +21,7 @@
 
 mod admin;
 mod answer;
+mod backend;
 mod body;
 mod budget;
 mod check;
@@ -48,9 +49,10 @@ use headers::Via;
 use metrics::Metrics;
 
 pub use admin::router;
+pub use backend::{Backend, State};
 pub use config::{Config, Health, Limits, Retries, Times};
 pub use health::check_for_ever;
-pub use pool::{Backend, Backends, Pool, SameName, State};
+pub use pool::{Backends, Pool, SameName};
 
 /// Decides where requests go, and what the browser is told about it.
 pub trait Route: Send + Sync + 'static {

@@ -17,9 +17,9 @@ use lab::run::is_self_connection;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use super::backend::{Backend, InFlight};
 use super::body::{Progress, Upload};
 use super::config::{Limits, Times};
-use super::pool::{Backend, InFlight};
 
 /// No head of a backend's answer is longer.
 const MAX_HEAD: usize = 64 << 10;
