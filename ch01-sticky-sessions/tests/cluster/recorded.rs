@@ -132,8 +132,8 @@ fn design_7_keeps_its_guarantees_while_processes_are_killed_and_drained() {
     });
     assert_eq!(book.findings(), Findings::default());
     let text = of(&book.visits.lock().unwrap()).to_json_lines();
-    let judged = check(&History::read(&text).unwrap(), FRESH * 1_000_000_000).unwrap();
-    assert_eq!(judged.verdict, Verdict::Ok);
+    let checked = check(&History::read(&text).unwrap(), FRESH * 1_000_000_000).unwrap();
+    assert_eq!(checked.judged.verdict, Verdict::Ok);
 }
 
 /// Both tabs load the session, and the second save puts an older cart in the place of a newer one.
