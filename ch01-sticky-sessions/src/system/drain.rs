@@ -4,8 +4,8 @@
 //! the other web processes, and lets its last requests end. Then it can be stopped, and nobody notices.
 //!
 //! Where sessions are only in memory (designs 1 to 4), there is nothing to hand over: what is left when the
-//! time is over is lost. Only a sticky cookie says who has a session there; a hash does not, so with designs
-//! 2 and 4 a drain moves everybody at once.
+//! time is over is lost. Only a sticky cookie says who has a session there. With designs 1, 2 and 4 nobody
+//! could end a session on a process that drains, so a drain does not wait: it moves everybody at once.
 //!
 //! # Left out
 //!
@@ -59,7 +59,9 @@ pub(super) async fn act(command: &str, args: &ArgMatches, cluster: &Handle) -> R
     }
     let within: &u32 = args.get_one("within").expect("it has a default");
     post(&mut lb, &format!("/backends/{web}/drain?within={within}"), cluster).await?;
-    let (mut told, mut looks) = (String::new(), 0);
+    let status = lb.get("/status").await.map_err(|none| cluster.no_answer(none))?;
+    say(&format!("{web} drains; {}", status.field("drain")));
+    let (mut last, mut looks) = (String::new(), 0);
     loop {
         let all = lb.get("/backends").await.map_err(|none| cluster.no_answer(none))?;
         let listed = all.body["backends"].as_array().into_iter().flatten();
@@ -69,16 +71,22 @@ pub(super) async fn act(command: &str, args: &ArgMatches, cluster: &Handle) -> R
         match now["state"].as_str().unwrap_or_default() {
             "gone" if left.is_some() || looks == LAST_LOOK => return Ok(gone(web, left, cluster)),
             "gone" => looks += 1,
-            "active" | "down" => {
-                let why = format!("{web} is {}: somebody ended the drain", now["state"]);
+            "active" => {
+                let why = format!("{web} is active: it was activated or restarted meanwhile");
                 return Err(Error::Refused(why));
+            }
+            "down" => {
+                let why = "it does not answer; what was only in its memory may be lost";
+                return Err(Error::Refused(format!(
+                    "{web} is down before its drain was over: {why}"
+                )));
             }
             state => {
                 let left = left.map_or_else(|| "its".into(), |left| left.to_string());
                 let line = format!("{web} is {state}: {left} sessions, {} requests", open(now));
-                if line != told {
+                if line != last {
                     say(&line);
-                    told = line;
+                    last = line;
                 }
             }
         }

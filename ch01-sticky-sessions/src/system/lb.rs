@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use lab::NodeId;
 use lab::http::Caller;
-use lab::system::{BoxFuture, Endpoints, Error, RoleConfig, Service, Status};
+use lab::system::{BoxFuture, Endpoints, Error, Options, RoleConfig, Service, Status};
 use serde_json::{Map, json};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
@@ -38,6 +38,7 @@ pub(super) struct Lb {
     proxy: Arc<Proxy>,
     shop: SocketAddr,
     keys: Option<Arc<Keys>>,
+    drains: Drains,
     endpoints: Arc<Mutex<Endpoints>>,
     /// Whether it has ended, or is to end.
     stop: watch::Sender<bool>,
@@ -76,23 +77,62 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     if let Some(keys) = keys.clone() {
         runtime.spawn(keys.follow());
     }
-    runtime.spawn(follow_drains(Arc::clone(&backends), design));
+    let drains = Drains::of(&config.options);
+    runtime.spawn(follow_drains(Arc::clone(&backends), drains));
     runtime.spawn(proxy::check_for_ever(backends, proxying));
     let (handle, endpoints) = (runtime.handle().clone(), Arc::clone(&config.endpoints));
     let runtime = Mutex::new(Some(runtime));
-    Ok(Arc::new(Lb { runtime, handle, proxy, shop, keys, endpoints, stop, ended }))
+    Ok(Arc::new(Lb { runtime, handle, proxy, shop, keys, drains, endpoints, stop, ended }))
+}
+
+/// What a drain waits for, beside requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Drains {
+    /// Sessions that are only there: a cookie brings their requests back.
+    Sessions,
+    /// Nothing, though sessions are only there: nothing says whose they are.
+    Nothing,
+    /// Nothing: sessions are elsewhere.
+    Elsewhere,
+}
+
+impl Drains {
+    fn of(options: &Options) -> Self {
+        let design = options::design(options);
+        match (options::in_memory(design), design == 3 && options::policy(options).is_none()) {
+            (false, _) => Self::Elsewhere,
+            (true, true) => Self::Sessions,
+            (true, false) => Self::Nothing,
+        }
+    }
+
+    /// As an operator reads it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sessions => {
+                "it keeps the sessions that are only there until they end or its time is over"
+            }
+            Self::Nothing => {
+                "at once: no cookie says who has a session there, so nobody is sent there any more"
+            }
+            Self::Elsewhere => "at once: the sessions are elsewhere",
+        }
+    }
 }
 
 /// Asks each web process that drains how many sessions are left in its memory. A design that keeps them
-/// elsewhere has none to wait for.
-async fn follow_drains(backends: Arc<Backends>, design: u8) {
+/// elsewhere has none to wait for, and one without affinity cannot wait: nobody reaches them to end them.
+async fn follow_drains(backends: Arc<Backends>, drains: Drains) {
     loop {
         for backend in backends.now().backends() {
             let is_over = matches!(backend.state(), State::HandingOff | State::Gone);
             if backend.state() != State::Draining && !(is_over && backend.sessions().is_none()) {
                 continue;
             }
-            let left = if options::in_memory(design) { left(backend).await } else { Some(0) };
+            if drains == Drains::Nothing {
+                backend.hand_off();
+            }
+            let left = if drains == Drains::Elsewhere { Some(0) } else { left(backend).await };
             if let Some(left) = left {
                 backend.report_sessions(left);
             }
@@ -180,6 +220,7 @@ impl Service for Lb {
     fn status(&self) -> BoxFuture<'_, Option<Status>> {
         let mut own = Map::new();
         own.insert("shop".into(), json!(self.shop));
+        own.insert("drain".into(), json!(self.drains.name()));
         if let Some(keys) = &self.keys {
             own.insert("keys".into(), json!(keys.now().names()));
         }

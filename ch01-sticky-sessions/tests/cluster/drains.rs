@@ -84,6 +84,32 @@ fn a_drain_keeps_the_sessions_in_memory_until_they_end_or_its_time_is_over() {
 }
 
 #[test]
+fn a_drain_does_not_wait_for_sessions_that_nobody_can_reach() {
+    let shop = TestShop::new(2);
+    let mut alice = shop.alice();
+    let home = shop.get(&mut alice).served_by;
+    let (code, said) = shop.command(&["drain", &home, "--within", "3600"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("at once: no cookie says"), "{said}");
+    assert!(said.contains("1 session was only there, and is lost"), "{said}");
+    let page = shop.get(&mut alice);
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+    assert_ne!(page.served_by, home);
+}
+
+#[test]
+fn a_process_that_dies_while_it_drains_is_not_taken_for_one_that_is_active_again() {
+    let mut shop = TestShop::new(3);
+    let home = shop.get(&mut shop.alice()).served_by;
+    shop.operate(&format!("/backends/{home}/drain?within=3600"));
+    shop.cluster.kill(&home).unwrap();
+    shop.until("it is down", || (shop.status("lb")["backends"][&home] == "down").then_some(()));
+    let (code, said) = shop.command(&["drain", &home, "--within", "3600"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains(&format!("{home} is down before its drain was over")), "{said}");
+}
+
+#[test]
 fn a_drain_that_cannot_be_asked_for_says_what_can() {
     let shop = TestShop::new(7);
     let (code, said) = shop.command(&["drain", "web-9"]);

@@ -179,9 +179,25 @@ impl Backend {
     /// It gets no new sessions; at the latest after `within` it gets nothing new at all.
     pub fn drain(&self, within: Duration) {
         let mut status = self.status();
-        if status.wanted == Wanted::Active {
-            status.wanted = Wanted::Draining(Instant::now() + within);
-            status.sessions = None; // A session may have begun since.
+        let until = Instant::now() + within;
+        match status.wanted {
+            Wanted::Active => {
+                status.wanted = Wanted::Draining(until);
+                status.sessions = None; // A session may have begun since.
+            }
+            // It is another time that is asked for.
+            Wanted::Draining(_) => status.wanted = Wanted::Draining(until),
+            Wanted::HandingOff | Wanted::Gone => {}
+        }
+        drop(status);
+        self.advance();
+    }
+
+    /// Nobody can reach its sessions while it drains, so there is nothing to wait for but its requests.
+    pub fn hand_off(&self) {
+        let mut status = self.status();
+        if let Wanted::Draining(_) = status.wanted {
+            status.wanted = Wanted::HandingOff;
         }
         drop(status);
         self.advance();
@@ -248,10 +264,16 @@ impl Backend {
         self.failures.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
+    /// It has one more request; `None` if it is gone. The request is counted before the state is read: so
+    /// either it is seen here that the backend is gone, or whoever says so sees the request and does not.
+    pub(super) fn begin(self: &Arc<Self>) -> Option<InFlight> {
         self.in_flight.fetch_add(1, Relaxed);
+        let counted = InFlight(Arc::clone(self));
+        if self.status().wanted == Wanted::Gone {
+            return None;
+        }
         self.requests.fetch_add(1, Relaxed);
-        InFlight(Arc::clone(self))
+        Some(counted)
     }
 }
 
@@ -264,5 +286,56 @@ impl Drop for InFlight {
         if self.0.in_flight.fetch_sub(1, Relaxed) == 1 {
             self.0.advance();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn backend() -> Arc<Backend> {
+        Arc::new(Backend::new("web-1".into(), ([127, 0, 0, 1], 9).into(), None))
+    }
+
+    #[test]
+    fn a_backend_that_is_gone_begins_no_request_and_one_that_hands_off_ends_those_it_has() {
+        let backend = backend();
+        let first = backend.begin().expect("it is active");
+        backend.drain(Duration::ZERO);
+        assert_eq!(backend.state(), State::HandingOff);
+        let second = backend.begin().expect("chosen before, and counted in time");
+        drop(first);
+        assert_eq!(backend.state(), State::HandingOff, "one is on its way");
+        drop(second);
+        assert_eq!(backend.state(), State::Gone);
+        assert!(backend.begin().is_none());
+        assert_eq!((backend.in_flight(), backend.requests()), (0, 2));
+    }
+
+    #[test]
+    fn nobody_says_gone_while_a_request_is_on_its_way() {
+        for _ in 0..500 {
+            let backend = backend();
+            std::thread::scope(|scope| {
+                scope.spawn(|| backend.drain(Duration::ZERO));
+                scope.spawn(|| {
+                    let begun = backend.begin();
+                    assert!(begun.is_none() || backend.state() != State::Gone);
+                });
+            });
+            assert_eq!(backend.state(), State::Gone);
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_second_drain_takes_effect() {
+        let (backend, long) = (backend(), Duration::from_secs(3_600));
+        backend.report_sessions(2);
+        backend.drain(long);
+        assert_eq!(backend.state(), State::Draining);
+        backend.drain(Duration::ZERO);
+        assert_eq!(backend.state(), State::Gone);
+        backend.drain(long);
+        assert_eq!(backend.state(), State::Gone, "it is over");
     }
 }

@@ -152,10 +152,15 @@ impl Proxy {
                 return Err(last.map_or_else(Refusal::unavailable, Refusal::from));
             };
             let backend = &pool.backends()[choice.backend];
+            // It was gone before the request was counted: nothing was tried, and nothing is spent.
+            let Some(in_flight) = backend.begin() else {
+                tried.push(choice.backend);
+                continue;
+            };
             let copy = is_repeatable.then(|| parts.clone());
             let request = Request::from_parts(parts, body);
             let (times, limits) = (&self.config.times, &self.config.limits);
-            let failure = match send(backend, request, progress.as_deref(), times, limits).await {
+            let failure = match send(in_flight, request, progress.as_deref(), times, limits).await {
                 Ok((response, lease)) => {
                     return Ok((response, lease, choice));
                 }

@@ -121,15 +121,15 @@ pub(super) enum Why {
     Late,
 }
 
-/// Sends a request, and waits for the head of its answer.
+/// Sends a request to the backend that has it, and waits for the head of its answer.
 pub(super) async fn send(
-    backend: &Arc<Backend>,
+    in_flight: InFlight,
     mut request: Request<Upload>,
     progress: Option<&Progress>,
     times: &Times,
     limits: &Limits,
 ) -> Result<(Response<Incoming>, Lease), Failure> {
-    let in_flight = backend.begin();
+    let backend = &Arc::clone(&in_flight.0);
     let most = limits.idle_upstream;
     while let Some(mut sender) = backend.take_idle(times) {
         let sent = sender.try_send_request(request);
