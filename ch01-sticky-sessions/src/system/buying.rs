@@ -23,7 +23,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cookies;
-use super::shop::{GOODS, Pages, as_json, bad, button, checked, framed, random, wants_html};
+use super::html::{button, framed};
+use super::shop::{GOODS, Pages, as_json, bad, checked, random, wants_html};
 use crate::types::{Action, Answer, Item, Session};
 
 #[derive(Deserialize)]

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `cookies.rs` | cookies, as browsers send and keep them |
 //! | `seal/`, `rotate.rs` | what browsers must not change; keys for it, and new ones |
-//! | `web.rs`, `shop.rs` | a web process, and its pages |
+//! | `web.rs`, `shop.rs`, `html.rs` | a web process, and its pages |
 //! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
 //! | `buying.rs`, `till.rs` | an order of a browser, and where it is paid, if somewhere |
 //! | `lb.rs`, `picks.rs` | the balancer: the proxy, and where it sends a request by a design's route |
@@ -30,6 +30,7 @@ mod buying;
 pub mod client;
 mod cookies;
 mod drain;
+mod html;
 mod lb;
 mod load;
 #[cfg(all(feature = "engines", unix))]

@@ -32,6 +32,7 @@ use tokio::sync::watch;
 
 use super::buying;
 use super::cookies;
+use super::html::{html, refused};
 use super::seal::cart::NotSealed;
 use super::seal::keys::Keys;
 use super::seal::now;
@@ -51,6 +52,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const LONGEST: usize = 40;
 /// What has a button on the page.
 pub(super) const GOODS: [&str; 3] = ["umbrella", "boots", "candle"];
+/// A page of one user must not be given to another one.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Which web process answered.
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 
@@ -202,12 +205,7 @@ impl Pages {
         let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
         let set = match set.iter().map(|cookie| self.field(cookie)).collect::<Result<Vec<_>, _>>() {
             Ok(set) => set,
-            Err(none @ NotSealed::TooLong(_)) => {
-                return refuse(StatusCode::CONFLICT, &none.to_string());
-            }
-            Err(none @ NotSealed::NoRandom) => {
-                return refuse(StatusCode::SERVICE_UNAVAILABLE, &none.to_string());
-            }
+            Err(none) => return not_sealed(&none, wants_page),
         };
         let keys = match (&shown, &self.till) {
             (Answer::Cart(session), Some(_)) if wants_page => buying::keys(headers, session),
@@ -222,8 +220,7 @@ impl Pages {
             (false, _) => as_json(&shown),
         };
         let fields = response.headers_mut();
-        // A page of one user must not be given to another one.
-        fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        fields.insert(header::CACHE_CONTROL, NO_STORE);
         for cookie in set {
             fields.append(header::SET_COOKIE, cookie);
         }
@@ -259,6 +256,20 @@ impl Pages {
             _ => None,
         }
     }
+}
+
+/// The session does not fit into a cookie, or cannot be sealed; it stays as it was.
+fn not_sealed(none: &NotSealed, wants_page: bool) -> Response {
+    let status = match none {
+        NotSealed::TooLong(_) => StatusCode::CONFLICT,
+        NotSealed::NoRandom => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let mut response = match wants_page {
+        true => (status, Html(refused(&none.to_string()))).into_response(),
+        false => refuse(status, &none.to_string()),
+    };
+    response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    response
 }
 
 /// The status of a page: the sign-in page is a page like any other.
@@ -299,49 +310,4 @@ pub(super) fn as_json(shown: &Answer) -> Response {
             (later, answer(StatusCode::SERVICE_UNAVAILABLE, &body)).into_response()
         }
     }
-}
-
-/// A button that changes something.
-pub(super) fn button(action: &str, text: &str) -> String {
-    format!("<form method=\"post\" action=\"{action}\"><button>{text}</button></form>")
-}
-
-/// All names were [`checked`], so nothing has to be escaped.
-fn html(shown: &Answer, keys: &BTreeMap<Item, String>) -> String {
-    let body = match shown {
-        Answer::Cart(Session { user, cart }) => {
-            let buy = |item: &Item| {
-                let key = keys.get(item);
-                key.map(|key| button(&format!("/buy?item={item}&amp;key={key}"), "buy"))
-            };
-            let line = |item: &Item| format!("<li>{item} {}</li>", buy(item).unwrap_or_default());
-            let items: String = cart.iter().map(line).collect();
-            let add: String = GOODS
-                .into_iter()
-                .map(|item| button(&format!("/cart?item={item}"), &format!("add {item}")))
-                .collect();
-            let out = button("/sign-out", "sign out");
-            format!("<p>Welcome, {user}. Your cart:</p><ul>{items}</ul>{add}{out}")
-        }
-        Answer::Full => format!("<p>A cart holds {CART} different things; yours is full.</p>"),
-        Answer::Unavailable => "<p>Not now; please try again in a moment.</p>".into(),
-        Answer::SignInPage | Answer::SignedIn | Answer::SignedOut => {
-            let users = ["alice", "bob"];
-            let sign_in = users.into_iter().map(|user| {
-                button(&format!("/sign-in?user={user}"), &format!("sign in as {user}"))
-            });
-            format!("<p>Please sign in.</p>{}", sign_in.collect::<String>())
-        }
-    };
-    framed(&body)
-}
-
-/// A page with this in it.
-pub(super) fn framed(body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>The shop</title>\
-         <style>:root{{color-scheme:light dark}}body{{font:18px/1.5 system-ui;margin:2rem auto;\
-         max-width:32rem;padding:0 1rem}}form{{display:inline-block;margin:.25rem}}</style>\
-         <h1>The shop</h1>{body}</html>"
-    )
 }

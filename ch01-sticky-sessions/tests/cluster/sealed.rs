@@ -58,4 +58,10 @@ fn a_cart_that_no_browser_would_keep_is_refused_and_the_one_before_stays() {
     assert!(page.body["error"].as_str().unwrap().contains("no more than 4096"), "{page:?}");
     let cart = shop.get(&mut alice).body["cart"].as_array().expect("a cart").len();
     assert_eq!(cart, 1 + added);
+    let cookie = alice.cookie("cart").expect("she is signed in");
+    let path = format!("/cart?item={letters}-{added:02}");
+    let fields = format!("Accept: text/html\r\nCookie: cart={cookie}\r\n");
+    let page = shop.raw(&format!("POST {path} HTTP/1.1\r\n{fields}"));
+    assert!(page.starts_with("HTTP/1.1 409 ") && page.contains("<!doctype html>"), "{page}");
+    assert!(page.contains("\r\ncache-control: no-store\r\n"), "{page}");
 }

@@ -8,6 +8,7 @@
 //! A session in several cookies. A list of sessions that have ended: that would be the store which this
 //! design does without.
 
+use super::SKEW;
 use super::ring::Ring;
 use crate::types::{Sealed, wait};
 
@@ -48,8 +49,10 @@ pub(in crate::system) fn seal(
 pub(in crate::system) fn open(text: &str, ring: &Ring, now: u64) -> Option<Sealed> {
     let plain = ring.open(PURPOSE, text)?;
     let (since, session) = plain.split_first_chunk()?;
-    let is_alive = now.saturating_sub(u64::from_be_bytes(*since)) < wait::LIFETIME.as_secs();
-    is_alive.then(|| serde_json::from_slice(session).ok())?
+    let since = u64::from_be_bytes(*since);
+    let has_begun = since <= now.saturating_add(SKEW);
+    let is_good = has_begun && now.saturating_sub(since) < wait::LIFETIME.as_secs();
+    is_good.then(|| serde_json::from_slice(session).ok())?
 }
 
 #[cfg(test)]
@@ -68,8 +71,13 @@ mod tests {
     fn a_session_opens_for_a_day_with_the_keys_that_sealed_it() {
         let (ring, sealed, day) = (ring(&[1]), session(3, 8), 24 * 60 * 60);
         let text = seal(&sealed, &ring, 1_000).expect("it fits");
-        for (now, is_open) in [(1_000, true), (999, true), (999 + day, true), (1_000 + day, false)]
-        {
+        for (now, is_open) in [
+            (1_000, true),
+            (1_000 - SKEW, true),
+            (999 - SKEW, false),
+            (999 + day, true),
+            (1_000 + day, false),
+        ] {
             assert_eq!(open(&text, &ring, now), is_open.then(|| sealed.clone()), "at {now}");
         }
         let token = ring.seal(b"ch01 node 1", &1_000_u64.to_be_bytes()).expect("random numbers");

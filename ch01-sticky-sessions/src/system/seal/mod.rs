@@ -24,6 +24,9 @@ pub mod ring;
 pub(super) mod rotation;
 pub mod token;
 
+/// Clocks of processes may differ by so much, in seconds.
+const SKEW: u64 = 60;
+
 /// Seconds since 1970, as this machine has them.
 #[expect(clippy::disallowed_methods, reason = "what is sealed is for a while, on every machine")]
 pub(super) fn now() -> u64 {

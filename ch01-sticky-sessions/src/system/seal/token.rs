@@ -11,6 +11,7 @@
 //!
 //! Tokens for browsers that are not signed in: no web process has a copy for them.
 
+use super::SKEW;
 use super::ring::Ring;
 use crate::hash::mix;
 use crate::system::proxy::Backend;
@@ -19,8 +20,6 @@ use lab::NodeId;
 
 /// A token is not accepted for longer, in seconds, whatever a browser does with its cookies.
 pub const LIFE: u64 = 3_600;
-/// Clocks of balancers may differ by so much, in seconds.
-const SKEW: u64 = 60;
 /// What a token is for, and what its bytes mean.
 const PURPOSE: &[u8] = b"ch01 node 1";
 
