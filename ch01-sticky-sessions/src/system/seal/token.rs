@@ -3,13 +3,15 @@
 //! The affinity token of design 7: which web process has a copy of a session. Design 3 writes the name of the
 //! web process into its cookie, so anybody can send a thousand browsers to one of them; this one is sealed.
 //!
-//! A token is good for the session that it was made for, for as long as the web process has not been started
-//! anew, and for [`LIFE`]. Any balancer with the keys can check it, in the same time whatever it is, and asks
+//! A token is good for the session that it was made for, for as long as the web process is where it was, and
+//! for [`LIFE`]. Any balancer with the keys can check it, in the same time whatever it is, and asks
 //! nobody.
 //!
 //! # Left out
 //!
-//! Tokens for browsers that are not signed in: no web process has a copy for them.
+//! Tokens for browsers that are not signed in: no web process has a copy for them. Starts of a web process
+//! that has a port of its own (`node`, or an operator's list): it listens at the same address again, so old
+//! tokens still lead there, are counted as hits, and find no copy. It reads the session from the store.
 
 use super::SKEW;
 use super::ring::Ring;
@@ -28,14 +30,14 @@ const PURPOSE: &[u8] = b"ch01 node 1";
 pub struct Token {
     /// The web process.
     pub web: NodeId,
-    /// Which start of it: [`generation`].
+    /// Where it listened: [`generation`].
     pub generation: u32,
     /// When it was made, in seconds since 1970.
     pub issued: u64,
 }
 
-/// Which start of a web process a backend is. Every balancer derives the same one from its list: a process
-/// that was started again listens somewhere else.
+/// Which start of a web process a backend is, as far as its address says: in a cluster, one that was started
+/// again listens somewhere else. Every balancer derives the same one from its list.
 pub fn generation(backend: &Backend) -> u32 {
     let address = backend.address().to_string();
     address.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte))) as u32
