@@ -16,7 +16,7 @@ pub fn mix(key: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// How much a key wants to be on a node. The node with the highest weight has it: *rendezvous
+/// The weight of a node for a key. The node with the highest weight has the key: *rendezvous
 /// hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes, it
 /// takes its share from all the others.
 #[must_use]
@@ -25,7 +25,7 @@ pub fn weight(key: u64, node: NodeId) -> u64 {
 }
 // ANCHOR_END: hash
 
-/// Of the nodes of a pool that are up and may be taken, the place of the one that a key wants most.
+/// Of the nodes of a pool that are up and may be taken, the place of the one with the highest weight for a key.
 #[must_use]
 pub fn most_wanted(key: u64, pool: &[Backend], may: impl Fn(&usize) -> bool) -> Option<usize> {
     up(pool).filter(may).max_by_key(|place| weight(key, pool[*place].id))

@@ -10,7 +10,7 @@
 use crate::balancer::{Asked, Backend, Route, has_room};
 use crate::hash::most_wanted;
 
-/// The node that the address wants most, unless it has too much to do.
+/// The node with the highest weight for the address, unless it has too much to do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConsistentHash {
     /// How much of the mean a node may have, in percent; `None`: as much as comes.

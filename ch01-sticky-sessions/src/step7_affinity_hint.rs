@@ -32,7 +32,7 @@ use crate::types::{
     Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, Version, wait,
 };
 
-/// Back to the node in the cookie while it has room; else where the session wants to be.
+/// Back to the node in the cookie while it has room; else to the one with the highest weight for the session.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct AffinityHint {
     /// How much of the mean a node may have, in percent.

@@ -1,7 +1,7 @@
 //! Maglev (Eisenbud and others 2016): a table of which each node has an equal part, looked up by a hash.
 //!
-//! Each node has an order of its own in which it wants the slots of the table. The nodes take turns, and
-//! each takes the first slot of its order that is free. So all parts are equal, to one slot; and when a node
+//! Each node has an order of preference for the slots of the table, which its name gives. The nodes take turns,
+//! and each takes the first slot of its order that is free. So all parts are equal, to one slot; and when a node
 //! comes or goes, most slots stay with whom they were. A lookup is one read.
 
 use lab::NodeId;
@@ -28,19 +28,19 @@ impl Maglev {
 impl Route for Maglev {
     fn prepare(&mut self, webs: &[NodeId]) {
         let slots = self.slots;
-        // The `i`-th slot that a node wants: a prime number of slots makes every step visit all.
-        let want = |node: NodeId, i: u64| {
+        // The `i`-th slot in a node's order: a prime number of slots makes every step visit all.
+        let preferred = |node: NodeId, i: u64| {
             let (offset, skip) = (mix(node.0) % slots, mix(!node.0) % (slots - 1) + 1);
             ((offset + i * skip) % slots) as usize
         };
         let mut table: Vec<Option<NodeId>> = vec![None; slots as usize];
-        let mut wanted = vec![0; webs.len()];
+        let mut next = vec![0; webs.len()];
         let turns = (0..webs.len()).cycle();
         // With no node there is no turn, and the table stays empty.
         for turn in turns.take(slots as usize) {
             let slot = loop {
-                let slot = want(webs[turn], wanted[turn]);
-                wanted[turn] += 1;
+                let slot = preferred(webs[turn], next[turn]);
+                next[turn] += 1;
                 if table[slot].is_none() {
                     break slot;
                 }

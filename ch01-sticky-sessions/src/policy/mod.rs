@@ -7,7 +7,7 @@
 //! | fewest sessions | the node with the fewest sessions | [`Fewest`] |
 //! | modulo | the hash of the address, modulo the number of nodes | [`crate::step2_ip_hash::IpHash`] |
 //! | ring | the next point on a ring of hashes | [`Ring`] |
-//! | rendezvous | the node that the key wants most | [`crate::step4_consistent_hash::ConsistentHash`] |
+//! | rendezvous | the node with the highest weight for the key | [`crate::step4_consistent_hash::ConsistentHash`] |
 //! | Maglev | a table of which each node has an equal part | [`Maglev`] |
 //! | jump | the last of a row of jumps | [`Jump`] |
 //! | bounded | rendezvous, past nodes that have too much | [`crate::step4_consistent_hash::ConsistentHash`] |

@@ -77,7 +77,7 @@ impl<R: Route> Picks<R> {
         self.prepared.read().expect(NO_PANIC)
     }
 
-    /// The node that this browser was on, and whether it is to be told so once more.
+    /// The node that this browser was on, and whether its cookie has to be renewed.
     fn known(&self, headers: &HeaderMap, pool: &Pool, cookies: &Cookies) -> (Option<NodeId>, bool) {
         let Affinity::Sealed(keys) = &self.affinity else { return (cookies.affinity, false) };
         let now = now();
@@ -94,8 +94,7 @@ impl<R: Route> Picks<R> {
 
     /// The cookie for a browser with this session, which was on `backend`.
     fn cookie(&self, session: Option<SessionId>, backend: &proxy::Backend) -> Option<HeaderValue> {
-        let told = self.prepared.read().expect(NO_PANIC).route.affinity(node(backend.name())?);
-        let web = told?;
+        let web = self.prepared.read().expect(NO_PANIC).route.affinity(node(backend.name())?)?;
         match &self.affinity {
             Affinity::Plain => Some(cookies::field(&SetCookie::Affinity(Some(web)))),
             Affinity::Sealed(keys) => {
@@ -138,20 +137,21 @@ impl<R: Route> proxy::Route for Picks<R> {
         let prepared = self.route(&seen);
         let place = prepared.route.pick(&asked, &seen)?;
         let id = seen[place].id;
-        let told = prepared.route.affinity(id);
+        let has_affinity = prepared.route.affinity(id).is_some();
         drop(prepared);
-        let told = told.map(|_| match affinity {
+        let found = has_affinity.then_some(match affinity {
             Some(was) if was == id => "hit",
             Some(_) => "moved",
             None => "miss",
         });
-        let is_news = is_old || affinity != Some(id);
-        let set_cookie = is_news.then(|| self.cookie(session, &pool.backends()[place])).flatten();
-        Some(Choice { backend: place, set_cookie, affinity: told })
+        let needs_cookie = is_old || affinity != Some(id);
+        let set_cookie =
+            needs_cookie.then(|| self.cookie(session, &pool.backends()[place])).flatten();
+        Some(Choice { backend: place, set_cookie, affinity: found })
     }
 
     /// A token is for one session, so a new session needs a new token.
-    fn told(
+    fn set_cookie_for(
         &self,
         choice: &Choice,
         backend: &proxy::Backend,

@@ -48,7 +48,7 @@ fn every_policy_that_hashes_is_as_even_and_moves_as_little_as_it_should() {
 }
 
 #[test]
-fn two_balancers_agree_without_a_word() {
+fn two_balancers_pick_the_same_node_without_exchanging_messages() {
     // The other one knows the same nodes; where places are numbers, in the same order.
     for (name, policy) in HASHING {
         assert_eq!(policy(&WEBS), policy(&WEBS), "{name}");

@@ -15,12 +15,12 @@ use super::case::OK;
 /// A backend for one case after the other. Dropping it ends it.
 pub struct Recorder {
     address: SocketAddr,
-    told: Arc<Mutex<Told>>,
+    exchange: Arc<Mutex<Exchange>>,
     accepting: JoinHandle<()>,
 }
 
 #[derive(Default)]
-struct Told {
+struct Exchange {
     answer: &'static str,
     /// Heads and bodies, one behind the other; fields' names in small letters.
     reached: String,
@@ -45,16 +45,16 @@ impl Recorder {
     pub async fn at(port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
-        let told = Arc::<Mutex<Told>>::default();
-        let for_all = Arc::clone(&told);
+        let exchange = Arc::<Mutex<Exchange>>::default();
+        let for_all = Arc::clone(&exchange);
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let told = Arc::clone(&for_all);
+                let exchange = Arc::clone(&for_all);
                 // A proxy may break off whenever it likes.
-                tokio::spawn(async move { drop(serve(stream, &told).await) });
+                tokio::spawn(async move { drop(serve(stream, &exchange).await) });
             }
         });
-        Ok(Self { address, told, accepting })
+        Ok(Self { address, exchange, accepting })
     }
 
     /// Where it listens.
@@ -65,12 +65,12 @@ impl Recorder {
 
     /// Answers this from now on, and forgets what was.
     pub(super) fn tell(&self, answer: &'static str) {
-        *lock(&self.told) = Told { answer, reached: String::new() };
+        *lock(&self.exchange) = Exchange { answer, reached: String::new() };
     }
 
     /// What has reached it.
     pub(super) fn reached(&self) -> String {
-        lock(&self.told).reached.clone()
+        lock(&self.exchange).reached.clone()
     }
 }
 
@@ -80,18 +80,18 @@ impl Drop for Recorder {
     }
 }
 
-fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
-    told.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(exchange: &Mutex<Exchange>) -> MutexGuard<'_, Exchange> {
+    exchange.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(stream: TcpStream, told: &Mutex<Told>) -> io::Result<()> {
+async fn serve(stream: TcpStream, exchange: &Mutex<Exchange>) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let Some(head) = read_head(&mut stream).await? else { return Ok(()) };
         let is_canary = head.contains(CANARY);
-        let answer = if is_canary { OK } else { lock(told).answer };
+        let answer = if is_canary { OK } else { lock(exchange).answer };
         if !is_canary {
-            lock(told).reached += &head;
+            lock(exchange).reached += &head;
         }
         // Before the body: the client may wait for it.
         let (interim, answer) = match answer.strip_prefix("HTTP/1.1 100") {
@@ -101,7 +101,7 @@ async fn serve(stream: TcpStream, told: &Mutex<Told>) -> io::Result<()> {
         stream.write_all(interim.as_bytes()).await?;
         let body = read_body(&mut stream, &head).await?;
         if !is_canary {
-            lock(told).reached += &String::from_utf8_lossy(&body);
+            lock(exchange).reached += &String::from_utf8_lossy(&body);
         }
         stream.write_all(answer.as_bytes()).await?;
         let is_last = answer.to_ascii_lowercase().contains("connection: close");

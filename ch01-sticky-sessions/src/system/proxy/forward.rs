@@ -210,7 +210,7 @@ impl Proxy {
         }
         let (mut parts, body) = response.into_parts();
         headers::answer(&mut parts.headers, parts.version, wishes, &self.via);
-        if let Some(cookie) = self.route.told(&choice, lease.backend(), &parts.headers) {
+        if let Some(cookie) = self.route.set_cookie_for(&choice, lease.backend(), &parts.headers) {
             parts.headers.append(header::SET_COOKIE, cookie);
         }
         if let Some(affinity) = choice.affinity {

@@ -69,9 +69,14 @@ pub trait Route: Send + Sync + 'static {
         tried: &[usize],
     ) -> Option<Choice>;
 
-    /// What the browser is told with an answer of `backend`, which was chosen so; `fields` are those of the
+    /// What is added as `Set-Cookie` to an answer of `backend`, which was chosen so; `fields` are those of the
     /// answer.
-    fn told(&self, choice: &Choice, backend: &Backend, fields: &HeaderMap) -> Option<HeaderValue> {
+    fn set_cookie_for(
+        &self,
+        choice: &Choice,
+        backend: &Backend,
+        fields: &HeaderMap,
+    ) -> Option<HeaderValue> {
         let _ = (backend, fields);
         choice.set_cookie.clone()
     }
@@ -82,7 +87,7 @@ pub trait Route: Send + Sync + 'static {
 pub struct Choice {
     /// The backend's place in the pool.
     pub backend: usize,
-    /// Added to the answer as `Set-Cookie`, unless [`Route::told`] says something else.
+    /// Added to the answer as `Set-Cookie`, unless [`Route::set_cookie_for`] says something else.
     pub set_cookie: Option<HeaderValue>,
     /// Added to the answer as `X-Affinity`: hit, miss, moved.
     pub affinity: Option<&'static str>,
