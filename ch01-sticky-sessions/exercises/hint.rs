@@ -1,11 +1,11 @@
 //! # Stickiness as a hint
 //! stars: 3
 //! Write the route of step 7. Who has a cookie goes back to that server, if it is up and has room; who has
-//! not, or cannot, goes to the server that the session wants most, of those that have room. If none has, the one
-//! that it wants most. Balancers that know the same servers pick alike.
+//! not, or cannot, goes to the server with the highest weight for the session, of those that have room. If none
+//! has, the one with the highest weight of all. Balancers that know the same servers pick alike.
 //! hint 1: `has_room`, `most_wanted` and `up` are there already; all of them look at servers that are up only.
 //! hint 2: The key is the session, so that all balancers agree. Who has none yet is told apart by the turn.
-//! hint 3: Three attempts, one after the other: the hint, the most wanted one with room, the most wanted one of all.
+//! hint 3: Three attempts, one after the other: the hint, the highest weight with room, the highest weight of all.
 
 use ch01_sticky_sessions::balancer::{Asked, Backend, Route, has_room, up};
 use ch01_sticky_sessions::hash::most_wanted;

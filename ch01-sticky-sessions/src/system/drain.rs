@@ -60,7 +60,7 @@ pub(super) async fn act(command: &str, args: &ArgMatches, cluster: &Handle) -> R
     let within: &u32 = args.get_one("within").expect("it has a default");
     post(&mut lb, &format!("/backends/{web}/drain?within={within}"), cluster).await?;
     let status = lb.get("/status").await.map_err(|none| cluster.no_answer(none))?;
-    say(&format!("{web} drains; {}", status.field("drain")));
+    say(&format!("{web} drains: {}", status.field("drain")));
     let (mut last, mut looks) = (String::new(), 0);
     loop {
         let all = lb.get("/backends").await.map_err(|none| cluster.no_answer(none))?;

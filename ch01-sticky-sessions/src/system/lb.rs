@@ -112,10 +112,8 @@ impl Drains {
             Self::Sessions => {
                 "it keeps the sessions that are only there until they end or its time is over"
             }
-            Self::Nothing => {
-                "at once: no cookie says who has a session there, so nobody is sent there any more"
-            }
-            Self::Elsewhere => "at once: the sessions are elsewhere",
+            Self::Nothing => "it does not wait for sessions: no cookie says who has one there",
+            Self::Elsewhere => "it does not wait for sessions: they are elsewhere",
         }
     }
 }
