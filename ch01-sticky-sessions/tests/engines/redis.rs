@@ -68,7 +68,11 @@ fn while_redis_is_stopped_the_answer_is_later_and_after_that_nobody_was_signed_o
         let page =
             shop.until("an answer", || shop.try_once(&mut alice, Method::POST, "/cart?item=boots"));
         assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE, "design {design}");
-        assert_eq!(alice.cookie("sid").as_deref(), Some(&*sid), "design {design}: the cookie is kept");
+        assert_eq!(
+            alice.cookie("sid").as_deref(),
+            Some(&*sid),
+            "design {design}: the cookie is kept"
+        );
         let answer = shop.raw(&format!("POST /cart?item=boots HTTP/1.1\r\nCookie: sid={sid}\r\n"));
         assert!(answer.starts_with("HTTP/1.1 503 "), "design {design}: {answer}");
         assert!(answer.to_ascii_lowercase().contains("\r\nretry-after: 1\r\n"), "{answer}");
