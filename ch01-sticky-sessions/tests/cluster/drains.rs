@@ -88,7 +88,9 @@ fn a_drain_does_not_wait_for_sessions_that_nobody_can_reach() {
     let shop = TestShop::new(2);
     let mut alice = shop.alice();
     let home = shop.get(&mut alice).served_by;
-    let (code, said) = shop.command(&["drain", &home, "--within", "3600"]);
+    shop.operate(&format!("/backends/{home}/drain?within=3600"));
+    shop.until("it is gone", || (shop.status("lb")["backends"][&home] == "gone").then_some(()));
+    let (code, said) = shop.command(&["drain", &home]);
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("no cookie says who has one there"), "{said}");
     assert!(said.contains("1 session was only there, and is lost"), "{said}");
