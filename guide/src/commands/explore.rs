@@ -31,10 +31,11 @@ pub fn explore(ws: &Workspace, name: &str, bounds: &Bounds, out: &mut dyn Write)
     let explored = explored.ok_or_else(|| cannot(&name, "be explored"))?;
     let seconds = began.elapsed().as_secs_f64();
     let Bounds { crashes, losses, duplicates, states: _ } = bounds;
-    let timers = explored.timeouts.map_or_else(String::new, |most| format!(", timers ≤ {most}"));
-    let within =
-        format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}{timers}");
+    let within = format!("crashes ≤ {crashes}, losses ≤ {losses}, duplicates ≤ {duplicates}");
     say(out, &format!("{name} · {} · every order of events, {within}", step.info.title))?;
+    if let Some(most) = explored.timeouts {
+        say(out, &format!("timers that expire ≤ {most}"))?;
+    }
     say(out, &explored.summary)?;
     say(out, &speed(explored.searched, seconds))?;
     for log in &explored.schedules {
