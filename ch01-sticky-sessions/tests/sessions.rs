@@ -87,7 +87,7 @@ fn a_session_that_has_ended_keeps_its_version_and_is_not_brought_back() {
         let (stores, _running) = stores().await;
         for store in stores {
             store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
-            assert_eq!(store.save(ALICE, None, None).await, Ok(Ok(2)), "ended by whoever");
+            assert_eq!(store.save(ALICE, None, None).await, Ok(Ok(2)), "ended without a version");
             let late = store.save(ALICE, Some(session(&["boots", "candle"])), Some(1)).await;
             assert_eq!(late, Ok(Err(Kept { version: 2, session: None })));
         }

@@ -1,5 +1,5 @@
-//! Links between replicas that are cut under load, in one direction or in both: the store goes on with
-//! whoever reaches a majority, and what clients saw is linearizable.
+//! Links between replicas that are cut under load, in one direction or in both: the store goes on with a
+//! leader that reaches a majority, and what clients saw is linearizable.
 
 use std::sync::Arc;
 

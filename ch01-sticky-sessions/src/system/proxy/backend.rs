@@ -265,7 +265,7 @@ impl Backend {
     }
 
     /// It has one more request; `None` if it is gone. The request is counted before the state is read: so
-    /// either it is seen here that the backend is gone, or whoever says so sees the request and does not.
+    /// either it is seen here that the backend is gone, or the thread that would say so sees the request and does not.
     pub(super) fn begin(self: &Arc<Self>) -> Option<InFlight> {
         self.in_flight.fetch_add(1, Relaxed);
         let counted = InFlight(Arc::clone(self));

@@ -51,7 +51,9 @@ pub(in crate::system) enum NoKeys {
         file: String,
     },
     /// It cannot be put first.
-    #[error("{file}: no key in it is called {name}; somebody changed the file: rotate once more")]
+    #[error(
+        "{file}: no key in it is called {name}; another process changed the file: rotate once more"
+    )]
     Unknown {
         /// In which file.
         file: String,
@@ -64,7 +66,7 @@ pub(in crate::system) enum NoKeys {
         /// Of which file.
         file: String,
     },
-    /// A new file would belong to somebody else.
+    /// A new file would belong to another user.
     #[error("{file} belongs to another user or group; rotate as its owner: nothing was changed")]
     NotOurs {
         /// Which one.

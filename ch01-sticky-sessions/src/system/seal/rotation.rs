@@ -2,7 +2,7 @@
 //!
 //! How a new key takes the place of the one that seals.
 //!
-//! A new key has to be everywhere before anybody seals with it, or a process that does not have it yet takes
+//! A new key has to be everywhere before any process seals with it, or a process that does not have it yet takes
 //! a good cookie for a forged one. So [`Rotation::add`] appends it, and only when all processes have it does
 //! [`Rotation::promote`] put it first. Both read the file and write it again, so one rotation at a time has
 //! the file's lock.
