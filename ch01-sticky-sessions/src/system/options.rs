@@ -117,22 +117,9 @@ mod tests {
     fn role(name: &str, shared: &Path, own: PathBuf) -> RoleConfig {
         let options = Options::default().with_value(DESIGN, "6");
         let layout = SYSTEM.layout(&options).expect("a design");
-        RoleConfig {
-            role: layout.role(name).expect("it has this role").clone(),
-            layout,
-            options,
-            dir: own,
-            shared: shared.into(),
-            cluster: 7,
-            network: 7,
-            least_start: 1,
-            power_cut: false,
-            crash_after_effect: None,
-            recording: None,
-            tracer: None,
-            endpoints: Arc::default(),
-            listen: ([127, 0, 0, 1], 0).into(),
-        }
+        let role = layout.role(name).expect("it has this role").clone();
+        let own = RoleConfig::new(role, (layout, options), 7, own);
+        RoleConfig { shared: shared.into(), ..own }
     }
 
     #[test]

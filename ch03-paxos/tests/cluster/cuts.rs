@@ -1,14 +1,11 @@
 //! Links between replicas that are cut under load, in one direction or in both: the store goes on with a
 //! leader that reaches a majority, and what clients saw is linearizable.
 
-use std::sync::Arc;
-
 use lab::NodeId;
-use lab::check::Verdict;
 use lab::rng::Rng;
 use lab::system::Links;
 
-use crate::history::{Bench, client};
+use crate::history::Bench;
 use crate::kit::{TestCluster, options};
 
 const CLIENTS: u64 = 6;
@@ -53,9 +50,8 @@ fn cut(links: &Links, cut: Cut, replica: NodeId) {
 #[test]
 fn what_clients_see_while_links_are_cut_is_linearizable() {
     let (cluster, links) = TestCluster::with_links(options().with_value("log-size", "4096"));
-    let bench = Bench::new(cluster.replicas().into_iter().map(|(_, at)| at).collect());
-    let clients: Vec<_> =
-        (0..CLIENTS).map(|i| cluster.runtime.spawn(client(Arc::clone(&bench), 300 + i))).collect();
+    let recorded = Bench::begin(&cluster, 300..300 + CLIENTS);
+    let bench = &recorded.bench;
     let mut rng = Rng::new(3);
     for round in 0..ROUNDS {
         cluster.runtime.block_on(bench.goes_on(BETWEEN));
@@ -67,13 +63,7 @@ fn what_clients_see_while_links_are_cut_is_linearizable() {
         links.heal();
     }
     cluster.runtime.block_on(bench.goes_on(BETWEEN));
-    bench.end();
-    for client in clients {
-        cluster.runtime.block_on(client).unwrap();
-    }
-    let (verdict, operations) = bench.judge();
-    assert_eq!(verdict, Verdict::Ok);
-    assert!(operations as u64 >= (2 * ROUNDS + 1) * BETWEEN, "only {operations} operations");
+    recorded.assert_linearizable(&cluster, (2 * ROUNDS + 1) * BETWEEN);
 }
 
 /// A leader that nobody hears is not asked twice: the others elect one, and it hears of that.

@@ -12,9 +12,10 @@ use lab::resp::{Client, Reply};
 use lab::rng::Rng;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::kit::DEADLINE;
+use crate::kit::{DEADLINE, TestCluster};
 
 const KEYS: u64 = 3;
 /// A replica that is frozen takes connections and answers nothing: its clients leave it for the next one.
@@ -48,8 +49,12 @@ impl Bench {
         })
     }
 
-    pub(crate) fn end(&self) {
-        self.over.send_replace(true);
+    /// So many clients work from now on, as tasks of this cluster's runtime.
+    pub(crate) fn begin(cluster: &TestCluster, clients: std::ops::Range<u64>) -> Recorded {
+        let bench = Self::new(cluster.replicas().into_iter().map(|(_, at)| at).collect());
+        let client = |seed| cluster.runtime.spawn(client(Arc::clone(&bench), seed));
+        let clients = clients.map(client).collect();
+        Recorded { bench, clients }
     }
 
     fn record(&self, mut line: Value) {
@@ -76,6 +81,25 @@ impl Bench {
         let enough = *answered.borrow_and_update() + more;
         let waited = tokio::time::timeout(DEADLINE, answered.wait_for(|n| *n >= enough)).await;
         assert!(waited.is_ok(), "fewer than {more} operations were answered in {DEADLINE:?}");
+    }
+}
+
+/// A bench and the clients that work at it.
+pub(crate) struct Recorded {
+    pub(crate) bench: Arc<Bench>,
+    clients: Vec<JoinHandle<()>>,
+}
+
+impl Recorded {
+    /// Lets all clients end, and asserts that what they saw is linearizable: of so many operations at least.
+    pub(crate) fn assert_linearizable(self, cluster: &TestCluster, least: u64) {
+        self.bench.over.send_replace(true);
+        for client in self.clients {
+            cluster.runtime.block_on(client).unwrap();
+        }
+        let (verdict, operations) = self.bench.judge();
+        assert_eq!(verdict, Verdict::Ok);
+        assert!(operations as u64 >= least, "only {operations} operations");
     }
 }
 

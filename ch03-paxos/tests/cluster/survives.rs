@@ -1,13 +1,10 @@
 //! Replicas that are killed, frozen and restarted under load: the store goes on, nothing that was
 //! acknowledged is lost, and what clients saw is linearizable.
 
-use std::sync::Arc;
-
-use lab::check::Verdict;
 use lab::resp::Reply;
 use lab::rng::Rng;
 
-use crate::history::{Bench, client};
+use crate::history::Bench;
 use crate::kit::{TestCluster, bulk, options};
 
 const CLIENTS: u64 = 6;
@@ -28,10 +25,8 @@ fn history_under(trouble: Trouble, seed: u64) {
     let mut cluster = TestCluster::with(options().with_value("log-size", "4096"));
     let replicas =
         |cluster: &TestCluster| cluster.replicas().into_iter().map(|(_, at)| at).collect();
-    let bench = Bench::new(replicas(&cluster));
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|i| cluster.runtime.spawn(client(Arc::clone(&bench), seed * 100 + i)))
-        .collect();
+    let recorded = Bench::begin(&cluster, seed * 100..seed * 100 + CLIENTS);
+    let bench = &recorded.bench;
     let mut rng = Rng::new(seed);
     for _ in 0..ROUNDS {
         cluster.runtime.block_on(bench.goes_on(BETWEEN));
@@ -52,13 +47,7 @@ fn history_under(trouble: Trouble, seed: u64) {
         *bench.replicas.lock().unwrap() = replicas(&cluster);
     }
     cluster.runtime.block_on(bench.goes_on(BETWEEN));
-    bench.end();
-    for client in clients {
-        cluster.runtime.block_on(client).unwrap();
-    }
-    let (verdict, operations) = bench.judge();
-    assert_eq!(verdict, Verdict::Ok);
-    assert!(operations as u64 >= (2 * ROUNDS + 1) * BETWEEN, "only {operations} operations");
+    recorded.assert_linearizable(&cluster, (2 * ROUNDS + 1) * BETWEEN);
 }
 
 #[test]

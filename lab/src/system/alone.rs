@@ -108,22 +108,9 @@ pub(super) fn play(
         .map(|(other, [peer, _])| (other.id, *peer))
         .collect();
     let [listen, http] = ports[place];
-    let config = RoleConfig {
-        role: role.clone(),
-        layout,
-        options,
-        dir: dir.join("data"),
-        shared,
-        cluster: u64::from(first),
-        network: u64::from(first),
-        least_start: 1,
-        power_cut: false,
-        crash_after_effect: None,
-        recording: None,
-        tracer: None,
-        endpoints: Arc::new(Mutex::new(endpoints)),
-        listen,
-    };
+    let own = RoleConfig::new(role.clone(), (layout, options), u64::from(first), dir.join("data"));
+    let endpoints = Arc::new(Mutex::new(endpoints));
+    let config = RoleConfig { shared, endpoints, listen, ..own };
     let running = Running::start(system, config, http, true)?;
     let service = running.service();
     say(&format!(

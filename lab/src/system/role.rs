@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -69,21 +69,13 @@ fn config(system: &dyn System, matches: &ArgMatches) -> Result<RoleConfig, Error
     let events = matches.get_one::<PathBuf>("events").cloned();
     let cluster = number("cluster").expect("it is required");
     let dir = matches.get_one::<PathBuf>("dir").expect("it is required").clone();
+    let own = RoleConfig::new(role, (layout, options), cluster, dir);
     Ok(RoleConfig {
-        role,
-        layout,
-        options,
-        shared: dir.parent().map(Path::to_owned).unwrap_or_default(),
-        dir,
-        cluster,
-        network: cluster,
-        least_start: number("least-start").unwrap_or(1),
+        least_start: number("least-start").unwrap_or(own.least_start),
         power_cut: matches.get_flag("power-cut"),
         crash_after_effect: number("crash-after-effect"),
         recording: events.map(|dir| Recording { dir, epoch }),
-        tracer: None,
-        endpoints: Arc::default(),
-        listen: ([127, 0, 0, 1], 0).into(),
+        ..own
     })
 }
 

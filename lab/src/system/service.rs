@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -96,6 +96,33 @@ pub struct RoleConfig {
 }
 
 impl RoleConfig {
+    /// The first start of a role of this layout, which was made from these options: on free ports, nothing
+    /// recorded, `dir` among the directories of the other roles.
+    #[must_use]
+    pub fn new(
+        role: Role,
+        (layout, options): (Layout, Options),
+        cluster: u64,
+        dir: PathBuf,
+    ) -> Self {
+        Self {
+            role,
+            layout,
+            options,
+            shared: dir.parent().map(Path::to_owned).unwrap_or_default(),
+            dir,
+            cluster,
+            network: cluster,
+            least_start: 1,
+            power_cut: false,
+            crash_after_effect: None,
+            recording: None,
+            tracer: None,
+            endpoints: Arc::default(),
+            listen: ([127, 0, 0, 1], 0).into(),
+        }
+    }
+
     /// How to run the node of this role.
     #[must_use]
     pub fn node(&self) -> run::Config {

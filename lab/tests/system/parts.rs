@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use lab::system::{Error, Options, Part, RoleConfig};
 
@@ -11,22 +10,8 @@ use crate::pair::PAIR;
 /// The primary of the whole's own pair.
 fn whole() -> RoleConfig {
     let layout = PAIR.layout(&Options::default()).unwrap();
-    RoleConfig {
-        role: layout.roles[0].clone(),
-        layout,
-        options: Options::default(),
-        dir: PathBuf::new(),
-        shared: PathBuf::new(),
-        cluster: 7,
-        network: 7,
-        least_start: 1,
-        power_cut: false,
-        crash_after_effect: None,
-        recording: None,
-        tracer: None,
-        endpoints: Arc::default(),
-        listen: ([127, 0, 0, 1], 0).into(),
-    }
+    let role = layout.roles[0].clone();
+    RoleConfig::new(role, (layout, Options::default()), 7, PathBuf::new())
 }
 
 /// Both have a node 1. Frames for the one are nothing to the other, whatever ports they get.
