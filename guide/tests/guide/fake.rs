@@ -261,47 +261,7 @@ const STEP1: &str =
 const STEP2: &str = "// ANCHOR: take\nfn take(left: u32) -> Option<u32> {\n    left.checked_sub(1)\n}\n// ANCHOR_END: take\n";
 
 /// The page of a step that uses everything.
-pub(crate) const PAGE: &str = r#"<!-- page: kind=step chapter=ch99 step=step1 -->
-# The shop takes half an order
-
-A node that voted is [[in doubt]]. All of it was checked in {{#num ch99.states_step2}} states.
-
-{{#listing file=ch99-fake/src/step2_ask.rs anchor=take since=ch99-fake/src/step1_take.rs caption="Asking takes one line."}}
-
-{{#figure run=ch99/half-an-order timeline=true caption="Between the two arrows one machine knows of the order and the other does not."}}
-
-{{#output file=ch99/find.txt}}
-
-{{#plot name=ch99/left caption="One less for each buyer."}}
-
-{{#table name=ch99/left}}
-
-{{#dial name=ch99/left}}
-
-{{#diff chapter=ch99 from=step1 to=step2 anchor=take caption="The whole change."}}
-
-{{#predict "What does the customer see?"}}
-- [ ] An umbrella
-  Only if `pay` had lived.
-- [x] Nothing at all
-  The answer was lost.
-- [ ] An error
-  Nobody is left to send one.
-{{/predict}}
-
-{{#why "Why can no code inside *either* machine close the gap?"}}
-- [x] The gap is between them
-  It is not inside a machine.
-- [ ] The code is slow
-  It would break at any speed.
-{{/why}}
-
-{{#change file=ch99-fake/src/step1_take.rs find="left - 1" replace="left" command="cargo guide explore ch99/step1"}}
-Now nothing is ever sold, and the shop is safe.
-{{/change}}
-
-{{#exercise id=ch99/both}}
-"#;
+pub(crate) const PAGE: &str = include_str!("page.txt");
 
 /// A book about the fake chapter, generated files included.
 pub(crate) fn book() -> (TempDir, Workspace) {

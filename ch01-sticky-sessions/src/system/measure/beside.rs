@@ -17,7 +17,9 @@ use crate::worlds::WEB_NAMES;
 const LONGEST: usize = 16 << 10;
 
 pub(super) fn haproxy_conf(backends: &[SocketAddr]) -> String {
-    let server = |(name, at): (&&str, &SocketAddr)| format!(" server {name} {at} cookie {name}\n");
+    let server = |(name, at): (&&str, &SocketAddr)| {
+        format!(" server {name} {at} cookie {name} check inter 200ms\n")
+    };
     let servers: String = WEB_NAMES.iter().zip(backends).map(server).collect();
     format!(
         "global\n nbthread 1\ndefaults\n mode http\n timeout connect 2s\n timeout client 60s\n\
@@ -31,7 +33,7 @@ pub(super) fn haproxy_conf(backends: &[SocketAddr]) -> String {
 pub(super) fn nginx_conf(backends: &[SocketAddr]) -> String {
     let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
     format!(
-        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {USERS}; }}\n\
+        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {USERS}; keepalive_requests 1000000000; }}\n\
          keepalive_requests 1000000000; server {{ listen {{addr}};\n\
          location / {{ proxy_pass http://webs; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
          proxy_set_header Host $http_host;\n\

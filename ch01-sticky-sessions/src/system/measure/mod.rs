@@ -1,7 +1,7 @@
 //! Edge: makes it survive the real world. The lesson is in `step7_affinity_hint.rs`.
 //!
 //! Our balancer beside HAProxy and nginx: one worker thread each, the same backends, connections that are
-//! kept on both sides, no log of requests, and users who are sent back to where they were. Requests come at
+//! kept on both sides, backends that are checked as often (nginx cannot), no log of requests, and users who are sent back to where they were. Requests come at
 //! a fixed rate, to all of them in turn, again and again, in the one order and then in the other.
 //!
 //! And design 7 beside design 5: how often is the store asked?
@@ -112,11 +112,7 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
     let mut all: Vec<Turns> = peers.iter().map(|_| Turns::new()).collect();
     let (rounds, time) = plan(setup, peers.len() as u32, LEAST);
     for round in 1..=rounds {
-        let mut order: Vec<usize> = (0..peers.len()).collect();
-        if round % 2 == 0 {
-            order.reverse();
-        }
-        for at in order {
+        for at in in_turn(round, peers.len()) {
             let peer = &peers[at];
             let users = on.block_on(users(peer.at, "/sign-in"));
             let before = family_cpu(peer.pid).unwrap_or_default();
@@ -149,7 +145,8 @@ pub(crate) fn store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error
     // Starting clusters takes the time of a third turn.
     let (rounds, time) = plan(setup, 3, LEAST_OF_STORE);
     for round in 1..=rounds {
-        for ((name, design), (asked, turns)) in DESIGNS.into_iter().zip(&mut all) {
+        for at in in_turn(round, DESIGNS.len()) {
+            let ((name, design), (asked, turns)) = (DESIGNS[at], &mut all[at]);
             let (each, measured) = one_cluster(setup, (name, design), time, on)?;
             writeln!(
                 out,
@@ -234,6 +231,15 @@ fn outcome<R: Into<Vec<String>>>(
     let rows = rows.into_iter().map(Into::into).collect();
     let table = Table { columns, rows, spread, machine: Machine::read(&setup.dir), versions };
     Ok(Outcome { text: table.to_string(), kept: table.kept(), is_ok })
+}
+
+/// Who has which turn of a round: in the one order, and in the next round in the other.
+fn in_turn(round: u32, all: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..all).collect();
+    if round.is_multiple_of(2) {
+        order.reverse();
+    }
+    order
 }
 
 /// How many rounds of so many turns there are, each of `least` if there is time, and how long each turn is.
