@@ -3,15 +3,21 @@
 //! A few keys. The first one seals; all of them open, so what was sealed with the key of yesterday is good
 //! today. Which key it was stands before what is sealed: no key is tried in vain.
 
-use aes_gcm::aead::{Aead as _, Payload};
+use std::sync::{Mutex, PoisonError};
+
+use aes_gcm::aead::AeadInOut as _;
 use aes_gcm::{Aes256Gcm, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// Stands before everything that is sealed, and is sealed with it.
 const FORMAT: u8 = 1;
+/// Format and key.
+const NAMED: usize = 1 + 4;
+/// Bytes that are never used twice with a key.
+const NONCE: usize = 12;
 /// Format, key and nonce.
-const HEAD: usize = 1 + 4 + 12;
+const HEAD: usize = NAMED + NONCE;
 /// What is appended to prove that nothing was changed.
 const TAG: usize = 16;
 /// No cookie is longer: browsers drop longer ones.
@@ -26,7 +32,30 @@ struct Key {
 }
 
 /// The first key seals, and all of them open.
-pub struct Ring(Vec<Key>);
+pub struct Ring {
+    keys: Vec<Key>,
+    nonces: Nonces,
+}
+
+/// Random bytes of the system, fetched for many nonces at once: a system call takes as long as the sealing.
+#[derive(Default)]
+struct Nonces(Mutex<Vec<[u8; NONCE]>>);
+
+impl Nonces {
+    /// So many are fetched at once.
+    const MANY: usize = 64;
+
+    /// One that nobody has had. `None`: the system has no random numbers.
+    fn next(&self) -> Option<[u8; NONCE]> {
+        let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.is_empty() {
+            let mut bytes = [0; NONCE * Self::MANY];
+            getrandom::fill(&mut bytes).ok()?;
+            ready.extend(bytes.as_chunks().0);
+        }
+        ready.pop()
+    }
+}
 
 /// Why a text is no ring of keys.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -60,26 +89,30 @@ impl Ring {
             }
             keys.push(key);
         }
-        if keys.is_empty() { Err(BadRing::Empty) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            return Err(BadRing::Empty);
+        }
+        Ok(Self { keys, nonces: Nonces::default() })
     }
 
     /// What the keys are called, the one that seals first.
     pub fn names(&self) -> Vec<String> {
-        self.0.iter().map(|key| format!("{:08x}", key.id)).collect()
+        self.keys.iter().map(|key| format!("{:08x}", key.id)).collect()
     }
 
     /// Seals something. It opens only for the same `purpose`. `None`: the system has no random numbers.
     pub fn seal(&self, purpose: &[u8], plain: &[u8]) -> Option<String> {
-        let key = &self.0[0];
-        let mut nonce = [0; 12];
-        getrandom::fill(&mut nonce).ok()?;
-        let mut sealed = vec![FORMAT];
+        let key = &self.keys[0];
+        let nonce = self.nonces.next()?;
+        let mut sealed = Vec::with_capacity(HEAD + plain.len() + TAG);
+        sealed.push(FORMAT);
         sealed.extend(key.id.to_be_bytes());
         let aad = [&sealed, purpose].concat();
-        let payload = Payload { msg: plain, aad: &aad };
-        let text = key.cipher.encrypt(&nonce.into(), payload).ok()?;
         sealed.extend(nonce);
-        sealed.extend(text);
+        sealed.extend(plain);
+        let text = (&mut sealed[HEAD..]).into();
+        let tag = key.cipher.encrypt_inout_detached(&nonce.into(), &aad, text).ok()?;
+        sealed.extend(tag);
         Some(URL_SAFE_NO_PAD.encode(sealed))
     }
 
@@ -88,14 +121,19 @@ impl Ring {
         if text.len() > LONGEST {
             return None;
         }
-        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (head, text) = sealed.split_at_checked(HEAD).filter(|(_, text)| text.len() >= TAG)?;
-        let (named, nonce) = head.split_at(5);
+        let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (head, rest) = sealed.split_at_mut_checked(HEAD)?;
+        let (text, tag) = rest.split_at_mut_checked(rest.len().checked_sub(TAG)?)?;
+        let (named, nonce) = head.split_at(NAMED);
         let id = u32::from_be_bytes(named[1..].try_into().ok()?);
-        let key = self.0.iter().find(|key| key.id == id)?;
-        let nonce: [u8; 12] = nonce.try_into().ok()?;
-        let aad = [named, purpose].concat();
-        key.cipher.decrypt(&nonce.into(), Payload { msg: text, aad: &aad }).ok()
+        let key = self.keys.iter().find(|key| key.id == id)?;
+        let nonce: [u8; NONCE] = nonce.try_into().ok()?;
+        let tag: [u8; TAG] = (&*tag).try_into().ok()?;
+        let (aad, long) = ([named, purpose].concat(), text.len());
+        key.cipher.decrypt_inout_detached(&nonce.into(), &aad, text.into(), &tag.into()).ok()?;
+        sealed.copy_within(HEAD..HEAD + long, 0);
+        sealed.truncate(long);
+        Some(sealed)
     }
 }
 

@@ -13,6 +13,8 @@
 //! that has a port of its own (`node`, or an operator's list): it listens at the same address again, so old
 //! tokens still lead there, are counted as hits, and find no copy. It reads the session from the store.
 
+use std::net::IpAddr;
+
 use super::SKEW;
 use super::ring::Ring;
 use crate::hash::mix;
@@ -39,8 +41,11 @@ pub struct Token {
 /// Which start of a web process a backend is, as far as its address says: in a cluster, one that was started
 /// again listens somewhere else. Every balancer derives the same one from its list.
 pub fn generation(backend: &Backend) -> u32 {
-    let address = backend.address().to_string();
-    address.bytes().fold(0, |hash, byte| mix(hash ^ u64::from(byte))) as u32
+    let host = match backend.address().ip() {
+        IpAddr::V4(v4) => u64::from(v4.to_bits()),
+        IpAddr::V6(v6) => mix(v6.to_bits() as u64) ^ (v6.to_bits() >> 64) as u64,
+    };
+    mix(mix(host) ^ u64::from(backend.address().port())) as u32
 }
 
 impl Token {
