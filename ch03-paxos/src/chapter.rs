@@ -68,6 +68,7 @@ impl Chapter for PaxosChapter {
             use crate::system::engines as beside;
             (engines.run_by(beside::measure), failover.run_by(beside::failover::measure))
         };
-        vec![engines, failover]
+        let week = Measure::new("week", "what replicas keep of a week of writes");
+        vec![engines, failover, week.run_by(crate::system::week::measure)]
     }
 }

@@ -1,5 +1,5 @@
 //! What single parts of the kit cost, each beside a floor: a step of a node, the search of all
-//! states, and the log's group commit.
+//! states, the judge of histories, and the log's group commit.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
@@ -13,12 +13,15 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use lab::check::linear::{self, Budget, Model};
+use lab::check::{Entry, History, Type, Verdict};
 use lab::explore::{Limits, explore};
 use lab::node::react;
 use lab::pump::Pump;
 use lab::run::disk::FileDisk;
 use lab::run::wal::{Identity, Options, Wal};
 use lab::{Input, NodeId, fingerprint};
+use serde_json::{Value, json};
 
 const ROUNDS: usize = 7;
 
@@ -27,6 +30,7 @@ fn main() {
     steps(if quick { 100 } else { 200_000 });
     pump(if quick { 1_000 } else { 20_000_000 });
     states(if quick { 1 } else { ROUNDS });
+    histories(if quick { 10 } else { 1_000 });
     group_commit(if quick { (1, 4) } else { (ROUNDS, 100) });
 }
 
@@ -84,6 +88,57 @@ fn states(rounds: usize) {
         println!("{states:>6} {:>10.0}/s", states as f64 / times[rounds / 2].as_secs_f64());
     }
     println!();
+}
+
+/// Is it linearizable? A long history that is, and a short one that is not.
+fn histories(rounds: u64) {
+    println!("Histories of a register, judged with all orders that the clients cannot exclude.");
+    let mut all = History::default();
+    // Ten clients at a time: they ask, and are answered in the order in which it was done.
+    for round in 0..rounds {
+        let value = |client| json!(round * 10 + client);
+        let key = |client| json!((round + client) % 10);
+        for client in 0..10 {
+            line(&mut all, client, (Type::Invoke, "write"), key(client), value(client));
+        }
+        for client in 0..10 {
+            line(&mut all, client, (Type::Ok, "write"), key(client), Value::Null);
+        }
+    }
+    judge("over ten keys", &all, true);
+    let mut all = History::default();
+    let key = || json!("umbrella");
+    for client in 0..10 {
+        line(&mut all, client, (Type::Invoke, "write"), key(), json!(client));
+    }
+    for client in 0..10 {
+        line(&mut all, client, (Type::Ok, "write"), key(), Value::Null);
+    }
+    // One value, and later another one: the writes were over.
+    for value in 0..2 {
+        line(&mut all, 10, (Type::Invoke, "read"), key(), Value::Null);
+        line(&mut all, 10, (Type::Ok, "read"), key(), json!(value));
+    }
+    judge("ten writes at once, refuted", &all, false);
+    println!();
+}
+
+fn line(all: &mut History, process: u64, (kind, f): (Type, &str), key: Value, value: Value) {
+    let time = all.entries.len() as u64;
+    all.entries.push(Entry { process, kind, f: f.into(), key, value, time });
+}
+
+fn judge(name: &str, history: &History, is_right: bool) {
+    let began = Instant::now();
+    let judged = linear::check(history, &Model::Register.into(), &mut Budget::states(10_000_000));
+    let took = began.elapsed();
+    let judged = judged.expect("a history");
+    assert_eq!(matches!(judged.verdict, Verdict::Ok), is_right, "{:?}", judged.verdict);
+    println!(
+        "{:>6} operations {name}: {:.1} ms",
+        judged.counts.operations,
+        took.as_secs_f64() * 1e3
+    );
 }
 
 /// So many writers wait at a time; one fsync serves them all. The sizes take turns.

@@ -16,6 +16,7 @@
 //! | `engines/` | the same beside etcd and Redis |
 //! | `processes.rs` | all of it as a system |
 //! | `replay.rs` | a recorded run once more |
+//! | `week.rs` | what replicas keep of a week of writes |
 //!
 //! # Left out
 //!
@@ -33,6 +34,7 @@ mod options;
 mod processes;
 mod replay;
 mod replica;
+pub(crate) mod week;
 
 pub use commands::{Asked, ReadMode, parse, reply};
 pub use processes::SYSTEM;

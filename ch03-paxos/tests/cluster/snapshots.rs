@@ -1,7 +1,6 @@
 //! A log that does not grow: snapshots of real replicas, and one that pulls another's.
 
-use std::path::Path;
-
+use lab::measure::stored;
 use lab::resp::{Client, Reply};
 
 use crate::kit::{DEADLINE, TestCluster, bulk, options};
@@ -27,15 +26,6 @@ fn write(cluster: &TestCluster, replica: &str, key: &str, values: impl Iterator<
             assert_eq!(said, Reply::Simple("OK".into()));
         }
     });
-}
-
-/// How many bytes the files of a folder have.
-fn size(folder: &Path) -> u64 {
-    let of = |entry: std::fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_dir() => size(&entry.path()),
-        _ => entry.metadata().map_or(0, |metadata| metadata.len()),
-    };
-    std::fs::read_dir(folder).map_or(0, |entries| entries.flatten().map(of).sum())
 }
 
 #[test]
@@ -85,7 +75,7 @@ fn logs_in_memory_and_on_disk_do_not_grow_with_what_is_written() {
         assert!(kept < 10);
         let folder = cluster._dir.path().join("data").join(replica);
         let used = cluster.until("old segments are removed", || {
-            Some(size(&folder)).filter(|used| *used <= 4 * SEGMENT)
+            Some(stored(&folder)).filter(|used| *used <= 4 * SEGMENT)
         });
         assert!(used < written, "{used} of {written} bytes");
     }

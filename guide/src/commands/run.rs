@@ -90,7 +90,10 @@ pub fn find(
     let under = search.fault.as_ref().map_or_else(String::new, |f| format!(" under {f}"));
     let Some(broken) = found.counterexample else {
         say(out, &format!("{} seeds, and none of them breaks {name}{under}", found.tried))?;
-        say(out, "seeds prove nothing; every order of events does:")?;
+        say(
+            out,
+            "seeds prove nothing; every order of events does, in the small world that the search names:",
+        )?;
         next(out, &[format!("cargo guide explore {name}")])?;
         return Ok(true);
     };

@@ -6,10 +6,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// One client's request, from the question to the answer.
@@ -149,22 +151,21 @@ pub async fn closed_loop<O: Operation>(clients: Vec<O>, until: Until) -> Measure
 }
 
 /// Lets requests come at a fixed rate, whether or not the earlier ones are answered; a request waits
-/// from the moment it is due. Each takes a client that is idle, and fails if there is none. What is
-/// under way at the end is finished. Needs a tokio runtime around it.
+/// from the moment it is due. Each takes the client that has been idle longest, and fails if there is none. What
+/// is under way at the end is finished. Needs a tokio runtime around it.
 ///
 /// # Panics
 /// If an operation panics, or `per_second` is 0.
 pub async fn open_loop<O: Operation>(clients: Vec<O>, per_second: u32, time: Duration) -> Measured {
-    let mut idle: Vec<(O, u64)> = clients.into_iter().map(|client| (client, 0)).collect();
+    let mut idle: VecDeque<(O, u64)> = clients.into_iter().map(|client| (client, 0)).collect();
     let (mut busy, mut all) = (JoinSet::new(), Measured::empty());
     let began = Instant::now();
-    let due = |n: u32| Duration::from_secs(1) * n / per_second;
-    for at in (0..).map(due).take_while(|at| *at < time) {
-        tokio::time::sleep_until((began + at).into()).await;
+    let mut due = due(began, per_second, time);
+    while let Some(at) = due.recv().await {
         while let Some(done) = busy.try_join_next() {
-            idle.push(all.add_done(done.expect("an operation panicked")));
+            idle.push_back(all.add_done(done.expect("an operation panicked")));
         }
-        let Some((mut client, n)) = idle.pop() else {
+        let Some((mut client, n)) = idle.pop_front() else {
             all.failed += 1;
             continue;
         };
@@ -177,6 +178,22 @@ pub async fn open_loop<O: Operation>(clients: Vec<O>, per_second: u32, time: Dur
         all.add_done(done.expect("an operation panicked"));
     }
     all.took(began.elapsed())
+}
+
+/// When each request is due, told when it is. A thread of its own waits for that: timers of the runtime are
+/// right to a millisecond, and requests take less. It ends with what it is for.
+fn due(began: Instant, per_second: u32, time: Duration) -> mpsc::UnboundedReceiver<Duration> {
+    let (tell, due) = mpsc::unbounded_channel();
+    let all = (0..).map(move |n: u32| Duration::from_secs(1) * n / per_second);
+    std::thread::spawn(move || {
+        for at in all.take_while(|at| *at < time) {
+            std::thread::sleep(at.saturating_sub(began.elapsed()));
+            if tell.send(at).is_err() {
+                break;
+            }
+        }
+    });
+    due
 }
 
 #[cfg(test)]
@@ -192,6 +209,22 @@ mod tests {
         assert_eq!(measured.count() + measured.failed(), 10, "one each 2 ms");
         let no_clients = runtime.block_on(open_loop(Vec::<EveryThirdFails>::new(), ten, time));
         assert_eq!((no_clients.count(), no_clients.failed()), (0, 10));
+    }
+
+    #[test]
+    fn clients_take_turns() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let clients = (0..12).map(|_| OnlyOnce).collect();
+        let measured = runtime.block_on(open_loop(clients, 1_000, Duration::from_millis(12)));
+        assert_eq!((measured.count(), measured.failed()), (12, 0), "one each");
+    }
+
+    struct OnlyOnce;
+
+    impl Operation for OnlyOnce {
+        async fn run(&mut self, n: u64) -> Result<(), Failed> {
+            if n == 0 { Ok(()) } else { Err(Failed) }
+        }
     }
 
     struct EveryThirdFails;

@@ -23,6 +23,8 @@ use crate::measure::{
     runtime,
 };
 
+/// The folder of a cluster in the folder of its measurement.
+const DATA: &str = "data";
 const LOOK: Duration = Duration::from_millis(10);
 /// Systems with heartbeats are never quiet.
 const LOOKS: usize = 100;
@@ -55,7 +57,7 @@ pub struct MeasuredCluster {
     system: &'static dyn System,
     cluster: Cluster,
     runtime: Handle,
-    _dir: Scratch,
+    dir: Scratch,
 }
 
 impl MeasuredCluster {
@@ -72,7 +74,7 @@ impl MeasuredCluster {
         let dir = Scratch::new(&setup.dir, system.name())?;
         let cluster = start(system, options, setup, &dir);
         let cluster = cluster.map_err(|e| measure::Error::contender(name, e))?;
-        Ok(Self { name, system, cluster, runtime, _dir: dir })
+        Ok(Self { name, system, cluster, runtime, dir })
     }
 
     /// What each role reports; `None` for one that is down.
@@ -90,6 +92,12 @@ impl MeasuredCluster {
     /// The processes of all roles.
     pub fn processes(&mut self) -> Vec<u32> {
         self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
+    }
+
+    /// Where the data of all roles is.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.dir.0.join(DATA)
     }
 
     /// Waits until no role is busy, and nothing is sent or synced any more.
@@ -162,7 +170,7 @@ pub(super) fn start(
     setup: &Setup,
     dir: &Scratch,
 ) -> Result<Cluster, Error> {
-    let config = Config::new(system, dir.0.join("data"))?;
+    let config = Config::new(system, dir.0.join(DATA))?;
     let (program, prefix) = (setup.program.clone(), setup.prefix.clone());
     Cluster::start(Config { program, prefix, options, ..config })
 }

@@ -1,8 +1,9 @@
 //! Edge: makes it survive the real world. The lesson is in `step7_affinity_hint.rs`.
 //!
 //! Our balancer beside HAProxy and nginx: one worker thread each, the same backends, connections that are
-//! kept on both sides, backends that are checked as often (nginx cannot), no log of requests, and users who are sent back to where they were. Requests come at
-//! a fixed rate, to all of them in turn, again and again, in the one order and then in the other.
+//! kept on both sides, backends that are checked as often (nginx cannot), no log of requests, and users who are
+//! sent back to where they were. Requests come at a fixed rate, to all of them in turn, again and again, in the
+//! one order and then in the other.
 //!
 //! And design 7 beside design 5: how often is the store asked?
 //!

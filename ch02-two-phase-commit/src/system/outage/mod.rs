@@ -34,8 +34,7 @@ const OUTAGE: lab::system::Outage = lab::system::Outage {
     kill: Duration::from_secs(5),
     back: Duration::from_secs(10),
     end: END,
-    // Well below what the slowest design can do: what waited through the outage must be done soon after it.
-    per_second: 2_000,
+    per_second: 3_000,
     most: 512,
     watched: &["stock", "pay"],
     every: Duration::from_millis(5),
