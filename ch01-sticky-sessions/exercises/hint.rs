@@ -3,12 +3,12 @@
 //! Write the route of step 7. Who has a cookie goes back to that server, if it is up and has room; who has
 //! not, or cannot, goes to the server with the highest weight for the session, of those that have room. If none
 //! has, the one with the highest weight of all. Balancers that know the same servers pick alike.
-//! hint 1: `has_room`, `most_wanted` and `up` are there already; all of them look at servers that are up only.
+//! hint 1: `has_room`, `heaviest` and `up` are there already; all of them look at servers that are up only.
 //! hint 2: The key is the session, so that all balancers agree. Who has none yet is told apart by the turn.
 //! hint 3: Three attempts, one after the other: the hint, the highest weight with room, the highest weight of all.
 
 use ch01_sticky_sessions::balancer::{Asked, Backend, Route, has_room, up};
-use ch01_sticky_sessions::hash::most_wanted;
+use ch01_sticky_sessions::hash::heaviest;
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hint {
@@ -25,10 +25,10 @@ impl Route for Hint {
             return hint;
         }
         let key = asked.session.map_or(asked.turn, |id| (id.0 ^ id.0 >> 64) as u64);
-        let with_room = most_wanted(key, pool, has_room);
-        with_room.or_else(|| most_wanted(key, pool, |_| true))
+        let with_room = heaviest(key, pool, has_room);
+        with_room.or_else(|| heaviest(key, pool, |_| true))
         // SOLUTION-END
-        // STARTER: let _ = most_wanted(0, pool, |place| has_room(self.bound, *place, pool));
+        // STARTER: let _ = heaviest(0, pool, |place| has_room(self.bound, *place, pool));
         // STARTER: up(pool).find(|place| Some(pool[*place].id) == asked.affinity)
     }
 }

@@ -27,6 +27,6 @@ pub fn weight(key: u64, node: NodeId) -> u64 {
 
 /// Of the nodes of a pool that are up and may be taken, the place of the one with the highest weight for a key.
 #[must_use]
-pub fn most_wanted(key: u64, pool: &[Backend], may: impl Fn(&usize) -> bool) -> Option<usize> {
+pub fn heaviest(key: u64, pool: &[Backend], may: impl Fn(&usize) -> bool) -> Option<usize> {
     up(pool).filter(may).max_by_key(|place| weight(key, pool[*place].id))
 }

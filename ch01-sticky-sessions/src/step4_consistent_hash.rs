@@ -8,7 +8,7 @@
 //! request that bounded loads sends away from home is answered with a sign-in page.
 
 use crate::balancer::{Asked, Backend, Route, has_room};
-use crate::hash::most_wanted;
+use crate::hash::heaviest;
 
 /// The node with the highest weight for the address, unless it has too much to do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,7 +22,7 @@ impl Route for ConsistentHash {
     fn pick(&self, asked: &Asked, pool: &[Backend]) -> Option<usize> {
         let key = asked.address.0.into();
         let room = |place: &usize| self.bound.is_none_or(|bound| has_room(bound, *place, pool));
-        most_wanted(key, pool, room).or_else(|| most_wanted(key, pool, |_| true))
+        heaviest(key, pool, room).or_else(|| heaviest(key, pool, |_| true))
     }
 }
 // ANCHOR_END: pick

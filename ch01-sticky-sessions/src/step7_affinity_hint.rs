@@ -26,7 +26,7 @@ use std::time::Duration;
 use lab::{Node, NodeId};
 
 use crate::balancer::{Asked, Backend, Route, has_room};
-use crate::hash::most_wanted;
+use crate::hash::heaviest;
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{
     Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, Version, wait,
@@ -46,8 +46,8 @@ impl Route for AffinityHint {
         let known = |backend: &Backend| backend.is_up && Some(backend.id) == asked.affinity;
         let key = asked.session.map_or(asked.turn, |id| (id.0 ^ id.0 >> 64) as u64);
         let hint = pool.iter().position(known).filter(room);
-        let with_room = || most_wanted(key, pool, room);
-        hint.or_else(with_room).or_else(|| most_wanted(key, pool, |_| true))
+        let with_room = || heaviest(key, pool, room);
+        hint.or_else(with_room).or_else(|| heaviest(key, pool, |_| true))
     }
 
     fn affinity(&self, web: NodeId) -> Option<NodeId> {
