@@ -38,6 +38,8 @@ pub enum What {
     Add,
     /// To sign out.
     SignOut,
+    /// To sign out everywhere.
+    SignOutEverywhere,
     /// A thief copies the cookies and, from elsewhere, looks into the cart.
     Copy,
     /// The thief looks again.
@@ -49,6 +51,7 @@ pub enum What {
 pub struct Person {
     /// Where from.
     pub address: Address,
+    user: User,
     jar: Jar,
     /// The cookies as a thief has copied them.
     copied: Cookies,
@@ -69,6 +72,7 @@ impl Person {
     pub fn new(address: Address) -> Self {
         Self {
             address,
+            user: User::new("visitor"),
             jar: Jar::default(),
             copied: Cookies::default(),
             sign_ins: 0,
@@ -77,6 +81,12 @@ impl Person {
             carts: 0,
             refused: 0,
         }
+    }
+
+    /// The same, who signs in under this name.
+    #[must_use]
+    pub fn called(self, user: &str) -> Self {
+        Self { user: User::new(user), ..self }
     }
 }
 
@@ -161,9 +171,10 @@ impl Crowd {
                 Action::Add(Item::new(&format!("item-{}", person.items)))
             }
             What::SignOut => Action::SignOut,
+            What::SignOutEverywhere => Action::SignOutEverywhere,
             What::SignIn => {
                 person.sign_ins += 1;
-                Action::SignIn { user: User::new("visitor"), fresh: fresh(who, person.sign_ins) }
+                Action::SignIn { user: person.user.clone(), fresh: fresh(who, person.sign_ins) }
             }
         };
         let (cookies, address) = if is_copied {
@@ -205,6 +216,7 @@ impl Crowd {
             Action::Look => (Deed::Look, open.session),
             Action::Add(item) => (Deed::Add(item.clone()), open.session),
             Action::SignOut => (Deed::SignOut, open.session),
+            Action::SignOutEverywhere => (Deed::SignOutEverywhere, open.session),
         };
         let told = match answer {
             Answer::Cart(session) => Told::Cart(session.cart.clone()),
@@ -215,8 +227,8 @@ impl Crowd {
         let since = |time: Duration| time.saturating_sub(self.began).as_micros() as u64;
         let (asked, answered) = (since(open.asked), since(now));
         let session = session.map(String::from).unwrap_or_default();
-        let is_copied = open.is_copied;
-        self.visits.push(Visit { asked, answered, session, deed, is_copied, told });
+        let (is_copied, user) = (open.is_copied, self.people[open.who].user.0.as_ref().to_owned());
+        self.visits.push(Visit { asked, answered, session, user, deed, is_copied, told });
     }
 }
 

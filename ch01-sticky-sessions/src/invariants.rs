@@ -94,6 +94,11 @@ pub fn observe(ledger: &mut Arc<Ledger>, at: NodeId, event: &Event<'_, Shop>) {
     }
 }
 
+/// Whether this ends the session that a browser has.
+fn ends(action: &Action) -> bool {
+    matches!(action, Action::SignOut | Action::SignOutEverywhere | Action::SignIn { .. })
+}
+
 impl Ledger {
     fn waits_for(&self, browser: NodeId, number: u64) -> bool {
         self.browsers.get(&browser).is_some_and(|browsing| browsing.open.contains_key(&number))
@@ -117,8 +122,7 @@ impl Ledger {
         let open = browsing.open.remove(&number).expect("it waits for this answer");
         // What belongs to a session that is over, or was given up meanwhile, says nothing about this one.
         let is_own = open.session.is_some() && open.session == browsing.session && !open.is_copied;
-        let ends = |other: &Open| matches!(other.action, Action::SignOut | Action::SignIn { .. });
-        let is_ending = browsing.open.values().any(ends);
+        let is_ending = browsing.open.values().any(|other| ends(&other.action));
         match answer {
             Answer::SignedIn => {
                 if let Action::SignIn { fresh, user } = open.action {

@@ -47,7 +47,7 @@ impl Web {
         let Some(session) = session else { return (Answer::SignInPage, Vec::new()) };
         match action {
             Action::Add(item) if !session.add(item.clone()) => return (Answer::Full, Vec::new()),
-            Action::SignOut => {
+            Action::SignOut | Action::SignOutEverywhere => {
                 self.sessions.retain(|id, _| cookies.session != Some(*id));
                 return (Answer::SignedOut, vec![SetCookie::Session(None)]);
             }

@@ -49,7 +49,7 @@ impl Web {
             // The session that this browser had before ends first.
             (Action::SignIn { .. }, Some(before)) => self.save(waiting, before, None, None, cx),
             (Action::SignIn { .. }, None) => self.begin(waiting, cx),
-            (Action::SignOut, _) => {
+            (Action::SignOut | Action::SignOutEverywhere, _) => {
                 let id = waiting.id;
                 self.save(waiting, id, None, Some(Answer::SignedOut), cx);
             }

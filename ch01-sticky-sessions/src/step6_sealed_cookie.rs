@@ -28,7 +28,7 @@ impl Web {
         match action {
             Action::Add(item) if !sealed.session.add(item.clone()) => (Answer::Full, Vec::new()),
             Action::Add(_) => (Answer::Cart(sealed.session.clone()), seal(Some(sealed))),
-            Action::SignOut => (Answer::SignedOut, seal(None)),
+            Action::SignOut | Action::SignOutEverywhere => (Answer::SignedOut, seal(None)),
             Action::Look | Action::SignIn { .. } => (Answer::Cart(sealed.session), Vec::new()),
         }
     }

@@ -11,6 +11,9 @@
 //! - a session that has ended keeps its version, so a request that is late cannot bring it back;
 //! - a copy is used for `fresh` and no longer, counted from when the store was *asked*: for so long, and
 //!   no longer, may a session that has ended somewhere else be shown here;
+//! - each user has an epoch in the store, which grows by one when they sign out everywhere. The store
+//!   compares it whenever it is asked for a session, and a copy counts from that question: so a session that
+//!   began in an earlier epoch is shown for `fresh` at most, with nothing sent to other web nodes;
 //! - a browser carries the versions that it has seen, and no copy that is older is shown to it. Each is a
 //!   cookie of its own, so an answer that arrives late takes nothing back; and each lasts for twice `fresh`,
 //!   by when no older copy is left.
@@ -29,7 +32,8 @@ use crate::balancer::{Asked, Backend, Route, has_room};
 use crate::hash::heaviest;
 use crate::shop::{self, Cx, Input, Shop, Summary};
 use crate::types::{
-    Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, Version, wait,
+    Action, Answer, Cookies, Kept, Msg, Seen, Session, SessionId, SetCookie, Timer, User, Version,
+    wait,
 };
 
 /// Back to the node in the cookie while it has room; else to the one with the highest weight for the session.
@@ -87,6 +91,8 @@ enum Question {
     Save(Option<Session>, Version),
     /// End this one: its browser signs in once more.
     End(SessionId),
+    /// End all sessions of its user.
+    Revoke,
 }
 
 /// A web node with copies.
@@ -141,6 +147,7 @@ impl Web {
                 Msg::Save { number, id, session, expected: Some(version) }
             }
             Question::End(id) => Msg::Save { number, id, session: None, expected: None },
+            Question::Revoke => Msg::Revoke { number, id },
         };
         cx.send(self.store, msg);
         cx.set_timer(Timer::Store(number), wait::STORE);
@@ -160,6 +167,9 @@ impl Web {
             }
             (None, _) => return self.answer(&waiting, Answer::SignInPage, kept.version, cx),
             (Some(_), Action::SignOut) => None,
+            (Some(_), Action::SignOutEverywhere) => {
+                return self.ask(waiting, Question::Revoke, cx);
+            }
             (Some(session), Action::Look) => {
                 return self.answer(&waiting, Answer::Cart(session), kept.version, cx);
             }
@@ -204,6 +214,16 @@ impl Web {
         }
     }
     // ANCHOR_END: on_saved
+
+    // ANCHOR: on_revoked
+    /// Other web nodes may show copies of this user's sessions until those are too old; this one does not.
+    fn on_revoked(&mut self, waiting: &Waiting, user: Option<&User>, cx: &mut Cx) {
+        let Some(user) = user else { return self.answer(waiting, Answer::SignInPage, 0, cx) };
+        let of = |copy: &Copy| copy.kept.session.as_ref().is_some_and(|one| one.user == *user);
+        self.copies.retain(|_, copy| !of(copy));
+        self.answer(waiting, Answer::SignedOut, 0, cx);
+    }
+    // ANCHOR_END: on_revoked
 
     /// Keeps a copy, and drops those that are no longer used.
     fn keep(&mut self, id: SessionId, kept: Kept, asked: Duration, now: Duration) {
@@ -279,6 +299,11 @@ impl Web {
             Msg::Saved { number, result } => {
                 if let Some(waiting) = self.take(number, cx) {
                     self.on_saved(waiting, result, cx);
+                }
+            }
+            Msg::Revoked { number, user } => {
+                if let Some(waiting) = self.take(number, cx) {
+                    self.on_revoked(&waiting, user.as_ref(), cx);
                 }
             }
             Msg::Check => cx.send(from, Msg::Healthy { sessions: self.copies.len() as u64 }),

@@ -9,9 +9,14 @@
 //! request that is late cannot bring it back. To keep the log short, the store writes all sessions again
 //! now and then, a few with each save, and drops what was written before.
 //!
+//! Each user has an *epoch*, a number that only grows. A session belongs to the epoch in which it began;
+//! when the user signs out everywhere the next epoch begins, and all sessions of earlier ones have ended.
+//! That is one write, however many sessions there are.
+//!
 //! # Left out
 //!
-//! A limit to the number of sessions; a session that is looked at does not live longer. A clock that was far
+//! A limit to the number of sessions; a session that is looked at does not live longer. An end of epochs: a
+//! user who has ever signed out everywhere is a number in here for ever. A clock that was far
 //! off when a session was saved: it ends too early, or too late.
 
 use std::collections::BTreeMap;
@@ -22,9 +27,9 @@ use lab::node::Mark;
 use lab::{Node, NodeId};
 
 use crate::shop::{self, Cx, Input, Shop, Summary};
-use crate::types::{Kept, Msg, Record, Session, SessionId, Version, wait};
+use crate::types::{Epoch, Kept, Msg, Record, Session, SessionId, User, Version, wait};
 
-/// So many sessions are written again with each save, while the log is made short.
+/// So many sessions, and epochs, are written again with each save, while the log is made short.
 const WITH_EACH_SAVE: usize = 4;
 
 /// The store.
@@ -32,6 +37,8 @@ const WITH_EACH_SAVE: usize = 4;
 pub struct Store {
     /// With the time of the last change.
     sessions: BTreeMap<SessionId, (Kept, Duration)>,
+    /// Of users who have signed out everywhere; that of all others is 0.
+    epochs: BTreeMap<User, Epoch>,
     /// The log is made short after so many saves.
     rewrite_after: u64,
     /// Saves since it was.
@@ -39,12 +46,14 @@ pub struct Store {
     rewrite: Option<Rewrite>,
 }
 
-/// The sessions are being written again.
+/// Sessions and epochs are being written again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Rewrite {
     mark: Mark,
-    /// Up to and with this one.
+    /// Sessions up to and with this one.
     done: Option<SessionId>,
+    /// Epochs up to and with that of this user.
+    users: Option<User>,
 }
 
 impl Default for Store {
@@ -57,12 +66,19 @@ impl Store {
     /// A store that makes its log short after so many saves, and never before it is twice as long as needed.
     #[must_use]
     pub fn new(rewrite_after: u64) -> Self {
-        Self { sessions: BTreeMap::new(), rewrite_after, saves: 0, rewrite: None }
+        let (sessions, epochs) = (BTreeMap::new(), BTreeMap::new());
+        Self { sessions, epochs, rewrite_after, saves: 0, rewrite: None }
+    }
+
+    fn epoch(&self, user: &User) -> Epoch {
+        self.epochs.get(user).copied().unwrap_or_default()
     }
 
     fn kept(&self, id: SessionId, now: Duration) -> Kept {
         let kept = self.sessions.get(&id).filter(|(_, since)| is_alive(*since, now));
-        kept.map(|(kept, _)| kept.clone()).unwrap_or_default()
+        let Kept { version, session } = kept.map(|(kept, _)| kept.clone()).unwrap_or_default();
+        let session = session.filter(|session| session.epoch >= self.epoch(&session.user));
+        Kept { version, session }
     }
 
     // ANCHOR: save
@@ -77,6 +93,11 @@ impl Store {
         if expected.is_some_and(|expected| expected != now.version) {
             return Err(now);
         }
+        // The end of an epoch has ended it, and left its version as it was.
+        if expected.is_some_and(|expected| expected > 0) && now.session.is_none() {
+            return Err(now);
+        }
+        let session = session.map(|new| Session { epoch: self.epoch(&new.user), ..new });
         let version = now.version + 1;
         let kept = Kept { version, session };
         self.sessions.insert(id, (kept.clone(), cx.now()));
@@ -85,17 +106,34 @@ impl Store {
     }
     // ANCHOR_END: save
 
+    // ANCHOR: revoke
+    /// Ends all sessions that the user of this one has begun so far, and gives the user. What is asked a
+    /// second time changes nothing: the session has ended with the others.
+    fn revoke(&mut self, id: SessionId, cx: &mut Cx) -> Option<User> {
+        let Session { user, epoch, .. } = self.kept(id, cx.now()).session?;
+        self.epochs.insert(user.clone(), epoch + 1);
+        cx.persist(Record::Epoch(user.clone(), epoch + 1));
+        Some(user)
+    }
+    // ANCHOR_END: revoke
+
     /// Begins to write all sessions again if the log is long, or goes on.
     fn rewrite(&mut self, cx: &mut Cx) {
         self.saves += 1;
-        let limit = self.rewrite_after.max(self.sessions.len() as u64);
+        let limit = self.rewrite_after.max((self.sessions.len() + self.epochs.len()) as u64);
         if self.rewrite.is_none() && self.saves >= limit {
             self.saves = 0;
-            self.rewrite = Some(Rewrite { mark: cx.mark(), done: None });
+            self.rewrite = Some(Rewrite { mark: cx.mark(), done: None, users: None });
         }
-        let Some(Rewrite { mark, done }) = self.rewrite.clone() else { return };
-        let from = done.map_or(Bound::Unbounded, Bound::Excluded);
-        let next = self.sessions.range((from, Bound::Unbounded)).take(WITH_EACH_SAVE);
+        let Some(Rewrite { mark, done, users }) = self.rewrite.clone() else { return };
+        let epochs = self.epochs.range((after(users.clone()), Bound::Unbounded));
+        let epochs: Vec<_> = epochs.take(WITH_EACH_SAVE).collect();
+        let users = epochs.last().map(|(user, _)| (*user).clone()).or(users);
+        for (user, epoch) in &epochs {
+            cx.persist(Record::Epoch((*user).clone(), **epoch));
+        }
+        let are_epochs_done = epochs.len() < WITH_EACH_SAVE;
+        let next = self.sessions.range((after(done), Bound::Unbounded)).take(WITH_EACH_SAVE);
         let next: Vec<SessionId> = next.map(|(id, _)| *id).collect();
         for id in &next {
             let (kept, since) = &self.sessions[id];
@@ -106,11 +144,11 @@ impl Store {
                 cx.persist(Record::Dropped(*id));
             }
         }
-        if next.len() == WITH_EACH_SAVE {
-            self.rewrite = Some(Rewrite { mark, done: next.last().copied() });
-        } else {
+        if are_epochs_done && next.len() < WITH_EACH_SAVE {
             self.rewrite = None;
             cx.discard_before(mark);
+        } else {
+            self.rewrite = Some(Rewrite { mark, done: next.last().copied().or(done), users });
         }
     }
 
@@ -124,10 +162,20 @@ impl Store {
                 cx.send(from, Msg::Saved { number, result });
                 self.rewrite(cx);
             }
+            Msg::Revoke { number, id } => {
+                let user = self.revoke(id, cx);
+                cx.send(from, Msg::Revoked { number, user });
+                self.rewrite(cx);
+            }
             Msg::Check => cx.send(from, Msg::Healthy { sessions: self.sessions.len() as u64 }),
             other => shop::ignore(&other),
         }
     }
+}
+
+/// Where to go on after this one.
+fn after<T>(done: Option<T>) -> Bound<T> {
+    done.map_or(Bound::Unbounded, Bound::Excluded)
 }
 
 /// Whether what was changed then is still kept.
@@ -146,6 +194,9 @@ impl Node for Store {
             Input::Replay(Record::Dropped(id)) => {
                 self.sessions.remove(&id);
             }
+            Input::Replay(Record::Epoch(user, epoch)) => {
+                self.epochs.insert(user, epoch);
+            }
             // How long the log is that this start has read is not known here: it is made short at once.
             Input::Boot { start } if start > 1 => self.saves = u64::MAX / 2,
             Input::Message { from, msg } => self.on_message(from, msg, cx),
@@ -155,7 +206,8 @@ impl Node for Store {
 
     fn summary(&self) -> Summary {
         let sessions = self.sessions.iter().map(|(id, (kept, _))| format!("{id} {kept}"));
-        let sessions: Vec<String> = sessions.collect();
-        Summary::of(if sessions.is_empty() { "no session".into() } else { sessions.join("; ") })
+        let epochs = self.epochs.iter().map(|(user, epoch)| format!("{user} is in epoch {epoch}"));
+        let lines: Vec<String> = sessions.chain(epochs).collect();
+        Summary::of(if lines.is_empty() { "no session".into() } else { lines.join("; ") })
     }
 }

@@ -23,6 +23,9 @@ pub struct Session {
     pub user: User,
     /// What they put into the cart.
     pub cart: BTreeSet<Item>,
+    /// The user's epoch when it began: the store sets it, and nobody else does (step 7).
+    #[serde(default)]
+    pub epoch: Epoch,
 }
 
 /// What a browser sends along with each request, because a server asked it to.
@@ -41,6 +44,8 @@ pub struct Cookies {
 
 /// How often a session was changed.
 pub type Version = u64;
+/// How often a user has signed out everywhere: a session that began under a lower one has ended.
+pub type Epoch = u64;
 
 /// A version of a session that was shown to a browser. Each is a cookie of its own, with both in its name:
 /// an answer that is late adds one, and takes none back.
@@ -59,7 +64,7 @@ impl Session {
     /// A session that has just begun.
     #[must_use]
     pub fn new(user: User) -> Self {
-        Self { user, cart: BTreeSet::new() }
+        Self { user, cart: BTreeSet::new(), epoch: 0 }
     }
 
     /// Puts something into the cart; `false` if it is full.
@@ -148,6 +153,8 @@ pub enum Action {
     Add(Item),
     /// End the session.
     SignOut,
+    /// End all sessions of the user. Designs 1 to 6 know of this one only, and end no other.
+    SignOutEverywhere,
 }
 
 /// What comes back.
@@ -261,6 +268,11 @@ pub enum Msg {
     /// Store → web node: saved, under this version, and durable; or, if another version was there than
     /// the one that was expected, not saved: this is what is there.
     Saved { number: u64, result: Result<Version, Kept> },
+    /// Web node → store: end all sessions that the user of this one has begun so far (step 7).
+    Revoke { number: u64, id: SessionId },
+    /// Store → web node: those of this user have ended, and that is durable. `None`: the session had ended
+    /// already, so it ends no other.
+    Revoked { number: u64, user: Option<User> },
 }
 
 /// What a store has under the name of a session.
@@ -279,6 +291,8 @@ pub enum Record {
     Kept(SessionId, Kept, Duration),
     /// Nothing is kept under that name any more: it is too long ago.
     Dropped(SessionId),
+    /// The user's epoch is this one from now on.
+    Epoch(User, Epoch),
 }
 
 /// What nodes wait for.

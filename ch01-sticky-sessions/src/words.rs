@@ -64,6 +64,7 @@ impl Display for Action {
             Self::Look => f.write_str("show the cart"),
             Self::Add(item) => write!(f, "add {item}"),
             Self::SignOut => f.write_str("sign out"),
+            Self::SignOutEverywhere => f.write_str("sign out everywhere"),
         }
     }
 }
@@ -132,6 +133,11 @@ impl Display for Msg {
             }
             Self::Saved { result: Ok(version), .. } => write!(f, "saved: v{version}"),
             Self::Saved { result: Err(kept), .. } => write!(f, "not saved: it is {kept}"),
+            Self::Revoke { id, .. } => write!(f, "end all sessions of the user of {id}"),
+            Self::Revoked { user: Some(user), .. } => {
+                write!(f, "all sessions of {user} have ended")
+            }
+            Self::Revoked { user: None, .. } => f.write_str("this session had ended"),
         }
     }
 }
@@ -141,6 +147,7 @@ impl Display for Record {
         match self {
             Self::Kept(id, kept, _) => write!(f, "{id} is {kept}"),
             Self::Dropped(id) => write!(f, "{id} is dropped"),
+            Self::Epoch(user, epoch) => write!(f, "{user} is in epoch {epoch}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ch01_sticky_sessions::system::sessions::Sessions;
 use ch01_sticky_sessions::types::{Item, Kept, Session, SessionId, User};
-use lab::resp::Servers;
+use lab::resp::{Reply, Servers};
 use lab::testing::Rows;
 
 const ALICE: SessionId = SessionId(7);
@@ -119,6 +119,85 @@ fn of_many_that_add_something_at_once_none_is_lost() {
             }
             let Kept { version, session } = store.load(ALICE).await.unwrap();
             assert_eq!((version, session.unwrap().cart.len()), (9, 8));
+        }
+    });
+}
+
+#[test]
+fn a_user_who_signs_out_everywhere_ends_all_sessions_begun_before_and_no_other() {
+    run(async {
+        let (stores, _running) = stores().await;
+        for store in stores {
+            let of = |user: &str| Some(Session::new(User::new(user)));
+            for (id, user) in [(1, "alice"), (2, "alice"), (3, "bob")] {
+                store.save(SessionId(id), of(user), Some(0)).await.unwrap().unwrap();
+            }
+            let alice = User::new("alice");
+            assert_eq!(store.revoke(SessionId(1)).await, Ok(Some(alice.clone())));
+            assert_eq!(store.revoke(SessionId(1)).await, Ok(None), "asked once more");
+            let late = store.save(SessionId(2), of("alice"), Some(1)).await;
+            let ended = Kept { version: 1, session: None };
+            assert_eq!(late, Ok(Err(ended)), "its version is the one that was expected");
+            store.save(SessionId(4), of("alice"), Some(0)).await.unwrap().unwrap();
+            let mut open = Vec::new();
+            for id in 1..=4 {
+                open.push(store.load(SessionId(id)).await.unwrap().session.is_some());
+            }
+            assert_eq!(open, [false, false, true, true]);
+            // A change keeps the epoch of the session.
+            let Kept { version, session } = store.load(SessionId(4)).await.unwrap();
+            store.save(SessionId(4), session, Some(version)).await.unwrap().unwrap();
+            assert_eq!(store.revoke(SessionId(4)).await, Ok(Some(alice)));
+            assert_eq!(store.load(SessionId(4)).await.unwrap().session, None);
+        }
+    });
+}
+
+#[test]
+fn of_many_who_sign_out_everywhere_at_once_each_ends_what_was_there() {
+    run(async {
+        let (stores, _running) = stores().await;
+        for store in stores {
+            let store = Arc::new(store);
+            for id in 0..8 {
+                store.save(SessionId(id), Some(session(&[])), Some(0)).await.unwrap().unwrap();
+            }
+            let asked = (0..8).map(|id| {
+                let store = Arc::clone(&store);
+                tokio::spawn(async move { store.revoke(SessionId(id)).await.unwrap() })
+            });
+            let mut ended = 0;
+            for asked in asked.collect::<Vec<_>>() {
+                ended += usize::from(asked.await.unwrap().is_some());
+            }
+            assert!(ended > 0);
+            // One epoch is over, however many asked: what begins now belongs to the next one.
+            let fresh = SessionId(9);
+            store.save(fresh, Some(session(&[])), Some(0)).await.unwrap().unwrap();
+            assert_eq!(store.load(fresh).await.unwrap().session.unwrap().epoch, 1);
+            assert_eq!(store.load(SessionId(0)).await.unwrap().session, None);
+        }
+    });
+}
+
+#[test]
+fn an_epoch_that_cannot_be_read_lets_nobody_in() {
+    run(async {
+        let rows = Rows::default();
+        let store = at(std::slice::from_ref(&rows)).await;
+        store.save(ALICE, Some(session(&[])), Some(0)).await.unwrap().unwrap();
+        let server = rows.serve().await;
+        let other = Servers::at(&format!("redis://{server}"), Duration::from_secs(5)).unwrap();
+        for bad in [&b"-1"[..], b"", b"one", b"18446744073709551615"] {
+            let old = other.call(&[b"GET", b"epoch/alice"]).await.unwrap();
+            match old {
+                Reply::Bulk(old) => other.call(&[b"CAS", b"epoch/alice", &old, bad]).await,
+                _ => other.call(&[b"SET", b"epoch/alice", bad, b"NX"]).await,
+            }
+            .unwrap();
+            let why = store.load(ALICE).await.unwrap_err().to_string();
+            assert!(why.contains("in the place of an epoch"), "{why}");
+            assert!(store.revoke(ALICE).await.is_err());
         }
     });
 }

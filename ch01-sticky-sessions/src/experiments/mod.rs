@@ -12,10 +12,12 @@
 //! | `joining.rs` | how long a node that joins stays idle |
 //! | `hinge.rs` | how many requests bounded loads send away from home |
 //! | `copies.rs` | how many pages need no question to the store |
+//! | `everywhere.rs` | how long other browsers stay signed in after a sign-out from everywhere |
 //! | `workload.rs`, `outcome.rs`, `scoreboard.rs` | what one day of all of it does to each design |
 
 mod busy;
 mod copies;
+mod everywhere;
 mod hinge;
 mod joining;
 mod load;
@@ -43,6 +45,7 @@ use crate::worlds::{LB_NAMES, LBS, Nodes, STORE};
 
 pub use busy::{pinned, with_top_user};
 pub use copies::hit_ratio;
+pub use everywhere::{Everywhere, by_copies, everywhere};
 pub use hinge::{Bounded, bounded};
 pub use joining::{Newcomers, expected, shares};
 pub use load::imbalance;
@@ -174,6 +177,7 @@ pub fn tables() -> Vec<(String, Table)> {
         ("scoreboard".into(), scoreboard),
         ("events".into(), events),
         ("policies".into(), moves::table()),
+        ("everywhere".into(), everywhere::table()),
     ]
 }
 

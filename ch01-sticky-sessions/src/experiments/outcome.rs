@@ -79,7 +79,7 @@ impl Outcome {
 }
 
 fn is_question(msg: &&Msg) -> bool {
-    matches!(msg, Msg::Load { .. } | Msg::Save { .. })
+    matches!(msg, Msg::Load { .. } | Msg::Save { .. } | Msg::Revoke { .. })
 }
 
 /// Whose visit it is.
@@ -95,7 +95,9 @@ fn served(run: &Run<Shop, ()>) -> impl Iterator<Item = (u64, usize, NodeId)> {
         let Msg::Request { cookies, action, address, .. } = &envelope.msg else { return None };
         let session = match action {
             Action::SignIn { fresh, .. } => Some(*fresh),
-            Action::Look | Action::Add(_) | Action::SignOut => cookies.sign_in(),
+            Action::Look | Action::Add(_) | Action::SignOut | Action::SignOutEverywhere => {
+                cookies.sign_in()
+            }
         };
         let is_web = webs.contains(&envelope.to);
         let session = session.filter(|_| is_web && *address != ELSEWHERE)?;

@@ -2,11 +2,11 @@
 //!
 //! | `f` | asks with | `ok` brings |
 //! |---|---|---|
-//! | `sign-in` | | `value`: the name of the new session |
+//! | `sign-in` | `value`: who, if `sign-out-everywhere` is to mean anything | `value`: the name of the new session |
 //! | `look` | `key`: the session of its cookies | `value`: what is in the cart, `["boots","candle"]` |
 //! | `copied` | the same, with cookies that were copied | the same |
 //! | `add` | `key`, and `value`: one thing | the same |
-//! | `sign-out` | `key` | |
+//! | `sign-out`, `sign-out-everywhere` | `key` | |
 //!
 //! `key` is a string; a request without cookies has none, and is shown no cart. `fail` is the sign-in page.
 //! `info` is an error or no answer; its process asks nothing more. A process is a tab of a browser: one
@@ -24,6 +24,7 @@ const LOOK: &str = "look";
 const COPIED: &str = "copied";
 const ADD: &str = "add";
 const SIGN_OUT: &str = "sign-out";
+const SIGN_OUT_EVERYWHERE: &str = "sign-out-everywhere";
 /// From µs to ns.
 const NS: u64 = 1_000;
 
@@ -53,11 +54,13 @@ pub fn of(visits: &[Visit]) -> History {
 fn lines(visit: &Visit, process: u64) -> [Entry; 2] {
     let name = Value::from(visit.session.as_str());
     let (f, key, value) = match &visit.deed {
-        Deed::SignIn => (SIGN_IN, Value::Null, Value::Null),
+        Deed::SignIn if visit.user.is_empty() => (SIGN_IN, Value::Null, Value::Null),
+        Deed::SignIn => (SIGN_IN, Value::Null, Value::from(&*visit.user)),
         Deed::Look if visit.is_copied => (COPIED, name.clone(), Value::Null),
         Deed::Look => (LOOK, name.clone(), Value::Null),
         Deed::Add(item) => (ADD, name.clone(), Value::from(&*item.0)),
         Deed::SignOut => (SIGN_OUT, name.clone(), Value::Null),
+        Deed::SignOutEverywhere => (SIGN_OUT_EVERYWHERE, name.clone(), Value::Null),
     };
     let (kind, told) = match (&visit.told, &visit.deed) {
         (Told::Cart(cart), _) => (Type::Ok, cart.iter().map(|item| &*item.0).collect()),
@@ -89,6 +92,7 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
         SIGN_IN => Deed::SignIn,
         LOOK | COPIED => Deed::Look,
         SIGN_OUT => Deed::SignOut,
+        SIGN_OUT_EVERYWHERE => Deed::SignOutEverywhere,
         ADD => {
             let item = question.value.as_str();
             Deed::Add(Item::new(item.ok_or_else(|| bad(*invoked, "`add` names one thing"))?))
@@ -109,7 +113,7 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
                     name.ok_or_else(|| bad(end.at, "a sign-in is told the session's name"))?;
                 Told::Done
             }
-            Deed::SignOut => Told::Done,
+            Deed::SignOut | Deed::SignOutEverywhere => Told::Done,
             Deed::Look | Deed::Add(_) if question.key.is_null() => {
                 return Err(bad(end.at, "a cart without a `key`: name the session of the cookies"));
             }
@@ -124,6 +128,11 @@ fn visit(history: &History, operation: &Operation) -> Result<Visit, BadHistory> 
         asked: question.time,
         answered: end.as_ref().map_or(u64::MAX, |end| history.entries[end.at].time),
         session,
+        user: if deed == Deed::SignIn {
+            text(&question.value).unwrap_or_default()
+        } else {
+            String::new()
+        },
         deed,
         is_copied: question.f == COPIED,
         told,
@@ -206,6 +215,7 @@ mod tests {
             Just(Deed::SignIn),
             Just(Deed::Look),
             Just(Deed::SignOut),
+            Just(Deed::SignOutEverywhere),
             item().prop_map(|item| Deed::Add(Item::new(item))),
         ];
         let cart = prop::collection::btree_set(item().prop_map(Item::new), 0..3);
@@ -214,11 +224,12 @@ mod tests {
             asked,
             answered: asked + took,
             session: format!("s{session}"),
+            user: if deed == Deed::SignIn { format!("u{session}") } else { String::new() },
             is_copied: is_copied && deed == Deed::Look,
             told: match (told, &deed) {
                 (0, _) => Told::SignInPage,
                 (1, _) => Told::Unknown,
-                (_, Deed::SignIn | Deed::SignOut) => Told::Done,
+                (_, Deed::SignIn | Deed::SignOut | Deed::SignOutEverywhere) => Told::Done,
                 (_, Deed::Look | Deed::Add(_)) => Told::Cart(cart),
             },
             deed,
@@ -228,7 +239,15 @@ mod tests {
 
     /// Entries that need not fit together.
     fn entries() -> impl Strategy<Value = Vec<Entry>> {
-        let f = prop::sample::select(vec![SIGN_IN, LOOK, COPIED, ADD, SIGN_OUT, "other"]);
+        let f = prop::sample::select(vec![
+            SIGN_IN,
+            LOOK,
+            COPIED,
+            ADD,
+            SIGN_OUT,
+            SIGN_OUT_EVERYWHERE,
+            "other",
+        ]);
         let kind = prop::sample::select(vec![Type::Invoke, Type::Ok, Type::Fail, Type::Info]);
         let values = [Value::Null, "s1".into(), 7.into(), vec!["a"].into(), vec![1].into()];
         let value = prop::sample::select(values.to_vec());

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | *read your writes* | a cart has in it what this session was told is there, before the cart was asked for |
 //! | *monotonic reads* | a cart has in it what an earlier cart of this session had |
-//! | *revocation is final* | after a sign-out was acknowledged, and a stated time later, no cart of that session is shown |
+//! | *revocation is final* | after a sign-out was acknowledged, and a stated time later, no cart of that session is shown; after one from everywhere, of no session that its user had begun |
 //!
 //! The first two are from Terry et al. 1994 (*Session Guarantees for Weakly Consistent Replicated Data*);
 //! things are only put into a cart here, never taken out, so both are a matter of subsets. A history can
@@ -18,6 +18,8 @@
 
 #[cfg(feature = "study")]
 pub mod history;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,8 @@ pub enum Deed {
     Add(Item),
     /// Ends the session.
     SignOut,
+    /// Ends all sessions of the user.
+    SignOutEverywhere,
 }
 
 /// How it was answered.
@@ -61,6 +65,8 @@ pub struct Visit {
     pub answered: u64,
     /// The session of the cookies that it was asked with; of a sign-in, the session that it began.
     pub session: String,
+    /// Of a sign-in: who, if that is known.
+    pub user: String,
     /// What for.
     pub deed: Deed,
     /// Whether its cookies were copied from the browser that has the session.
@@ -122,15 +128,53 @@ struct Session {
     ended: Option<(u64, usize)>,
 }
 
+/// Who has begun which sessions.
+struct Users<'a> {
+    /// The sign-ins that were done, by user.
+    begun: BTreeMap<&'a str, Vec<&'a Visit>>,
+    /// By session.
+    names: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Users<'a> {
+    fn of(visits: &'a [Visit]) -> Self {
+        let (mut begun, mut names) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::new());
+        let done = |visit: &&Visit| visit.deed == Deed::SignIn && visit.told == Told::Done;
+        for visit in visits.iter().filter(done).filter(|visit| !visit.user.is_empty()) {
+            begun.entry(&*visit.user).or_default().push(visit);
+            names.insert(&*visit.session, &*visit.user);
+        }
+        Self { begun, names }
+    }
+
+    /// The sessions that a visit asks to end: its own, and of those of its user the ones that may count.
+    fn ended_by(&self, visit: &'a Visit, may: impl Fn(&Visit) -> bool) -> Vec<&'a str> {
+        let own = matches!(visit.deed, Deed::SignOut | Deed::SignOutEverywhere);
+        let user = self.names.get(&*visit.session);
+        let user = user.filter(|_| visit.deed == Deed::SignOutEverywhere);
+        let all = user.and_then(|user| self.begun.get(user)).into_iter().flatten();
+        let others = all.filter(|begun| begun.session != visit.session && may(begun));
+        own.then_some(&*visit.session)
+            .into_iter()
+            .chain(others.map(|begun| &*begun.session))
+            .collect()
+    }
+}
+
 /// Judges a history, given in the order in which requests were answered.
 ///
 /// # Errors
 /// A session has more than [`MOST_ITEMS`] things.
 pub fn judge(visits: &[Visit]) -> Result<Findings, TooMany> {
     let mut sessions: BTreeMap<&str, Session> = BTreeMap::new();
-    for visit in visits.iter().filter(|visit| visit.deed == Deed::SignOut) {
-        let session = sessions.entry(&visit.session).or_default();
-        session.ending = Some(session.ending.map_or(visit.asked, |at| at.min(visit.asked)));
+    let users = Users::of(visits);
+    for visit in visits {
+        // What was not answered may be done at any time.
+        let is_open = visit.told == Told::Unknown;
+        for ending in users.ended_by(visit, |begun| is_open || begun.asked < visit.answered) {
+            let session = sessions.entry(ending).or_default();
+            session.ending = Some(session.ending.map_or(visit.asked, |at| at.min(visit.asked)));
+        }
     }
     // A cart is held against what was told before it was asked for: asked last, judged last.
     let mut asked: Vec<usize> = (0..visits.len()).collect();
@@ -142,8 +186,14 @@ pub fn judge(visits: &[Visit]) -> Result<Findings, TooMany> {
     for at in asked {
         let visit = &visits[at];
         while let Some(told) = answered.next_if(|told| visits[*told].answered < visit.asked) {
-            let session = sessions.entry(&visits[told].session).or_default();
-            session.learn(told, &visits[told])?;
+            let visit = &visits[told];
+            sessions.entry(&visit.session).or_default().learn(told, visit)?;
+            if visit.told == Told::Done {
+                for ended in users.ended_by(visit, |begun| begun.answered < visit.asked) {
+                    let session = sessions.entry(ended).or_default();
+                    session.ended.get_or_insert((visit.answered, told));
+                }
+            }
         }
         sessions.entry(&visit.session).or_default().hold(at, visit, &mut findings);
     }
@@ -155,9 +205,6 @@ impl Session {
     fn learn(&mut self, at: usize, visit: &Visit) -> Result<(), TooMany> {
         match (&visit.deed, &visit.told) {
             (Deed::SignIn, Told::Done) => self.begun = true,
-            (Deed::SignOut, Told::Done) => {
-                self.ended.get_or_insert((visit.answered, at));
-            }
             (deed, Told::Cart(cart)) if !visit.is_copied => {
                 if let Deed::Add(item) = deed {
                     self.added.entry(item.clone()).or_insert(at);
@@ -166,7 +213,10 @@ impl Session {
                     self.shown.entry(item.clone()).or_insert(at);
                 }
             }
-            (Deed::SignIn | Deed::SignOut | Deed::Look | Deed::Add(_), _) => {}
+            (
+                Deed::SignIn | Deed::SignOut | Deed::SignOutEverywhere | Deed::Look | Deed::Add(_),
+                _,
+            ) => {}
         }
         let is_small = self.added.len().max(self.shown.len()) <= MOST_ITEMS;
         if is_small { Ok(()) } else { Err(TooMany { at }) }
@@ -207,123 +257,5 @@ fn missing(
         if missed.insert(item.clone()) {
             findings.push(Finding { at, since, what: item.clone() });
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cart(items: &[&str]) -> Told {
-        Told::Cart(items.iter().map(|item| Item::new(item)).collect())
-    }
-
-    fn add(item: &str) -> Deed {
-        Deed::Add(Item::new(item))
-    }
-
-    /// Visits of one session, each answered 2 after it was asked.
-    fn judged(visits: &[(u64, Deed, Told)]) -> Findings {
-        let visit = |(asked, deed, told): &(u64, Deed, Told)| Visit {
-            asked: *asked,
-            answered: asked + 2,
-            session: "s1".into(),
-            deed: deed.clone(),
-            is_copied: false,
-            told: told.clone(),
-        };
-        judge(&visits.iter().map(visit).collect::<Vec<_>>()).expect("a small cart")
-    }
-
-    #[test]
-    fn a_clean_history_shows_nothing() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, add("boots"), cart(&["boots"])),
-            // Asked while another one is under way: either may be first.
-            (20, add("candle"), cart(&["boots", "candle"])),
-            (21, Deed::Look, cart(&["boots"])),
-            (30, Deed::Look, cart(&["boots", "candle"])),
-            (40, Deed::Look, Told::Unknown),
-            (50, Deed::SignOut, Told::Done),
-            (60, Deed::Look, Told::SignInPage),
-        ]);
-        assert_eq!(found, Findings::default());
-    }
-
-    #[test]
-    fn a_cart_without_what_was_added_before_is_not_read_your_writes() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, add("boots"), cart(&["boots"])),
-            (20, Deed::Look, cart(&[])),
-            (30, Deed::Look, cart(&[])),
-        ]);
-        let missing = Finding { at: 2, since: 1, what: Item::new("boots") };
-        assert_eq!(found.unread, [missing]);
-    }
-
-    #[test]
-    fn a_cart_that_is_older_than_one_before_is_not_monotonic() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, Deed::Look, cart(&["boots"])),
-            (20, Deed::Look, cart(&[])),
-        ]);
-        let missing = Finding { at: 2, since: 1, what: Item::new("boots") };
-        assert_eq!((found.unread, found.unseen), (vec![], vec![missing]));
-    }
-
-    #[test]
-    fn a_cart_after_a_sign_out_is_late_by_as_long() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, Deed::SignOut, Told::Done),
-            // Under way when the session ended.
-            (11, Deed::Look, cart(&[])),
-            (20, Deed::Look, cart(&[])),
-            (30, Deed::Look, Told::SignInPage),
-        ]);
-        assert_eq!(found.revoked, [Finding { at: 3, since: 1, what: 8 }]);
-        assert_eq!(found.lag(), 8);
-    }
-
-    #[test]
-    fn a_cart_after_a_sign_out_is_held_against_what_was_added_too() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, add("boots"), cart(&["boots"])),
-            (20, Deed::SignOut, Told::Done),
-            (30, Deed::Look, cart(&[])),
-        ]);
-        let missing = Finding { at: 3, since: 1, what: Item::new("boots") };
-        assert_eq!((found.unread, found.unseen), (vec![missing.clone()], vec![missing]));
-        assert_eq!(found.revoked, [Finding { at: 3, since: 2, what: 8 }]);
-    }
-
-    #[test]
-    fn a_sign_in_page_for_an_open_session_is_forced() {
-        let found = judged(&[
-            (0, Deed::SignIn, Told::Done),
-            (10, Deed::Look, Told::SignInPage),
-            (20, Deed::SignOut, Told::SignInPage),
-        ]);
-        assert_eq!(found.forced, [1]);
-    }
-
-    #[test]
-    fn a_session_with_more_than_any_cart_is_refused() {
-        let items: Vec<String> = (0..=MOST_ITEMS).map(|i| i.to_string()).collect();
-        let items: Vec<&str> = items.iter().map(String::as_str).collect();
-        let visit = |asked, told| Visit {
-            asked,
-            answered: asked,
-            session: "s1".into(),
-            deed: Deed::Look,
-            is_copied: false,
-            told,
-        };
-        let visits = [visit(0, cart(&items)), visit(1, cart(&items))];
-        assert_eq!(judge(&visits), Err(TooMany { at: 0 }));
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn button(action: &str, text: &str) -> String {
 /// All names were [`super::shop::checked`], so nothing has to be escaped.
 pub(super) fn html(shown: &Answer, keys: &BTreeMap<Item, String>) -> String {
     let body = match shown {
-        Answer::Cart(Session { user, cart }) => {
+        Answer::Cart(Session { user, cart, .. }) => {
             let buy = |item: &Item| {
                 let key = keys.get(item);
                 key.map(|key| button(&format!("/buy?item={item}&amp;key={key}"), "buy"))

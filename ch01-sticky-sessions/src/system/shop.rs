@@ -9,6 +9,7 @@
 //! | `POST /cart?item=umbrella` | one more thing |
 //! | `POST /buy?item=umbrella&key=…` | buys what is in the cart, once for each key, where there is a till |
 //! | `POST /sign-out` | ends the session |
+//! | `POST /sign-out-everywhere` | ends all sessions of the user (design 7; before, this one only) |
 //! | `GET /` | the same as a page for a browser |
 //!
 //! What is asked in a browser is answered by a page, and all else by JSON.
@@ -71,7 +72,8 @@ pub(super) struct Pages {
 /// Where a session begins.
 pub(super) const SIGN_IN: &str = "/sign-in";
 /// The paths of the shop.
-pub(super) const PATHS: [&str; 5] = ["/", "/cart", SIGN_IN, "/sign-out", "/buy"];
+pub(super) const PATHS: [&str; 6] =
+    ["/", "/cart", SIGN_IN, "/sign-out", "/sign-out-everywhere", "/buy"];
 
 /// These pages, in the web process of this name.
 ///
@@ -92,6 +94,7 @@ pub(super) fn router(pages: Pages, name: &str) -> Router {
         .route("/cart", get(cart).post(add))
         .route(SIGN_IN, post(sign_in))
         .route("/sign-out", post(sign_out))
+        .route("/sign-out-everywhere", post(sign_out_everywhere))
         .layer(map_response(sign))
         .with_state(pages)
 }
@@ -143,6 +146,10 @@ async fn add(
 
 async fn sign_out(State(pages): State<Pages>, headers: HeaderMap) -> Response {
     pages.answer(&headers, Action::SignOut, false).await
+}
+
+async fn sign_out_everywhere(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    pages.answer(&headers, Action::SignOutEverywhere, false).await
 }
 
 /// 128 bits that nobody can guess.
@@ -296,7 +303,7 @@ pub(super) fn as_json(shown: &Answer) -> Response {
             let say = format!("a cart holds {CART} different things");
             answer(StatusCode::CONFLICT, &json!({ "outcome": "the cart is full", "say": say }))
         }
-        Answer::Cart(Session { user, cart }) => {
+        Answer::Cart(Session { user, cart, .. }) => {
             answer(StatusCode::OK, &json!({ "user": user, "cart": cart }))
         }
         Answer::SignInPage => {

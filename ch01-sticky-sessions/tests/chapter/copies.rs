@@ -49,6 +49,14 @@ impl Desk {
         self.take(millis, Input::Message { from: LBS[0], msg });
     }
 
+    /// A look with the cookie of this session.
+    fn looked(&mut self, millis: u64, id: SessionId) {
+        let cookies = Cookies { session: Some(id), ..Cookies::default() };
+        let (address, action) = (Address(1), Action::Look);
+        let msg = Msg::Request { number: millis, address, cookies, action };
+        self.take(millis, Input::Message { from: LBS[0], msg });
+    }
+
     /// The number of its question to the store, if it asked one.
     fn loads(&self) -> Option<u64> {
         self.sent.iter().find_map(|msg| match msg {
@@ -70,7 +78,7 @@ impl Desk {
 }
 
 fn session() -> Session {
-    Session { user: User::new("alice"), cart: [].into() }
+    Session::new(User::new("alice"))
 }
 
 fn kept(version: Version) -> Kept {
@@ -167,10 +175,7 @@ fn copies_that_are_too_old_are_dropped() {
     let mut desk = Desk::new();
     for i in 0..1_000 {
         let at = i * 10;
-        let cookies = Cookies { session: Some(SessionId(i.into())), ..Cookies::default() };
-        let (address, action) = (Address(1), Action::Look);
-        let msg = Msg::Request { number: i, address, cookies, action };
-        desk.take(at, Input::Message { from: LBS[0], msg });
+        desk.looked(at, SessionId(i.into()));
         let number = desk.loads().expect("it has no copy");
         desk.loaded(at, number, kept(1));
     }
@@ -203,5 +208,53 @@ fn a_session_that_has_ended_is_not_begun_again() {
     let result = Err(Kept { version: 2, session: None });
     let msg = Msg::Saved { number: number.expect("it saves a new session"), result };
     desk.take(10, Input::Message { from: STORE, msg });
+    assert_eq!(desk.response(), Some((&Answer::SignInPage, &[][..])));
+}
+
+/// A web node with copies of two sessions of Alice and one of Bob, asked for at 0 ms, 1 ms and 2 ms.
+fn with_three_copies() -> Desk {
+    let mut desk = Desk::new();
+    for (i, user) in ["alice", "alice", "bob"].into_iter().enumerate() {
+        desk.looked(i as u64, SessionId(ID.0 + i as u128));
+        let number = desk.loads().expect("it has no copy");
+        let session = Some(Session::new(User::new(user)));
+        desk.loaded(i as u64, number, Kept { version: 1, session });
+    }
+    desk
+}
+
+#[test]
+fn who_signs_out_everywhere_is_answered_by_the_store_and_no_copy_of_theirs_is_left_here() {
+    let mut desk = with_three_copies();
+    desk.asked_with(10, &[], Action::SignOutEverywhere);
+    let [Msg::Revoke { number, id: ID }] = desk.sent[..] else {
+        panic!("it asks the store: {:?}", desk.sent)
+    };
+    let user = Some(User::new("alice"));
+    desk.take(11, Input::Message { from: STORE, msg: Msg::Revoked { number, user } });
+    assert_eq!(desk.response(), Some((&Answer::SignedOut, &[SetCookie::Session(None)][..])));
+    let mut needs_store = |i: u64| {
+        desk.looked(20 + i, SessionId(ID.0 + u128::from(i)));
+        desk.loads().is_some()
+    };
+    assert_eq!(
+        [0, 1, 2].map(&mut needs_store),
+        [true, true, false],
+        "Bob's copy is as good as before"
+    );
+}
+
+#[test]
+fn who_has_been_signed_out_signs_nobody_out_everywhere() {
+    let mut desk = with_three_copies();
+    desk.asked(10, 0, Action::SignOutEverywhere);
+    let [Msg::Revoke { number, .. }] = desk.sent[..] else { panic!("{:?}", desk.sent) };
+    let msg = Msg::Revoked { number, user: None };
+    desk.take(11, Input::Message { from: STORE, msg });
+    assert_eq!(desk.response(), Some((&Answer::SignInPage, &[][..])));
+    // Without a copy, the store says so at once.
+    desk.asked(2_000, 0, Action::SignOutEverywhere);
+    let number = desk.loads().expect("its copy is too old");
+    desk.loaded(2_001, number, Kept { version: 1, session: None });
     assert_eq!(desk.response(), Some((&Answer::SignInPage, &[][..])));
 }

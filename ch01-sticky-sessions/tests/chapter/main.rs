@@ -2,6 +2,7 @@
 
 mod copies;
 mod curves;
+mod everywhere;
 mod guarantees;
 mod matrix;
 mod policies;

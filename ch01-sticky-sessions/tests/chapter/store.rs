@@ -12,6 +12,8 @@ use lab::rng::Rng;
 
 /// A store that makes its log short after so many saves.
 const REWRITE_AFTER: u64 = 20;
+/// More than are written again with one save.
+const USERS: u64 = 9;
 
 /// A store and its disk.
 struct Desk {
@@ -55,6 +57,13 @@ impl Desk {
         }
     }
 
+    fn revoke(&mut self, now: Duration, id: u64) -> Option<User> {
+        match self.ask(now, Msg::Revoke { number: 0, id: SessionId(id.into()) }) {
+            Msg::Revoked { user, .. } => user,
+            other => panic!("a question is not answered by {other}"),
+        }
+    }
+
     /// A store that has read the log.
     fn recovered(&self) -> Store {
         let mut store = Store::new(REWRITE_AFTER);
@@ -72,7 +81,11 @@ impl Desk {
 }
 
 fn alice() -> Session {
-    Session::new(User::new("alice"))
+    session_of("alice")
+}
+
+fn session_of(user: &str) -> Session {
+    Session::new(User::new(user))
 }
 
 #[test]
@@ -81,8 +94,12 @@ fn a_store_that_comes_back_has_all_that_it_had_and_its_log_stays_short() {
         let (mut desk, mut rng) = (Desk::new(), Rng::new(seed));
         let sessions = rng.pick(1..40);
         for i in 0..2_000 {
-            let session = (rng.pick(0..4) > 0).then(alice);
-            desk.save(Duration::from_millis(i), rng.pick(0..sessions), session);
+            let (now, id) = (Duration::from_millis(i), rng.pick(0..sessions));
+            let session = (rng.pick(0..4) > 0).then(|| session_of(&format!("user-{}", id % USERS)));
+            match rng.pick(0..10) {
+                0 => drop(desk.revoke(now, id)),
+                _ => desk.save(now, id, session),
+            }
             let (recovered, running) = (desk.recovered(), &desk.store);
             let (recovered, running) = (recovered.summary(), running.summary());
             assert_eq!(recovered, running, "seed {seed}, save {i}");
@@ -91,7 +108,8 @@ fn a_store_that_comes_back_has_all_that_it_had_and_its_log_stays_short() {
             }
         }
         // What is there once more, and what was saved meanwhile, and before the log was long.
-        let most = 2 * sessions + 2 * sessions.max(REWRITE_AFTER);
+        let rows = sessions + USERS;
+        let most = 2 * rows + 2 * rows.max(REWRITE_AFTER);
         assert!(desk.longest as u64 <= most, "seed {seed}: {} of {most}", desk.longest);
     }
 }
@@ -112,4 +130,38 @@ fn a_session_that_nobody_changed_for_a_day_has_ended_and_is_dropped() {
     }
     assert!(!desk.store.summary().to_string().contains("s1 "));
     assert_eq!(desk.recovered().summary(), desk.store.summary());
+}
+
+#[test]
+fn a_user_who_signs_out_everywhere_ends_all_sessions_begun_before_and_no_other() {
+    let (mut desk, now) = (Desk::new(), Duration::from_secs(1));
+    for (id, user) in [(1, "alice"), (2, "alice"), (3, "bob")] {
+        desk.save(now, id, Some(session_of(user)));
+    }
+    assert_eq!(desk.revoke(now, 1), Some(User::new("alice")));
+    assert_eq!(desk.revoke(now, 1), None, "asked once more");
+    assert_eq!(desk.revoke(now, 9), None, "a session that never was");
+    desk.save(now, 4, Some(alice()));
+    desk.restart(2);
+    let is_open = |desk: &mut Desk, id| desk.load(now, id).session.is_some();
+    assert_eq!([1, 2, 3, 4].map(|id| is_open(&mut desk, id)), [false, false, true, true]);
+    assert_eq!(desk.revoke(now, 2), None, "it ends no session of a later epoch");
+    assert!(is_open(&mut desk, 4));
+}
+
+#[test]
+fn a_change_of_a_session_whose_epoch_is_over_is_refused() {
+    let (mut desk, now) = (Desk::new(), Duration::from_secs(1));
+    desk.save(now, 1, Some(alice()));
+    desk.save(now, 2, Some(alice()));
+    desk.revoke(now, 2);
+    let save = |session| Msg::Save { number: 0, id: SessionId(1), session, expected: Some(1) };
+    let refused = Msg::Saved { number: 0, result: Err(Kept { version: 1, session: None }) };
+    assert_eq!(
+        desk.ask(now, save(Some(alice()))),
+        refused,
+        "its version is the one that was expected"
+    );
+    assert_eq!(desk.ask(now, save(None)), refused);
+    assert_eq!(desk.load(now, 1).session, None);
 }

@@ -2,9 +2,11 @@
 
 mod balancers;
 mod drains;
+mod everywhere;
 mod kills;
 mod kit;
 mod recorded;
 mod sealed;
 mod survives;
 mod tokens;
+mod users;
