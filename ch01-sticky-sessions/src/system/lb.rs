@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use super::options::{self, SHOP_PORT};
-use super::picks::{by_policy, node, route};
+use super::picks::{node, policy_of, route};
 use super::proxy::{self, Backend, Backends, Config, Health, Pool, Proxy, State};
 use super::seal::keys::Keys;
 use super::shop::PATHS;
@@ -58,10 +58,8 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let backends = Arc::new(backends);
     let design = options::design(&config.options);
     let keys = options::keys(config)?;
-    let route = match options::policy(&config.options) {
-        Some(policy) => by_policy(policy, keys.clone()),
-        None => route(design, keys.clone()),
-    };
+    let policy = options::policy(&config.options).unwrap_or(policy_of(design));
+    let route = route(policy, keys.clone());
     let proxy = Proxy::new(proxying.clone(), Arc::clone(&backends), route);
     let proxy = Arc::new(proxy.traced(config.tracer.clone(), &PATHS));
     let (stop, mut stopped) = watch::channel(false);

@@ -23,8 +23,7 @@
 //! # Left out
 //!
 //! TLS, and passwords: a name is enough to sign in. Ends of sessions
-//! in the memory of web processes (designs 1 to 4): they last as long as their process. Slow start: no route looks
-//! at a backend's weight yet.
+//! in the memory of web processes (designs 1 to 4): they last as long as their process.
 
 mod buying;
 pub mod client;

@@ -16,7 +16,7 @@ use super::seal::keys::Keys;
 use super::seal::now;
 use super::seal::token::{Token, generation};
 use super::shop::SIGN_IN;
-use crate::balancer::{Asked, Backend, Route};
+use crate::balancer::{Asked, Backend, Route, up};
 use crate::designs::BOUND;
 use crate::hash::mix;
 use crate::policy::{Jump, Maglev, Random, Ring};
@@ -48,17 +48,46 @@ struct Prepared<R> {
     webs: Vec<NodeId>,
 }
 
+/// Where a newcomer may go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Newcomers {
+    /// Anywhere: a backend that has just come up takes a part of its turns only, and more with time.
+    Anywhere,
+    /// Where a hash says: it finds the sessions again, so no backend may be passed over.
+    ByHash,
+}
+
 /// Picks backends by a design's route.
 struct Picks<R> {
     prepared: RwLock<Prepared<R>>,
     affinity: Affinity,
+    newcomers: Newcomers,
     turn: AtomicU64,
 }
 
 impl<R: Route> Picks<R> {
-    fn new(route: R, affinity: Affinity) -> Self {
+    fn new(route: R, affinity: Affinity, newcomers: Newcomers) -> Self {
         let prepared = RwLock::new(Prepared { route, webs: Vec::new() });
-        Self { prepared, affinity, turn: AtomicU64::new(0) }
+        Self { prepared, affinity, newcomers, turn: AtomicU64::new(0) }
+    }
+
+    /// Leaves out those that have just come up, but for a part of their turns. They are left in if nothing
+    /// else is up, or all came up at one time.
+    fn slowed(&self, seen: &[Backend], pool: &Pool, turn: u64) -> Option<Vec<Backend>> {
+        if self.newcomers == Newcomers::ByHash {
+            return None;
+        }
+        let weights: Vec<u64> = (0..seen.len()).map(|place| pool.weight(place)).collect();
+        let most = up(seen).map(|place| weights[place]).max()?;
+        if up(seen).all(|place| weights[place] == most) {
+            return None;
+        }
+        let takes = |id: NodeId, weight: u64| mix(turn ^ (id.0 << 48)) % most < weight;
+        let slowed = |(backend, weight): (&Backend, u64)| Backend {
+            is_up: backend.is_up && takes(backend.id, weight),
+            ..backend.clone()
+        };
+        Some(seen.iter().zip(weights).map(slowed).collect())
     }
 
     /// The route, prepared for these backends: their list changes seldom.
@@ -135,7 +164,10 @@ impl<R: Route> proxy::Route for Picks<R> {
         let session = cookies.session;
         let asked = Asked { address: address(client), affinity, session, turn };
         let prepared = self.route(&seen);
-        let place = prepared.route.pick(&asked, &seen)?;
+        let pick = |seen: &[Backend]| prepared.route.pick(&asked, seen);
+        let is_back = seen.iter().any(|backend| backend.is_up && Some(backend.id) == affinity);
+        let slowed = if is_back { None } else { self.slowed(&seen, pool, turn) };
+        let place = slowed.and_then(|slowed| pick(&slowed)).or_else(|| pick(&seen))?;
         let id = seen[place].id;
         let has_affinity = prepared.route.affinity(id).is_some();
         drop(prepared);
@@ -179,34 +211,36 @@ fn address(client: IpAddr) -> Address {
     })
 }
 
-/// What [`by_policy`] knows.
+/// Policies that may be put in the place of a design's own.
 pub(super) const POLICIES: [&str; 8] =
     ["round-robin", "random", "modulo", "ring", "rendezvous", "maglev", "jump", "bounded"];
 
-/// The route of this name.
-pub(super) fn by_policy(name: &str, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route> {
-    let affinity = keys.map_or(Affinity::Plain, Affinity::Sealed);
-    match name {
-        "random" => Arc::new(Picks::new(Random, affinity)),
-        "modulo" => Arc::new(Picks::new(IpHash, affinity)),
-        "ring" => Arc::new(Picks::new(Ring::new(POINTS), affinity)),
-        "rendezvous" => Arc::new(Picks::new(ConsistentHash { bound: None }, affinity)),
-        "maglev" => Arc::new(Picks::new(Maglev::new(SLOTS), affinity)),
-        "jump" => Arc::new(Picks::new(Jump, affinity)),
-        "bounded" => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity)),
-        _ => Arc::new(Picks::new(RoundRobin, affinity)),
+/// The policy of a design.
+pub(super) fn policy_of(design: u8) -> &'static str {
+    match design {
+        2 => "modulo",
+        3 => "sticky",
+        4 => "bounded",
+        7 => "hint",
+        _ => "round-robin",
     }
 }
 
-/// The route of a design; with `keys`, what it tells browsers is sealed.
-pub(super) fn route(design: u8, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route> {
+/// The route of a policy; with `keys`, what it tells browsers is sealed.
+pub(super) fn route(policy: &str, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Route> {
+    use Newcomers::{Anywhere, ByHash};
     let affinity = keys.map_or(Affinity::Plain, Affinity::Sealed);
-    match design {
-        2 => Arc::new(Picks::new(IpHash, affinity)),
-        3 => Arc::new(Picks::new(StickyCookie, affinity)),
-        4 => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity)),
-        7 => Arc::new(Picks::new(AffinityHint { bound: BOUND }, affinity)),
-        _ => Arc::new(Picks::new(RoundRobin, affinity)),
+    match policy {
+        "random" => Arc::new(Picks::new(Random, affinity, Anywhere)),
+        "modulo" => Arc::new(Picks::new(IpHash, affinity, ByHash)),
+        "ring" => Arc::new(Picks::new(Ring::new(POINTS), affinity, ByHash)),
+        "rendezvous" => Arc::new(Picks::new(ConsistentHash { bound: None }, affinity, ByHash)),
+        "maglev" => Arc::new(Picks::new(Maglev::new(SLOTS), affinity, ByHash)),
+        "jump" => Arc::new(Picks::new(Jump, affinity, ByHash)),
+        "bounded" => Arc::new(Picks::new(ConsistentHash { bound: Some(BOUND) }, affinity, ByHash)),
+        "sticky" => Arc::new(Picks::new(StickyCookie, affinity, Anywhere)),
+        "hint" => Arc::new(Picks::new(AffinityHint { bound: BOUND }, affinity, Anywhere)),
+        _ => Arc::new(Picks::new(RoundRobin, affinity, Anywhere)),
     }
 }
 
@@ -217,8 +251,8 @@ mod tests {
 
     use axum::http::{Request, header};
 
-    use super::route;
-    use crate::system::proxy::{Backends, Health};
+    use super::{policy_of, route};
+    use crate::system::proxy::{Backends, Health, Pool, Route};
 
     /// Which of `web-1`, which drains, and `web-2` gets a request with these cookies under design 3.
     fn picked(path: &str, cookies: &str) -> String {
@@ -227,7 +261,7 @@ mod tests {
         let pool = backends.now();
         pool.backends()[0].drain(Duration::from_secs(3600));
         let request = Request::post(path).header(header::COOKIE, cookies).body(()).expect("valid");
-        let choice = route(3, None)
+        let choice = route(policy_of(3), None)
             .choose(&request.into_parts().0, Ipv4Addr::LOCALHOST.into(), &pool, &[])
             .expect("one of them takes it");
         pool.backends()[choice.backend].name().to_owned()
@@ -243,6 +277,60 @@ mod tests {
             ("/sign-in", format!("{sid}; node=web-1"), "another session begins"),
         ] {
             assert_eq!(picked(path, &cookies), "web-2", "{why}");
+        }
+    }
+
+    fn address(web: u8) -> (String, std::net::SocketAddr) {
+        (format!("web-{web}"), ([127, 0, 0, web], 9).into())
+    }
+
+    /// Which of them gets a request from this address, with these cookies.
+    fn chosen(route: &dyn Route, pool: &Pool, client: u32, cookies: &str) -> usize {
+        let request =
+            Request::get("/cart").header(header::COOKIE, cookies).body(()).expect("valid");
+        let choice =
+            route.choose(&request.into_parts().0, Ipv4Addr::from(client).into(), pool, &[]);
+        choice.expect("all are up").backend
+    }
+
+    /// How many of 4,000 newcomers the last of four gets.
+    fn newcomers(route: &dyn Route, pool: &Pool) -> usize {
+        (0..4_000).filter(|client| chosen(route, pool, *client, "") == 3).count()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_has_just_come_gets_a_growing_share_of_newcomers_and_all_who_come_back()
+    {
+        for design in [1, 3, 5, 6, 7] {
+            let backends = Backends::new((1..4).map(address).collect(), &Health::default());
+            let backends = backends.expect("names differ");
+            backends.replace((1..5).map(address).collect()).expect("names differ");
+            let (pool, route) = (backends.now(), route(policy_of(design), None));
+            for (seconds, percent) in [(0, 10), (1, 10), (4, 50), (5, 100)] {
+                tokio::time::advance(Duration::from_secs(seconds)).await;
+                let (found, share) = (newcomers(&*route, &pool), 10 * percent);
+                assert!(found.abs_diff(share) <= 80, "design {design}: {found}, and not {share}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_start_moves_nobody_who_has_a_cookie_or_is_found_by_a_hash() {
+        let backends = Backends::new((1..4).map(address).collect(), &Health::default());
+        let backends = backends.expect("names differ");
+        backends.replace((1..5).map(address).collect()).expect("names differ");
+        let pool = backends.now();
+        for design in [3, 7] {
+            let route = route(policy_of(design), None);
+            let back = |_| chosen(&*route, &pool, 1, &format!("sid={:032x}; node=web-4", 7));
+            assert!((0..100).map(back).all(|web| web == 3), "design {design}");
+        }
+        for design in [2, 4] {
+            let route = route(policy_of(design), None);
+            let homes = || (0..200).map(|client| chosen(&*route, &pool, client, "")).collect();
+            let before: Vec<usize> = homes();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(before, homes(), "design {design}");
         }
     }
 }

@@ -73,7 +73,7 @@ async fn ours(recorder: &Recorder) -> io::Result<Column> {
     let list = vec![("web-1".to_owned(), recorder.address())];
     let backends = Arc::new(Backends::new(list, &health).map_err(io::Error::other)?);
     let config = Config { health, ..Config::default() };
-    let proxy = Arc::new(Proxy::new(config, backends, picks::route(1, None)));
+    let proxy = Arc::new(Proxy::new(config, backends, picks::route("round-robin", None)));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let at = listener.local_addr()?;
     let (stop, stopped) = oneshot::channel::<()>();

@@ -142,7 +142,8 @@ pub struct Health {
     pub rise: u32,
     /// Bad checks in a row, or failed connections in a row, before one that was up is down.
     pub fall: u32,
-    /// For so long after it came up, [`super::Pool::weight`] of a backend is below 100. A route may use it.
+    /// For so long after it came up, [`super::Pool::weight`] of a backend is below 100: that much of its
+    /// share it gets of requests that may go anywhere.
     pub slow_start: Duration,
     /// A backend that drains keeps its sessions for this time.
     pub drain: Duration,
