@@ -82,8 +82,9 @@ pub(super) async fn act(command: &str, args: &ArgMatches, cluster: &Handle) -> R
                 )));
             }
             state => {
-                let left = left.map_or_else(|| "its".into(), |left| left.to_string());
-                let line = format!("{web} is {state}: {left} sessions, {} requests", open(now));
+                // Until the web process is asked, nobody knows how many sessions it has.
+                let left = left.map(|left| format!("{left} sessions, ")).unwrap_or_default();
+                let line = format!("{web} is {state}: {left}{} requests", open(now));
                 if line != last {
                     say(&line);
                     last = line;

@@ -154,7 +154,8 @@ impl System for Processes {
 
     fn lost(&self, _role: &str, status: &Status) -> String {
         let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
-        format!("its memory, with {sessions} sessions in it")
+        let s = if sessions == 1 { "" } else { "s" };
+        format!("its memory, with {sessions} session{s} in it")
     }
 
     fn commands(&self) -> Vec<Command> {
