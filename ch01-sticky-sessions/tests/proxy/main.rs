@@ -1,5 +1,6 @@
 //! The balancer's reverse proxy, on real connections.
 
+mod any_bytes;
 mod conformance;
 mod edges;
 mod kit;
