@@ -2,9 +2,11 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use lab::engines::REDIS;
+use lab::resp::{Reply, Servers};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -52,6 +54,32 @@ fn run(at: SocketAddr, dir: &TempDir) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .unwrap()
+}
+
+#[test]
+fn a_session_in_redis_ends_a_day_after_its_last_change_and_an_epoch_never() {
+    let redis = Redis::start();
+    let shop = TestShop::with(7, |options| {
+        options.with_value("sessions", format!("redis://{}", redis.at))
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let left = |key: String| {
+        let servers =
+            Servers::at(&format!("redis://{}", redis.at), Duration::from_secs(5)).unwrap();
+        match runtime.block_on(servers.call(&[b"TTL", key.as_bytes()])).unwrap() {
+            Reply::Integer(left) => left,
+            other => panic!("{other:?}"),
+        }
+    };
+    let is_a_day = |left| (86_000..=86_400).contains(&left);
+    let (mut alice, mut bob) = (shop.alice(), shop.browser());
+    shop.post(&mut bob, "/sign-in?user=bob");
+    for (user, why) in [(&alice, "changed"), (&bob, "begun")] {
+        let sid = user.cookie("sid").expect("signed in");
+        assert!(is_a_day(left(format!("session/{sid}"))), "{why}");
+    }
+    shop.post(&mut alice, "/sign-out-everywhere");
+    assert_eq!(left("epoch/alice".into()), -1, "no end");
 }
 
 #[test]
