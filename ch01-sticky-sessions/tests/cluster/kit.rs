@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 const DEADLINE: Duration = Duration::from_secs(30);
-const PROGRAM: &str = env!("CARGO_BIN_EXE_ch01-sticky-sessions");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_ch01-sticky-sessions");
 
 /// One cluster, and a runtime to ask it with.
 pub(crate) struct TestShop {

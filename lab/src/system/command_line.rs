@@ -281,7 +281,7 @@ async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Resu
     say(&format!(
         "{clients} customers for {seconds} s, each waits for its answer and asks again …"
     ));
-    let done = load(system.name(), &*workload, handle, clients, time).await?;
+    let done = load(&*workload, handle, clients, time).await?;
     say(&done.to_string());
     Ok(u8::from(!done.verdict.0))
 }

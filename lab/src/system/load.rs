@@ -69,6 +69,8 @@ pub struct Load {
     pub syncs: Vec<(String, u64)>,
     /// Roles that were started meanwhile: what they counted before is not known.
     pub restarted: Vec<String>,
+    /// Roles that are down after it: what they counted is not known.
+    pub down: Vec<String>,
     /// Messages between roles meanwhile.
     pub messages: u64,
     /// Whether all is as it has to be, and why.
@@ -81,10 +83,9 @@ pub struct Load {
 /// Loads a system for a while.
 ///
 /// # Errors
-/// A role does not answer, before or after; meanwhile it may.
+/// The cluster does not answer, or what is audited does not.
 #[expect(clippy::disallowed_methods, reason = "a name that no client has used before")]
 pub async fn load(
-    system: &'static str,
     workload: &dyn Workload,
     handle: &Handle,
     clients: usize,
@@ -92,20 +93,34 @@ pub async fn load(
 ) -> Result<Load, Error> {
     let floors = Floors::measure(handle.dir())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let before = patiently(|| counts(system, handle)).await?;
+    let (before, _) = counts(handle, 1).await?;
     let audited = patiently(|| workload.audit()).await?;
     let customer = |i: usize| Asking(workload.customer(format!("load-{now}-{i}"), i as u64));
     let measured = closed_loop((0..clients).map(customer).collect(), Until::Time(time)).await;
     let verdict = workload.verdict(&audited, &patiently(|| workload.audit()).await?);
-    let after = patiently(|| counts(system, handle)).await?;
-    let grown: Vec<_> =
-        before.iter().zip(&after).map(|(before, after)| after.since(before)).collect();
-    let restarted = before.iter().zip(&after).filter(|(before, after)| before.start != after.start);
-    let restarted = restarted.map(|(_, after)| after.role.clone()).collect();
-    let syncs = after.iter().zip(&grown).map(|(now, grown)| (now.role.clone(), grown.0)).collect();
-    let messages = grown.iter().map(|(_, messages)| messages).sum();
-    let words = workload.words();
-    Ok(Load { clients, measured, syncs, restarted, messages, verdict, floors, words })
+    let (after, down) = counts(handle, MOST_ASKED).await?;
+    let mut load = Load {
+        clients,
+        measured,
+        syncs: Vec::new(),
+        restarted: Vec::new(),
+        down,
+        messages: 0,
+        verdict,
+        floors,
+        words: workload.words(),
+    };
+    for now in &after {
+        let earlier = before.iter().find(|before| before.role == now.role);
+        let is_same = earlier.is_some_and(|earlier| earlier.start == now.start);
+        if !is_same {
+            load.restarted.push(now.role.clone());
+        }
+        let (syncs, messages) = now.since(earlier);
+        load.syncs.push((now.role.clone(), syncs));
+        load.messages += messages;
+    }
+    Ok(load)
 }
 
 /// Asks again while a role is just being restarted.
@@ -132,23 +147,34 @@ struct Counted {
 
 impl Counted {
     /// Fsyncs and messages since then. A role that was started meanwhile began at zero again.
-    fn since(&self, before: &Self) -> (u64, u64) {
-        match self.start == before.start {
-            true => (self.syncs - before.syncs, self.messages - before.messages),
-            false => (self.syncs, self.messages),
+    fn since(&self, before: Option<&Self>) -> (u64, u64) {
+        match before.filter(|before| before.start == self.start) {
+            Some(before) => (self.syncs - before.syncs, self.messages - before.messages),
+            None => (self.syncs, self.messages),
         }
     }
 }
 
-/// What each role has counted, in order. A role that was started meanwhile serves elsewhere now.
-async fn counts(system: &'static str, handle: &Handle) -> Result<Vec<Counted>, Error> {
-    let roles = handle.report().await?.roles.into_iter();
-    let counts = roles.map(|RoleReport { role, status, .. }| {
-        let down = || Error::silent(system, role.clone(), "it is down".into());
-        let Status { start, syncs, messages, .. } = status.ok_or_else(down)?;
-        Ok(Counted { role, start, syncs, messages })
-    });
-    counts.collect()
+/// What each role that is up has counted, in order, and which roles are down when they were asked so often:
+/// one that is just being started answers soon, and serves elsewhere now.
+async fn counts(handle: &Handle, most: usize) -> Result<(Vec<Counted>, Vec<String>), Error> {
+    let mut asked = 0;
+    loop {
+        let (mut up, mut down) = (Vec::new(), Vec::new());
+        for RoleReport { role, status, .. } in patiently(|| handle.report()).await?.roles {
+            match status {
+                Some(Status { start, syncs, messages, .. }) => {
+                    up.push(Counted { role, start, syncs, messages });
+                }
+                None => down.push(role),
+            }
+        }
+        asked += 1;
+        if down.is_empty() || asked == most {
+            return Ok((up, down));
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
 }
 
 impl fmt::Display for Load {
@@ -184,6 +210,10 @@ impl fmt::Display for Load {
                 f,
                 "restarted meanwhile: {roles}; what it counted before that is missing above"
             )?;
+        }
+        if !self.down.is_empty() {
+            let roles = self.down.join(", ");
+            writeln!(f, "down: {roles}; what it counted is missing above")?;
         }
         let (is_ok, why) = &self.verdict;
         write!(f, "verdict: {}, {why}", if *is_ok { "ok" } else { "unsafe" })
