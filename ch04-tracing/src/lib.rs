@@ -14,6 +14,7 @@
 //! | [`step1_log_lines`] | log lines and a search by time: right while there is one request at a time |
 //! | [`step2_request_id`] | an id in every message: which request, and not what caused what |
 //! | [`step3_context`] | each message says which span sent it: nothing is guessed |
+//! | [`step4_exporter`] | spans on their way to the collector: which ones are lost, and who knows |
 //! | [`step6_sampling`] | which traces to keep, and how to count when most are gone |
 //! | [`propagation`] | where work changes hands inside a process, and what becomes of its cause |
 //! | [`redact`] | what must not stand in a span |
@@ -37,6 +38,7 @@ pub mod redact;
 pub mod step1_log_lines;
 pub mod step2_request_id;
 pub mod step3_context;
+pub mod step4_exporter;
 pub mod step6_sampling;
 #[cfg(feature = "system")]
 pub mod store;

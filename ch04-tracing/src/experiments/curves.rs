@@ -2,7 +2,7 @@
 
 use lab::chapter::{Mark, Plot, Series};
 
-use super::{CLIENTS, Judged, SKEW, head, log_lines};
+use super::{CLIENTS, Judged, SKEW, export, head, log_lines};
 use crate::workload::{Config, Run};
 
 /// The curves of the chapter, by name.
@@ -11,6 +11,7 @@ pub fn plots() -> Vec<(String, Plot)> {
     vec![
         ("stitched".into(), stitched()),
         ("customers".into(), wrong_customers()),
+        ("delivered".into(), export::plot()),
         ("kept".into(), head::kept()),
         ("whole".into(), head::whole()),
     ]

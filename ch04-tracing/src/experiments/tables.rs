@@ -3,8 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, contexts, head, log_lines, puzzle, request_ids, sampling,
-    scoreboard, sorts, stages, waiting,
+    Judged, MANY, Puzzle, SKEW, certain, contexts, export, head, log_lines, puzzle, request_ids,
+    sampling, scoreboard, sorts, stages, waiting,
 };
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
@@ -15,7 +15,7 @@ use crate::workload::{Config, Run, Seen};
 /// The tables of the chapter, by name.
 #[must_use]
 pub fn tables() -> Vec<(String, Table)> {
-    vec![
+    let mut tables = vec![
         ("log".into(), log()),
         ("growing".into(), growing()),
         ("edges".into(), by_edge()),
@@ -23,7 +23,9 @@ pub fn tables() -> Vec<(String, Table)> {
         ("propagation".into(), propagation(&FOUR)),
         ("sampling".into(), sampling::table()),
         ("propagation-all".into(), propagation(&Crossing::ALL)),
-    ]
+    ];
+    tables.extend(export::tables());
+    tables
 }
 
 fn table(columns: &[&str], rows: Vec<Vec<String>>) -> Table {
@@ -146,6 +148,7 @@ pub fn numbers() -> Vec<(String, String)> {
         ("puzzle_nearest", ms(nearest.start)),
     ]
     .into_iter()
+    .chain(export::numbers())
     .chain(head::numbers())
     .chain(sampling::numbers())
     .chain(waiting::numbers())

@@ -3,6 +3,7 @@
 #[cfg(feature = "system")]
 mod collector;
 mod contexts;
+mod exporter;
 mod log_lines;
 #[cfg(feature = "system")]
 mod propagation;

@@ -1,31 +1,23 @@
-//! Edge: makes it survive the real world.
+//! Edge: makes it survive the real world. The lesson is in [`crate::step4_exporter`].
 //!
 //! Sends finished spans to a collector, and can account for each of them.
 //!
-//! [`Exporter::record`] never waits: a span goes into a bounded queue or is dropped. A thread of its own takes
-//! batches out and posts them by OTLP, again and again while the collector asks for that. At every moment
-//!
-//! ```text
-//! created = stored + dropped (and why) + in flight
-//! ```
-//! holds exactly ([`Ledger`]), because the queue and all counts are behind one lock.
+//! [`Exporter::record`] never waits: a span goes into the [`Outbox`], and one of those in it may be dropped. A
+//! thread of its own takes batches out and posts them by OTLP, again and again while the collector asks for
+//! that. The [`Ledger`] is exact at every moment, because the outbox is behind one lock.
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `ledger.rs` | what became of each span |
-//! | `post.rs` | one batch on its way: which answers mean what, and when to try again |
+//! | `post.rs` | one batch on its way: which answers mean what |
 //!
 //! # Left out
 //!
-//! Keeping spans when this process is killed, and choosing which ones to drop: see the steps. TLS, and
-//! packing what is sent: on one machine bytes are cheaper than the time to pack them.
+//! TLS, and packing what is sent: on one machine bytes are cheaper than the time to pack them.
 
-mod ledger;
 mod post;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,10 +28,10 @@ use prost::Message as _;
 use tokio::sync::{Notify, oneshot};
 
 use crate::otlp;
+use crate::step4_exporter::{Class, Ledger, Outbox};
 use crate::types::Span;
 use post::Post;
 
-pub use ledger::{Dropped, Ledger};
 pub use post::BadEndpoint;
 
 /// How an exporter works.
@@ -49,6 +41,8 @@ pub struct Options {
     pub endpoint: String,
     /// As many spans wait at most.
     pub queue: usize,
+    /// A span that took longer is one of the last to be dropped.
+    pub slow: Duration,
     /// As many go together at most; at least 1.
     pub batch: usize,
     /// As long a span waits for others at most.
@@ -68,6 +62,7 @@ impl Options {
         Self {
             endpoint: endpoint.into(),
             queue: 8192,
+            slow: Duration::from_millis(250),
             batch: 512,
             linger: Duration::from_millis(200),
             attempts: 8,
@@ -102,25 +97,15 @@ pub struct Exporter {
 }
 
 struct Shared {
-    state: Mutex<State>,
+    outbox: Mutex<Outbox<Span>>,
     /// There is a first span, or a whole batch, or the end.
     wake: Notify,
     options: Options,
 }
 
-/// Everything that the ledger speaks of, so that it is never caught in the middle of a change.
-#[derive(Default)]
-struct State {
-    queue: VecDeque<Span>,
-    /// The spans of the batch that is on its way.
-    on_the_way: usize,
-    ledger: Ledger,
-    is_closed: bool,
-}
-
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn outbox(&self) -> MutexGuard<'_, Outbox<Span>> {
+        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,7 +137,8 @@ impl Exporter {
         }
         let post = Post::new(&options, find);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let shared = Arc::new(Shared { state: Mutex::default(), wake: Notify::new(), options });
+        let outbox = Mutex::new(Outbox::new(options.queue));
+        let shared = Arc::new(Shared { outbox, wake: Notify::new(), options });
         let (end, ended) = oneshot::channel();
         let sender = Arc::clone(&shared);
         // A runtime of its own: that of the application may be busy, or over already.
@@ -161,29 +147,23 @@ impl Exporter {
         Ok(Self { shared, end: Mutex::new(Some(end)), thread: Mutex::new(Some(thread)) })
     }
 
-    /// Takes a finished span, or drops it; never waits.
+    /// Takes a finished span, and never waits.
     pub fn record(&self, span: Span) {
         let Shared { wake, options, .. } = &*self.shared;
-        let mut state = self.shared.state();
-        state.ledger.created += 1;
-        if state.is_closed {
-            state.ledger.drop(Dropped::AfterShutdown, 1);
-        } else if state.queue.len() >= options.queue {
-            state.ledger.drop(Dropped::QueueFull, 1);
-        } else {
-            state.queue.push_back(span);
-            if state.queue.len() == 1 || state.queue.len() == options.batch {
-                wake.notify_one();
-            }
+        let class = Class::of(&span, options.slow);
+        let mut outbox = self.shared.outbox();
+        let dropped = outbox.record(class, span);
+        let waiting = outbox.waiting();
+        drop(outbox);
+        if dropped.is_none() && (waiting == 1 || waiting == options.batch) {
+            wake.notify_one();
         }
     }
 
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        let state = self.shared.state();
-        let in_flight = (state.queue.len() + state.on_the_way) as u64;
-        Ledger { in_flight, ..state.ledger.clone() }
+        self.shared.outbox().ledger()
     }
 
     /// Sends what is left, for so long at most, and takes nothing more. Blocks until then.
@@ -200,7 +180,7 @@ impl Exporter {
     }
 
     fn close(&self, within: Duration) {
-        self.shared.state().is_closed = true;
+        self.shared.outbox().close();
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(end) = end {
             // It is gone only if it panicked.
@@ -226,11 +206,7 @@ async fn run(shared: &Shared, mut post: Post, end: oneshot::Receiver<Duration>) 
         () = send_all(shared, &mut post) => {}
         () = out_of_time => {}
     }
-    let mut state = shared.state();
-    let rest = state.queue.len() + state.on_the_way;
-    state.ledger.drop(Dropped::AtShutdown, rest as u64);
-    state.queue.clear();
-    state.on_the_way = 0;
+    shared.outbox().give_up();
 }
 
 /// Until it is closed and nothing is left.
@@ -241,12 +217,7 @@ async fn send_all(shared: &Shared, post: &mut Post) {
         // The spans themselves are not needed any more, their bytes are.
         drop(batch);
         let outcome = post.send(body.into(), count).await;
-        let mut state = shared.state();
-        state.on_the_way = 0;
-        state.ledger.stored += outcome.stored as u64;
-        for (why, count) in outcome.dropped {
-            state.ledger.drop(why, count as u64);
-        }
+        shared.outbox().settle(outcome);
     }
 }
 
@@ -254,8 +225,8 @@ async fn next_batch(shared: &Shared) -> Option<Vec<Span>> {
     let Options { batch, linger, .. } = shared.options;
     loop {
         let (waiting, is_closed) = {
-            let state = shared.state();
-            (state.queue.len(), state.is_closed)
+            let outbox = shared.outbox();
+            (outbox.waiting(), outbox.is_closed())
         };
         if waiting == 0 && is_closed {
             return None;
@@ -267,16 +238,12 @@ async fn next_batch(shared: &Shared) -> Option<Vec<Span>> {
         if waiting < batch && !is_closed {
             // A permit of the first span may be left, so look again until there is a whole batch.
             let whole = async {
-                while shared.state().queue.len() < batch && !shared.state().is_closed {
+                while shared.outbox().waiting() < batch && !shared.outbox().is_closed() {
                     shared.wake.notified().await;
                 }
             };
             let _ = tokio::time::timeout(linger, whole).await;
         }
-        let mut state = shared.state();
-        let count = state.queue.len().min(batch);
-        let taken: Vec<_> = state.queue.drain(..count).collect();
-        state.on_the_way = taken.len();
-        return Some(taken);
+        return Some(shared.outbox().take(batch));
     }
 }

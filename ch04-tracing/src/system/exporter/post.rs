@@ -23,11 +23,10 @@ use lab::rng::Rng;
 use prost::Message as _;
 
 use super::super::now;
-use super::{Dropped, Options};
+use super::Options;
 use crate::otlp::wire;
+use crate::step4_exporter::{Answer, Attempts, Next, Outcome};
 
-/// No collector makes us wait longer, and no wait of our own is longer.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// No answer of a collector is longer.
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -38,26 +37,6 @@ pub struct BadEndpoint(pub String);
 
 /// Says where the collector is now; none where nobody knows yet.
 pub(super) type Find = Box<dyn Fn() -> Option<Uri> + Send>;
-
-/// What became of a batch.
-#[derive(PartialEq, Eq, Debug, Default)]
-pub(super) struct Outcome {
-    pub(super) stored: usize,
-    pub(super) dropped: Vec<(Dropped, usize)>,
-}
-
-/// What one attempt gave.
-enum Attempt {
-    /// So many were refused, the others are stored.
-    Taken {
-        refused: usize,
-    },
-    /// Again, after this time if it was named.
-    Again(Option<Duration>),
-    Refused,
-    /// What answered does not speak OTLP.
-    NoCollector,
-}
 
 pub(super) struct Post {
     client: Client<HttpConnector, Full<Bytes>>,
@@ -73,7 +52,7 @@ impl Post {
         Self {
             client: Client::builder(TokioExecutor::new()).build_http(),
             find,
-            attempts: options.attempts.max(1),
+            attempts: options.attempts,
             first_wait: options.first_wait,
             deadline: options.deadline,
             rng: Rng::new(now()),
@@ -81,30 +60,18 @@ impl Post {
     }
 
     pub(super) async fn send(&mut self, body: Bytes, count: usize) -> Outcome {
-        let mut wait = self.first_wait;
-        for attempt in 1..=self.attempts {
-            let asked = match self.attempt(body.clone()).await {
-                Attempt::Taken { refused } => {
-                    let refused = refused.min(count);
-                    let dropped = vec![(Dropped::Refused, refused)];
-                    return Outcome { stored: count - refused, dropped };
-                }
-                Attempt::Refused => {
-                    return Outcome { stored: 0, dropped: vec![(Dropped::Refused, count)] };
-                }
-                Attempt::NoCollector => break,
-                Attempt::Again(asked) => asked,
-            };
-            if attempt < self.attempts {
-                tokio::time::sleep(pause(asked, wait, &mut self.rng)).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+        let mut attempts = Attempts::new(count, self.attempts, self.first_wait);
+        loop {
+            let answer = self.ask(body.clone()).await;
+            match attempts.after(answer, self.rng.next_u64()) {
+                Next::Done(outcome) => return outcome,
+                Next::SendAgain(wait) => tokio::time::sleep(wait).await,
             }
         }
-        Outcome { stored: 0, dropped: vec![(Dropped::Unconfirmed, count)] }
     }
 
-    async fn attempt(&self, body: Bytes) -> Attempt {
-        let Some(uri) = (self.find)() else { return Attempt::Again(None) };
+    async fn ask(&self, body: Bytes) -> Answer {
+        let Some(uri) = (self.find)() else { return Answer::Later(None) };
         let request = Request::builder()
             .method(Method::POST)
             .uri(uri)
@@ -118,19 +85,19 @@ impl Post {
             Some((head, body.to_bytes()))
         };
         let Ok(Some((head, body))) = tokio::time::timeout(self.deadline, answer).await else {
-            return Attempt::Again(None);
+            return Answer::Later(None);
         };
         match head.status {
             StatusCode::OK => match refused(&body) {
-                Some(refused) => Attempt::Taken { refused },
-                None => Attempt::NoCollector,
+                Some(refused) => Answer::Stored { refused },
+                None => Answer::NoCollector,
             },
-            status if status.is_success() => Attempt::NoCollector,
+            status if status.is_success() => Answer::NoCollector,
             StatusCode::TOO_MANY_REQUESTS
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Attempt::Again(retry_after(&head.headers, now())),
-            _ => Attempt::Refused,
+            | StatusCode::GATEWAY_TIMEOUT => Answer::Later(retry_after(&head.headers, now())),
+            _ => Answer::Refused,
         }
     }
 }
@@ -164,14 +131,6 @@ fn refused(body: &[u8]) -> Option<usize> {
     usize::try_from(count).ok()
 }
 
-/// Before the next attempt: never less than a collector asked for, and not the same for all exporters, which
-/// were all refused at the same moment.
-fn pause(asked: Option<Duration>, wait: Duration, rng: &mut Rng) -> Duration {
-    let half = u64::try_from(wait.as_micros() / 2).unwrap_or(u64::MAX);
-    let drawn = Duration::from_micros(half + rng.pick(0..half.max(1)));
-    asked.unwrap_or_default().min(LONGEST_WAIT) + drawn
-}
-
 /// Seconds, or a date of HTTP. `now` is in ns since 1970.
 fn retry_after(headers: &HeaderMap, now: u64) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
@@ -199,19 +158,6 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(endpoint(text).map(|uri| uri.to_string()).as_deref(), uri, "{text}");
-        }
-    }
-
-    #[test]
-    fn exporters_that_are_refused_at_one_moment_come_back_at_different_ones() {
-        let mut rng = Rng::new(1);
-        let wait = Duration::from_millis(100);
-        for asked in [None, Some(0), Some(1), Some(1 << 40)] {
-            let asked = asked.map(Duration::from_secs);
-            let pauses: Vec<_> = (0..20).map(|_| pause(asked, wait, &mut rng)).collect();
-            let least = asked.unwrap_or_default().min(LONGEST_WAIT) + wait / 2;
-            assert!(pauses.iter().all(|p| (least..least + wait / 2).contains(p)), "{pauses:?}");
-            assert!(pauses.iter().max() > pauses.iter().min(), "{pauses:?}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::otlp::{Encoding, received, wire};
+use crate::step4_exporter::Dropped;
 use crate::types::{Kind, SpanId, Status, TraceId};
 
 /// What a collector does with a request that it has read.
