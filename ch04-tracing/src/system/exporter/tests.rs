@@ -266,3 +266,50 @@ fn what_is_recorded_after_the_shutdown_is_counted() {
     record(&exporter, 1..=3);
     assert_eq!(ended(exporter).dropped, dropped(Dropped::AfterShutdown, 3));
 }
+
+/// How a collector behaves while spans are made.
+const BEHAVIOURS: [&str; 5] = ["ok", "slow", "stalled", "429", "down"];
+
+/// Makes so many spans, and gives the ledger in the end and what the collector has.
+fn load(behaviour: &str, count: u64) -> (Ledger, u64) {
+    let does = match behaviour {
+        // An answer for every tenth span that is made, and for all of them in the end.
+        "slow" => vec![Does::Stalls; 1 + count.div_ceil(10) as usize],
+        "stalled" => vec![Does::Stalls],
+        "429" => vec![Does::Says(429); 3],
+        _ => vec![],
+    };
+    let stub = Stub::start(does);
+    let address = match behaviour {
+        "down" => SocketAddr::from(([127, 0, 0, 1], 1)),
+        _ => stub.address,
+    };
+    let exporter = exporter(address);
+    for id in 1..=count {
+        record(&exporter, id..=id);
+        if behaviour == "slow" && id % 10 == 0 {
+            stub.go_on.send(()).unwrap();
+        }
+    }
+    // Whatever stalls goes on from now on.
+    (0..=count).for_each(|_| stub.go_on.send(()).unwrap());
+    let ledger = ended(exporter);
+    (ledger, stub.stored())
+}
+
+#[test]
+fn the_ledger_is_exact_with_any_load_before_any_collector() {
+    for behaviour in BEHAVIOURS {
+        for count in [1, 50, 500, 5000] {
+            let (ledger, stored) = load(behaviour, count);
+            let at = format!("{behaviour}, {count}: {ledger:?}");
+            assert_eq!((ledger.created, ledger.stored), (count, stored), "{at}");
+            let is_lost = |why| ledger.dropped(why) > 0;
+            assert_eq!(is_lost(Dropped::Unconfirmed), behaviour == "down", "{at}");
+            // A hundred wait, and ten are on their way.
+            assert!(count > 100 || !is_lost(Dropped::QueueFull), "{at}");
+            // With a collector that answers nothing meanwhile, no more than those is ever stored.
+            assert!(behaviour != "stalled" || ledger.stored <= 110, "{at}");
+        }
+    }
+}
