@@ -8,12 +8,14 @@
 //! | `sampling.rs` | what sampling makes of shares and percentiles, and what weights make of that |
 //! | `head.rs` | traces that head sampling keeps as a whole, and failures that it keeps at all |
 //! | `export/` | exporters before collectors that fail |
+//! | `kill.rs` | spans that are lost with a process, and what a ring keeps of them |
 //! | `waiting.rs` | what tail sampling needs while it waits, and what it loses |
 //! | `curves.rs`, `tables.rs` | the same, as the book shows it |
 
 mod curves;
 pub mod export;
 pub mod head;
+pub mod kill;
 pub mod sampling;
 mod tables;
 pub mod waiting;

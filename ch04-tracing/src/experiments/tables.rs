@@ -3,8 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, contexts, export, head, log_lines, puzzle, request_ids,
-    sampling, scoreboard, sorts, stages, waiting,
+    Judged, MANY, Puzzle, SKEW, certain, contexts, export, head, kill, log_lines, puzzle,
+    request_ids, sampling, scoreboard, sorts, stages, waiting,
 };
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
@@ -25,6 +25,7 @@ pub fn tables() -> Vec<(String, Table)> {
         ("propagation-all".into(), propagation(&Crossing::ALL)),
     ];
     tables.extend(export::tables());
+    tables.push(("killed".into(), kill::table()));
     tables
 }
 
@@ -143,6 +144,7 @@ pub fn numbers() -> Vec<(String, String)> {
         ("batches", batches.len().to_string()),
         ("batch_links", lab::view::thousands(links)),
         ("batch_claimed", format!("{}.{}", tenths / 10, tenths % 10)),
+        ("kills", kill::KILLS.to_string()),
         ("puzzle_took", ms(took_by(&slow))),
         ("puzzle_order", ms(order.start)),
         ("puzzle_nearest", ms(nearest.start)),

@@ -10,6 +10,7 @@
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
+//! | `recorder/` | the last spans of a process, in a file that outlives it |
 //! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `w3c.rs` | a service for the W3C's test suite |
@@ -26,6 +27,7 @@ mod gzip;
 mod ingest;
 mod page;
 mod query;
+pub mod recorder;
 pub mod shop;
 mod spans;
 mod w3c;

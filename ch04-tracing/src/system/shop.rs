@@ -10,10 +10,11 @@
 //! are made where a driver takes a message.
 //!
 //! `--small` is chapter 2's shop alone: three processes and the collector.
+//! A role that is killed takes along the spans that it had not sent; with `--recorder`, its next start sends them.
 //!
 //! # Left out
 //!
-//! A role that is killed takes along the spans that it had not sent.
+//! Reading the flight recorder of a role that is not started again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -42,7 +43,7 @@ use tokio::sync::watch;
 use super::collector::{self, Shared};
 use super::exporter::{self, Exporter};
 use super::now;
-use super::spans::Spans;
+use super::spans::{Recorded, Spans};
 use crate::store::{self, Store};
 
 /// The shop with its collector.
@@ -59,6 +60,8 @@ const COLLECTOR_ID: NodeId = NodeId(1_000);
 const OFFSET: u64 = 10_000;
 /// Chapter 2's shop alone.
 const SMALL: &str = "small";
+/// Spans are written down before they are sent.
+const RECORDER: &str = "recorder";
 /// A server of the replicated store that does not answer within this time is not asked further.
 const WITHIN: Duration = Duration::from_millis(500);
 /// The same for sessions: a web node waits 400 ms, and a second server is to be asked in this time.
@@ -70,7 +73,7 @@ fn is_collector(config: &RoleConfig) -> bool {
     config.role.name == COLLECTOR
 }
 
-/// Where the collector serves now; it may be elsewhere after a restart.
+/// Where the collector serves now.
 fn target(endpoints: &Mutex<Endpoints>) -> Option<SocketAddr> {
     let all = endpoints.lock().expect("no thread panics with this lock held");
     all.iter().find(|(name, _)| name == COLLECTOR).map(|(_, http)| *http)
@@ -175,14 +178,15 @@ impl System for Shop {
     }
 
     fn options(&self) -> Vec<Arg> {
-        let small = Arg::new(SMALL).long(SMALL).action(ArgAction::SetTrue);
-        let small = small.help("Chapter 2's shop alone: three processes and the collector");
+        let flag = |name| Arg::new(name).long(name).action(ArgAction::SetTrue);
+        let small = flag(SMALL).help("Chapter 2's shop alone: three processes and the collector");
         let port = Arg::new("shop-port").long("shop-port").value_name("N");
         let port = port.value_parser(value_parser!(u16)).conflicts_with(SMALL);
         let port = port.help("Where users come; 0 is any free port");
+        let recorder = flag(RECORDER).help("Keep the last spans of each process through a kill -9");
         // What chapter 2's own cluster takes, its shop alone may be asked for.
         let own = CHECKOUT.options().into_iter().map(|option| option.requires(SMALL));
-        own.chain([small, port]).collect()
+        own.chain([small, port, recorder]).collect()
     }
 
     fn role_names(&self) -> Vec<&'static str> {
@@ -201,7 +205,9 @@ impl System for Shop {
         let exporter = Exporter::start_at(exporter::Options::new(""), move || target(&endpoints));
         let exporter = exporter.inspect_err(|why| tracing::error!(%why, "no spans")).ok()?;
         let seed = now() ^ u64::from(std::process::id()).rotate_left(40);
-        Some(Arc::new(Spans::new(seed, exporter)))
+        // Beside the folder of the role: in there is its log, and nothing else may be.
+        let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
+        Some(Arc::new(Spans::new(seed, Recorded::new(exporter, file.as_deref()))))
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
@@ -218,6 +224,7 @@ impl System for Shop {
         };
         let roles = roles?.into_iter().flatten().chain([collector]).collect();
         let kept = if is_small { kept.with_flag(SMALL) } else { kept };
+        let kept = if options.has(RECORDER) { kept.with_flag(RECORDER) } else { kept };
         Ok(Layout { title, roles, front, kept })
     }
 

@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,17 @@ use lab::run::{Context, Done, Tracer};
 
 use super::exporter::Exporter;
 use super::now;
+use super::recorder::{self, Found, Recorder, RecorderError};
 use crate::context::{Flags, Header, TraceContext};
-use crate::redact::clean;
+use crate::redact::{clean, redact};
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 
-/// Takes spans that are finished.
+/// Takes spans.
 pub(super) trait Sink: Send + Sync {
-    /// One more. It must not wait.
+    /// One begins, and nobody has learned of it yet.
+    fn began(&self, span: &Span);
+
+    /// One has ended. It must not wait.
     fn take(&self, span: Span);
 
     /// There are no more. It waits for what is under way, and not for long.
@@ -37,15 +42,52 @@ pub(super) trait Sink: Send + Sync {
 /// As long a role that ends waits for the collector.
 const FLUSH_WITHIN: Duration = Duration::from_secs(2);
 
-impl Sink for Exporter {
+/// Sends spans to a collector; with a flight recorder, writes them down before that.
+pub(super) struct Recorded {
+    exporter: Exporter,
+    recorder: Option<Recorder>,
+}
+
+impl Recorded {
+    /// With a flight recorder in a file, what the last process left in there is sent first.
+    pub(super) fn new(exporter: Exporter, file: Option<&Path>) -> Self {
+        let recorder = file.and_then(|file| {
+            let opened = Recorder::open(file, recorder::SLOTS);
+            let why = |why: &RecorderError| tracing::error!(%why, "no flight recorder");
+            let (recorder, found) = opened.inspect_err(why).ok()?;
+            if found.written > 0 {
+                let (ended, unfinished) = (found.ended.len(), found.unfinished.len());
+                let Found { torn, overwritten, .. } = found;
+                tracing::warn!(ended, unfinished, torn, overwritten, "spans of a killed process");
+            }
+            let spans = found.unfinished.into_iter().chain(found.ended);
+            spans.for_each(|span| exporter.record(span));
+            Some(recorder)
+        });
+        Self { exporter, recorder }
+    }
+}
+
+impl Sink for Recorded {
+    fn began(&self, span: &Span) {
+        if let Some(recorder) = &self.recorder {
+            recorder.began(span);
+        }
+    }
+
     fn take(&self, span: Span) {
-        self.record(span);
+        if let Some(recorder) = &self.recorder {
+            recorder.ended(&span);
+        }
+        self.exporter.record(span);
     }
 
     fn close(&self) {
-        let ledger = self.shutdown(FLUSH_WITHIN);
-        if !ledger.dropped.is_empty() {
+        let ledger = self.exporter.shutdown(FLUSH_WITHIN);
+        if ledger.stored < ledger.created {
             tracing::warn!(dropped = ?ledger.dropped, stored = ledger.stored, "spans were lost");
+        } else if let Some(recorder) = &self.recorder {
+            recorder.clear();
         }
     }
 }
@@ -90,7 +132,9 @@ impl Spans {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a span is timed by the real clock")]
-    fn begin(&self, span: Span) {
+    fn begin(&self, mut span: Span) {
+        clean(&mut span);
+        self.sink.began(&span);
         let open = Open { span, began: Instant::now() };
         self.open.lock().expect(LOCK).insert(open.span.id, open);
     }
@@ -178,9 +222,8 @@ impl Tracer for Spans {
             }
         }
         if let Some(why) = &done.error {
-            span.status = Status::Error(why.clone());
+            span.status = Status::Error(redact(why));
         }
-        clean(&mut span);
         self.sink.take(span);
     }
 

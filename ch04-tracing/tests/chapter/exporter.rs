@@ -6,10 +6,13 @@ use ch04_tracing::experiments::export::{
     BATCHES, BOUNDED, CLASSES, Collector, DESIGNS, Design, END, PRINT, RETRIES, ROOM, Told,
     UNBOUNDED, most, run, share_stored,
 };
+use ch04_tracing::experiments::kill;
+use ch04_tracing::step3_context::spans;
 use ch04_tracing::step4_exporter::{
     Answer, Attempts, Class, Dropped, LONGEST_WAIT, Next, Outbox, Outcome, pause,
 };
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId};
+use ch04_tracing::workload::{Config, Process, Run};
 use proptest::prelude::*;
 
 const RATE: u64 = 20_000;
@@ -198,4 +201,18 @@ proptest! {
 fn exporters_that_fail_together_come_back_apart() {
     let pauses = (0..20).map(|n| pause(None, SECOND, n << 40 | n)).collect::<Vec<_>>();
     assert!(pauses.iter().max() > pauses.iter().min(), "{pauses:?}");
+}
+
+#[test]
+fn a_killed_process_loses_what_is_not_stored_and_a_ring_keeps_all_of_it() {
+    let spans = spans(&Run::of(Config::shop(16)));
+    for process in Process::ALL {
+        let costs = kill::costs(kill::of(&spans, process));
+        assert_eq!(costs.len() as u64, kill::KILLS);
+        let lost = costs.iter().map(|one| one.not_stored + one.not_ended).sum::<usize>();
+        assert!(lost > 0, "{process}");
+        // A longer ring never knows less, and the longest knows all.
+        assert!(costs.iter().all(|one| one.not_in_ring.is_sorted_by(|a, b| a >= b)), "{process}");
+        assert!(costs.iter().all(|one| one.not_in_ring[2] == 0), "{process}");
+    }
 }

@@ -7,6 +7,8 @@ mod exporter;
 mod log_lines;
 #[cfg(feature = "system")]
 mod propagation;
+#[cfg(feature = "system")]
+mod recorder;
 mod request_ids;
 mod sampling;
 mod workload;

@@ -269,3 +269,24 @@ fn a_coordinator_killed_in_the_middle_of_an_order_leaves_no_wrong_cause() {
     }
     assert!(lost > 0, "no kill was in the middle of an order");
 }
+
+/// The same with a flight recorder: a span is written down before any message names it.
+#[test]
+fn with_flight_recorders_no_cause_is_lost_by_a_killed_coordinator() {
+    let mut shop = TestShop::with(Options::default().with_flag("small").with_flag("recorder"));
+    let mut unfinished = 0;
+    for effect in [1, 2, 4, 6, 8] {
+        let trace = format!("{effect:032x}");
+        shop.cluster.restart("coord", Some(effect)).unwrap();
+        shop.until("coord is gone", || (shop.buy(&trace, "01") == 0).then_some(()));
+        shop.cluster.restart("coord", None).unwrap();
+        let has_ended = |status| status == 200 || (400..500).contains(&status);
+        shop.until("the order has ended", || has_ended(shop.buy(&trace, "01")).then_some(()));
+        let spans = shop.until("all causes are there", || {
+            let spans = shop.spans(&trace, 3);
+            (lost_causes(&spans) == Some(0)).then_some(spans)
+        });
+        unfinished += json!(spans).to_string().matches("unfinished").count();
+    }
+    assert!(unfinished > 0, "no kill was in the middle of a span");
+}

@@ -52,6 +52,8 @@ impl Node for InPairs {
 struct Kept(Arc<Mutex<Vec<Span>>>);
 
 impl Sink for Kept {
+    fn began(&self, _: &Span) {}
+
     fn take(&self, span: Span) {
         self.0.lock().expect(LOCK).push(span);
     }
