@@ -9,6 +9,7 @@
 //! | `head.rs` | traces that head sampling keeps as a whole, and failures that it keeps at all |
 //! | `export/` | exporters before collectors that fail |
 //! | `kill.rs` | spans that are lost with a process, and what a ring keeps of them |
+//! | `stored.rs` | what questions to the store cost |
 //! | `waiting.rs` | what tail sampling needs while it waits, and what it loses |
 //! | `curves.rs`, `tables.rs` | the same, as the book shows it |
 
@@ -17,6 +18,8 @@ pub mod export;
 pub mod head;
 pub mod kill;
 pub mod sampling;
+#[cfg(feature = "system")]
+pub mod stored;
 mod tables;
 pub mod waiting;
 

@@ -26,6 +26,8 @@ pub fn tables() -> Vec<(String, Table)> {
     ];
     tables.extend(export::tables());
     tables.push(("killed".into(), kill::table()));
+    #[cfg(feature = "system")]
+    tables.push(("stored".into(), super::stored::table()));
     tables
 }
 
@@ -145,6 +147,7 @@ pub fn numbers() -> Vec<(String, String)> {
         ("batch_links", lab::view::thousands(links)),
         ("batch_claimed", format!("{}.{}", tenths / 10, tenths % 10)),
         ("kills", kill::KILLS.to_string()),
+        ("stored_spans", lab::view::thousands(spans.len())),
         ("puzzle_took", ms(took_by(&slow))),
         ("puzzle_order", ms(order.start)),
         ("puzzle_nearest", ms(nearest.start)),

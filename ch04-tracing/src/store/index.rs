@@ -184,10 +184,12 @@ impl Index {
         self.spans.len()
     }
 
+    // ANCHOR: of_trace
     /// The spans of a trace, by their ids.
     pub(super) fn of_trace(&self, trace: TraceId) -> impl Iterator<Item = (&Key, &Known)> {
         self.spans.range((trace, SpanId(0), false)..=(trace, SpanId(u64::MAX), true))
     }
+    // ANCHOR_END: of_trace
 
     /// The traces that began in this time, newest first.
     pub(super) fn began(&self, from: u64, to: u64) -> impl Iterator<Item = TraceId> {

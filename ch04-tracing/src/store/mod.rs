@@ -16,6 +16,7 @@
 //! | `segments.rs` | the files |
 //! | `recover.rs` | reading them back |
 //! | `index.rs`, `search.rs` | finding traces |
+//! | `reads.rs` | what a question costs, beside a store without an index |
 //! | `writer.rs` | the thread that writes |
 //!
 //! # Why not the log of `lab`
@@ -29,6 +30,7 @@
 
 mod format;
 mod index;
+pub mod reads;
 mod recover;
 mod search;
 mod segments;

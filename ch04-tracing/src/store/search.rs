@@ -111,6 +111,8 @@ impl<'a> Wanted<'a> {
         })
     }
 
+    // ANCHOR: may_be
+    /// What is in memory decides which spans are read: of the attributes, it has one bit each.
     fn may_be(&self, span: &Known) -> bool {
         let took = span.end.saturating_sub(span.start);
         self.service.is_none_or(|service| service == span.service)
@@ -120,6 +122,7 @@ impl<'a> Wanted<'a> {
             && (span.is_error || !self.query.errors)
             && span.tags & self.tags == self.tags
     }
+    // ANCHOR_END: may_be
 }
 
 /// A trace that may be what is asked for, and the spans that decide it.

@@ -84,6 +84,7 @@ impl Writer {
         for Batch { spans: batch, reply } in batches {
             let mut stored = Stored::default();
             let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+            // ANCHOR: once
             for span in batch {
                 let key = index::key(&span);
                 if index.has(&key) || !seen.insert(key) {
@@ -95,6 +96,7 @@ impl Writer {
                     stored.too_long += 1;
                 }
             }
+            // ANCHOR_END: once
             replies.push((reply, stored));
         }
         if self.failed.is_none() {

@@ -11,4 +11,6 @@ mod propagation;
 mod recorder;
 mod request_ids;
 mod sampling;
+#[cfg(feature = "system")]
+mod stored;
 mod workload;
