@@ -2,7 +2,7 @@
 
 use lab::chapter::{Mark, Plot, Series};
 
-use super::{CLIENTS, Judged, SKEW, export, head, log_lines};
+use super::{CLIENTS, Judged, SKEW, clocks, export, head, log_lines};
 use crate::workload::{Config, Run};
 
 /// The curves of the chapter, by name.
@@ -14,6 +14,7 @@ pub fn plots() -> Vec<(String, Plot)> {
         ("delivered".into(), export::plot()),
         ("kept".into(), head::kept()),
         ("whole".into(), head::whole()),
+        ("offsets".into(), clocks::plot()),
     ]
 }
 

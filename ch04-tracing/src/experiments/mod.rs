@@ -1,4 +1,5 @@
-//! What becomes of each design's trace as more happens at a time: counts, curves and tables for the book.
+//! What becomes of each design's trace as more happens at a time: counts, curves and tables for the
+//! book.
 //!
 //! All designs see the same runs. What comes out is counted, never timed.
 //!
@@ -11,12 +12,18 @@
 //! | `kill.rs` | spans that are lost with a process, and what a ring keeps of them |
 //! | `stored.rs` | what questions to the store cost |
 //! | `waiting.rs` | what tail sampling needs while it waits, and what it loses |
+//! | `clocks.rs` | clocks that are off, and what can be known about the order of events |
+//! | `paths.rs` | what a request waited for, by trial and by two rules |
+//! | `graph.rs` | who calls whom, with lost spans and with sampled traces |
 //! | `curves.rs`, `tables.rs` | the same, as the book shows it |
 
+pub mod clocks;
 mod curves;
 pub mod export;
+pub mod graph;
 pub mod head;
 pub mod kill;
+pub mod paths;
 pub mod sampling;
 #[cfg(feature = "system")]
 pub mod stored;

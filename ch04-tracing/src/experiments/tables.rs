@@ -3,7 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, contexts, export, head, kill, log_lines, puzzle,
+    Judged, MANY, Puzzle, SKEW, certain, clocks, contexts, export, graph, head, kill, log_lines, paths,
+    puzzle,
     request_ids, sampling, scoreboard, sorts, stages, waiting,
 };
 use crate::propagation::{Crossing, MATRIX};
@@ -23,6 +24,10 @@ pub fn tables() -> Vec<(String, Table)> {
         ("propagation".into(), propagation(&FOUR)),
         ("sampling".into(), sampling::table()),
         ("propagation-all".into(), propagation(&Crossing::ALL)),
+        ("offsets".into(), clocks::table()),
+        ("paths".into(), paths::table()),
+        ("waits".into(), paths::profile()),
+        ("graph".into(), graph::table()),
     ];
     tables.extend(export::tables());
     tables.push(("killed".into(), kill::table()));
@@ -105,7 +110,7 @@ fn propagation(crossings: &[Crossing]) -> Table {
 }
 
 /// Hundredths of a percent, with one digit after the point.
-fn share(share: usize) -> String {
+pub(super) fn share(share: usize) -> String {
     let tenths = (share + 5) / 10;
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
@@ -157,6 +162,8 @@ pub fn numbers() -> Vec<(String, String)> {
     .chain(head::numbers())
     .chain(sampling::numbers())
     .chain(waiting::numbers())
+    .chain(clocks::numbers())
+    .chain(paths::numbers())
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
 }

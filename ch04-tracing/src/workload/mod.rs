@@ -191,6 +191,19 @@ pub struct Work {
     pub request: Option<usize>,
     /// When it began, by a clock that no process has.
     pub began: u64,
+    /// What its process waited for.
+    pub waits: Waits,
+}
+
+/// What a piece of work waited for, by places in [`Run::works`]. Its process knows: it did the waiting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Waits {
+    /// What had to be over before it began.
+    pub begin: Option<usize>,
+    /// What had to be over before it ended: of several, what was over last.
+    pub end: Option<usize>,
+    /// It is a call, and its process stopped waiting for the answer.
+    pub gave_up: bool,
 }
 
 /// What a design finds when work begins: what its causes handed on.
@@ -223,6 +236,11 @@ pub struct Config {
     pub group_commit: bool,
     /// Now and then the leader steps down, and another one goes on with its log.
     pub leader_changes: bool,
+    /// An answer takes as many times as long on its way as a request.
+    pub slow_answers: u64,
+    /// The work at this place takes 1 µs less each time that it computes, writes or is on its way, and all
+    /// else takes what it took. That holds for one request at a time: then no other comes in between.
+    pub faster: Option<usize>,
     /// The seed of all chance.
     pub seed: u64,
 }
@@ -239,6 +257,8 @@ impl Config {
             retries: true,
             group_commit: true,
             leader_changes: true,
+            slow_answers: 1,
+            faster: None,
             seed: 1,
         }
     }

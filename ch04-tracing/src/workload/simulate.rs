@@ -3,12 +3,14 @@
 //! Only the leader of the replicas makes requests wait for each other. So each request runs on its own up
 //! to its decision and from there to its end; three sorts of event are enough.
 
+mod leader;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use lab::rng::Rng;
 
-use super::{Arrival, Config, Process, Run, Seen, TIMEOUT, What, Work};
+use super::{Arrival, Config, Process, Run, Seen, TIMEOUT, Waits, What, Work};
 use crate::types::Kind;
 
 const MICRO: u64 = 1_000;
@@ -36,6 +38,8 @@ struct Open {
     spine: Vec<usize>,
     /// When the coordinator asked for its decision.
     asked: u64,
+    /// The prepare that it waited for last.
+    vote: usize,
     /// What the leader does for it.
     decide: usize,
 }
@@ -101,23 +105,26 @@ impl Simulation {
         self.works[checkout].request = Some(request);
         let mut spine = vec![checkout];
         let at = self.call(&mut spine, Process::Web1, What::Page, at);
-        let at = self.prices(&spine, at);
+        let (at, price) = self.prices(&spine, at);
         let at = self.call(&mut spine, Process::Coord, What::Order, at);
-        let at = at + self.compute();
+        let [.., call, order] = spine[..] else { unreachable!("a call has two ends") };
+        self.works[call].waits.begin = Some(price);
+        let at = at + self.compute_of(order);
         let slow = if request % 16 == 7 { SLOW_CARD } else { 0 };
         let stock = self.prepare(&spine, Process::Stock, 0, at);
         let pay = self.prepare(&spine, Process::Pay, slow, at);
-        let at = stock.max(pay) + self.compute();
-        self.open[request] = Open { spine, asked: at, decide: 0 };
+        let (at, vote) = stock.max(pay);
+        let at = at + self.compute_of(order);
+        self.open[request] = Open { spine, asked: at, vote, decide: 0 };
         let at = at + self.network();
         self.events.push(Reverse((at, Event::Decide { request })));
     }
 
     /// The last on the spine calls another process, which begins: when that happens.
     fn call(&mut self, spine: &mut Vec<usize>, to: Process, what: What, at: u64) -> u64 {
-        let at = at + self.compute();
+        let at = at + self.compute_of(*spine.last().expect("a call has a caller"));
         let call = self.called(spine, to, what, at);
-        let at = at + self.network();
+        let at = at + self.network_of(call);
         let (from, cause) = (self.works[call].seen.process, Arrival::Call(call));
         let serve = self.start(to, Kind::Server, what, Some(from), cause, at);
         spine.extend([call, serve]);
@@ -131,44 +138,58 @@ impl Simulation {
         self.start(from, Kind::Client, what, Some(to), Arrival::Call(cause), at)
     }
 
-    /// One price for each thing in the cart.
-    fn prices(&mut self, spine: &[usize], at: u64) -> u64 {
-        let mut at = at + self.compute();
-        let mut last = at;
+    /// One price for each thing in the cart: when all are there, and which came last.
+    fn prices(&mut self, spine: &[usize], at: u64) -> (u64, usize) {
+        let page = *spine.last().expect("a page");
+        let mut at = at + self.compute_of(page);
+        let (mut last, mut before) = ((0, page), None);
         for _ in 0..self.rng.pick(1..5) {
             let call = self.called(spine, Process::Stock, What::Price, at);
-            let (asked, busy) = (at + self.network(), self.compute());
-            let answer = self.serve(call, asked, busy) + self.network();
-            self.end(call, answer);
-            last = last.max(answer);
-            at = if self.config.parallel { at + 20 * MICRO } else { answer };
+            self.works[call].waits.begin = before;
+            let answer = self.ask(call, at);
+            last = last.max((answer, call));
+            if self.config.parallel {
+                at += 20 * MICRO;
+            } else {
+                (at, before) = (answer, Some(call));
+            }
         }
         last
     }
 
-    /// A participant is asked, and asked again if it does not answer: when it has answered.
-    fn prepare(&mut self, spine: &[usize], to: Process, slow: u64, at: u64) -> u64 {
+    /// A call, from its begin to its answer.
+    fn ask(&mut self, call: usize, at: u64) -> u64 {
+        let (asked, busy) = (at + self.network_of(call), self.compute());
+        let answer = self.serve(call, asked, busy) + self.answer_of(call);
+        self.end(call, answer);
+        answer
+    }
+
+    /// A participant is asked, and asked again if it does not answer: when it answers, and to which call.
+    fn prepare(&mut self, spine: &[usize], to: Process, slow: u64, at: u64) -> (u64, usize) {
         let chance = if self.config.retries { self.rng.pick(0..100) } else { 99 };
         let first = self.called(spine, to, What::Prepare, at);
         // Four of a hundred are lost on the way, and four more are late.
         let arrives = match chance {
             0..4 => None,
             4..8 => Some(at + TIMEOUT + self.rng.pick(0..2 * MILLI)),
-            _ => Some(at + self.network()),
+            _ => Some(at + self.network_of(first)),
         };
         let busy = self.compute() + slow;
-        let done = arrives.map(|arrives| self.serve(first, arrives, busy) + self.network());
+        let done = arrives.map(|arrives| self.serve(first, arrives, busy) + self.answer_of(first));
         if let Some(done) = done.filter(|done| *done < at + TIMEOUT) {
             self.end(first, done);
-            return done;
+            return (done, first);
         }
-        let at = at + TIMEOUT;
+        let at = at + self.own(first, TIMEOUT);
         self.end(first, at);
+        self.works[first].waits = Waits { gave_up: true, ..Waits::default() };
         let again = self.called(spine, to, What::Prepare, at);
-        let arrives = at + self.network();
-        let done = self.serve(again, arrives, busy) + self.network();
+        self.works[again].waits.begin = Some(first);
+        let arrives = at + self.network_of(again);
+        let done = self.serve(again, arrives, busy) + self.answer_of(again);
         self.end(again, done);
-        done
+        (done, again)
     }
 
     /// The process that is called does its work, and waits for its disk where it promises something.
@@ -176,86 +197,24 @@ impl Simulation {
         let Seen { process, what, peer, .. } = self.works[call].seen;
         let to = peer.expect("a call has two ends");
         let serve = self.start(to, Kind::Server, what, Some(process), Arrival::Call(call), at);
-        let written = at + busy;
-        let done = if what == What::Price { written } else { self.fsync(serve, written) };
+        self.works[call].waits.end = Some(serve);
+        let mut done = at + self.own(serve, busy);
+        if what != What::Price {
+            let (written, sync) = self.fsync(serve, done);
+            self.works[serve].waits.end = Some(sync);
+            done = written;
+        }
         self.end(serve, done);
         done
     }
 
-    fn fsync(&mut self, cause: usize, at: u64) -> u64 {
+    fn fsync(&mut self, cause: usize, at: u64) -> (u64, usize) {
         let process = self.works[cause].seen.process;
         let sync = self.start(process, Kind::Internal, What::Fsync, None, Arrival::Call(cause), at);
-        let done = at + self.rng.pick(MILLI..3 * MILLI);
+        let took = self.rng.pick(MILLI..3 * MILLI);
+        let done = at + self.own(sync, took);
         self.end(sync, done);
-        done
-    }
-
-    fn on_decide(&mut self, request: usize, at: u64) {
-        let leader = Process::REPLICAS[self.leader];
-        let Open { mut spine, asked, .. } = std::mem::take(&mut self.open[request]);
-        let call = self.called(&spine, leader, What::Decide, asked);
-        spine.push(call);
-        let (from, cause) = (Some(Process::Coord), Arrival::Call(call));
-        let decide = self.start(leader, Kind::Server, What::Decide, from, cause, at);
-        self.open[request] = Open { spine, asked, decide };
-        self.waiting.push(request);
-        self.flush(at);
-    }
-
-    /// One fsync and one round for all that wait, if the last one is over.
-    fn flush(&mut self, at: u64) {
-        if !self.writing.is_empty() || self.waiting.is_empty() {
-            return;
-        }
-        let most = if self.config.group_commit { self.waiting.len() } else { 1 };
-        self.writing = self.waiting.drain(..most).collect();
-        self.batches += 1;
-        let decides: Vec<usize> = self.writing.iter().map(|r| self.open[*r].decide).collect();
-        let leader = Process::REPLICAS[self.leader];
-        let arrival = match self.config.group_commit {
-            true => Arrival::Batch(decides.clone()),
-            false => Arrival::Call(decides[0]),
-        };
-        let at = at + self.compute();
-        let flush = self.start(leader, Kind::Internal, What::Flush, None, arrival, at);
-        let at = at + self.compute();
-        let written = self.fsync(flush, at);
-        // Nobody waits at a leader that steps down.
-        let steps_down = self.config.leader_changes
-            && self.batches.is_multiple_of(TERM)
-            && self.waiting.is_empty();
-        let chosen = if steps_down {
-            self.end(flush, written);
-            decides.iter().for_each(|decide| self.end(*decide, written));
-            self.leader = (self.leader + 1) % Process::REPLICAS.len();
-            let (next, log) = (Process::REPLICAS[self.leader], Arrival::Log(decides));
-            let at = written + ELECTION;
-            let replay = self.start(next, Kind::Internal, What::Replay, None, log, at);
-            let at = at + self.compute();
-            let chosen = self.accepts(replay, at);
-            self.end(replay, chosen);
-            chosen
-        } else {
-            let chosen = self.accepts(flush, at).max(written);
-            self.end(flush, chosen);
-            decides.iter().for_each(|decide| self.end(*decide, chosen));
-            chosen
-        };
-        self.events.push(Reverse((chosen, Event::Flushed)));
-    }
-
-    /// The followers accept; the first of the two is enough for a majority.
-    fn accepts(&mut self, cause: usize, at: u64) -> u64 {
-        let leader = self.works[cause].seen.process;
-        let followers = Process::REPLICAS.into_iter().filter(|replica| *replica != leader);
-        let answers = followers.map(|follower| {
-            let call = self.called(&[cause], follower, What::Accept, at);
-            let (asked, busy) = (at + self.network(), self.compute());
-            let answer = self.serve(call, asked, busy) + self.network();
-            self.end(call, answer);
-            answer
-        });
-        answers.min().expect("there are followers")
+        (done, sync)
     }
 
     fn on_flushed(&mut self, at: u64) {
@@ -268,21 +227,22 @@ impl Simulation {
     /// Both participants commit, and the answer goes back to the user.
     fn finish(&mut self, request: usize, at: u64) {
         let mut spine = std::mem::take(&mut self.open[request].spine);
-        let mut at = at + self.network();
-        self.end(spine.pop().expect("the call that asked for the decision"), at);
-        at += self.compute();
+        let decide = spine.pop().expect("the call that asked for the decision");
+        let at = at + self.answer_of(decide);
+        self.end(decide, at);
+        let at = at + self.compute_of(*spine.last().expect("the order"));
         let commits = [Process::Stock, Process::Pay].map(|to| {
             let call = self.called(&spine, to, What::Commit, at);
-            let (asked, busy) = (at + self.network(), self.compute());
-            let answer = self.serve(call, asked, busy) + self.network();
-            self.end(call, answer);
-            answer
+            self.works[call].waits.begin = Some(decide);
+            (self.ask(call, at), call)
         });
-        at = commits[0].max(commits[1]);
+        let (mut at, mut last) = commits[0].max(commits[1]);
         while let Some(work) = spine.pop() {
+            self.works[work].waits.end = Some(last);
+            last = work;
             at += match self.works[work].seen.kind {
-                Kind::Client => self.network(),
-                _ => self.compute(),
+                Kind::Client => self.answer_of(work),
+                _ => self.compute_of(work),
             };
             self.end(work, at);
         }
@@ -305,7 +265,8 @@ impl Simulation {
         };
         let start = at + self.offsets[process as usize];
         let seen = Seen { start, end: start, process, kind, what, peer };
-        self.works.push(Work { seen, arrival, request, began: at });
+        let waits = Waits::default();
+        self.works.push(Work { seen, arrival, request, began: at, waits });
         self.works.len() - 1
     }
 
@@ -316,6 +277,25 @@ impl Simulation {
 
     fn compute(&mut self) -> u64 {
         self.rng.pick(20 * MICRO..400 * MICRO)
+    }
+
+    /// As much of its own time a piece of work takes.
+    fn own(&self, work: usize, took: u64) -> u64 {
+        if self.config.faster == Some(work) { took - MICRO } else { took }
+    }
+
+    fn compute_of(&mut self, work: usize) -> u64 {
+        let took = self.compute();
+        self.own(work, took)
+    }
+
+    fn network_of(&mut self, call: usize) -> u64 {
+        let took = self.network();
+        self.own(call, took)
+    }
+
+    fn answer_of(&mut self, call: usize) -> u64 {
+        self.network_of(call) * self.config.slow_answers
     }
 
     fn network(&mut self) -> u64 {

@@ -5,6 +5,7 @@ mod collector;
 mod contexts;
 mod exporter;
 mod log_lines;
+mod meaning;
 #[cfg(feature = "system")]
 mod propagation;
 #[cfg(feature = "system")]
