@@ -3,6 +3,8 @@
 //! Times are text, in ns since 1970: a number in JSON has 53 bits for most readers. What is measured from
 //! the begin of a trace fits, and is a number.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -15,7 +17,10 @@ use serde_json::json;
 
 use super::collector::Shared;
 use super::{now, query};
-use crate::store::Shown;
+use crate::meaning::Tree;
+use crate::meaning::clocks::{Clocks, Contradiction, Interval};
+use crate::meaning::critical_path::{Step, recorded};
+use crate::store::{Shown, Store};
 use crate::types::{Kind, Span, Status, TraceId};
 
 /// The parameters of a URL, in their order and as often as they stand there.
@@ -78,25 +83,42 @@ pub(super) async fn off_the_threads_that_serve(
 /// The spans of a trace, at least one; or why there is none.
 pub(super) type Found = Result<Shown, (StatusCode, String)>;
 
-/// Reads a trace and makes an answer of it. Only a few do so at a time.
+/// The id of a trace, in hex.
+pub(super) fn trace_id(text: &str) -> Option<TraceId> {
+    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(text, 16).ok().filter(|_| is_hex).map(TraceId)
+}
+
+/// Reads traces and makes an answer of them. Only a few do so at a time.
+pub(super) async fn reading(
+    shared: Shared,
+    answer: impl FnOnce(&Store) -> Response + Send + 'static,
+) -> Response {
+    let place = shared.reading.acquire_owned().await.expect("it is never closed");
+    off_the_threads_that_serve(move || {
+        let _place = place;
+        answer(&shared.store)
+    })
+    .await
+}
+
+/// Reads a trace and makes an answer of it.
 pub(super) async fn read(
     shared: Shared,
     id: String,
     answer: impl FnOnce(Found) -> Response + Send + 'static,
 ) -> Response {
-    let is_hex = id.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let Some(id) = u128::from_str_radix(&id, 16).ok().filter(|_| is_hex).map(TraceId) else {
-        return answer(Err((StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into())));
-    };
-    let place = shared.reading.acquire_owned().await.expect("it is never closed");
-    off_the_threads_that_serve(move || {
-        let _place = place;
-        let shown = shared.store.trace(id);
-        let none = "no span of this trace is stored: it never arrived, or it was deleted because of its age";
-        let is_none = shown.spans.is_empty();
-        answer(if is_none { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(shown) })
-    })
-    .await
+    reading(shared, move |store| answer(find(store, &id))).await
+}
+
+/// Reads one trace.
+pub(super) fn find(store: &Store, id: &str) -> Found {
+    let bad = || (StatusCode::BAD_REQUEST, "a trace id is 32 hex digits".into());
+    let shown = store.trace(trace_id(id).ok_or_else(bad)?);
+    let none =
+        "no span of this trace is stored: it never arrived, or it was deleted because of its age";
+    let is_none = shown.spans.is_empty();
+    if is_none { Err((StatusCode::NOT_FOUND, none.into())) } else { Ok(shown) }
 }
 
 /// A trace.
@@ -109,6 +131,37 @@ pub(super) struct Trace<'a> {
     spans: Vec<OneSpan<'a>>,
     /// How many more spans are stored, and not shown.
     more: usize,
+    /// What the request waited for: places in `spans`.
+    critical_path: Vec<OnPath>,
+    /// What has to be added to the times of each service to get those of the root's, in ns: at least, at
+    /// most, and the number to draw with. Null if no offsets fit all calls.
+    clocks: Option<BTreeMap<&'a str, [Option<i64>; 3]>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OnPath {
+    span: usize,
+    within: Option<usize>,
+    /// How long it waited for nothing else on the path, in ns.
+    own: u64,
+}
+
+/// What follows from the spans of a trace.
+pub(super) struct Meaning<'a> {
+    pub(super) path: Vec<Step>,
+    pub(super) clocks: Result<BTreeMap<&'a str, Interval>, Contradiction>,
+}
+
+impl<'a> Meaning<'a> {
+    pub(super) fn of(spans: &'a [Span]) -> Self {
+        let tree = Tree::new(spans);
+        let Some(root) = tree.root() else {
+            return Self { path: Vec::new(), clocks: Ok(BTreeMap::new()) };
+        };
+        let clocks = Clocks::of(&tree).relative_to(&spans[root].service);
+        Self { path: recorded(&tree, root), clocks }
+    }
 }
 
 #[derive(Serialize)]
@@ -145,8 +198,21 @@ impl<'a> Trace<'a> {
             attributes: span.attributes.iter().map(|(k, v)| (k.as_str(), v.to_string())).collect(),
         };
         let trace_id = spans.first().map_or_else(String::new, |span| span.trace.to_string());
-        let spans = spans.iter().map(one).collect();
-        Self { trace_id, start: start.to_string(), spans, more: *more }
+        let Meaning { path, clocks } = Meaning::of(spans);
+        let on_path = |Step { span, within, own }| OnPath { span, within, own };
+        let number = |ns: i128| i64::try_from(ns).ok();
+        let three = |clock: Interval| {
+            [clock.low.and_then(number), clock.high.and_then(number), number(clock.middle())]
+        };
+        let clocks = clocks.map(|clocks| clocks.into_iter().map(|(n, c)| (n, three(c))).collect());
+        Self {
+            trace_id,
+            start: start.to_string(),
+            spans: spans.iter().map(one).collect(),
+            more: *more,
+            critical_path: path.into_iter().map(on_path).collect(),
+            clocks: clocks.ok(),
+        }
     }
 }
 

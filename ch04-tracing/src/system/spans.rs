@@ -24,6 +24,7 @@ use super::exporter::Exporter;
 use super::now;
 use super::recorder::{self, Found, Recorder, RecorderError};
 use crate::context::{Flags, Header, TraceContext};
+use crate::meaning::critical_path::{ENDED_AFTER, edge};
 use crate::redact::{clean, redact};
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 
@@ -131,6 +132,13 @@ impl Spans {
         TraceId((u128::from(ids.next_u64()) << 64 | u128::from(ids.next_u64())).max(1))
     }
 
+    /// The request's span ends as soon as this other one has answered it.
+    fn waited_for(&self, request: SpanId, by: Link) {
+        if let Some(open) = self.open.lock().expect(LOCK).get_mut(&request) {
+            open.span.attributes.push((ENDED_AFTER.into(), edge(by)));
+        }
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a span is timed by the real clock")]
     fn begin(&self, mut span: Span) {
         clean(&mut span);
@@ -231,7 +239,11 @@ impl Tracer for Spans {
     /// first of them caused it, and has it in its trace. The others get a span with a link to it.
     fn answered(&self, role: &str, asked: &Context, by: &Context) {
         let (Some(asked), Some(by)) = (read(asked), read(by)) else { return };
-        if asked.trace == by.trace || !asked.flags.has(Flags::SAMPLED) {
+        if asked.trace == by.trace {
+            self.waited_for(asked.span, Link { trace: by.trace, span: by.span });
+            return;
+        }
+        if !asked.flags.has(Flags::SAMPLED) {
             return;
         }
         let own = asked.child(self.span_id());

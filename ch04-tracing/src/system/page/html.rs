@@ -34,7 +34,7 @@ pub(super) fn page(status: StatusCode, title: &str, content: &str) -> Response {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title>\
          <link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/style.css\"></head><body>\
-         <header><a href=\"/\">Traces</a></header><main>{content}</main></body></html>\n"
+         <header><a href=\"/\">Traces</a> <a href=\"/graph\">Services</a></header><main>{content}</main></body></html>\n"
     );
     typed("text/html; charset=utf-8", (status, text).into_response())
 }

@@ -1,4 +1,4 @@
-//! Spans are found, as pages: HTML from here, one stylesheet, one script, nothing from anywhere else.
+//! Spans are found, as pages: HTML from here, one stylesheet, one script in two files, nothing from anywhere else.
 //!
 //! Without JavaScript the list works as it is, and a trace is a table of its first spans. The script draws a
 //! trace as a waterfall.
@@ -8,8 +8,12 @@
 //! | `html.rs` | what all pages share |
 //! | `list.rs` | search, scatter, list of traces |
 //! | `trace.rs` | one trace |
-//! | `waterfall.js`, `style.css` | what the browser does with it |
+//! | `graph.rs` | who calls whom |
+//! | `compare.rs` | a trace beside another one, or beside what is usual |
+//! | `waterfall.js`, `tree.js`, `style.css` | what the browser does with it |
 
+mod compare;
+mod graph;
 mod html;
 mod list;
 mod trace;
@@ -21,17 +25,19 @@ use axum::routing::get;
 
 use super::collector::Shared;
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
 pub(super) fn routes() -> Router<Shared> {
     let file = |kind: &'static str, text: &'static str| move || async move { typed(kind, text) };
     Router::new()
         .route("/", get(list::show))
         .route("/trace", get(trace::go))
         .route("/trace/{id}", get(trace::show))
+        .route("/graph", get(graph::show))
+        .route("/compare", get(compare::show))
         .route("/style.css", get(file("text/css; charset=utf-8", include_str!("style.css"))))
-        .route(
-            "/waterfall.js",
-            get(file("text/javascript; charset=utf-8", include_str!("waterfall.js"))),
-        )
+        .route("/waterfall.js", get(file(SCRIPT, include_str!("waterfall.js"))))
+        .route("/tree.js", get(file(SCRIPT, include_str!("tree.js"))))
 }
 
 fn typed(kind: &'static str, text: impl IntoResponse) -> Response {

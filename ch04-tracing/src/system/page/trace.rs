@@ -1,5 +1,6 @@
 //! One trace. What is here works without JavaScript; the script takes the place of the table.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -8,14 +9,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api;
+use super::super::api::{self, Meaning};
 use super::super::collector::Shared;
 use super::html::{Text, class, date, page, service, sorry, took};
+use crate::meaning::clocks::{Contradiction, Interval};
+use crate::meaning::critical_path::Step;
 use crate::store::Shown;
 use crate::types::{Span, SpanId};
 
 /// As many spans are in the table.
 const ROWS: usize = 500;
+/// As many steps of the critical path are listed.
+const WAITS: usize = 20;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -55,11 +60,13 @@ fn content(Shown { spans, more }: &Shown) -> String {
             spans.len()
         ),
     };
+    let Meaning { path, clocks } = Meaning::of(spans);
     format!(
         "<h1>{title}</h1><p class=\"facts\"><b>{}</b> · {} spans · {} · <code>{id}</code></p>{more}\
          <p class=\"legend\">{legend}</p>{}\
-         <p class=\"muted\">All times are raw: what the clock of each process said. Clocks differ, so a span \
-         may seem to begin before the one that caused it. <a href=\"/api/traces/{id}\">As JSON</a></p>\
+         <p class=\"muted\">Times in tables are raw: what the clock of each process said. Clocks differ, so a \
+         span may seem to begin before the one that caused it. <a href=\"/api/traces/{id}\">As JSON</a> · \
+         <a href=\"/compare?a={id}\">Compare with what is usual</a></p>{}{}\
          <section id=\"waterfall\" data-trace=\"{id}\" hidden></section>\
          <div id=\"plain\">{}</div>\
          <script type=\"application/json\" id=\"classes\">{classes}</script>\
@@ -68,6 +75,8 @@ fn content(Shown { spans, more }: &Shown) -> String {
         spans.len(),
         date(start),
         missing(spans),
+        waits(spans, &path),
+        offsets(clocks),
         table(spans, start),
     )
 }
@@ -99,6 +108,66 @@ fn missing(spans: &[Span]) -> String {
         let _ = write!(text, "<li>and {} more</li>", orphans.len() - 20);
     }
     text + "</ul></details>"
+}
+
+/// What the request waited for, by how long.
+fn waits(spans: &[Span], path: &[Step]) -> String {
+    let whole: u64 = path.iter().map(|step| step.own).sum();
+    let mut longest = path.to_vec();
+    longest.sort_by_key(|step| Reverse(step.own));
+    let mut rows = String::new();
+    for step in longest.iter().filter(|step| step.own > 0).take(WAITS) {
+        let span = &spans[step.span];
+        let _ = write!(
+            rows,
+            "<tr><td>{}<td>{} %<td>{}<td>{}<td>{}",
+            took(step.own),
+            u128::from(step.own) * 100 / u128::from(whole.max(1)),
+            service(&span.service),
+            Text(&span.name),
+            api::kind(span.kind),
+        );
+    }
+    format!(
+        "<details><summary>Critical path: the request waited for {} of {} spans</summary>\
+         <p>Of a call, the time on the way counts. Where a process does not record what it waits for, the \
+         child that ended last is taken.</p><table><thead><tr><th>waited<th>share<th>service<th>what<th>kind\
+         </thead><tbody>{rows}</tbody></table></details>",
+        path.len(),
+        spans.len()
+    )
+}
+
+/// How far the clocks may be apart.
+fn offsets(clocks: Result<BTreeMap<&str, Interval>, Contradiction>) -> String {
+    let clocks = match clocks {
+        Ok(clocks) if clocks.len() < 2 => return String::new(),
+        Ok(clocks) => clocks,
+        Err(why) => return format!("<p class=\"alarm\">Clocks: {why}.</p>"),
+    };
+    let mut rows = String::new();
+    for (name, clock) in clocks.iter().take(ROWS) {
+        let bound = |bound: Option<i128>| bound.map_or_else(|| "not known".into(), signed);
+        let _ = write!(
+            rows,
+            "<tr><td>{}<td>{}<td>{}<td>{}",
+            service(name),
+            bound(clock.low),
+            bound(clock.high),
+            signed(clock.middle())
+        );
+    }
+    format!(
+        "<details><summary>Clocks: what has to be added to their times</summary><p>To get the times of the \
+         first span. Each call gives two bounds: it was served after it was sent, and before it was answered. \
+         Two events are in an order that is known only if the bounds allow no other.</p><table><thead><tr>\
+         <th>service<th>at least<th>at most<th>drawn with</thead><tbody>{rows}</tbody></table></details>"
+    )
+}
+
+fn signed(ns: i128) -> String {
+    let size = u64::try_from(ns.unsigned_abs()).unwrap_or(u64::MAX);
+    format!("{}{}", if ns < 0 { "−" } else { "+" }, took(size))
 }
 
 fn table(spans: &[Span], start: u64) -> String {

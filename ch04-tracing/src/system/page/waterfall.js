@@ -1,5 +1,7 @@
 // One trace as a waterfall. Of all rows only those in sight are drawn, so 50,000 spans scroll like 50.
 
+import { tree } from "./tree.js";
+
 const ROW = 22, HEAD = 26, INDENT = 12;
 const section = document.getElementById("waterfall");
 const classes = JSON.parse(document.getElementById("classes").textContent);
@@ -13,70 +15,46 @@ function took(ns) {
     return `${(Math.floor(value * 10 ** digits) / 10 ** digits).toFixed(digits)} ${name}`;
 }
 
-// Nodes are spans, or stand for a parent that never arrived.
-function tree(spans) {
-    const byId = new Map();
-    const nodes = spans.map((span) => ({ span, children: [], at: span.at }));
-    for (const node of nodes) {
-        // In B3 both sides of a call have one id: the caller is the parent then.
-        const other = byId.get(node.span.id);
-        if (!other || other.span.kind !== "client" && node.span.kind === "client") byId.set(node.span.id, node);
-    }
-    const roots = [], missing = new Map();
-    for (const node of nodes) {
-        const owner = byId.get(node.span.id);
-        const parent = owner !== node ? owner : node.span.parent && byId.get(node.span.parent);
-        if (parent && parent !== node) {
-            parent.children.push(node);
-        } else if (node.span.parent && !parent) {
-            const id = node.span.parent;
-            if (!missing.has(id)) missing.set(id, { missing: id, children: [], at: node.at });
-            missing.get(id).children.push(node);
-        } else {
-            roots.push(node);
-        }
-    }
-    roots.push(...missing.values());
-    // Whatever no root leads to is in a circle of parents. Its first span is shown as a root.
-    const seen = new Set();
-    const visit = (from) => {
-        const stack = [from];
-        while (stack.length) {
-            const node = stack.pop();
-            if (seen.has(node)) continue;
-            seen.add(node);
-            node.children = node.children.filter((child) => !seen.has(child));
-            node.children.sort((a, b) => a.at - b.at);
-            for (const child of node.children) stack.push(child);
-        }
-    };
-    roots.forEach(visit);
-    for (const node of nodes) if (!seen.has(node)) { roots.push(node); visit(node); }
-    return roots.sort((a, b) => a.at - b.at);
-}
-
 class Waterfall {
     constructor(trace) {
         this.start = BigInt(trace.start);
-        this.roots = tree(trace.spans);
-        this.span = trace.spans.reduce((max, span) => Math.max(max, span.at + span.took), 1);
-        this.folded = new Set();
-        this.selected = 0;
+        this.trace = trace;
+        for (const span of trace.spans) span.raw = span.at;
+        for (const { span, own } of trace.criticalPath) trace.spans[span].own = own;
         this.build();
+        this.place(false);
+    }
+
+    // Places all spans by their own clocks, or by clocks that are corrected to that of the first span.
+    place(isCorrected) {
+        const { spans, clocks, criticalPath } = this.trace, selected = this.rows?.[this.selected].node.span;
+        const moved = (span) => span.raw + (isCorrected ? clocks[span.service][2] ?? 0 : 0);
+        const first = spans.reduce((min, span) => Math.min(min, moved(span)), Infinity);
+        for (const span of spans) { span.at = moved(span) - first; span.waits = []; }
+        this.span = spans.reduce((max, span) => Math.max(max, span.at + span.took), 1);
+        for (const { span, within } of criticalPath) if (within !== null) spans[within].waits.push(spans[span]);
+        for (const span of spans) span.waits.sort((a, b) => a.at - b.at);
+        this.button.setAttribute("aria-pressed", this.isCorrected = isCorrected);
+        this.roots = tree(spans);
+        this.folded = new Set();
         this.flatten();
         this.resize();
-        this.select(0);
+        this.select(selected ? this.rows.findIndex((row) => row.node.span === selected) : 0);
     }
 
     build() {
         section.innerHTML = `<p class="keys muted"><kbd>j</kbd> <kbd>k</kbd> down and up, <kbd>Enter</kbd> fold and
-            unfold, <kbd>f</kbd> fold or unfold all</p><div class="view" tabindex="0" role="application"
+            unfold, <kbd>f</kbd> fold or unfold all, <kbd>c</kbd> <button type="button">correct the clocks</button>
+            · the dark line is the critical path</p><div class="view" tabindex="0" role="application"
             aria-label="The spans of this trace; j and k go through them, the text below says where you are">
             <canvas></canvas><div></div></div><div class="detail" aria-live="polite"></div>`;
         this.view = section.querySelector(".view");
         this.canvas = section.querySelector("canvas");
         this.filler = this.canvas.nextElementSibling;
         this.detail = section.querySelector(".detail");
+        this.button = section.querySelector("button");
+        this.button.disabled = !this.trace.clocks;
+        this.button.addEventListener("click", () => this.place(!this.isCorrected));
         this.view.addEventListener("scroll", () => this.draw());
         this.view.addEventListener("keydown", (event) => this.key(event));
         this.canvas.addEventListener("click", (event) => this.click(event));
@@ -217,11 +195,24 @@ class Waterfall {
             context.fillStyle = colour.alarm;
             context.fillRect(x, y + ROW - 5, long, 2);
         }
+        if (span.own !== undefined) this.waited(span, y);
         const text = took(span.took), size = context.measureText(text).width;
         const isRight = x + long + size + 8 < this.width;
         context.fillStyle = isRight || long < size + 8 ? colour.muted : colour.bg;
         const inside = long >= size + 8 ? x + long - size - 4 : x - size - 4;
         context.fillText(text, isRight ? x + long + 4 : inside, middle);
+    }
+
+    // A line over the parts of a span in which the request waited for it alone.
+    waited(span, y) {
+        const end = { at: span.at + span.took, took: 0 };
+        let from = span.at;
+        this.context.fillStyle = this.colour.fg;
+        for (const { at, took } of [...span.waits, end]) {
+            const x = this.x(from), to = this.x(Math.min(at, end.at));
+            if (to > x) this.context.fillRect(x, y + 2, to - x, 3);
+            from = Math.max(from, at + took);
+        }
     }
 
     lost(node) {
@@ -251,12 +242,14 @@ class Waterfall {
         const put = (tag, text, into = this.detail) => into.appendChild(Object.assign(document.createElement(tag), { textContent: text }));
         this.detail.replaceChildren();
         if (node.missing) { put("p", this.lost(node)); return; }
-        const { span } = node, begin = this.start + BigInt(span.at);
+        const { span } = node, begin = this.start + BigInt(span.raw);
         put("h2", `${span.service}: ${span.name}`);
         const list = put("dl", "");
         const pair = (key, value) => { put("dt", key, list); return put("dd", value, list); };
         if (span.error !== null) pair("failed", span.error || "without a reason").className = "alarm";
         pair("took", `${took(span.took)} (${span.took} ns), from ${took(span.at)} on`);
+        pair("critical path", span.own === undefined ? "not on it: the request did not wait for this" :
+            `the request waited ${took(span.own)} for this alone`);
         pair("raw times", `${begin} to ${begin + BigInt(span.took)} ns since 1970`);
         pair("span", `${span.id}, ${span.kind}, caused by ${span.parent ?? "nothing: it is a root"}`);
         for (const [trace, id] of span.links ?? []) {
@@ -301,6 +294,7 @@ class Waterfall {
         if (step) this.select(this.selected + step);
         else if (event.key === "Enter") this.fold(this.selected);
         else if (event.key === "f") this.foldAll();
+        else if (event.key === "c" && !this.button.disabled) this.place(!this.isCorrected);
         else return;
         event.preventDefault();
     }

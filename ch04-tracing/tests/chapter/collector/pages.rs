@@ -1,7 +1,7 @@
 //! The pages, as HTML. What the script draws is for a browser to say.
 
 use ch04_tracing::otlp::request;
-use ch04_tracing::types::{SpanId, Status, TraceId};
+use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId, Value};
 use prost::Message as _;
 use tempfile::TempDir;
 
@@ -61,9 +61,81 @@ fn pages_show_what_arrived_and_let_none_of_it_act() {
     }
     let (moved, _) = get(&collector, "/trace?id=5");
     assert_eq!((moved.status, moved.header("location")), (303, Some(path.as_str())));
-    for (path, kind) in [("/style.css", "text/css"), ("/waterfall.js", "text/javascript")] {
+    let script = "text/javascript";
+    for (path, kind) in
+        [("/style.css", "text/css"), ("/waterfall.js", script), ("/tree.js", script)]
+    {
         let (file, text) = get(&collector, path);
         assert!(file.header("content-type").unwrap().starts_with(kind));
         assert!(!text.contains("http://") && !text.contains("https://"), "{path}");
     }
+}
+
+/// A call of `web` to `stock`, whose clock is 2 s behind.
+fn call(trace: u128, took: u64) -> [Span; 2] {
+    let mut asks = span(trace, 1);
+    (asks.kind, asks.end) = (Kind::Client, asks.start + 2 * took);
+    asks.attributes.push(("peer".into(), Value::Text("stock".into())));
+    let mut serves = span(trace, 2);
+    (serves.service, serves.name) = ("stock".into(), "<i>price".into());
+    serves.start -= 2_000_000_000 - took / 2;
+    serves.end = serves.start + took;
+    [asks, serves]
+}
+
+#[test]
+fn a_trace_says_what_it_waited_for_and_how_far_clocks_may_be_apart() {
+    let dir = TempDir::new().unwrap();
+    let collector = collector(&dir);
+    let spans = call(5, 10_000_000);
+    let body = request(&spans).encode_to_vec();
+    assert_eq!(http(collector.address, "POST", "/v1/traces", &[PROTOBUF], &body).status, 200);
+    let (_, text) = get(&collector, "/trace/5");
+    for expected in [
+        "the request waited for 2 of 2 spans",
+        "<td>10.0 ms<td>50 %<td><span class=\"service s-stock\">stock",
+        "<td>+1.99 s<td>+2.00 s<td>+2.00 s",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let (_, json) = get(&collector, "/api/traces/5");
+    let trace: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Spans are in the order of their raw begins, so the second of the calls stands first.
+    let own = serde_json::json!([
+        { "span": 1, "within": null, "own": 10_000_000 },
+        { "span": 0, "within": 1, "own": 10_000_000 }
+    ]);
+    assert_eq!(trace["criticalPath"], own);
+    let offset = serde_json::json!([1_995_000_000, 2_005_000_000, 2_000_000_000]);
+    assert_eq!(trace["clocks"]["stock"], offset);
+}
+
+#[test]
+fn services_and_a_trace_beside_others_are_shown() {
+    let dir = TempDir::new().unwrap();
+    let collector = collector(&dir);
+    let mut spans: Vec<Span> = (1..=4).flat_map(|trace| call(trace, 10_000_000)).collect();
+    spans.extend(call(5, 30_000_000));
+    // Of this one, only the caller's side arrives.
+    spans.extend(call(6, 10_000_000).into_iter().take(1));
+    let body = request(&spans).encode_to_vec();
+    assert_eq!(http(collector.address, "POST", "/v1/traces", &[PROTOBUF], &body).status, 200);
+    let longer = "<b>longer</b><td><span class=\"service s-stock\">stock</span><td>&lt;i&gt;price<td>server\
+                  <td>1 × 30.0 ms<td>1 × 10.0 ms";
+    for (path, status, expected) in [
+        ("/graph", 200, "<td>6<td>0<td>1<td"),
+        ("/graph?service=nobody", 200, "No call between services is stored"),
+        ("/graph?min=soon", 400, "is no duration"),
+        ("/compare?a=5", 200, longer),
+        ("/compare?a=5&b=1", 200, longer),
+        ("/compare?a=1&b=2", 200, "Nothing differs"),
+        ("/compare?a=6", 200, "<b>missing</b>"),
+        ("/compare?a=77", 404, "no span of this trace is stored"),
+        ("/compare?a=5&b=x", 400, "a trace id is 32 hex digits"),
+    ] {
+        let (answer, text) = get(&collector, path);
+        assert!(answer.status == status && text.contains(expected), "{path}: {text}");
+        assert!(!text.contains("<i>price"), "{path}: {text}");
+    }
+    assert_eq!(get(&collector, "/compare").0.status, 400);
 }
