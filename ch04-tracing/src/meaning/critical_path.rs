@@ -93,7 +93,6 @@ pub fn guessed(tree: &Tree<'_>, root: usize) -> Vec<Step> {
     walk(tree, root, |span| last_finishing(tree, span))
 }
 
-// ANCHOR: path
 /// `waits` says what a span waited for, and how long each of that took. Each step comes after the one
 /// that waited for it.
 fn walk(tree: &Tree<'_>, root: usize, waits: impl Fn(usize) -> Vec<(usize, u64)>) -> Vec<Step> {
@@ -113,7 +112,6 @@ fn walk(tree: &Tree<'_>, root: usize, waits: impl Fn(usize) -> Vec<(usize, u64)>
     }
     path
 }
-// ANCHOR_END: path
 
 // ANCHOR: joined
 /// From its end back to its begin: what was over last, then what had to be over before that began.
