@@ -1,8 +1,9 @@
-//! What single parts of the chapter cost: where a request goes, a token, a question to the store.
+//! What single parts of the chapter cost: where a request goes, a token, a question to the store. With the
+//! feature `peers`, what a pick costs in other crates as well.
 //!
 //! # Left out
 //!
-//! A whole page: that is `ch01_steps`. Other crates that pick.
+//! A whole page: that is `ch01_steps`.
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
@@ -68,6 +69,8 @@ fn picks(count: u64) {
     let nodes: Vec<NodeId> = (0..100).map(NodeId).collect();
     let mut maglev = Maglev::new(SLOTS);
     let built = each(count.min(20), |_| maglev.prepare(black_box(&nodes)));
+    #[cfg(feature = "peers")]
+    peers::picks(count);
     println!("Maglev's table of {SLOTS} slots for 100 nodes: {:.1} ms\n", built / 1e6);
 }
 
@@ -86,6 +89,46 @@ fn pick(name: &str, count: u64, route: &impl Route) {
         })
     });
     println!("  {name:<20} {:>7.1} {:>7.1} {:>7.1}", took[0], took[1], took[2]);
+}
+
+/// The same by other crates. They know no node that is down: a node that goes is another table.
+#[cfg(feature = "peers")]
+mod peers {
+    use std::net::SocketAddr;
+
+    use hashring::HashRing;
+    use maglev::{ConsistentHasher as _, Maglev};
+    use pingora_ketama::{Bucket, Continuum};
+
+    use super::{POOLS, black_box, each, mix};
+
+    /// Points of a node on a ring, as many as pingora-ketama has.
+    const POINTS: u64 = 160;
+
+    pub(super) fn picks(count: u64) {
+        pick("pingora-ketama", count, |nodes| {
+            let bucket = |node| Bucket::new(SocketAddr::from(([10, 0, 0, node as u8], 80)), 1);
+            let ring = Continuum::new(&(0..nodes).map(bucket).collect::<Vec<_>>());
+            move |key: u64| ring.node(&key.to_be_bytes()).is_some()
+        });
+        pick("hashring", count, |nodes| {
+            let mut ring = HashRing::new();
+            (0..nodes * POINTS).for_each(|point| ring.add((point % nodes, point / nodes)));
+            move |key: u64| ring.get(&key).is_some()
+        });
+        pick("maglev", count, |nodes| {
+            let table = Maglev::new((0..nodes).collect::<Vec<u64>>());
+            move |key: u64| table.get(&key).is_some()
+        });
+    }
+
+    fn pick<P: Fn(u64) -> bool>(name: &str, count: u64, build: impl Fn(u64) -> P) {
+        let took = POOLS.map(|nodes| {
+            let pick = build(nodes);
+            each(count, |turn| assert!(black_box(pick(mix(turn)))))
+        });
+        println!("  {name:<20} {:>7.1} {:>7.1} {:>7.1}", took[0], took[1], took[2]);
+    }
 }
 
 /// Sealing and opening the token of design 7.
