@@ -3,9 +3,8 @@
 use lab::chapter::Table;
 
 use super::{
-    Judged, MANY, Puzzle, SKEW, certain, clocks, contexts, export, graph, head, kill, log_lines, paths,
-    puzzle,
-    request_ids, sampling, scoreboard, sorts, stages, waiting,
+    Judged, MANY, Puzzle, SKEW, certain, clocks, contexts, export, graph, head, kill, log_lines,
+    paths, puzzle, request_ids, sampling, scoreboard, sorts, stages, waiting,
 };
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
