@@ -7,7 +7,7 @@
 //!
 //! A session is a row: its key is `session/` and its id, its value a [`Kept`] as JSON. So is the epoch of a
 //! user who has signed out everywhere: its key is `epoch/` and the name, its value a number. A session is read
-//! before its user's epoch: if the epoch was over when the question began, that is seen.
+//! first, since it says who the user is; an epoch that was over when the question began is seen.
 //!
 //! # Left out
 //!
