@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lab::chapter::{Mark, Plot, Series, Table};
 
-use super::tables::share;
+use super::tables::{ms, share};
 use crate::meaning::clocks::{Clocks, Interval, Order, centred, is_answered, order};
 use crate::meaning::{self, Tree};
 use crate::types::{Kind, Span};
@@ -204,7 +204,7 @@ pub(super) fn table() -> Table {
             let all = order.iter().sum();
             let way = if slow_answers == 1 { "as long" } else { "10 times as long" };
             let mut row = vec![name.to_owned(), way.to_owned(), of(outside[1], outside[0])];
-            row.extend([off[off.len() / 2], off[off.len() - 1]].map(micros));
+            row.extend([off[off.len() / 2], off[off.len() - 1]].map(ms));
             row.extend([of(order[2], all), of(order[1], all), of(swapped[1], swapped[0])]);
             rows.push(row);
         }
@@ -220,11 +220,6 @@ pub(super) fn table() -> Table {
         "order in one process: changed",
     ];
     Table { columns: columns.map(Into::into).to_vec(), rows }
-}
-
-/// In ms, with three digits after the point.
-fn micros(ns: u64) -> String {
-    format!("{}.{:03} ms", lab::view::thousands((ns / 1_000_000) as usize), ns / 1_000 % 1_000)
 }
 
 /// The mean of many seeds: the width of the interval, and how far its middle is from the truth, in ns.

@@ -54,7 +54,7 @@ fn log() -> Table {
 }
 
 /// In milliseconds.
-fn ms(ns: u64) -> String {
+pub(super) fn ms(ns: u64) -> String {
     format!("{}.{:03} ms", ns / 1_000_000, ns / 1_000 % 1_000)
 }
 

@@ -24,7 +24,7 @@ use super::exporter::Exporter;
 use super::now;
 use super::recorder::{self, Found, Recorder, RecorderError};
 use crate::context::{Flags, Header, TraceContext};
-use crate::meaning::critical_path::{ENDED_AFTER, edge};
+use crate::meaning::critical_path::{ENDED_AFTER, edge, name};
 use crate::redact::{clean, redact};
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 
@@ -99,12 +99,18 @@ pub(super) struct Spans {
     /// Ids are drawn, so that processes need not agree on them.
     ids: Mutex<Rng>,
     open: Mutex<HashMap<SpanId, Open>>,
+    /// The open request that each first step of one is for: a driver tells of answers by that step.
+    requests: Mutex<HashMap<SpanId, SpanId>>,
 }
 
 struct Open {
     span: Span,
     /// A clock that is set goes back; this one does not.
     began: Instant,
+    /// The first step of a request.
+    step: Option<SpanId>,
+    /// The span that answered a request.
+    answered_by: Option<Link>,
 }
 
 impl fmt::Debug for Spans {
@@ -119,7 +125,8 @@ impl Spans {
     /// Ids are drawn from `seed`: another one in each process and at each start.
     pub(super) fn new(seed: u64, sink: impl Sink + 'static) -> Self {
         let sink = Box::new(sink);
-        Self { sink, ids: Mutex::new(Rng::new(seed)), open: Mutex::default() }
+        let (open, requests) = (Mutex::default(), Mutex::default());
+        Self { sink, ids: Mutex::new(Rng::new(seed)), open, requests }
     }
 
     /// A new id; never 0.
@@ -132,10 +139,23 @@ impl Spans {
         TraceId((u128::from(ids.next_u64()) << 64 | u128::from(ids.next_u64())).max(1))
     }
 
-    /// The request's span ends as soon as this other one has answered it.
-    fn waited_for(&self, request: SpanId, by: Link) {
-        if let Some(open) = self.open.lock().expect(LOCK).get_mut(&request) {
-            open.span.attributes.push((ENDED_AFTER.into(), edge(by)));
+    /// If this cause is a request that is open here, then this step is what it began with.
+    fn first_step(&self, cause: SpanId, step: SpanId) {
+        if let Some(open) = self.open.lock().expect(LOCK).get_mut(&cause)
+            && open.span.kind == Kind::Server
+            && open.step.is_none()
+        {
+            open.step = Some(step);
+            self.requests.lock().expect(LOCK).insert(step, cause);
+        }
+    }
+
+    /// The request that began with this step ends as soon as that span has answered it.
+    fn waited_for(&self, step: SpanId, by: Link) {
+        let request = self.requests.lock().expect(LOCK).get(&step).copied();
+        let mut open = self.open.lock().expect(LOCK);
+        if let Some(open) = request.and_then(|request| open.get_mut(&request)) {
+            open.answered_by = Some(by);
         }
     }
 
@@ -143,7 +163,7 @@ impl Spans {
     fn begin(&self, mut span: Span) {
         clean(&mut span);
         self.sink.began(&span);
-        let open = Open { span, began: Instant::now() };
+        let open = Open { span, began: Instant::now(), step: None, answered_by: None };
         self.open.lock().expect(LOCK).insert(open.span.id, open);
     }
 }
@@ -214,6 +234,7 @@ impl Tracer for Spans {
         let mut span = span(&own, Some(cause.span), Kind::Consumer, role, name);
         span.attributes.push(("message".into(), Value::Text(what.into())));
         self.begin(span);
+        self.first_step(cause.span, own.span);
         framed(&own)
     }
     // ANCHOR_END: step
@@ -221,6 +242,9 @@ impl Tracer for Spans {
     fn end(&self, context: &Context, done: &Done) {
         let Some(own) = read(context) else { return };
         let Some(open) = self.open.lock().expect(LOCK).remove(&own.span) else { return };
+        if let Some(step) = open.step {
+            self.requests.lock().expect(LOCK).remove(&step);
+        }
         let mut span = open.span;
         let took = u64::try_from(open.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         span.end = span.start.saturating_add(took);
@@ -232,6 +256,9 @@ impl Tracer for Spans {
         if let Some(why) = &done.error {
             span.status = Status::Error(redact(why));
         }
+        // Long ids look like secrets, and these are our own.
+        let edge = open.answered_by.map(|by| (ENDED_AFTER.into(), edge(by)));
+        span.attributes.extend(edge);
         self.sink.take(span);
     }
 
@@ -249,6 +276,7 @@ impl Tracer for Spans {
         let own = asked.child(self.span_id());
         let mut span = span(&own, Some(asked.span), Kind::Internal, role, "answered with others");
         span.links.push(Link { trace: by.trace, span: by.span });
+        self.waited_for(asked.span, name(&span));
         self.sink.take(span);
     }
 

@@ -104,5 +104,6 @@ fn two_requests_that_share_one_commit_both_show_it() {
         assert_eq!((put.trace, put.name.as_str()), (span.trace, "put"));
         let root = spans.iter().find(|other| Some(other.id) == put.parent).unwrap();
         assert_eq!((root.trace, root.name.as_str()), (span.trace, "POST /orders"));
+        assert_eq!(root.attributes, [(ENDED_AFTER.into(), edge(name(span)))], "it waited for that");
     }
 }
