@@ -122,24 +122,6 @@ impl<P: Protocol> Graph<P> {
         (0..self.states() as u32).filter(|&state| from_goals[state as usize].is_none()).collect()
     }
 
-    /// All states in which nothing of the allowed sorts is left to do, without truncated ones; and how many of them
-    /// are no goals.
-    ///
-    /// # Panics
-    /// If the search kept no edges; see [`super::Limits::edges`].
-    #[must_use]
-    pub fn ends(&self, allowed: &[Edge]) -> (usize, usize) {
-        self.assert_has_edges();
-        let mut is_end = vec![true; self.states()];
-        let left = self.edges.iter().filter(|(.., edge)| allowed.contains(edge));
-        for state in left.map(|(from, ..)| from).chain(&self.truncated) {
-            is_end[*state as usize] = false;
-        }
-        let all = is_end.iter().filter(|is_end| **is_end).count();
-        let goals = self.goals.iter().filter(|goal| is_end[**goal as usize]).count();
-        (all, all - goals)
-    }
-
     /// For each state the number of steps of the allowed sorts to the nearest state that breaks a
     /// property.
     ///
