@@ -268,7 +268,7 @@ impl Attempts {
     // ANCHOR_END: retry
 }
 
-/// Never less than a collector asked for, and on top of that between half of `wait` and all of it.
+/// Never less than a collector asked for, up to [`LONGEST_WAIT`], and on top of that between half of `wait` and all of it.
 #[must_use]
 pub fn pause(asked: Option<Duration>, wait: Duration, random: u64) -> Duration {
     let half = wait / 2;

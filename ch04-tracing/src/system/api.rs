@@ -3,7 +3,7 @@
 //! Times are text, in ns since 1970: a number in JSON has 53 bits for most readers. What is measured from
 //! the begin of a trace fits, and is a number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
 use axum::Router;
@@ -134,7 +134,8 @@ pub(super) struct Trace<'a> {
     /// What the request waited for: places in `spans`.
     critical_path: Vec<OnPath>,
     /// What has to be added to the times of each service to get those of the root's, in ns: at least, at
-    /// most, and the number to draw with. Null if no offsets fit all calls.
+    /// most, and the number to draw with. Null if no offsets fit all calls; empty for more than
+    /// [`SERVICES`].
     clocks: Option<BTreeMap<&'a str, [Option<i64>; 3]>>,
 }
 
@@ -147,7 +148,10 @@ struct OnPath {
     own: u64,
 }
 
-/// What follows from the spans of a trace.
+/// The offsets of more services than these would take long to find.
+const SERVICES: usize = 256;
+
+/// What follows from the spans of a trace. There are no offsets if it has too many services.
 pub(super) struct Meaning<'a> {
     pub(super) path: Vec<Step>,
     pub(super) clocks: Result<BTreeMap<&'a str, Interval>, Contradiction>,
@@ -159,7 +163,11 @@ impl<'a> Meaning<'a> {
         let Some(root) = tree.root() else {
             return Self { path: Vec::new(), clocks: Ok(BTreeMap::new()) };
         };
-        let clocks = Clocks::of(&tree).relative_to(&spans[root].service);
+        let services: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
+        let clocks = match services.len() {
+            0..=SERVICES => Clocks::of(&tree).relative_to(&spans[root].service),
+            _ => Ok(BTreeMap::new()),
+        };
         Self { path: recorded(&tree, root), clocks }
     }
 }

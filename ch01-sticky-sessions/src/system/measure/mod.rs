@@ -23,8 +23,8 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use lab::engines::{Engine, EngineError, HAPROXY, NGINX, Program, haproxy, nginx};
 use lab::measure::{
-    Error, Failed, Machine, Measured, Operation, Outcome, Setup, Table, family_cpu, open_loop,
-    runtime,
+    Error, Failed, Machine, Measured, Operation, Outcome, Setup, Table, family_cpu, micros,
+    open_loop, quartiles, runtime,
 };
 use lab::run::children::Child;
 use lab::system::{MeasuredCluster, Options};
@@ -213,11 +213,11 @@ impl Turns {
 
     fn row(&self, name: &str) -> [String; 6] {
         let least = self.cpu.iter().copied().fold(f64::INFINITY, f64::min);
-        let micros = |value: f64| format!("{value:.0} µs");
+        let whole = |value: f64| format!("{value:.0} µs");
         let (cpu, half, most) = (median(&self.cpu), median(&self.half), median(&self.most));
         let failed = self.failed.to_string();
         let least = format!("{least:.1} µs");
-        [name.to_owned(), format!("{cpu:.1} µs"), least, micros(half), micros(most), failed]
+        [name.to_owned(), format!("{cpu:.1} µs"), least, whole(half), whole(most), failed]
     }
 }
 
@@ -252,13 +252,7 @@ fn plan(setup: &Setup, turns: u32, least: Duration) -> (u32, Duration) {
 }
 
 fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
+    quartiles(values.to_vec()).1
 }
 
 /// Users who have signed in and looked once.

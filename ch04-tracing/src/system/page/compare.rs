@@ -78,14 +78,16 @@ fn like(store: &Store, here: &[Span]) -> Vec<Vec<Span>> {
     };
     let mut spans = 0;
     let fits = |found: &crate::store::Summary| {
-        spans += found.spans;
-        spans <= SPANS
+        let all = spans + found.spans;
+        spans = if all <= SPANS { all } else { spans };
+        all <= SPANS
     };
     let found = store.search(&query).traces.into_iter();
     let alike = found.filter(|found| (&found.service, &found.name) == (&root.service, &root.name));
-    let ids = alike.take_while(fits).filter_map(|found| api::trace_id(&found.trace_id));
-    let others = ids.filter(|id| *id != here[0].trace).take(TRACES);
-    others.map(|id| store.trace(id).spans).collect()
+    let id = here[0].trace;
+    let others = alike.filter(|found| api::trace_id(&found.trace_id) != Some(id)).filter(fits);
+    let ids = others.filter_map(|found| api::trace_id(&found.trace_id)).take(TRACES);
+    ids.map(|id| store.trace(id).spans).collect()
 }
 
 fn table(found: &[Difference<'_>], usual: &BTreeMap<Operation<'_>, Usual>) -> String {

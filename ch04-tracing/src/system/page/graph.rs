@@ -31,17 +31,18 @@ pub(super) async fn show(State(shared): State<Shared>, UrlQuery(pairs): Pairs) -
 }
 
 fn content(store: &Store, query: &Query) -> String {
-    let (mut spans, mut traces) = (Vec::<Span>::new(), 0);
+    let (mut spans, mut traces, mut left_out) = (Vec::<Span>::new(), 0, 0);
     for found in store.search(query).traces {
         let Some(id) = api::trace_id(&found.trace_id) else { continue };
         if spans.len() + found.spans > SPANS {
-            break;
+            left_out += 1;
+            continue;
         }
         spans.extend(store.trace(id).spans);
         traces += 1;
     }
     let tree = Tree::new(&spans);
-    // The shop keeps all traces or none, so each counts once.
+    // Each counts once, also where a sampler kept one of many: no weight is read from the trace state.
     let edges = graph(&tree, |_| 1);
     let seen: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
     let most = edges.values().map(|edge| edge.calls).max().unwrap_or(1);
@@ -59,8 +60,12 @@ fn content(store: &Store, query: &Query) -> String {
     if edges.is_empty() {
         rows.push_str("<tr><td colspan=\"6\">No call between services is stored.");
     }
+    let left_out = match left_out {
+        0 => String::new(),
+        _ => format!("{left_out} more would be too many spans at once, and are left out. "),
+    };
     format!(
-        "<h1>Services</h1><p>Who calls whom, in the newest {traces} traces. \
+        "<h1>Services</h1><p>Who calls whom, in the newest {traces} traces. {left_out}\
          <em>One side</em>: only the caller's or only the callee's span arrived. A service in brackets made \
          no span in these traces; others name it.</p>\
          <div class=\"scroll\" tabindex=\"0\"><table><thead><tr><th>caller<th>callee<th>calls<th>failed\

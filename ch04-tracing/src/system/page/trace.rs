@@ -112,7 +112,8 @@ fn missing(spans: &[Span]) -> String {
 
 /// What the request waited for, by how long.
 fn waits(spans: &[Span], path: &[Step]) -> String {
-    let whole: u64 = path.iter().map(|step| step.own).sum();
+    // Durations from outside: their sum may be longer than any of them can be.
+    let whole: u128 = path.iter().map(|step| u128::from(step.own)).sum();
     let mut longest = path.to_vec();
     longest.sort_by_key(|step| Reverse(step.own));
     let mut rows = String::new();
@@ -122,7 +123,7 @@ fn waits(spans: &[Span], path: &[Step]) -> String {
             rows,
             "<tr><td>{}<td>{} %<td>{}<td>{}<td>{}",
             took(step.own),
-            u128::from(step.own) * 100 / u128::from(whole.max(1)),
+            u128::from(step.own) * 100 / whole.max(1),
             service(&span.service),
             Text(&span.name),
             api::kind(span.kind),
