@@ -62,19 +62,16 @@ fn main() {
     let mut rows = Vec::new();
     for payload in PAYLOADS {
         for window in WINDOWS {
-            rows.push(row(payload, window, rounds, quick));
+            rows.extend(cell_rows(payload, window, rounds, quick));
         }
     }
-    let who = PEERS.map(|(name, _)| name);
-    let columns = ["bytes", "window"].into_iter().map(ToOwned::to_owned);
-    let columns = columns.chain(who.map(|name| format!("{name}: commands/s (messages)")));
-    let columns = columns.chain(who[1..].iter().map(|name| format!("ours ÷ {name}")));
+    let columns =
+        ["bytes", "window", "who", "thousand commands/s", "messages per command", "ours ÷ this"];
     let table = Table {
-        columns: columns.collect(),
+        columns: columns.map(Into::into).into(),
         rows,
         spread: format!(
-            "Thousands of commands a second, medians of {} of fresh groups, all in turn; in brackets messages \
-             between nodes per command. Three nodes, one thread, memory only. Ours also executes each \
+            "Medians of {} of fresh groups, all in turn; messages are those between nodes. Three nodes, one thread, memory only. Ours also executes each \
              command on three stores; openraft runs as tasks of a runtime, here of one thread",
             many(rounds, "round"),
         ),
@@ -91,7 +88,8 @@ fn main() {
     }
 }
 
-fn row(payload: usize, window: usize, rounds: usize, quick: bool) -> Vec<String> {
+/// One row for each library.
+fn cell_rows(payload: usize, window: usize, rounds: usize, quick: bool) -> Vec<Vec<String>> {
     let commands = match (quick, window, payload) {
         (true, ..) => 2_048,
         (false, 1, _) => 50_000,
@@ -111,10 +109,15 @@ fn row(payload: usize, window: usize, rounds: usize, quick: bool) -> Vec<String>
             cell.messages = (group.messages() - before) as f64 / count;
         }
     }
-    let shown =
-        |cell: &Cell| format!("{:.0} ({:.2})", quartiles(cell.rates.clone()).1, cell.messages);
-    let mut row = vec![payload.to_string(), window.to_string()];
-    row.extend(cells.iter().map(shown));
-    row.extend(cells[1..].iter().map(|cell| ratio(&cells[0].rates, &cell.rates)));
-    row
+    let row = |((name, _), cell): (&Peer, &Cell)| {
+        let beside =
+            if *name == PEERS[0].0 { "1".into() } else { ratio(&cells[0].rates, &cell.rates) };
+        let (rate, messages) = (quartiles(cell.rates.clone()).1, cell.messages);
+        let numbers = [format!("{rate:.0}"), format!("{messages:.2}"), beside];
+        [payload.to_string(), window.to_string(), (*name).to_owned()]
+            .into_iter()
+            .chain(numbers)
+            .collect()
+    };
+    PEERS.iter().zip(&cells).map(row).collect()
 }
