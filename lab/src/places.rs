@@ -11,7 +11,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -99,23 +99,29 @@ fn turn_away(stream: TcpStream, full: &str) {
 
 /// What is known of one client.
 pub(crate) struct Client {
-    /// It has sent a request, and is not answered yet.
-    asks: AtomicBool,
+    /// So many requests of it are not answered yet: more than one over HTTP/2.
+    asks: AtomicUsize,
     /// Since when it has no request: a number that grows.
     idle_since: AtomicU64,
     clock: Arc<AtomicU64>,
 }
 
 impl Client {
-    /// It has a request: its connection does not make room for another one.
-    pub(crate) fn begins(&self) {
-        self.asks.store(true, Relaxed);
+    /// It has one more request: until that is dropped, its connection does not make room for another one.
+    pub(crate) fn begins(self: &Arc<Self>) -> Asked {
+        self.asks.fetch_add(1, Relaxed);
+        Asked(Arc::clone(self))
     }
+}
 
-    /// It has none any more.
-    pub(crate) fn is_answered(&self) {
-        self.idle_since.store(self.clock.fetch_add(1, Relaxed), Relaxed);
-        self.asks.store(false, Relaxed);
+/// A request that is under way.
+pub(crate) struct Asked(Arc<Client>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        let Client { asks, idle_since, clock } = &*self.0;
+        idle_since.store(clock.fetch_add(1, Relaxed), Relaxed);
+        asks.fetch_sub(1, Relaxed);
     }
 }
 
@@ -135,7 +141,7 @@ impl Places {
 
     fn client(&self) -> Arc<Client> {
         let idle_since = AtomicU64::new(self.clock.fetch_add(1, Relaxed));
-        let (asks, clock) = (AtomicBool::new(false), Arc::clone(&self.clock));
+        let (asks, clock) = (AtomicUsize::new(0), Arc::clone(&self.clock));
         Arc::new(Client { asks, idle_since, clock })
     }
 
@@ -156,7 +162,7 @@ impl Places {
         if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(limit = self.limit, "all connections are taken; idle ones make room");
         }
-        let idle = |(_, client): &&(AbortHandle, Arc<Client>)| !client.asks.load(Relaxed);
+        let idle = |(_, client): &&(AbortHandle, Arc<Client>)| client.asks.load(Relaxed) == 0;
         let longest = self.taken.iter().filter(idle).map(|(_, c)| c.idle_since.load(Relaxed)).min();
         let longest = longest.and_then(|since| {
             self.taken.iter().position(|(_, client)| client.idle_since.load(Relaxed) == since)

@@ -92,7 +92,9 @@ fn next<'a>(bytes: &mut &'a [u8]) -> Result<Option<Field<'a>>, TooMany> {
             len.and_then(|len| bytes.split_off(..len)).map(Some)
         }
         5 => bytes.split_off(..4).map(|_| None),
-        _ => return Err(TooMany),
+        3 | 4 => return Err(TooMany),
+        // There are no such fields: the decoder stops here too.
+        _ => None,
     };
     Ok(content.map(|content| (key >> 3, content)))
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::middleware::from_fn;
 use axum::routing::{get, post};
+#[cfg(feature = "grpc")]
+use lab::http::serve_http2;
 use lab::http::{Limits, answer, finish, serve};
 use lab::system::{asked_to_end, say};
 use serde_json::json;
@@ -68,19 +70,39 @@ impl Shared {
     }
 }
 
-pub(super) async fn run(dir: &Path, address: SocketAddr, options: Options) -> Result<(), Error> {
+/// Where the collector listens.
+pub(super) struct Addresses {
+    pub(super) http: SocketAddr,
+    #[cfg(feature = "grpc")]
+    pub(super) grpc: SocketAddr,
+}
+
+pub(super) async fn run(dir: &Path, addresses: Addresses, options: Options) -> Result<(), Error> {
     let limits = Limits::of_process()?;
-    let listener = listen(address, "--listen 127.0.0.1:0").await?;
+    let listener = listen(addresses.http, "--listen 127.0.0.1:0").await?;
     let address = listener.local_addr().map_err(Error::Start)?;
+    #[cfg(feature = "grpc")]
+    let grpc = listen(addresses.grpc, "--grpc 127.0.0.1:0").await?;
     let stop = asked_to_end()?;
     let store = Arc::new(Store::open(dir, options)?);
     for damage in store.damage() {
         say(&damage.to_string());
     }
+    #[cfg(feature = "grpc")]
+    say(&format!("OTLP over gRPC: http://{}", grpc.local_addr().map_err(Error::Start)?));
     say(&greeting(address, dir, store.spans()));
     let shared = Shared::new(Arc::clone(&store));
     tokio::spawn(shared.clone().keep_tidy());
+    #[cfg(feature = "grpc")]
+    let calls = tokio::spawn(serve_http2(
+        grpc,
+        super::grpc::router(shared.clone()),
+        limits,
+        asked_to_end()?,
+    ));
     serve(listener, router(shared), limits, stop).await;
+    #[cfg(feature = "grpc")]
+    calls.await.expect("it does not panic");
     say("closing: what arrived is being stored");
     store.close();
     Ok(())

@@ -29,7 +29,7 @@ const MAX_BODY: usize = 64 << 20;
 
 /// Why spans are not taken.
 #[derive(Debug, thiserror::Error)]
-enum NotTaken {
+pub(super) enum NotTaken {
     #[error("this page takes POST")]
     Method,
     #[error("send application/x-protobuf or application/json as the Content-Type")]
@@ -54,7 +54,7 @@ enum NotTaken {
 
 impl NotTaken {
     /// The status of HTTP, and the code of gRPC.
-    fn codes(&self) -> (StatusCode, i32) {
+    pub(super) fn codes(&self) -> (StatusCode, i32) {
         const INVALID_ARGUMENT: i32 = 3;
         const RESOURCE_EXHAUSTED: i32 = 8;
         const UNIMPLEMENTED: i32 = 12;
@@ -115,8 +115,17 @@ async fn store(
     request: Request,
 ) -> Result<wire::Response, NotTaken> {
     let is_packed = is_packed(request.headers())?;
-    let received = timeout(shared.body_within, Whole::receive(shared, request.into_body()));
-    let body = received.await.unwrap_or(Err(NotTaken::Late))?;
+    let body = Whole::receive(shared, request.into_body()).await?;
+    keep(shared, encoding, body, is_packed).await
+}
+
+/// Decodes a whole body, and stores its spans.
+pub(super) async fn keep(
+    shared: &Shared,
+    encoding: Encoding,
+    body: Whole,
+    is_packed: bool,
+) -> Result<wire::Response, NotTaken> {
     let place = timeout(shared.body_within, Arc::clone(&shared.working).acquire_owned()).await;
     let place = place.ok().and_then(Result::ok).ok_or(NotTaken::Busy)?;
     let shared = shared.clone();
@@ -129,13 +138,18 @@ async fn store(
 }
 
 /// A body that has arrived, and what it has taken of the room for bodies.
-struct Whole {
-    bytes: Vec<u8>,
+pub(super) struct Whole {
+    pub(super) bytes: Vec<u8>,
     taken: Option<OwnedSemaphorePermit>,
 }
 
 impl Whole {
-    async fn receive(shared: &Shared, mut body: Body) -> Result<Self, NotTaken> {
+    pub(super) async fn receive(shared: &Shared, body: Body) -> Result<Self, NotTaken> {
+        let received = timeout(shared.body_within, Self::receive_all(shared, body));
+        received.await.unwrap_or(Err(NotTaken::Late))
+    }
+
+    async fn receive_all(shared: &Shared, mut body: Body) -> Result<Self, NotTaken> {
         let mut whole = Self { bytes: Vec::new(), taken: None };
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(NotTaken::Broken)?.into_data() else { continue };

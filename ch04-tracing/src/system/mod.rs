@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `collector.rs` | the process: its store, its pages, its end |
 //! | `ingest.rs`, `gzip.rs` | spans arrive |
+//! | `grpc.rs` | the same over gRPC (feature `grpc`) |
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
@@ -17,12 +18,14 @@
 //!
 //! # Left out
 //!
-//! gRPC. TLS and sign-in: everything is on this machine.
+//! TLS and sign-in: everything is on this machine.
 
 mod api;
 mod collector;
 pub mod exporter;
 pub(crate) mod fire;
+#[cfg(feature = "grpc")]
+mod grpc;
 mod gzip;
 mod ingest;
 mod page;
@@ -74,6 +77,10 @@ enum Command {
         /// Where to listen; port 0 takes a free one
         #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318")]
         listen: SocketAddr,
+        /// Where to listen for OTLP over gRPC; port 0 takes a free one
+        #[cfg(feature = "grpc")]
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4317")]
+        grpc: SocketAddr,
         /// Delete the oldest spans when all of them take more room than this, in MiB
         #[arg(long, value_name = "MIB", default_value = "4096")]
         #[arg(value_parser = clap::value_parser!(u64).range(128..=1 << 24))]
@@ -104,7 +111,7 @@ enum Error {
     /// The port is not free.
     #[error(
         "cannot listen on {address}: another program does already (an OpenTelemetry collector or Jaeger \
-         would be on 4318 too). Stop it, or add {flag} to take a free port"
+         would be on 4317 and 4318 too). Stop it, or add {flag} to take a free port"
     )]
     PortTaken { address: SocketAddr, flag: &'static str },
     /// The address is none of this machine.
@@ -150,14 +157,27 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn run(command: Command) -> Result<(), Error> {
     match command {
-        Command::Collector { dir, listen, keep_mib, keep_spans, keep_hours } => {
+        Command::Collector {
+            dir,
+            listen,
+            #[cfg(feature = "grpc")]
+            grpc,
+            keep_mib,
+            keep_spans,
+            keep_hours,
+        } => {
             let options = Options {
                 bytes: keep_mib << 20,
                 spans: keep_spans as usize,
                 age: Duration::from_secs(keep_hours * 3600),
                 ..Options::default()
             };
-            collector::run(&dir, listen, options).await
+            let addresses = collector::Addresses {
+                http: listen,
+                #[cfg(feature = "grpc")]
+                grpc,
+            };
+            collector::run(&dir, addresses, options).await
         }
         Command::Shop => unreachable!("its command line is that of a system"),
         Command::W3cService { port } => w3c::run(port).await,

@@ -8,6 +8,8 @@
 //! TLS and sign-in.
 
 mod body;
+#[cfg(feature = "http2")]
+mod http2;
 mod json;
 mod named;
 mod serve;
@@ -30,6 +32,8 @@ use tokio::net::TcpStream;
 use crate::run::is_self_connection;
 
 pub use crate::places::TooFewFiles;
+#[cfg(feature = "http2")]
+pub use http2::serve_http2;
 pub use json::{NOT_JSON, Object, is_json, object};
 pub use named::named;
 pub use serve::{Limits, serve};

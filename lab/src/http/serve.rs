@@ -4,6 +4,8 @@
 //! slow and idle ones are closed; a body that does not arrive in time is answered 408. What happens when
 //! all places are taken is in [`crate::places`]; a client that finds none is answered 503.
 //!
+//! With the feature `http2`, [`serve_http2`] does the same for clients that open with HTTP/2, as gRPC does.
+//!
 //! # Left out
 //!
 //! A deadline for a client that does not read its answer. Its connection has no request any more, so it
@@ -34,7 +36,7 @@ use crate::places::{self, Client, TooFewFiles, connections_of_process};
 /// For the head of a request, and for its body.
 const WITHIN: Duration = Duration::from_secs(10);
 /// Longer than a head that names all accounts.
-const MAX_HEAD: usize = 128 << 10;
+pub(super) const MAX_HEAD: usize = 128 << 10;
 
 /// How many clients may be connected, and how long each may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,16 +80,7 @@ async fn attend(
     client: Arc<Client>,
     mut closing: watch::Receiver<()>,
 ) {
-    let pages = TowerToHyperService::new(router);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        client.begins();
-        let (pages, client) = (pages.clone(), Arc::clone(&client));
-        async move {
-            let answer = answered(&pages, request, limits.body).await;
-            client.is_answered();
-            Ok::<_, Infallible>(answer)
-        }
-    });
+    let service = service(router, limits.body, client);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD);
     let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -102,6 +95,29 @@ async fn attend(
     if let Err(error) = ended {
         tracing::debug!(%error, "closed a connection");
     }
+}
+
+/// Answers the requests of one connection.
+pub(super) fn service(
+    router: Router,
+    within: Duration,
+    client: Arc<Client>,
+) -> impl Service<
+    hyper::Request<Incoming>,
+    Response = Response,
+    Error = Infallible,
+    Future: Send + 'static,
+> {
+    let pages = TowerToHyperService::new(router);
+    service_fn(move |request: hyper::Request<Incoming>| {
+        let asked = client.begins();
+        let pages = pages.clone();
+        async move {
+            let answer = answered(&pages, request, within).await;
+            drop(asked);
+            Ok::<_, Infallible>(answer)
+        }
+    })
 }
 
 async fn answered(

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Reply, Request, RequestError, RequestLimits, RequestParser};
-use crate::places::{self, Client, TooFewFiles, connections_of_process};
+use crate::places::{self, Asked, Client, TooFewFiles, connections_of_process};
 
 /// A handler is given at most so many requests at a time.
 pub const MAX_BATCH: usize = 1_024;
@@ -82,8 +82,7 @@ pub async fn serve<H: Handler>(
 ) {
     let attend = |stream, client, closing| {
         let parser = RequestParser::new(limits.request);
-        let connection =
-            Connection { stream, parser, limits, client, whole_by: None, is_asking: false };
+        let connection = Connection { stream, parser, limits, client, whole_by: None, asked: None };
         connection.attend(handler(), closing)
     };
     places::serve(listener, limits.connections, FULL, stop, attend).await;
@@ -115,8 +114,8 @@ struct Connection {
     client: Arc<Client>,
     /// When the half request has to be whole that has come.
     whole_by: Option<Instant>,
-    /// Its last requests are not answered yet, or that is not said yet.
-    is_asking: bool,
+    /// Its last requests, until they are answered.
+    asked: Option<Asked>,
 }
 
 impl Connection {
@@ -170,8 +169,7 @@ impl Connection {
         loop {
             let batch = self.parsed()?;
             if !batch.is_empty() {
-                self.client.begins();
-                self.is_asking = true;
+                self.asked = Some(self.client.begins());
                 self.whole_by = None;
                 return Ok(batch);
             }
@@ -196,9 +194,7 @@ impl Connection {
 
     /// From here on it has no request: not before, so that it never makes room while some are left.
     fn rest(&mut self) {
-        if std::mem::replace(&mut self.is_asking, false) {
-            self.client.is_answered();
-        }
+        self.asked = None;
     }
 
     async fn read(&mut self) -> Result<(), End> {
