@@ -170,3 +170,22 @@ impl Places {
         longest.map(|at| self.taken.swap_remove(at).0.abort()).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_makes_room_only_after_the_last_of_its_requests() {
+        let mut places = Places::new(1);
+        let client = places.client();
+        let connection = tokio::spawn(std::future::pending::<()>());
+        places.taken.push((connection.abort_handle(), Arc::clone(&client)));
+        let (first, second) = (client.begins(), client.begins());
+        drop(first);
+        assert!(!places.make_room().await);
+        drop(second);
+        assert!(places.make_room().await);
+        assert!(connection.await.unwrap_err().is_cancelled());
+    }
+}
