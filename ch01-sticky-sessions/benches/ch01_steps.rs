@@ -10,7 +10,7 @@ use ch01_sticky_sessions::designs::{Row, rows};
 use ch01_sticky_sessions::shop::{AnyNode, Shop};
 use ch01_sticky_sessions::step7_affinity_hint as step7;
 use ch01_sticky_sessions::types::{
-    Action, Address, Answer, Cookies, Item, Jar, Msg, SessionId, SetCookie, User,
+    Action, Address, Answer, Cookies, Item, Jar, Msg, SessionId, SetCookie, User, wait,
 };
 use ch01_sticky_sessions::worlds::{LBS, STORE, WEBS};
 use criterion::Criterion;
@@ -29,8 +29,6 @@ const STEPS: Steps = Steps {
     command: "BENCH_SAVE=1 cargo bench --bench ch01_steps",
     kept: concat!(env!("CARGO_MANIFEST_DIR"), "/../book/data/measured/ch01_steps.json"),
 };
-/// For so long a web node uses its copy, as in the processes.
-const FRESH: Duration = Duration::from_secs(5);
 /// One page of so many changes the cart.
 const CHANGES: u64 = 10;
 
@@ -45,7 +43,7 @@ struct Pages {
 impl Pages {
     fn start(row: &Row, dir: &Path) -> Self {
         let web = || match row.info.id {
-            "step7" => AnyNode::new(step7::Web::new(STORE, FRESH)),
+            "step7" => AnyNode::new(step7::Web::new(STORE, wait::FRESH_IN_SHOP)),
             _ => (row.nodes.web)(),
         };
         let lb = [(LBS[0], (row.nodes.balancer)(&WEBS))];

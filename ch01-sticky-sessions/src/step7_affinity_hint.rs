@@ -216,7 +216,8 @@ impl Web {
     // ANCHOR_END: on_saved
 
     // ANCHOR: on_revoked
-    /// Other web nodes may show copies of this user's sessions until those are too old; this one does not.
+    /// Other web nodes may show copies of this user's sessions until those are too old. So may this one, if
+    /// an answer was under way: it was asked for before this.
     fn on_revoked(&mut self, waiting: &Waiting, user: Option<&User>, cx: &mut Cx) {
         let Some(user) = user else { return self.answer(waiting, Answer::SignInPage, 0, cx) };
         let of = |copy: &Copy| copy.kept.session.as_ref().is_some_and(|one| one.user == *user);

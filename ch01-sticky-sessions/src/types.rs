@@ -336,6 +336,8 @@ pub mod wait {
     pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
     /// For this long a web node may use its copy of a session, in the worlds of this chapter (step 7).
     pub const FRESH: Duration = Duration::from_millis(300);
+    /// The same in the running shop, and on the scoreboard.
+    pub const FRESH_IN_SHOP: Duration = Duration::from_secs(5);
     /// Between two health checks. A web node that has not answered the last one is taken for down.
     pub const CHECK: Range<Duration> = millis(100, 110);
 }

@@ -9,7 +9,7 @@ use lab::chapter::Table;
 use lab::rng::Rng;
 
 use super::{Experiment, SECOND, SEED, arrived, crowd, each, people, user_at_home};
-use crate::crowd::{Click, What};
+use crate::crowd::{Click, What, whose};
 use crate::guarantees::{Deed, judge};
 use crate::shop::AnyNode;
 use crate::step7_affinity_hint::Web;
@@ -27,7 +27,7 @@ pub struct Everywhere {
     pub lag: Option<u64>,
     /// Sign-in pages in another browser: one for each user, if its new session is left alone.
     pub sign_ins: u32,
-    /// How often the store was asked for a session, per hundred looks.
+    /// How often the store was asked for a session by a look, per hundred looks.
     pub store: u64,
 }
 
@@ -77,7 +77,9 @@ fn run(mut experiment: Experiment, fresh: u64) -> Everywhere {
     let lag = judge(visits).expect("nobody buys anything").lag();
     let sign_ins = people(&run).iter().skip(1).step_by(2).map(|person| person.forced).sum();
     let pages = visits.iter().filter(|visit| visit.deed == Deed::Look).count();
-    let store = arrived(&run, STORE).filter(|msg| matches!(msg, Msg::Load { .. })).count();
+    // The first browsers ask, too, to sign out.
+    let is_of_look = |msg: &&Msg| matches!(msg, Msg::Load { id, .. } if whose(*id) % 2 == 1);
+    let store = arrived(&run, STORE).filter(is_of_look).count();
     let store = ((100 * store + pages / 2) / pages) as u64;
     Everywhere { lag: (sign_ins > 0).then_some(lag), sign_ins, store }
 }

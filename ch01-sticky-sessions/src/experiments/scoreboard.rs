@@ -1,7 +1,5 @@
 //! One workload, seven designs, and what can happen to a shop: counted.
 
-use std::time::Duration;
-
 use lab::chapter::Table;
 use lab::sim::Fault;
 
@@ -11,10 +9,11 @@ use crate::designs;
 use crate::guarantees::Visit;
 use crate::shop::AnyNode;
 use crate::step7_affinity_hint::Web;
+use crate::types::wait;
 use crate::worlds::STORE;
 
 /// For how long a web node of step 7 may use a copy, in seconds.
-pub const FRESH: u64 = 5;
+pub const FRESH: u64 = wait::FRESH_IN_SHOP.as_secs();
 
 /// What happens to the shop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,7 +53,7 @@ pub fn history(step: &str, event: Event) -> Vec<Visit> {
 fn with(step: &str, event: Event) -> Experiment {
     let mut experiment = shop(step);
     if step == "step7" {
-        experiment.nodes.web = || AnyNode::new(Web::new(STORE, Duration::from_secs(FRESH)));
+        experiment.nodes.web = || AnyNode::new(Web::new(STORE, wait::FRESH_IN_SHOP));
     }
     let crash = |node, at, back| Fault::Crash { node, at, back, wiped: false, forget: 0 };
     let has_store = experiment.nodes.store.is_some();

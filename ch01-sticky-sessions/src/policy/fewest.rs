@@ -2,6 +2,10 @@
 //!
 //! A balancer knows the number from the last health check: within one interval, all newcomers see the same
 //! numbers. Where they are equal, open requests decide, and then the turn.
+//!
+//! # Left out
+//!
+//! This policy in the real balancer: its health checks ask for no number of sessions.
 
 use crate::balancer::{Asked, Backend, Route, up};
 

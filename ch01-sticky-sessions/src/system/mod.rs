@@ -17,7 +17,7 @@
 //! | `proxy/` | the reverse proxy |
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
 //! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
-//! | `measure/` | beside HAProxy and nginx; design 7 beside 5 |
+//! | `measure/`, `peers.rs` | beside HAProxy and nginx, and how those are configured; design 7 beside 5 |
 //! | `options.rs`, `processes.rs` | all of it as a system |
 //!
 //! # Left out
@@ -35,6 +35,8 @@ mod load;
 #[cfg(all(feature = "engines", unix))]
 pub(crate) mod measure;
 mod options;
+#[cfg(feature = "engines")]
+pub mod peers;
 mod picks;
 pub mod probe;
 mod processes;

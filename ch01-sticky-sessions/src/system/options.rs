@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Arg, value_parser};
 use lab::system::{Error, Options, RoleConfig};
 
@@ -43,8 +42,8 @@ pub(super) fn args() -> Vec<Arg> {
         Arg::new(POLICY)
             .long(POLICY)
             .value_name("NAME")
-            .value_parser(PossibleValuesParser::new(POLICIES))
-            .help("Where requests go, whatever the design says"),
+            .value_parser(known_policy)
+            .help(format!("Where requests go, whatever the design says: {}", POLICIES.join(", "))),
         Arg::new(SESSIONS).long(SESSIONS).value_name("redis://HOST:PORT,…").help(
             "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
              `store`",
@@ -53,6 +52,19 @@ pub(super) fn args() -> Vec<Arg> {
             "Designs 6 and 7: the keys that seal cookies; without it, they are made in the data directory",
         ),
     ]
+}
+
+/// Checks the name of a policy.
+fn known_policy(name: &str) -> Result<String, String> {
+    let all = POLICIES.join(", ");
+    match name {
+        known if POLICIES.contains(&known) => Ok(known.to_owned()),
+        "fewest" => Err(format!(
+            "it needs the number of sessions of each web process, and this balancer asks those alone that \
+             drain; `bounded` goes by open requests, which it knows (there are {all})"
+        )),
+        _ => Err(format!("there is no such policy; choose one of {all}")),
+    }
 }
 
 /// A number that was given.
@@ -120,6 +132,17 @@ mod tests {
         let role = layout.role(name).expect("it has this role").clone();
         let own = RoleConfig::new(role, (layout, options), 7, own);
         RoleConfig { shared: shared.into(), ..own }
+    }
+
+    #[test]
+    fn a_policy_that_the_balancer_cannot_follow_is_refused_with_what_can_be_used() {
+        for name in POLICIES {
+            assert_eq!(known_policy(name).as_deref(), Ok(name));
+        }
+        let why = known_policy("fewest").expect_err("nobody counts the sessions");
+        assert!(why.contains("number of sessions") && why.contains("`bounded`"), "{why}");
+        let why = known_policy("sticky-ish").expect_err("unknown");
+        assert!(why.contains("choose one of round-robin, random"), "{why}");
     }
 
     #[test]

@@ -16,14 +16,12 @@ use super::web::{self, Outside};
 use super::{NAME, drain, lb, load, probe, rotate};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
+use crate::types::wait;
 use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
 use crate::{
     step1_round_robin as step1, step5_shared_store as step5, step6_sealed_cookie as step6,
     step7_affinity_hint as step7,
 };
-
-/// For how long a web process uses its copy of a session: so long may one that has ended be shown.
-const FRESH: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// The shop as processes: see [`super`].
 pub const SYSTEM: &dyn System = &Processes;
@@ -36,7 +34,7 @@ fn program(design: u8, role: &str) -> Option<AnyNode> {
     match (design, place, role) {
         (5, Some(_), _) => Some(AnyNode::new(step5::Web::new(STORE))),
         (6, Some(_), _) => Some(AnyNode::new(step6::Web)),
-        (7, Some(_), _) => Some(AnyNode::new(step7::Web::new(STORE, FRESH))),
+        (7, Some(_), _) => Some(AnyNode::new(step7::Web::new(STORE, wait::FRESH_IN_SHOP))),
         (_, Some(_), _) => Some(AnyNode::new(step1::Web::default())),
         (_, None, "store") => Some(AnyNode::new(Store::default())),
         _ => None,

@@ -93,12 +93,12 @@ pub async fn load(
 ) -> Result<Load, Error> {
     let floors = Floors::measure(handle.dir())?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let (before, _) = counts(handle, 1).await?;
+    let (before, was_down) = counts(handle, &[], 1).await?;
     let audited = patiently(|| workload.audit()).await?;
     let customer = |i: usize| Asking(workload.customer(format!("load-{now}-{i}"), i as u64));
     let measured = closed_loop((0..clients).map(customer).collect(), Until::Time(time)).await;
     let verdict = workload.verdict(&audited, &patiently(|| workload.audit()).await?);
-    let (after, down) = counts(handle, MOST_ASKED).await?;
+    let (after, down) = counts(handle, &was_down, MOST_ASKED).await?;
     let mut load = Load {
         clients,
         measured,
@@ -156,8 +156,13 @@ impl Counted {
 }
 
 /// What each role that is up has counted, in order, and which roles are down when they were asked so often:
-/// one that is just being started answers soon, and serves elsewhere now.
-async fn counts(handle: &Handle, most: usize) -> Result<(Vec<Counted>, Vec<String>), Error> {
+/// one that is just being started answers soon, and serves elsewhere now. One that `was_down` is not waited
+/// for.
+async fn counts(
+    handle: &Handle,
+    was_down: &[String],
+    most: usize,
+) -> Result<(Vec<Counted>, Vec<String>), Error> {
     let mut asked = 0;
     loop {
         let (mut up, mut down) = (Vec::new(), Vec::new());
@@ -170,11 +175,16 @@ async fn counts(handle: &Handle, most: usize) -> Result<(Vec<Counted>, Vec<Strin
             }
         }
         asked += 1;
-        if down.is_empty() || asked == most {
+        if asked == most || !is_awaited(&down, was_down) {
             return Ok((up, down));
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
+}
+
+/// Whether one of those that are down was up before.
+fn is_awaited(down: &[String], was_down: &[String]) -> bool {
+    down.iter().any(|role| !was_down.contains(role))
 }
 
 impl fmt::Display for Load {
@@ -217,5 +227,28 @@ impl fmt::Display for Load {
         }
         let (is_ok, why) = &self.verdict;
         write!(f, "verdict: {}, {why}", if *is_ok { "ok" } else { "unsafe" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_was_down_before_the_load_is_not_waited_for_after_it() {
+        let roles =
+            |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+        for (down, was_down, is) in [
+            (&["web-2"][..], &[][..], true),
+            (&["web-2"], &["web-2"], false),
+            (&["web-2", "web-3"], &["web-2"], true),
+            (&[], &["web-2"], false),
+        ] {
+            assert_eq!(
+                is_awaited(&roles(down), &roles(was_down)),
+                is,
+                "{down:?} after {was_down:?}"
+            );
+        }
     }
 }

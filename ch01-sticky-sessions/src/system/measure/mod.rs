@@ -31,10 +31,12 @@ use lab::system::{MeasuredCluster, Options};
 use serde_json::json;
 use tokio::runtime::Handle;
 
-use beside::{backends, haproxy_conf, nginx_conf};
+use beside::backends;
 
 use super::SYSTEM;
 use super::client::Browser;
+use super::peers::{haproxy_conf, nginx_conf};
+use crate::types::wait::FRESH_IN_SHOP;
 use crate::worlds::WEB_NAMES;
 
 /// Users, each with a connection.
@@ -49,8 +51,8 @@ const ROUNDS: u32 = 7;
 const SHORTEST: Duration = Duration::from_millis(500);
 /// Balancers are in turn as often as they can be for so long.
 const LEAST: Duration = Duration::from_secs(1);
-/// A copy is used for five seconds: a turn that is shorter sees few end.
-const LEAST_OF_STORE: Duration = Duration::from_secs(10);
+/// In a turn that is shorter few copies end.
+const LEAST_OF_STORE: Duration = FRESH_IN_SHOP.saturating_mul(2);
 /// Beside each turn: signing in, starting.
 const BESIDE: Duration = Duration::from_millis(300);
 const STARTS: Duration = Duration::from_secs(30);
@@ -108,7 +110,7 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
     let peers = [
         ours(setup, &backends)?,
         engine("HAProxy", HAPROXY, || haproxy(&haproxy_conf(&backends)))?,
-        engine("nginx", NGINX, || nginx(&nginx_conf(&backends)))?,
+        engine("nginx", NGINX, || nginx(&nginx_conf(&backends, USERS)))?,
     ];
     let mut all: Vec<Turns> = peers.iter().map(|_| Turns::new()).collect();
     let (rounds, time) = plan(setup, peers.len() as u32, LEAST);
@@ -167,7 +169,7 @@ pub(crate) fn store(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error
         ["who", "questions to the store, per page", "half within", "99 % within", "no page"];
     let spread = format!(
         "Medians of {rounds} turns, each with a cluster of its own, at {CLUSTER_RATE} looks per second of \
-         {USERS} users who are signed in; a copy is used for five seconds"
+         {USERS} users who are signed in; a copy is used for {FRESH_IN_SHOP:?}"
     );
     let is_ok = all.iter().all(|(_, turns)| turns.answered);
     let versions = concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned();
