@@ -3,14 +3,18 @@
 //! Cookies as browsers send them, and as they are told to keep them. What is not exactly what we set is
 //! taken for none: any client may send any cookie.
 //!
-//! On loopback there is no TLS, so the names have no `__Host-` in front and the cookies are not `Secure`; a
-//! shop on a network needs both.
+//! # Left out
+//!
+//! `Secure`, and `__Host-` before the names: everything is on loopback, without TLS, and a browser sends no
+//! such cookie over plain HTTP to another machine. A shop on a network needs both. Until then a page of a
+//! neighbouring host name could set one of ours: two of one name are none, and signing in changes the session.
 
 use std::collections::BTreeSet;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use lab::NodeId;
 
+use super::hashed::hashed;
 use super::seal::cart::{self, NotSealed};
 use super::seal::ring::Ring;
 use crate::types::{Cookies, Sealed, Seen, SessionId, SetCookie};
@@ -28,14 +32,21 @@ const ORDER: &str = "order";
 /// form of its own.
 const ATTRIBUTES: &str = "Path=/; HttpOnly; SameSite=Lax";
 
-/// The cookies of a request.
+/// The cookies of a request, as a balancer reads them: the session is its secret.
 #[must_use]
 pub(super) fn read(headers: &HeaderMap) -> Cookies {
-    let one = |name| value(headers, name);
-    let session = one(SESSION).and_then(|id| SessionId::try_from(id.to_owned()).ok());
+    with(headers, secret(headers))
+}
+
+/// What a browser says to be signed in by.
+fn secret(headers: &HeaderMap) -> Option<SessionId> {
+    SessionId::try_from(value(headers, SESSION)?.to_owned()).ok()
+}
+
+fn with(headers: &HeaderMap, session: Option<SessionId>) -> Cookies {
     Cookies {
         session,
-        affinity: one(AFFINITY).and_then(node),
+        affinity: value(headers, AFFINITY).and_then(node),
         sealed: None,
         seen: session.map(|id| seen(headers, id)).unwrap_or_default(),
     }
@@ -59,12 +70,12 @@ pub(super) fn set_session(answer: &HeaderMap) -> Option<Option<SessionId>> {
     Some(SessionId::try_from(value.to_owned()).ok())
 }
 
-/// The cookies of a request to a web process that has these keys.
+/// The cookies of a request to a web process that has these keys. It knows a session by the hash of its secret.
 #[must_use]
 pub(super) fn opened(headers: &HeaderMap, ring: Option<&Ring>, now: u64) -> Cookies {
     let sealed = ring.zip(value(headers, cart::NAME));
     let sealed = sealed.and_then(|(ring, text)| cart::open(text, ring, now));
-    Cookies { sealed, ..read(headers) }
+    Cookies { sealed, ..with(headers, secret(headers).map(hashed)) }
 }
 
 /// The cookie that holds a whole session.

@@ -8,6 +8,7 @@
 //! | file | what it is |
 //! |---|---|
 //! | `cookies.rs` | cookies, as browsers send and keep them |
+//! | `hashed.rs` | what a session is called behind the pages, where its secret is not known |
 //! | `seal/`, `rotate.rs` | what browsers must not change; keys for it, and new ones |
 //! | `web.rs`, `shop.rs`, `html.rs` | a web process, and its pages |
 //! | `sessions.rs` | the session store elsewhere: chapter 3's, or a Redis |
@@ -29,6 +30,7 @@ mod buying;
 pub mod client;
 mod cookies;
 mod drain;
+pub mod hashed;
 mod html;
 mod lb;
 mod load;

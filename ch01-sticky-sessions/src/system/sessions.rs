@@ -5,9 +5,10 @@
 //! it always does, with messages, and [`Sessions`] answers them from inside of the web process. So no process
 //! stands between the web processes and the servers of the store.
 //!
-//! A session is a row: its key is `session/` and its id, its value a [`Kept`] as JSON. So is the epoch of a
-//! user who has signed out everywhere: its key is `epoch/` and the name, its value a number. A session is read
-//! first, since it says who the user is; an epoch that was over when the question began is seen.
+//! A session is a row: its key is `session/` and its id, which is a hash ([`super::hashed`]), its value a
+//! [`Kept`] as JSON. So is the epoch of a user who has signed out everywhere: its key is `epoch/` and the name,
+//! its value a number. A session is read first, since it says who the user is; an epoch that was over when the
+//! question began is seen.
 //!
 //! # Left out
 //!

@@ -33,6 +33,7 @@ use tokio::sync::watch;
 
 use super::buying;
 use super::cookies;
+use super::hashed::hashed;
 use super::html::{html, refused};
 use super::seal::cart::NotSealed;
 use super::seal::keys::Keys;
@@ -127,11 +128,11 @@ async fn sign_in(
     let user = who.ok().and_then(|Query(Who { user })| checked(user));
     let Some(user) = user else { return bad("POST /sign-in?user=alice") };
     // Without the system's random numbers no session is safe.
-    let Some(fresh) = random() else {
+    let Some(secret) = random().map(SessionId) else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "no random numbers; try again");
     };
-    let fresh = SessionId(fresh);
-    pages.answer(&headers, Action::SignIn { user: User::new(&user), fresh }, false).await
+    let action = Action::SignIn { user: User::new(&user), fresh: hashed(secret) };
+    pages.answer_with(&headers, action, false, Some(secret)).await
 }
 
 async fn add(
@@ -183,9 +184,14 @@ impl Pages {
         cookies::opened(headers, ring.as_deref(), now())
     }
 
-    /// What a browser is told to keep.
-    fn field(&self, cookie: &SetCookie) -> Result<HeaderValue, NotSealed> {
+    /// What a browser is told to keep: of a session that begins, its secret.
+    fn field(
+        &self,
+        cookie: &SetCookie,
+        secret: Option<SessionId>,
+    ) -> Result<HeaderValue, NotSealed> {
         match (cookie, &self.keys) {
+            (SetCookie::Session(Some(_)), _) => Ok(cookies::field(&SetCookie::Session(secret))),
             (SetCookie::Sealed(Some(sealed)), Some(keys)) => {
                 cookies::sealed(sealed, &keys.now(), now())
             }
@@ -206,11 +212,23 @@ impl Pages {
     }
 
     async fn answer(&self, headers: &HeaderMap, action: Action, as_page: bool) -> Response {
+        self.answer_with(headers, action, as_page, None).await
+    }
+
+    /// The same; `secret` is that of the session that begins.
+    async fn answer_with(
+        &self,
+        headers: &HeaderMap,
+        action: Action,
+        as_page: bool,
+        secret: Option<SessionId>,
+    ) -> Response {
         let is_change = action != Action::Look;
         let wants_page = as_page || wants_html(headers);
         let asked = self.ask(self.read(headers), action).await;
         let (shown, set) = asked.unwrap_or((Answer::Unavailable, Vec::new()));
-        let set = match set.iter().map(|cookie| self.field(cookie)).collect::<Result<Vec<_>, _>>() {
+        let fields = set.iter().map(|cookie| self.field(cookie, secret));
+        let set = match fields.collect::<Result<Vec<_>, _>>() {
             Ok(set) => set,
             Err(none) => return not_sealed(&none, wants_page),
         };

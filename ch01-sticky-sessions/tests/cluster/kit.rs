@@ -9,6 +9,8 @@ use std::time::Duration;
 use axum::http::{Method, StatusCode};
 use ch01_sticky_sessions::system::SYSTEM;
 use ch01_sticky_sessions::system::client::{Browser, Page};
+use ch01_sticky_sessions::system::hashed::hashed;
+use ch01_sticky_sessions::types::SessionId;
 use lab::http::{Answered, Caller};
 use lab::run::children::Child;
 use lab::system::{Cluster, Config, Options, report};
@@ -204,6 +206,12 @@ impl TestShop {
         alice
     }
 
+    /// What a signed-in browser's session is called behind the pages, in hexadecimal digits.
+    pub(crate) fn name_of(&self, user: &Browser) -> String {
+        let secret = SessionId::try_from(user.cookie("sid").expect("signed in")).unwrap();
+        hashed(secret).into()
+    }
+
     /// Asks until something is so.
     pub(crate) fn until<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let deadline = tokio::time::Instant::now() + DEADLINE;
@@ -218,7 +226,7 @@ impl TestShop {
 }
 
 /// All that a server sends in answer to this.
-fn raw(server: SocketAddr, request: &str) -> String {
+pub(crate) fn raw(server: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();

@@ -99,7 +99,7 @@ fn what_is_not_understood_is_refused_and_changes_nothing() {
 fn cookies_that_nobody_set_change_nothing() {
     let shop = TestShop::new(7);
     let mut alice = shop.alice();
-    let digits = alice.cookie("sid").expect("she is signed in")[24..].to_owned();
+    let digits = shop.name_of(&alice)[24..].to_owned();
     for seen in ["18446744073709551615", "18446744073709551616", "0", "-1", "x"] {
         alice.set_cookie(&format!("seen-{digits}-{seen}"), "1");
         let page = shop.post(&mut alice, "/cart?item=boots");

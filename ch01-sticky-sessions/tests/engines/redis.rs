@@ -75,8 +75,7 @@ fn a_session_in_redis_ends_a_day_after_its_last_change_and_an_epoch_never() {
     let (mut alice, mut bob) = (shop.alice(), shop.browser());
     shop.post(&mut bob, "/sign-in?user=bob");
     for (user, why) in [(&alice, "changed"), (&bob, "begun")] {
-        let sid = user.cookie("sid").expect("signed in");
-        assert!(is_a_day(left(format!("session/{sid}"))), "{why}");
+        assert!(is_a_day(left(format!("session/{}", shop.name_of(user)))), "{why}");
     }
     shop.post(&mut alice, "/sign-out-everywhere");
     assert_eq!(left("epoch/alice".into()), -1, "no end");

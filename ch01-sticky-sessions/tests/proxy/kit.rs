@@ -99,6 +99,13 @@ impl Wire {
         Self(soon(TcpStream::connect(address)).await.expect("it listens"))
     }
 
+    /// From another address of this machine.
+    pub(crate) async fn dial_from(from: [u8; 4], address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("an address of this machine");
+        Self(soon(socket.connect(address)).await.expect("it listens"))
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         soon(self.0.write_all(bytes.as_ref())).await.expect("the other side reads");
     }

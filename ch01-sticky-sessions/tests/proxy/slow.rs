@@ -91,3 +91,19 @@ async fn a_client_too_many_waits_for_a_place() {
     backend.send(OK).await;
     second.read_to("ok").await;
 }
+
+#[tokio::test]
+async fn an_address_with_too_many_connections_is_turned_away_and_others_are_served() {
+    let (listener, address) = web().await;
+    let limits = Limits { connections_per_client: 1, ..Limits::default() };
+    let proxy = Running::start(Config { limits, ..Config::default() }, &[address]).await;
+    let silent = Wire::dial(proxy.address).await;
+    assert_eq!(Wire::dial(proxy.address).await.read_all().await, "", "it has one already");
+    let mut other = Wire::dial_from([127, 0, 0, 2], proxy.address).await;
+    other.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let mut backend = accept(&listener).await;
+    backend.read_head().await;
+    backend.send(OK).await;
+    other.read_to("ok").await;
+    drop(silent);
+}

@@ -292,7 +292,10 @@ async fn only_plain_and_local(request: Request, next: Next) -> Response {
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
     let own = host.map(|host| format!("http://{host}"));
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
-    if is_change && origin.is_some_and(|origin| own.as_deref() != Some(origin)) {
+    // A browser that says nothing about where a request comes from may still say that it is from elsewhere.
+    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    let is_foreign = site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"));
+    if is_change && (is_foreign || origin.is_some_and(|origin| own.as_deref() != Some(origin))) {
         return refuse(
             StatusCode::FORBIDDEN,
             "a page of another site must not change anything here",

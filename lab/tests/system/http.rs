@@ -76,6 +76,17 @@ async fn a_page_of_another_site_changes_nothing() {
         let answer = raw(addr, &head).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{origin}: {answer}");
     }
+    for (method, site, status) in [
+        ("POST", "same-origin", "404"),
+        ("POST", "none", "404"),
+        ("POST", "same-site", "403"),
+        ("POST", "cross-site", "403"),
+        ("GET", "cross-site", "404"),
+    ] {
+        let head = format!("{method} / HTTP/1.1\r\nHost: localhost:80\r\nSec-Fetch-Site: {site}");
+        let answer = raw(addr, &head).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{site}: {answer}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,13 @@
 //! | `PUT /backends` | another list: `[{"name": "web-1", "address": "127.0.0.1:7101"}]` |
 //! | `POST /backends/NAME/drain?within=60` | no new sessions, and after so many seconds no request at all |
 //! | `POST /backends/NAME/activate` | all again |
+//!
+//! It answers on loopback alone, and under a name of this machine; and a page of another site that is open in
+//! a browser here changes nothing ([`lab::http::finish`]).
+//!
+//! # Left out
+//!
+//! A secret: who has an account on this machine may drain a web process, as they may kill it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -266,7 +266,7 @@ impl Backend {
 
     /// It has one more request; `None` if it is gone. The request is counted before the state is read: so
     /// either it is seen here that the backend is gone, or the thread that would say so sees the request and does not.
-    pub(super) fn begin(self: &Arc<Self>) -> Option<InFlight> {
+    pub(in crate::system) fn begin(self: &Arc<Self>) -> Option<InFlight> {
         self.in_flight.fetch_add(1, Relaxed);
         let counted = InFlight(Arc::clone(self));
         if self.status().wanted == Wanted::Gone {
@@ -279,7 +279,7 @@ impl Backend {
 
 /// A request that a backend has.
 #[derive(Debug)]
-pub(super) struct InFlight(pub(super) Arc<Backend>);
+pub(in crate::system) struct InFlight(pub(super) Arc<Backend>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {

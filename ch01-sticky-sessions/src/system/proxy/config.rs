@@ -40,6 +40,9 @@ impl Default for Config {
 pub struct Limits {
     /// Connections of clients at a time. More wait until one ends.
     pub connections: usize,
+    /// Connections of one client's address: less than all, so that nobody takes all places. More are closed.
+    /// An IPv6 address counts by its first half. Proxies of ours that are trusted have no such limit.
+    pub connections_per_client: usize,
     /// Bytes of a head, at least 8,192; 431 above.
     pub head: usize,
     /// Fields of a head; 431 above.
@@ -56,6 +59,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4_096,
+            connections_per_client: 2_048,
             head: 32 << 10,
             fields: 100,
             target: 8 << 10,

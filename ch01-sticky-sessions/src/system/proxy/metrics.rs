@@ -16,6 +16,7 @@ pub(super) struct Metrics {
     answers: [AtomicU64; 5],
     retries: AtomicU64,
     connections: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -32,6 +33,10 @@ impl Metrics {
         self.connections.fetch_add(1, Relaxed);
     }
 
+    pub(super) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Relaxed);
+    }
+
     /// All of them, with those of the backends.
     pub(super) fn text(&self, pool: &Pool) -> String {
         let mut text = String::new();
@@ -43,6 +48,7 @@ impl Metrics {
         }
         line("retries_total", "", self.retries.load(Relaxed));
         line("connections_total", "", self.connections.load(Relaxed));
+        line("connections_turned_away_total", "", self.turned_away.load(Relaxed));
         for (at, backend) in pool.backends().iter().enumerate() {
             let labels = format!("{{backend=\"{}\"}}", escaped(backend.name()));
             line("backend_requests_total", &labels, backend.requests());

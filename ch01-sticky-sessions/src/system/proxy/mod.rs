@@ -6,7 +6,7 @@
 //!
 //! | file | is about |
 //! |---|---|
-//! | `serve` | connections of clients: accepted, limited, ended in order |
+//! | `serve`, `clients` | connections of clients: accepted, limited in all and for each address, ended in order |
 //! | `scan`, `guard` | what a client sends and how slowly, before the HTTP library reads it |
 //! | `check`, `headers` | which requests are taken; the fields on their way through |
 //! | `forward`, `body` | one request: sent, sent again if that is safe, answered |
@@ -25,6 +25,7 @@ mod backend;
 mod body;
 mod budget;
 mod check;
+mod clients;
 mod config;
 mod forward;
 mod guard;
@@ -45,6 +46,7 @@ use lab::run::Tracer;
 use tokio::sync::watch;
 
 use budget::Budget;
+use clients::Clients;
 use headers::Via;
 use metrics::Metrics;
 
@@ -112,6 +114,7 @@ pub struct Proxy {
     via: Via,
     budget: Budget,
     metrics: Metrics,
+    clients: Arc<Clients>,
     ending: watch::Sender<Ending>,
     tracer: Option<Arc<dyn Tracer>>,
     /// The paths that a tracer is told.
@@ -129,6 +132,7 @@ impl Proxy {
             via: Via::new(&config.name),
             budget: Budget::new(config.retries),
             metrics: Metrics::default(),
+            clients: Arc::default(),
             ending: watch::Sender::new(Ending::No),
             config,
             backends,

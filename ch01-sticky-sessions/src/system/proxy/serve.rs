@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::clients::Held;
 use super::forward::{Client, Tunnel};
 use super::guard::{Guarded, Interim};
 use super::{Ending, Proxy};
@@ -42,10 +43,12 @@ impl Proxy {
                 Some(_) = running.join_next() => {}
                 (accepted, place) = accept(&listener, &places) => match accepted {
                     Ok((stream, peer)) => {
-                        let attending = Arc::clone(&self).attend(stream, peer.ip().to_canonical());
+                        let peer = peer.ip().to_canonical();
+                        let Some(own_place) = self.place_of(peer) else { continue };
+                        let attending = Arc::clone(&self).attend(stream, peer);
                         running.spawn(async move {
                             attending.await;
-                            drop(place);
+                            drop((own_place, place));
                         });
                     }
                     Err(error) => {
@@ -61,6 +64,18 @@ impl Proxy {
         if tokio::time::timeout(grace, ended).await.is_err() {
             tracing::warn!(?grace, "closes connections whose requests did not end");
         }
+    }
+
+    /// A place among those that this client may have. None is needed for a proxy of ours.
+    fn place_of(&self, peer: IpAddr) -> Option<Option<Held>> {
+        if self.config.trusted.contains(&peer) {
+            return Some(None);
+        }
+        let held = self.clients.one_more(peer, self.config.limits.connections_per_client);
+        if held.is_none() {
+            self.metrics.turned_away();
+        }
+        held.map(Some)
     }
 
     /// Serves one connection to its end.

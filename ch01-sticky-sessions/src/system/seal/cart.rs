@@ -57,6 +57,9 @@ pub(in crate::system) fn open(text: &str, ring: &Ring, now: u64) -> Option<Seale
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::super::ring::tests::ring;
     use super::*;
     use crate::types::{CART, Item, Session, SessionId, User};
@@ -82,6 +85,27 @@ mod tests {
         }
         let token = ring.seal(b"ch01 node 1", &1_000_u64.to_be_bytes()).expect("random numbers");
         assert_eq!(open(&token, &ring, 1_000), None);
+    }
+
+    /// A JSON Web Token names its algorithm, so a forger may choose one: `none`, or one that takes a public key
+    /// for a shared one. Here the format is one byte, there is one, and it is sealed with the rest.
+    #[test]
+    fn no_token_chooses_how_it_is_checked() {
+        let ring = ring(&[1]);
+        let text = seal(&session(1, 8), &ring, 1_000).expect("it fits");
+        let mut bytes = URL_SAFE_NO_PAD.decode(&text).expect("it is ours");
+        for format in [0, 2, u8::MAX] {
+            bytes[0] = format;
+            assert_eq!(open(&URL_SAFE_NO_PAD.encode(&bytes), &ring, 1_000), None, "{format}");
+        }
+        for header in [r#"{"alg":"none"}"#, r#"{"alg":"HS256","kid":"../../dev/null"}"#] {
+            let claims = r#"{"id":"7","session":{"user":"alice","cart":[]}}"#;
+            let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part));
+            for signature in ["", "AAAA"] {
+                let token = format!("{header}.{claims}.{signature}");
+                assert_eq!(open(&token, &ring, 1_000), None, "{token}");
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,9 @@ use aes_gcm::{Aes256Gcm, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::system::hashed::first_half;
+use crate::types::SessionId;
+
 /// Stands before everything that is sealed, and is sealed with it.
 const FORMAT: u8 = 1;
 /// Format and key.
@@ -29,6 +32,8 @@ pub(super) const MOST: usize = 8;
 struct Key {
     id: u32,
     cipher: Aes256Gcm,
+    /// Derived from it, for [`Ring::placed`].
+    places: [u8; 16],
 }
 
 /// The first key seals, and all of them open.
@@ -100,6 +105,13 @@ impl Ring {
         self.keys.iter().map(|key| format!("{:08x}", key.id)).collect()
     }
 
+    /// Where a session is placed, as a number that nobody can predict without the keys. What a browser sends as
+    /// its session may be anything: hashed without a key, it would pick its web process. After a rotation it
+    /// is another number.
+    pub fn placed(&self, session: SessionId) -> SessionId {
+        SessionId(first_half(&[&self.keys[0].places, &session.0.to_be_bytes()]))
+    }
+
     /// Seals something. It opens only for the same `purpose`. `None`: the system has no random numbers.
     pub fn seal(&self, purpose: &[u8], plain: &[u8]) -> Option<String> {
         let key = &self.keys[0];
@@ -141,7 +153,8 @@ fn read_key(line: &str) -> Option<Key> {
     let (id, key) = line.split_once(' ')?;
     let id: [u8; 4] = bytes(id)?;
     let key: [u8; 32] = bytes(key)?;
-    Some(Key { id: u32::from_be_bytes(id), cipher: Aes256Gcm::new(&key.into()) })
+    let places = first_half(&[b"ch01 place 1", &key]).to_be_bytes();
+    Some(Key { id: u32::from_be_bytes(id), cipher: Aes256Gcm::new(&key.into()), places })
 }
 
 /// Exactly so many bytes in hexadecimal digits.
