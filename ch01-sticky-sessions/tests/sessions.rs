@@ -1,11 +1,15 @@
-//! What a session store has to do, whichever it is: one that has CAS, as chapter 3's, one that does the same
-//! with a script, as a Redis, and with the feature `engines` a real Redis.
+//! What a session store has to do, whichever it is: the node that a cluster runs as `store`, one that has CAS, as
+//! chapter 3's, one that does the same with a script, as a Redis, and with the feature `engines` a real Redis.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ch01_sticky_sessions::system::sessions::Sessions;
-use ch01_sticky_sessions::types::{Item, Kept, Session, SessionId, User};
+use ch01_sticky_sessions::shop::{Input, Shop};
+use ch01_sticky_sessions::store::Store;
+use ch01_sticky_sessions::system::sessions::{NoAnswer, Sessions};
+use ch01_sticky_sessions::types::{Item, Kept, Msg, Session, SessionId, User, Version};
+use ch01_sticky_sessions::worlds::{STORE, WEBS};
+use lab::node::{Effect, react};
 use lab::resp::{Reply, Servers};
 use lab::testing::Rows;
 
@@ -28,19 +32,83 @@ async fn at(servers: &[Rows]) -> Sessions {
     Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap())
 }
 
+/// A session store, as a web node asks it.
+enum AnyStore {
+    /// One that serves RESP.
+    Elsewhere(Sessions),
+    /// The chapter's own, in memory.
+    Own(Mutex<Store>),
+}
+
+impl AnyStore {
+    async fn load(&self, id: SessionId) -> Result<Kept, NoAnswer> {
+        match self {
+            Self::Elsewhere(sessions) => sessions.load(id).await,
+            Self::Own(store) => match ask(store, Msg::Load { number: 1, id }) {
+                Msg::Loaded { kept, .. } => Ok(kept),
+                other => panic!("a question is not answered by {other}"),
+            },
+        }
+    }
+
+    async fn save(
+        &self,
+        id: SessionId,
+        session: Option<Session>,
+        expected: Option<Version>,
+    ) -> Result<Result<Version, Kept>, NoAnswer> {
+        match self {
+            Self::Elsewhere(sessions) => sessions.save(id, session, expected).await,
+            Self::Own(store) => match ask(store, Msg::Save { number: 1, id, session, expected }) {
+                Msg::Saved { result, .. } => Ok(result),
+                other => panic!("a save is not answered by {other}"),
+            },
+        }
+    }
+
+    async fn revoke(&self, id: SessionId) -> Result<Option<User>, NoAnswer> {
+        match self {
+            Self::Elsewhere(sessions) => sessions.revoke(id).await,
+            Self::Own(store) => match ask(store, Msg::Revoke { number: 1, id }) {
+                Msg::Revoked { user, .. } => Ok(user),
+                other => panic!("an end is not answered by {other}"),
+            },
+        }
+    }
+}
+
+/// What the node answers; its disk is not what these tests are about.
+fn ask(store: &Mutex<Store>, msg: Msg) -> Msg {
+    let input = Input::Message { from: WEBS[0], msg };
+    let effects = react(&mut *store.lock().unwrap(), STORE, Duration::ZERO, input);
+    let sent = effects.into_iter().find_map(|effect| match effect {
+        Effect::<Shop>::Send { msg, .. } => Some(msg),
+        _ => None,
+    });
+    sent.expect("an answer")
+}
+
+/// All kinds of store that need no server, and two that serve RESP.
+async fn simple() -> Vec<AnyStore> {
+    let own = AnyStore::Own(Mutex::new(Store::default()));
+    let [cas, script] = [Rows::default(), Rows::default().as_redis()];
+    vec![own, AnyStore::Elsewhere(at(&[cas]).await), AnyStore::Elsewhere(at(&[script]).await)]
+}
+
 /// All kinds of store, and what has to run as long as they are asked.
 #[cfg(not(feature = "engines"))]
-async fn stores() -> (Vec<Sessions>, ()) {
-    (vec![at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await], ())
+async fn stores() -> (Vec<AnyStore>, ()) {
+    (simple().await, ())
 }
 
 /// All kinds of store, and what has to run as long as they are asked.
 #[cfg(feature = "engines")]
-async fn stores() -> (Vec<Sessions>, lab::engines::Engine) {
+async fn stores() -> (Vec<AnyStore>, lab::engines::Engine) {
     let redis = lab::engines::redis().unwrap();
     let address = format!("redis://{}", redis.addr());
     let real = Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap());
-    let all = vec![at(&[Rows::default()]).await, at(&[Rows::default().as_redis()]).await, real];
+    let mut all = simple().await;
+    all.push(AnyStore::Elsewhere(real));
     (all, redis)
 }
 
