@@ -17,7 +17,7 @@ use lab::NodeId;
 use super::hashed::hashed;
 use super::seal::cart::{self, NotSealed};
 use super::seal::ring::Ring;
-use crate::types::{Cookies, Sealed, Seen, SessionId, SetCookie};
+use crate::types::{Cookies, Sealed, Seen, SessionId, SetCookie, Version};
 use crate::worlds::{WEB_NAMES, WEBS};
 
 const SESSION: &str = "sid";
@@ -87,7 +87,11 @@ pub(super) fn sealed(session: &Sealed, ring: &Ring, now: u64) -> Result<HeaderVa
 
 /// What the browser has seen of this session.
 fn seen(headers: &HeaderMap, id: SessionId) -> BTreeSet<Seen> {
-    let version = |name: &str| name.strip_prefix(&seen_of(id))?.parse().ok();
+    let version = |name: &str| {
+        let digits = name.strip_prefix(&seen_of(id))?;
+        // Rust reads a sign as well, and zeros in front.
+        digits.parse().ok().filter(|version: &Version| version.to_string() == digits)
+    };
     let versions = pairs(headers).filter_map(|(name, _)| version(name));
     versions.map(|version| Seen { id, version }).collect()
 }
@@ -163,6 +167,8 @@ pub(super) fn order(item: &str, key: Option<&str>) -> HeaderValue {
 mod tests {
     use std::time::Duration;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     fn sent(lines: &[&str]) -> Cookies {
@@ -211,6 +217,130 @@ mod tests {
         assert_eq!(sent(&["node=web-9", "seen=1", "seen-00000007-3=1"]), Cookies::default());
         for bad in ["seen-00000008-3=1", "seen-00000007--1=1", "seen-00000007-=1", "seen-7-3=1"] {
             assert!(sent(&[&good, bad]).seen.is_empty(), "{bad}");
+        }
+    }
+
+    /// Reads cookies byte by byte, and takes nothing but what we set.
+    fn strictly(lines: &[Vec<u8>]) -> Cookies {
+        let is_text = |line: &&Vec<u8>| line.iter().all(|b| matches!(b, b'\t' | b' '..=b'~'));
+        let mut pairs: Vec<(&[u8], &[u8])> = Vec::new();
+        for line in lines.iter().filter(is_text) {
+            for mut pair in line.split(|byte| *byte == b';') {
+                while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = pair {
+                    pair = rest;
+                }
+                if let Some(at) = pair.iter().position(|byte| *byte == b'=') {
+                    pairs.push((&pair[..at], &pair[at + 1..]));
+                }
+            }
+        }
+        let only = |name: &str| -> Option<&[u8]> {
+            let mut all = pairs.iter().filter(|(other, _)| *other == name.as_bytes());
+            all.next().filter(|_| all.next().is_none()).map(|(_, value)| *value)
+        };
+        let digits = only("sid").filter(|id| id.len() == 32);
+        let digits = digits.filter(|id| id.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')));
+        let digit =
+            |byte: &u8| u128::from(if *byte > b'9' { byte - b'a' + 10 } else { byte - b'0' });
+        let id = digits.map(|id| id.iter().fold(0, |id, byte| id << 4 | digit(byte)));
+        let affinity =
+            (1..=4_u8).find(|web| only("node") == Some(&[b"web-", &[b'0' + web][..]].concat()));
+        let mut seen = BTreeSet::new();
+        for (name, _) in &pairs {
+            let Some((id, session)) = id.zip(digits) else { continue };
+            let before = [b"seen-", &session[24..], b"-"].concat();
+            let version =
+                name.strip_prefix(&before[..]).and_then(|text| std::str::from_utf8(text).ok());
+            let version = version.and_then(|text| Some((text, text.parse::<u64>().ok()?)));
+            if let Some((text, version)) = version
+                && version.to_string() == text
+            {
+                seen.insert(Seen { id: SessionId(id), version });
+            }
+        }
+        let session = id.map(SessionId);
+        Cookies {
+            session,
+            affinity: affinity.map(|web| WEBS[usize::from(web) - 1]),
+            sealed: None,
+            seen,
+        }
+    }
+
+    /// Lines of cookies, right and not quite.
+    fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let sid = format!("sid={:032x}", 7);
+        let known = [
+            &sid,
+            "node=web-2",
+            "node=web-9",
+            "seen-00000007-3=1",
+            "seen-00000007-+3=1",
+            "seen-00000007-03=1",
+            "seen-00000008-3=1",
+            "seen-00000007-18446744073709551616=1",
+            "sid=7",
+            "sid =7",
+            "=sid",
+            "a=b",
+            "sid=0000000000000000000000000000000A",
+            "; ",
+            ";",
+            " ",
+            "\t",
+            "=",
+            "\"",
+            "$Version=1",
+            "node",
+            "\u{a0}",
+        ];
+        let known = known.map(|part| part.as_bytes().to_vec()).to_vec();
+        let part = prop_oneof![
+            8 => prop::sample::select(known),
+            1 => prop::collection::vec(any::<u8>(), 0..5),
+        ];
+        let join = |parts: Vec<Vec<u8>>| parts.join(&b"; "[..]);
+        let line = prop_oneof![
+            3 => prop::collection::vec(part.clone(), 0..6).prop_map(join),
+            1 => prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat()),
+        ];
+        prop::collection::vec(line, 0..3)
+    }
+
+    proptest! {
+        #[test]
+        fn cookies_are_read_as_a_second_reader_reads_them_and_again_when_we_set_them(lines in lines()) {
+            let mut headers = HeaderMap::new();
+            let mut sent = Vec::new();
+            for line in lines {
+                // What no field may hold reaches nobody.
+                if let Ok(value) = HeaderValue::from_bytes(&line) {
+                    headers.append(header::COOKIE, value);
+                    sent.push(line);
+                }
+            }
+            let found = read(&headers);
+            prop_assert_eq!(&found, &strictly(&sent));
+            let lasts = Duration::from_secs(1);
+            let set = found.session.map(|id| SetCookie::Session(Some(id))).into_iter()
+                .chain(found.affinity.map(|web| SetCookie::Affinity(Some(web))))
+                .chain(found.seen.iter().map(|seen| SetCookie::Seen(*seen, lasts)));
+            let mut again = HeaderMap::new();
+            for cookie in set {
+                let field = field(&cookie).to_str().expect("text").to_owned();
+                let pair = field.split(';').next().expect("a pair");
+                again.append(header::COOKIE, pair.parse().expect("a field"));
+            }
+            prop_assert_eq!(read(&again), found);
+        }
+
+        #[test]
+        fn any_fields_of_cookies_are_read_without_a_panic(line in prop::collection::vec(any::<u8>(), 0..400)) {
+            let ring = Ring::read(&format!("00000001 {:064x}", 1)).expect("a key");
+            let value = HeaderValue::from_bytes(&line);
+            let headers = HeaderMap::from_iter(value.ok().map(|value| (header::COOKIE, value)));
+            prop_assert_eq!(opened(&headers, Some(&ring), 0).sealed, None);
+            let _ = (token(&headers), open_order(&headers, "boots"), read(&headers));
         }
     }
 }
