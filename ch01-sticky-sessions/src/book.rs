@@ -5,7 +5,7 @@ use lab::explore::Limits;
 use lab::study::{Story, Told};
 
 use crate::designs;
-use crate::experiments::{bounded, formula, restarted};
+use crate::experiments::{TWICE, bounded, formula, restarted};
 use crate::worlds::Scene;
 
 /// Alice signs in, and `web-1` has her session.
@@ -35,8 +35,11 @@ deliver web-2 lb
 deliver lb alice";
 
 /// A figure that a script tells.
-const TOLD: [(&str, &str, &[&str]); 2] =
-    [("lost-sign-in", "step1", &[SIGNED_IN, NEXT_CLICK]), ("crash", "step3", &[SIGNED_IN, CRASH])];
+const TOLD: [(&str, &str, Scene, &[&str]); 3] = [
+    ("lost-sign-in", "step1", Scene::Visit, &[SIGNED_IN, NEXT_CLICK]),
+    ("back-in-time", "step1", Scene::TwoLooks, &[TWICE]),
+    ("crash", "step3", Scene::Visit, &[SIGNED_IN, CRASH]),
+];
 
 /// The runs that the book shows, by name.
 ///
@@ -44,8 +47,8 @@ const TOLD: [(&str, &str, &[&str]); 2] =
 /// If a script no longer fits its step.
 #[must_use]
 pub fn figures() -> Vec<(String, Log)> {
-    let told = TOLD.into_iter().map(|(name, step, parts)| {
-        let world = designs::row(step).nodes.model(Scene::Visit);
+    let told = TOLD.into_iter().map(|(name, step, scene, parts)| {
+        let world = designs::row(step).nodes.model(scene);
         let script = parts.join("\n");
         let title = format!("ch01/{step}: {}", name.replace('-', " "));
         let play = lab::script::Play::new(world, &title).run(&script);

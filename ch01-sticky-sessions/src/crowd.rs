@@ -211,24 +211,42 @@ impl Crowd {
     }
 
     fn write_down(&mut self, open: &Open, answer: &Answer, now: Duration) {
-        let (deed, session) = match &open.action {
-            Action::SignIn { fresh, .. } => (Deed::SignIn, Some(*fresh)),
-            Action::Look => (Deed::Look, open.session),
-            Action::Add(item) => (Deed::Add(item.clone()), open.session),
-            Action::SignOut => (Deed::SignOut, open.session),
-            Action::SignOutEverywhere => (Deed::SignOutEverywhere, open.session),
-        };
-        let told = match answer {
-            Answer::Cart(session) => Told::Cart(session.cart.clone()),
-            Answer::SignedIn | Answer::SignedOut => Told::Done,
-            Answer::SignInPage => Told::SignInPage,
-            Answer::Full | Answer::Unavailable => Told::Unknown,
-        };
+        let session = named(&open.action, open.session);
+        let (deed, told) = (deed(&open.action), told(answer));
         let since = |time: Duration| time.saturating_sub(self.began).as_micros() as u64;
         let (asked, answered) = (since(open.asked), since(now));
-        let session = session.map(String::from).unwrap_or_default();
         let (is_copied, user) = (open.is_copied, self.people[open.who].user.0.as_ref().to_owned());
         self.visits.push(Visit { asked, answered, session, user, deed, is_copied, told });
+    }
+}
+
+/// The session of a visit: that of its cookies, or the one that a sign-in begins.
+pub(crate) fn named(action: &Action, cookie: Option<SessionId>) -> String {
+    let session = match action {
+        Action::SignIn { fresh, .. } => Some(*fresh),
+        Action::Look | Action::Add(_) | Action::SignOut | Action::SignOutEverywhere => cookie,
+    };
+    session.map(String::from).unwrap_or_default()
+}
+
+/// What a request is for, as the judge of histories has it.
+pub(crate) fn deed(action: &Action) -> Deed {
+    match action {
+        Action::SignIn { .. } => Deed::SignIn,
+        Action::Look => Deed::Look,
+        Action::Add(item) => Deed::Add(item.clone()),
+        Action::SignOut => Deed::SignOut,
+        Action::SignOutEverywhere => Deed::SignOutEverywhere,
+    }
+}
+
+/// How it was answered, as the judge of histories has it.
+pub(crate) fn told(answer: &Answer) -> Told {
+    match answer {
+        Answer::Cart(session) => Told::Cart(session.cart.clone()),
+        Answer::SignedIn | Answer::SignedOut => Told::Done,
+        Answer::SignInPage => Told::SignInPage,
+        Answer::Full | Answer::Unavailable => Told::Unknown,
     }
 }
 

@@ -57,6 +57,8 @@ pub fn balancer<R: Route>(route: R, webs: &[NodeId]) -> AnyNode {
 pub enum Scene {
     /// Alice signs in, buys, looks.
     Visit,
+    /// The same, and she looks once more.
+    TwoLooks,
     /// The same, and she puts two things into the cart at once, in two tabs.
     TwoAtOnce,
     /// A thief has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
@@ -96,7 +98,7 @@ impl Scene {
         let begin = vec![Op::SignIn, item("umbrella")];
         let end = match self {
             Self::Visit | Self::StoreFails => vec![Op::Look],
-            Self::TwoBalancers => vec![Op::Look, Op::Look],
+            Self::TwoLooks | Self::TwoBalancers => vec![Op::Look, Op::Look],
             Self::OneAddress => {
                 let both = |i| Op::Both(Box::new((numbered(i), Op::Look)));
                 (0..ROUNDS).flat_map(|i| [both(i), Op::Look]).collect()

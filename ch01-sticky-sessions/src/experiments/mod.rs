@@ -6,6 +6,7 @@
 //! | file | asks |
 //! |---|---|
 //! | `sign_ins.rs` | how many pages are sign-in pages; how many a rolling restart costs |
+//! | `twice.rs` | what one user is shown when two nodes have the same session |
 //! | `load.rs` | how much of the load one node gets when many people share an address |
 //! | `busy.rs` | the same where one user clicks more than others |
 //! | `moves.rs` | how many sessions move when a node joins or leaves, by policy |
@@ -25,6 +26,7 @@ mod moves;
 mod outcome;
 mod scoreboard;
 mod sign_ins;
+mod twice;
 mod workload;
 
 use std::time::Duration;
@@ -53,6 +55,7 @@ pub use moves::{HASHING, homes, judged, moved};
 pub use outcome::Outcome;
 pub use scoreboard::{Event, FRESH, after, history};
 pub use sign_ins::{forced, formula, restarted};
+pub use twice::{TWICE, shown};
 
 const CROWD: NodeId = NodeId(1);
 const OPERATOR: NodeId = NodeId(9);
@@ -174,6 +177,7 @@ pub fn plots() -> Vec<(String, Plot)> {
 pub fn tables() -> Vec<(String, Table)> {
     let [scoreboard, events] = scoreboard::tables();
     vec![
+        ("back-in-time".into(), twice::table()),
         ("scoreboard".into(), scoreboard),
         ("events".into(), events),
         ("policies".into(), moves::table()),

@@ -1,7 +1,9 @@
 //! Session guarantees, judged from what everybody was told in simulated runs.
 
-use ch01_sticky_sessions::experiments::{Event, FRESH, history};
+use ch01_sticky_sessions::experiments::{Event, FRESH, history, shown};
 use ch01_sticky_sessions::guarantees::history::{check, of};
+use ch01_sticky_sessions::guarantees::{Deed, Told, judge};
+use ch01_sticky_sessions::types::Item;
 use lab::check::{History, Verdict};
 
 /// The verdict on the written history of a run: the guarantee that is broken, or `ok`.
@@ -45,4 +47,37 @@ fn step7_keeps_its_guarantees_whatever_happens_to_the_shop() {
     ] {
         assert_eq!(verdict("step7", event), "ok", "{event:?}");
     }
+}
+
+#[test]
+fn a_session_on_two_nodes_shows_a_cart_that_goes_back_in_time_and_comes_back() {
+    let umbrella = || Item::new("umbrella");
+    let (full, empty) = (Told::Cart([umbrella()].into()), Told::Cart([].into()));
+    let visits = shown("step1");
+    let pages: Vec<_> = visits.iter().map(|visit| (&visit.deed, &visit.told)).collect();
+    let expected = [
+        (&Deed::SignIn, &Told::Done),
+        (&Deed::Add(umbrella()), &full),
+        (&Deed::Look, &empty),
+        (&Deed::Look, &full),
+    ];
+    assert_eq!(pages, expected);
+    let session = &visits[0].session;
+    assert!(visits.iter().all(|visit| visit.session == *session), "one session: {visits:?}");
+    let findings = judge(&visits).expect("a small history");
+    let only = [&findings.unread, &findings.unseen].map(|found| {
+        found.iter().map(|item| (item.at, item.since, item.what.clone())).collect::<Vec<_>>()
+    });
+    // The empty cart is the witness, against the answer to *add*.
+    assert_eq!(only, [vec![(2, 1, umbrella())], vec![(2, 1, umbrella())]]);
+    assert!(findings.forced.is_empty(), "nobody is asked to sign in");
+}
+
+#[test]
+fn a_judge_of_the_same_run_as_text_names_the_broken_guarantee() {
+    let history = of(&shown("step1"));
+    let judged = check(&history, 0).expect("a history of sessions").judged;
+    let Verdict::Violation { why, window } = judged.verdict else { panic!("{:?}", judged.counts) };
+    assert_eq!(why, "read your writes: umbrella was added, and is missing in a later cart");
+    assert_eq!(window.len(), 4, "both requests with their answers: {window:?}");
 }
