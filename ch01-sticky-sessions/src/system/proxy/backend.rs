@@ -213,6 +213,7 @@ impl Backend {
         }
     }
 
+    // ANCHOR: advance
     /// Goes on with a drain: Draining until no session is left or the time is over, then HandingOff until
     /// no request is left, then Gone.
     pub fn advance(&self) {
@@ -226,6 +227,7 @@ impl Backend {
             status.wanted = Wanted::Gone;
         }
     }
+    // ANCHOR_END: advance
 
     /// A check succeeded.
     pub(super) fn is_well(&self, rise: u32) {

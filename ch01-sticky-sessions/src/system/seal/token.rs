@@ -27,6 +27,7 @@ pub const LIFE: u64 = 3_600;
 /// What a token is for, and what its bytes mean.
 const PURPOSE: &[u8] = b"ch01 node 1";
 
+// ANCHOR: token
 /// What a token says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token {
@@ -37,6 +38,7 @@ pub struct Token {
     /// When it was made, in seconds since 1970.
     pub issued: u64,
 }
+// ANCHOR_END: token
 
 /// Which start of a web process a backend is, as far as its address says: in a cluster, one that was started
 /// again listens somewhere else. Every balancer derives the same one from its list.
@@ -58,6 +60,7 @@ impl Token {
         ring.seal(&purpose(session), &plain)
     }
 
+    // ANCHOR: open
     /// What a browser with this session sends, if one of us sealed it for this session and it has not ended.
     pub fn open(text: &str, session: SessionId, ring: &Ring, now: u64) -> Option<Self> {
         let plain = ring.open(&purpose(session), text)?;
@@ -70,6 +73,7 @@ impl Token {
         let is_good = issued <= now.saturating_add(SKEW) && now.saturating_sub(issued) < LIFE;
         is_good.then_some(Self { web, generation, issued })
     }
+    // ANCHOR_END: open
 
     /// Whether a new one is due, so that a browser which comes back always has a good one.
     pub fn is_old(&self, now: u64) -> bool {
