@@ -53,13 +53,20 @@ impl Chapter for SessionsChapter {
         use lab::measure::Measure;
         let balancers = Measure::new("balancers", "our balancer beside HAProxy and nginx");
         let store = Measure::new("store", "how often design 7 asks its store, beside design 5");
-        let (balancers, store) = (balancers.needs("engines"), store.needs("engines"));
+        let conformance =
+            Measure::new("conformance", "odd requests to our balancer, HAProxy and nginx");
+        let [balancers, store, conformance] =
+            [balancers, store, conformance].map(|measure| measure.needs("engines"));
         #[cfg(all(feature = "engines", unix))]
-        let (balancers, store) = {
+        let [balancers, store, conformance] = {
             use crate::system::measure;
-            (balancers.run_by(measure::balancers), store.run_by(measure::store))
+            [
+                balancers.run_by(measure::balancers),
+                store.run_by(measure::store),
+                conformance.run_by(measure::conformance),
+            ]
         };
-        vec![balancers, store]
+        vec![balancers, store, conformance]
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

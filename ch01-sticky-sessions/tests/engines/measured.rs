@@ -33,3 +33,22 @@ fn design_7_asks_its_store_less_often_than_design_5_which_asks_for_each_page() {
     assert!((0.99..1.1).contains(&asked(0)), "one question for each page: {}", outcome.text);
     assert!(asked(1) < 0.5, "{}", outcome.text);
 }
+
+#[test]
+fn our_balancer_answers_every_case_in_every_section_and_the_explained_ones_are_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = measured("conformance", dir.path());
+    assert!(outcome.is_ok, "{}", outcome.text);
+    let rows = outcome.kept["rows"].as_array().unwrap();
+    let at = rows.iter().position(|row| row[1] == "all").expect("a row for all cases");
+    let number = |row: usize, column: usize| -> usize {
+        rows[row][column].as_str().unwrap().parse().unwrap()
+    };
+    for column in [2, 3, 4] {
+        let sum: usize = (0..at).map(|row| number(row, column)).sum();
+        assert_eq!(sum, number(at, column), "{}", outcome.text);
+    }
+    assert_eq!(rows[at][0], format!("all {} cases", number(at, 2)));
+    assert_eq!(rows.len() - at - 1, 6, "one row for each that the book explains");
+    assert!(rows[at + 1..].iter().all(|row| row[2] == "✓ as asked"), "{}", outcome.text);
+}

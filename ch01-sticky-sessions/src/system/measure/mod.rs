@@ -13,6 +13,7 @@
 //! clients take the cores.
 
 mod beside;
+mod conformance;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -32,6 +33,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use beside::backends;
+pub(crate) use conformance::conformance;
 
 use super::SYSTEM;
 use super::client::Browser;
