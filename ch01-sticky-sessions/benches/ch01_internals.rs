@@ -1,6 +1,9 @@
 //! What single parts of the chapter cost: where a request goes, a token, a question to the store. With the
 //! feature `peers`, what a pick costs in other crates as well.
 //!
+//! `BENCH_SAVE=1 cargo bench --bench ch01_internals --features internals,peers` keeps the table in
+//! `book/data/measured`.
+//!
 //! # Left out
 //!
 //! A whole page: that is `ch01_steps`.
@@ -8,6 +11,7 @@
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
 use std::hint::black_box;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ch01_sticky_sessions::balancer::{Asked, Backend, Route};
@@ -24,8 +28,16 @@ use ch01_sticky_sessions::system::seal::ring::Ring;
 use ch01_sticky_sessions::system::seal::token::Token;
 use ch01_sticky_sessions::types::{Address, Item, Msg, Session, SessionId, User};
 use ch01_sticky_sessions::worlds::WEBS;
+use lab::measure::{Machine, Table, file};
 use lab::node::react;
 use lab::{Input, NodeId};
+
+/// What is measured, for each number of nodes where they count, and what it should not exceed.
+type Row = [String; 5];
+
+const COMMAND: &str = "BENCH_SAVE=1 cargo bench --bench ch01_internals --features internals,peers";
+const KEPT: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../book/data/measured/ch01_internals.json");
 
 const ROUNDS: usize = 7;
 /// How many nodes a balancer has.
@@ -36,9 +48,25 @@ const SLOTS: u64 = 65_537;
 
 fn main() {
     let quick = std::env::args().any(|arg| arg == "--test");
-    picks(if quick { 10 } else { 200_000 });
-    tokens(if quick { 10 } else { 200_000 });
-    saves(if quick { 10 } else { 50_000 });
+    let count = |usual| if quick { 10 } else { usual };
+    let rows = [picks(count(200_000)), tokens(count(200_000)), saves(count(50_000))].concat();
+    let table = Table {
+        columns: ["what", "4 nodes", "10 nodes", "100 nodes", "aim"].map(Into::into).into(),
+        rows: rows.into_iter().map(Into::into).collect(),
+        spread: format!("Medians of {ROUNDS} rounds; all nodes are up"),
+        machine: Machine::read(Path::new(env!("CARGO_TARGET_TMPDIR"))),
+        versions: concat!("ch01-sticky-sessions ", env!("CARGO_PKG_VERSION")).to_owned(),
+    };
+    println!("{table}");
+    if std::env::var_os("BENCH_SAVE").is_some() && !quick {
+        let text = file(table.kept(), COMMAND);
+        std::fs::write(KEPT, text).expect("the book's folder can be written");
+    }
+}
+
+/// A row of what does not depend on the number of nodes.
+fn single(name: &str, took: String, aim: &str) -> Row {
+    [name.into(), took, String::new(), String::new(), aim.into()]
 }
 
 /// What one of these takes, in ns: the median of the rounds.
@@ -54,27 +82,36 @@ fn each(count: u64, mut once: impl FnMut(u64)) -> f64 {
 }
 
 /// Where a request goes, by the number of nodes.
-fn picks(count: u64) {
-    println!("A pick, in ns, of {POOLS:?} nodes that are all up:");
+fn picks(count: u64) -> Vec<Row> {
     let bound = Some(BOUND);
-    pick("round robin", count, &RoundRobin);
-    pick("IP hash", count, &IpHash);
-    pick("sticky cookie", count, &StickyCookie);
-    pick("rendezvous", count, &ConsistentHash { bound: None });
-    pick("rendezvous, bounded", count, &ConsistentHash { bound });
-    pick("affinity as a hint", count, &AffinityHint { bound: BOUND });
-    pick("ring", count, &Hashes::new(160));
-    pick("Maglev", count, &Maglev::new(SLOTS));
-    pick("jump", count, &Jump);
+    let mut rows = vec![
+        pick("round robin", count, &RoundRobin, ""),
+        pick("IP hash", count, &IpHash, ""),
+        pick("sticky cookie", count, &StickyCookie, ""),
+        pick("rendezvous", count, &ConsistentHash { bound: None }, "15 ns at 4 nodes"),
+        pick("rendezvous, bounded", count, &ConsistentHash { bound }, ""),
+        pick("affinity as a hint", count, &AffinityHint { bound: BOUND }, ""),
+        pick("ring", count, &Hashes::new(160), ""),
+        pick("Maglev", count, &Maglev::new(SLOTS), "6 ns"),
+        pick("jump", count, &Jump, ""),
+    ];
+    #[cfg(feature = "peers")]
+    rows.extend(peers::picks(count));
     let nodes: Vec<NodeId> = (0..100).map(NodeId).collect();
     let mut maglev = Maglev::new(SLOTS);
     let built = each(count.min(20), |_| maglev.prepare(black_box(&nodes)));
-    #[cfg(feature = "peers")]
-    peers::picks(count);
-    println!("Maglev's table of {SLOTS} slots for 100 nodes: {:.1} ms\n", built / 1e6);
+    let built = format!("{:.1} ms", built / 1e6);
+    let name = format!("build Maglev's table of {SLOTS} slots");
+    rows.push([name, String::new(), String::new(), built, "2 ms at 100 nodes".into()]);
+    rows
 }
 
-fn pick(name: &str, count: u64, route: &impl Route) {
+fn row(name: &str, [four, ten, hundred]: [f64; 3], aim: &str) -> Row {
+    let ns = |took: f64| format!("{took:.1} ns");
+    [name.into(), ns(four), ns(ten), ns(hundred), aim.into()]
+}
+
+fn pick(name: &str, count: u64, route: &impl Route, aim: &str) -> Row {
     let took = POOLS.map(|nodes| {
         let mut route = route.clone();
         route.prepare(&(0..nodes).map(NodeId).collect::<Vec<_>>());
@@ -88,7 +125,7 @@ fn pick(name: &str, count: u64, route: &impl Route) {
             black_box(route.pick(&asked, &pool));
         })
     });
-    println!("  {name:<20} {:>7.1} {:>7.1} {:>7.1}", took[0], took[1], took[2]);
+    row(name, took, aim)
 }
 
 /// The same by other crates. They know no node that is down: a node that goes is another table.
@@ -100,39 +137,40 @@ mod peers {
     use maglev::{ConsistentHasher as _, Maglev};
     use pingora_ketama::{Bucket, Continuum};
 
-    use super::{POOLS, black_box, each, mix};
+    use super::{POOLS, Row, black_box, each, mix, row};
 
     /// Points of a node on a ring, as many as pingora-ketama has.
     const POINTS: u64 = 160;
 
-    pub(super) fn picks(count: u64) {
-        pick("pingora-ketama", count, |nodes| {
+    pub(super) fn picks(count: u64) -> [Row; 3] {
+        let ketama = pick("crate pingora-ketama, a ring", count, |nodes| {
             let bucket = |node| Bucket::new(SocketAddr::from(([10, 0, 0, node as u8], 80)), 1);
             let ring = Continuum::new(&(0..nodes).map(bucket).collect::<Vec<_>>());
             move |key: u64| ring.node(&key.to_be_bytes()).is_some()
         });
-        pick("hashring", count, |nodes| {
+        let hashring = pick("crate hashring", count, |nodes| {
             let mut ring = HashRing::new();
             (0..nodes * POINTS).for_each(|point| ring.add((point % nodes, point / nodes)));
             move |key: u64| ring.get(&key).is_some()
         });
-        pick("maglev", count, |nodes| {
+        let maglev = pick("crate maglev", count, |nodes| {
             let table = Maglev::new((0..nodes).collect::<Vec<u64>>());
             move |key: u64| table.get(&key).is_some()
         });
+        [ketama, hashring, maglev]
     }
 
-    fn pick<P: Fn(u64) -> bool>(name: &str, count: u64, build: impl Fn(u64) -> P) {
+    fn pick<P: Fn(u64) -> bool>(name: &str, count: u64, build: impl Fn(u64) -> P) -> Row {
         let took = POOLS.map(|nodes| {
             let pick = build(nodes);
             each(count, |turn| assert!(black_box(pick(mix(turn)))))
         });
-        println!("  {name:<20} {:>7.1} {:>7.1} {:>7.1}", took[0], took[1], took[2]);
+        row(name, took, "")
     }
 }
 
 /// Sealing and opening the token of design 7.
-fn tokens(count: u64) {
+fn tokens(count: u64) -> Vec<Row> {
     let ring = Ring::read(&format!("00000001 {:064x}", 7)).expect("a key");
     let token = Token { web: WEBS[0], generation: 7, issued: 1_000 };
     let text = token.seal(SessionId(7), &ring).expect("random numbers");
@@ -145,14 +183,16 @@ fn tokens(count: u64) {
     let forged = each(count, |_| {
         black_box(Token::open(black_box(&text), SessionId(8), &ring, 1_000));
     });
-    println!(
-        "A token of {} letters: seal {seal:.0} ns, open {open:.0} ns, refuse {forged:.0} ns\n",
-        text.len()
-    );
+    let ns = |took: f64| format!("{took:.0} ns");
+    vec![
+        single(&format!("seal a token of {} letters", text.len()), ns(seal), "150 ns"),
+        single("open it", ns(open), "150 ns"),
+        single("refuse it for another session", ns(forged), ""),
+    ]
 }
 
 /// A step of the store, without its log on disk.
-fn saves(count: u64) {
+fn saves(count: u64) -> Vec<Row> {
     let mut store = Store::default();
     let mut session = Session::new(User::new("alice"));
     assert!(session.add(Item::new("umbrella")));
@@ -165,5 +205,7 @@ fn saves(count: u64) {
         asks(Msg::Save { number, id, session, expected: None });
     });
     let load = each(count, |number| asks(Msg::Load { number, id: SessionId(number.into()) }));
-    println!("A step of the store with {count} sessions: save {save:.0} ns, load {load:.0} ns");
+    let name = |what| format!("{what}, a step of the store with {count} sessions");
+    let ns = |took: f64| format!("{took:.0} ns");
+    vec![single(&name("save"), ns(save), ""), single(&name("load"), ns(load), "")]
 }

@@ -34,11 +34,17 @@ deliver lb web-2
 deliver web-2 lb
 deliver lb alice";
 
+/// Alice signs in, buys, is copied, and signs out; then the copy is used. The nodes take turns.
+const STOLEN: [&str; 5] = [ON_1, ON_2, ON_1, ON_2, ON_1];
+const ON_1: &str = SIGNED_IN;
+const ON_2: &str = NEXT_CLICK;
+
 /// A figure that a script tells.
-const TOLD: [(&str, &str, Scene, &[&str]); 3] = [
+const TOLD: [(&str, &str, Scene, &[&str]); 4] = [
     ("lost-sign-in", "step1", Scene::Visit, &[SIGNED_IN, NEXT_CLICK]),
     ("back-in-time", "step1", Scene::TwoLooks, &[TWICE]),
     ("crash", "step3", Scene::Visit, &[SIGNED_IN, CRASH]),
+    ("old-cookie", "step6", Scene::Stolen, &STOLEN),
 ];
 
 /// The runs that the book shows, by name.

@@ -59,7 +59,9 @@ pub enum Scene {
     Visit,
     /// The same, and she looks once more.
     TwoLooks,
-    /// The same, and she puts two things into the cart at once, in two tabs.
+    /// She signs in, buys and signs out. A thief has a copy of her cookies, and uses it before and after.
+    Stolen,
+    /// Alice signs in, buys, looks, and puts two things into the cart at once, in two tabs.
     TwoAtOnce,
     /// A thief has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
     /// Later, the copy is used again. Then the same, but she signs in once more instead of out.
@@ -98,6 +100,7 @@ impl Scene {
         let begin = vec![Op::SignIn, item("umbrella")];
         let end = match self {
             Self::Visit | Self::StoreFails => vec![Op::Look],
+            Self::Stolen => vec![Op::Copy, Op::SignOut, Op::Replay],
             Self::TwoLooks | Self::TwoBalancers => vec![Op::Look, Op::Look],
             Self::OneAddress => {
                 let both = |i| Op::Both(Box::new((numbered(i), Op::Look)));

@@ -5,7 +5,7 @@
 //!
 //! | file | asks |
 //! |---|---|
-//! | `sign_ins.rs` | how many pages are sign-in pages; how many a rolling restart costs |
+//! | `sign_ins.rs` | how many pages are sign-in pages; how many a crash or a rolling restart costs |
 //! | `twice.rs` | what one user is shown when two nodes have the same session |
 //! | `load.rs` | how much of the load one node gets when many people share an address |
 //! | `busy.rs` | the same where one user clicks more than others |
@@ -54,7 +54,7 @@ pub use load::imbalance;
 pub use moves::{HASHING, homes, judged, moved};
 pub use outcome::Outcome;
 pub use scoreboard::{Event, FRESH, after, history};
-pub use sign_ins::{forced, formula, restarted};
+pub use sign_ins::{crashed, forced, formula, restarted};
 pub use twice::{TWICE, shown};
 
 const CROWD: NodeId = NodeId(1);
@@ -165,6 +165,7 @@ fn line(name: &str, points: impl IntoIterator<Item = (f64, f64)>) -> Series {
 pub fn plots() -> Vec<(String, Plot)> {
     vec![
         ("sign-in-pages".into(), sign_ins::pages()),
+        ("signed-out-by-a-crash".into(), sign_ins::crashes()),
         ("one-address".into(), load::plot()),
         ("joining".into(), joining::plot()),
         ("away-from-home".into(), hinge::plot()),

@@ -1,4 +1,4 @@
-//! How many pages are sign-in pages, and how many of them a rolling restart costs.
+//! How many pages are sign-in pages, and how many of them a crash or a rolling restart costs.
 
 use lab::chapter::{Dial, Plot};
 use lab::rng::Rng;
@@ -52,6 +52,22 @@ pub fn restarted(step: &str, n: usize) -> f64 {
     f64::from(forced) / PEOPLE as f64
 }
 
+/// The share of the users who are asked to sign in after one of so many web nodes has crashed for good.
+#[must_use]
+pub fn crashed(step: &str, n: usize) -> f64 {
+    let mut rng = Rng::new(SEED);
+    let mut experiment = Experiment::new(step, n);
+    experiment.people = (0..PEOPLE).map(user_at_home).collect();
+    experiment.clicks = each(PEOPLE, What::SignIn, 0..SECOND, &mut rng);
+    let crash = Fault::Crash { node: webs(n)[0], at: WINDOW, back: None, wiped: false, forget: 0 };
+    experiment.faults.push(crash);
+    let noticed = WINDOW + SECOND;
+    experiment.clicks.extend(each(PEOPLE, What::Look, noticed..noticed + SECOND, &mut rng));
+    let run = experiment.run();
+    let signed_out = people(&run).iter().filter(|person| person.forced > 0).count();
+    signed_out as f64 / PEOPLE as f64
+}
+
 // ANCHOR: formula
 /// With sticky cookies. While one of `n` nodes is down, its sessions begin anew on the others; so a node
 /// has `1/n` of them when the restarts begin, and each restart multiplies what the nodes still to come have
@@ -73,6 +89,22 @@ pub(super) fn pages() -> Plot {
         series: vec![
             counted("simulated", counts().map(|n| (n as f64, 100.0 * forced("step1", n)))),
             line("(n − 1)/n", counts().map(|n| (n as f64, 100.0 * (n - 1) as f64 / n as f64))),
+        ],
+    }
+}
+
+/// A crash with sessions in memory beside its formula, and with a store.
+pub(super) fn crashes() -> Plot {
+    let counts = || [2, 3, 4, 6, 8, MOST].into_iter();
+    let of = |step: &'static str| counts().map(move |n| (n as f64, 100.0 * crashed(step, n)));
+    Plot {
+        title: "A crash signs out the users of one node".into(),
+        x: "web nodes".into(),
+        y: "users signed out, %".into(),
+        series: vec![
+            counted("sticky cookie", of("step3")),
+            line("1/n", counts().map(|n| (n as f64, 100.0 / n as f64))),
+            counted("hint, store", of("step7")),
         ],
     }
 }

@@ -1,8 +1,8 @@
 //! Simulated points beside the lines of their formulas.
 
 use ch01_sticky_sessions::experiments::{
-    Newcomers, bounded, expected, forced, formula, hit_ratio, imbalance, pinned, restarted, shares,
-    with_top_user,
+    Newcomers, bounded, crashed, expected, forced, formula, hit_ratio, imbalance, pinned,
+    restarted, shares, with_top_user,
 };
 
 fn assert_near(found: f64, expected: f64, margin: f64, what: &str) {
@@ -23,6 +23,14 @@ fn a_rolling_restart_costs_what_the_formula_says() {
         assert_near(restarted("step3", n), formula(n), 0.1, &format!("{n} nodes"));
     }
     assert_near(restarted("step7", 4), 0.0, 0.0, "a store");
+}
+
+#[test]
+fn a_crash_of_one_of_n_nodes_signs_out_one_of_n_users() {
+    for n in [2, 4, 10] {
+        assert_near(crashed("step3", n), 1.0 / n as f64, 0.02, &format!("{n} nodes"));
+    }
+    assert_near(crashed("step7", 4), 0.0, 0.0, "a store");
 }
 
 #[test]

@@ -242,14 +242,18 @@ pub fn table_file(table: &str) -> String {
     format!("book/data/tables/{table}.json")
 }
 
-/// `{{#table name=ch01/moved}}`: counted numbers.
+/// `{{#table name=ch01/moved}}`: counted numbers. `{{#table name=ch01/moved rows=2-2}}`: these rows alone,
+/// counted from 1.
 ///
 /// # Errors
-/// The table was never generated, or a row has not one cell a column.
+/// The table was never generated, has no such rows, or a row has not one cell a column.
 pub fn table(x: &mut Context<'_>, d: &Directive) -> Result<String> {
-    d.only(&["name"])?;
+    d.only(&["name", "rows"])?;
     let file = table_file(d.need("name")?);
-    let table: Table = parse(&file, &x.generated(&file)?)?;
+    let mut table: Table = parse(&file, &x.generated(&file)?)?;
+    if let Some(rows) = d.get("rows") {
+        table.rows = table.rows[range(rows, table.rows.len())?].to_vec();
+    }
     Ok(format!("<div class=\"table-wrapper\">{}</div>\n", html(&file, &table)?))
 }
 
