@@ -21,6 +21,16 @@ use std::time::Duration;
 
 use crate::types::{Span, Status};
 
+/// As many spans wait at most, if nothing else is said.
+pub const QUEUE: usize = 8192;
+/// As many go in one request at most.
+pub const BATCH: usize = 512;
+/// A span waits at most so long for others of its batch.
+pub const LINGER: Duration = Duration::from_millis(200);
+/// As often a batch is sent at most.
+pub const ATTEMPTS: u32 = 8;
+/// Before the second attempt; doubled for each further one.
+pub const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// No collector makes an exporter wait longer, and no wait of its own is longer.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
 

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use ch04_tracing::experiments::export::{
-    BATCHES, BOUNDED, CLASSES, Collector, DESIGNS, Design, END, PRINT, RETRIES, ROOM, Told,
-    UNBOUNDED, most, run, share_stored,
+    BATCHES, BOUNDED, CLASSES, Collector, DESIGNS, Design, END, PRINT, RETRIES, Told, UNBOUNDED,
+    most, run, share_stored,
 };
 use ch04_tracing::experiments::kill;
 use ch04_tracing::step3_context::spans;
 use ch04_tracing::step4_exporter::{
-    Answer, Attempts, Class, Dropped, LONGEST_WAIT, Next, Outbox, Outcome, pause,
+    Answer, Attempts, Class, Dropped, LONGEST_WAIT, Next, Outbox, Outcome, QUEUE, pause,
 };
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId};
 use ch04_tracing::workload::{Config, Process, Run};
@@ -53,7 +53,7 @@ fn each_design_mends_what_the_one_before_it_does_wrong() {
     assert!(unbounded.waited.is_zero());
     assert!(unbounded.most_waiting as u64 > RATE * END.as_secs() * 9 / 10, "{unbounded:?}");
     let bounded = of(BOUNDED);
-    assert_eq!(bounded.most_waiting, ROOM);
+    assert_eq!(bounded.most_waiting, QUEUE);
     assert!(bounded.failed_dropped > 300, "{bounded:?}");
     // One request per span is enough for the failed ones alone, while somebody answers.
     let classes = of(CLASSES);
@@ -207,7 +207,7 @@ fn exporters_that_fail_together_come_back_apart() {
 fn a_killed_process_loses_what_is_not_stored_and_a_ring_keeps_all_of_it() {
     let spans = spans(&Run::of(Config::shop(16)));
     for process in Process::ALL {
-        let costs = kill::costs(kill::of(&spans, process));
+        let costs = kill::costs(kill::of(&spans, process), kill::Collector::Up);
         assert_eq!(costs.len() as u64, kill::KILLS);
         let lost = costs.iter().map(|one| one.not_stored + one.not_ended).sum::<usize>();
         assert!(lost > 0, "{process}");
@@ -215,4 +215,15 @@ fn a_killed_process_loses_what_is_not_stored_and_a_ring_keeps_all_of_it() {
         assert!(costs.iter().all(|one| one.not_in_ring.is_sorted_by(|a, b| a >= b)), "{process}");
         assert!(costs.iter().all(|one| one.not_in_ring[2] == 0), "{process}");
     }
+}
+
+#[test]
+fn while_the_collector_is_down_only_a_ring_that_is_longer_than_the_queue_keeps_all_of_it() {
+    let spans = spans(&Run::of(Config::shop(16)));
+    let of_coord = kill::of(&spans, Process::Coord);
+    assert!((kill::RINGS[2]..QUEUE).contains(&of_coord.len()), "{}", of_coord.len());
+    let costs = kill::costs(of_coord, kill::Collector::Down);
+    let last = costs.last().expect("there are kills");
+    assert!(last.not_in_ring[2] > last.not_stored / 2, "{last:?}");
+    assert!(costs.iter().all(|one| one.not_in_ring[3] == 0));
 }

@@ -6,10 +6,10 @@ use lab::chapter::{Mark, Plot, Series, Table};
 use lab::view::thousands;
 
 use super::{
-    BATCHES, Collector, DESIGNS, Design, END, PRINT, RETRIES, ROOM, Told, UNBOUNDED, most, run,
+    BATCHES, Collector, DESIGNS, Design, END, PRINT, RETRIES, Told, UNBOUNDED, most, run,
     share_stored,
 };
-use crate::step4_exporter::Dropped;
+use crate::step4_exporter::{Dropped, QUEUE};
 
 /// Spans per second in the tables.
 const RATE: u64 = 20_000;
@@ -120,11 +120,11 @@ pub(in super::super) fn numbers() -> Vec<(&'static str, String)> {
     let killed = |design: Design| run(design, Collector::Killed, RATE);
     let unbounded = killed(UNBOUNDED).most_waiting;
     let dropped = |design, why| number(killed(design).ledger.dropped(why));
-    let room = Duration::from_millis(ROOM as u64 * 1000 / RATE);
+    let room = Duration::from_millis(QUEUE as u64 * 1000 / RATE);
     vec![
         ("export_rate", number(RATE)),
         ("export_seconds", END.as_secs().to_string()),
-        ("export_room", thousands(ROOM)),
+        ("export_room", thousands(QUEUE)),
         ("export_room_lasts", seconds(room)),
         ("export_print", number(killed(PRINT).ledger.created)),
         ("export_unbounded", thousands(unbounded)),

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use lab::rng::Rng;
 
-use crate::step4_exporter::{Answer, Attempts, Class, Ledger, Next, Outbox};
+use crate::step4_exporter::{
+    ATTEMPTS, Answer, Attempts, BATCH, Class, FIRST_WAIT, LINGER, Ledger, Next, Outbox, QUEUE,
+};
 
 pub(super) use figures::{numbers, plot, tables};
 
@@ -22,12 +24,6 @@ pub const ROUND_TRIP: Duration = Duration::from_millis(1);
 pub const WORK: Duration = Duration::from_millis(19);
 /// A collector that fails begins to do so then.
 const FAILS: Duration = Duration::from_secs(5);
-/// A span waits at most so long for others of its batch.
-const LINGER: Duration = Duration::from_millis(200);
-/// Before the second attempt.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// As many spans wait at most, where there is a bound.
-pub const ROOM: usize = 8192;
 
 /// One way to send spans.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -61,13 +57,13 @@ pub const PRINT: Design = Design {
 /// It does not wait, and nothing bounds what does.
 pub const UNBOUNDED: Design = Design { name: "queue without a bound", waits: false, ..PRINT };
 /// What finds no room is dropped.
-pub const BOUNDED: Design = Design { name: "bounded queue", room: ROOM, ..UNBOUNDED };
+pub const BOUNDED: Design = Design { name: "bounded queue", room: QUEUE, ..UNBOUNDED };
 /// What is worth less makes room.
 pub const CLASSES: Design = Design { name: "drop classes", classes: true, ..BOUNDED };
 /// Many spans in one request.
-pub const BATCHES: Design = Design { name: "batches of 512", batch: 512, ..CLASSES };
+pub const BATCHES: Design = Design { name: "batches of 512", batch: BATCH, ..CLASSES };
 /// What is not answered is sent again.
-pub const RETRIES: Design = Design { name: "retries", attempts: 8, ..BATCHES };
+pub const RETRIES: Design = Design { name: "retries", attempts: ATTEMPTS, ..BATCHES };
 /// The designs, each with one thing more than the one before it.
 pub const DESIGNS: [Design; 6] = [PRINT, UNBOUNDED, BOUNDED, CLASSES, BATCHES, RETRIES];
 

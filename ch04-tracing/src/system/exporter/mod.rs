@@ -28,7 +28,7 @@ use prost::Message as _;
 use tokio::sync::{Notify, oneshot};
 
 use crate::otlp;
-use crate::step4_exporter::{Class, Ledger, Outbox};
+use crate::step4_exporter::{ATTEMPTS, BATCH, Class, FIRST_WAIT, LINGER, Ledger, Outbox, QUEUE};
 use crate::types::Span;
 use post::Post;
 
@@ -61,12 +61,12 @@ impl Options {
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self {
             endpoint: endpoint.into(),
-            queue: 8192,
+            queue: QUEUE,
             slow: Duration::from_millis(250),
-            batch: 512,
-            linger: Duration::from_millis(200),
-            attempts: 8,
-            first_wait: Duration::from_millis(100),
+            batch: BATCH,
+            linger: LINGER,
+            attempts: ATTEMPTS,
+            first_wait: FIRST_WAIT,
             deadline: Duration::from_secs(10),
         }
     }

@@ -27,6 +27,7 @@ mod format;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -34,12 +35,18 @@ use std::sync::{Mutex, PoisonError};
 
 use format::Kind;
 
-use crate::types::Span;
+use crate::experiments::kill::RINGS;
+use crate::step4_exporter::QUEUE;
+use crate::types::{Span, SpanId, TraceId};
 
 pub use format::{Found, SLOT};
 
-/// As many records are kept, if nothing else is said: some 2,000 spans in 4 MiB.
-pub const SLOTS: u32 = 4096;
+/// As many records are kept, if nothing else is said: some 16,000 spans in 32 MiB.
+pub const SLOTS: u32 = 1 << 15;
+// What waits in a queue that is full has two records each, and the ring must still have all of them.
+const _: () = assert!(SLOTS as usize > 2 * QUEUE);
+// The book counts what this ring loses.
+const _: () = assert!(SLOTS as usize == RINGS[RINGS.len() - 1]);
 
 /// Why there is no flight recorder.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +96,8 @@ struct Ring {
     slots: u32,
     /// The number of the next record; the file stands at its slot.
     next: u64,
+    /// Spans of this process that began and have not ended.
+    open: BTreeSet<(TraceId, SpanId)>,
 }
 
 impl Recorder {
@@ -119,7 +128,7 @@ impl Recorder {
             let read = format::read(&bytes);
             read.ok_or_else(|| RecorderError::Unknown { file: path.to_owned() })?
         };
-        let mut ring = Ring { file, slots, next: found.written };
+        let mut ring = Ring { file, slots, next: found.written, open: BTreeSet::new() };
         ring.seek().map_err(RecorderError::io("read", path))?;
         Ok((Self { ring: Mutex::new(Some(ring)) }, found))
     }
@@ -134,20 +143,20 @@ impl Recorder {
         self.write(Kind::Ended, span);
     }
 
-    /// Everything is stored elsewhere: the next start finds nothing.
+    /// Everything that has ended is stored elsewhere: the next start finds nothing of it. While a span is
+    /// open, all stays: this ring alone knows of that span.
     pub fn clear(&self) {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(ring) = ring
-            && let Err(error) = ring.file.set_len(0)
-        {
-            tracing::warn!(%error, "the flight recorder is not cleared; its spans are sent again");
-        }
+        self.change(|ring| if ring.open.is_empty() { ring.clear() } else { Ok(()) });
     }
 
     fn write(&self, kind: Kind, span: &Span) {
+        self.change(|ring| ring.write(kind, span));
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Ring) -> io::Result<()>) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = ring.as_mut()
-            && let Err(error) = open.write(kind, span)
+            && let Err(error) = change(open)
         {
             tracing::error!(%error, "the flight recorder stops");
             *ring = None;
@@ -169,9 +178,19 @@ impl Ring {
         }
         self.file.write_all(&format::record(self.next, kind, span))?;
         self.next += 1;
+        match kind {
+            Kind::Began => _ = self.open.insert((span.trace, span.id)),
+            Kind::Ended => _ = self.open.remove(&(span.trace, span.id)),
+        }
         Ok(())
     }
     // ANCHOR_END: write
+
+    /// It goes on: other threads may still make spans.
+    fn clear(&mut self) -> io::Result<()> {
+        self.next = 0;
+        make(&mut self.file, self.slots)
+    }
 }
 
 /// The header comes last: without it there is nothing but zeros.

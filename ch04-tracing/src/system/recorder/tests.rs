@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::types::{SpanId, Status, TraceId, Value};
+use crate::types::{Status, Value};
 
 fn span(id: u64) -> Span {
     Span {
@@ -79,11 +79,35 @@ fn the_next_start_goes_on_in_the_same_ring() {
 }
 
 #[test]
-fn a_ring_that_was_cleared_is_new_and_takes_nothing_more() {
+fn a_ring_that_was_cleared_is_new_and_goes_on() {
     let (_dir, path) = ring(2);
     let (recorder, _) = Recorder::open(&path, 8).unwrap();
     recorder.clear();
+    drop(recorder);
+    assert_eq!(reopened(&path), Found::default());
+    let (recorder, _) = Recorder::open(&path, 8).unwrap();
+    recorder.clear();
     recorder.began(&span(9));
+    drop(recorder);
+    let found = reopened(&path);
+    assert_eq!((found.written, ids(&found.unfinished)), (1, vec![9]));
+}
+
+#[test]
+fn a_ring_is_not_cleared_while_a_span_is_open() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("ring");
+    let (recorder, _) = Recorder::open(&path, 8).unwrap();
+    recorder.began(&span(1));
+    recorder.began(&span(2));
+    recorder.ended(&span(1));
+    recorder.clear();
+    drop(recorder);
+    let found = reopened(&path);
+    assert_eq!((ids(&found.ended), ids(&found.unfinished)), (vec![1], vec![2]));
+    // The process that left it open is gone, and does not hinder the next one.
+    let (recorder, _) = Recorder::open(&path, 8).unwrap();
+    recorder.clear();
     drop(recorder);
     assert_eq!(reopened(&path), Found::default());
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lab::run::{Client, Config, Data, Driver, Traced};
 use lab::{Cx, Input, Node, NodeId, Protocol};
 
+use super::super::exporter::Options;
 use super::*;
 
 const STORE: NodeId = NodeId(1);
@@ -70,6 +71,29 @@ async fn request(spans: &Spans, client: &mut Client<Words>) {
     });
     assert_eq!(answer.await.as_deref(), Some("done"));
     spans.end(&context, &Done::default());
+}
+
+#[test]
+fn what_may_open_something_never_reaches_the_file_of_the_flight_recorder() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ring");
+    // Nobody listens there, so the ring is not cleared.
+    let exporter = Exporter::start(Options::new("http://127.0.0.1:1")).unwrap();
+    let spans = Spans::new(1, Recorded::new(exporter, Some(&file)));
+    let secret = "s86041576233547486068637980154566633484";
+    let request = spans.request("web", &format!("GET /reset/{secret}"), &mut std::iter::empty());
+    let records = |what: &[u8]| {
+        let ring = std::fs::read(&file).unwrap();
+        ring.windows(what.len()).filter(|bytes| *bytes == what).count()
+    };
+    assert_eq!((records(b"s86041"), records(secret.as_bytes())), (1, 0), "it has begun");
+    let step = spans.step("store", &format!("get session/{secret}"), &request);
+    assert_eq!((records(b"s86041"), records(secret.as_bytes())), (2, 0), "a message");
+    let error = Some(format!("no session {secret}"));
+    spans.end(&step, &Done { error: error.clone(), ..Done::default() });
+    spans.end(&request, &Done { error, ..Done::default() });
+    // Each end says it twice: in the error, and in what it repeats of the begin.
+    assert_eq!((records(b"s86041"), records(secret.as_bytes())), (6, 0), "all has ended");
 }
 
 #[test]
