@@ -31,8 +31,11 @@ pub const LINGER: Duration = Duration::from_millis(200);
 pub const ATTEMPTS: u32 = 8;
 /// Before the second attempt; doubled for each further one.
 pub const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// No collector makes an exporter wait longer, and no wait of its own is longer.
+/// No wait of an exporter's own is longer.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A collector that asks for more time gets this: it may have asked by mistake, and the queue is full long
+/// before.
+pub const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// Why a span is not known to be stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -278,11 +281,12 @@ impl Attempts {
     // ANCHOR_END: retry
 }
 
-/// Never less than a collector asked for, up to [`LONGEST_WAIT`], and on top of that between half of `wait` and all of it.
+/// Never less than a collector asked for, up to [`LONGEST_ASKED`], and on top of that between half of `wait`
+/// and all of it.
 #[must_use]
 pub fn pause(asked: Option<Duration>, wait: Duration, random: u64) -> Duration {
     let half = wait / 2;
     let more = u128::from(random) % half.as_nanos().max(1);
     let more = Duration::from_nanos(u64::try_from(more).expect("less than a u64"));
-    asked.unwrap_or_default().min(LONGEST_WAIT) + half + more
+    asked.unwrap_or_default().min(LONGEST_ASKED) + half + more
 }
