@@ -11,6 +11,7 @@
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
+//! | `lean/` | spans for code that runs a million times a second |
 //! | `recorder/` | the last spans of a process, in a file that outlives it |
 //! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
@@ -28,6 +29,7 @@ pub(crate) mod fire;
 mod grpc;
 mod gzip;
 mod ingest;
+pub mod lean;
 mod page;
 mod query;
 pub mod recorder;
