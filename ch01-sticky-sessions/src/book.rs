@@ -5,7 +5,9 @@ use lab::explore::Limits;
 use lab::study::{Story, Told};
 
 use crate::designs;
-use crate::experiments::{TWICE, bounded, formula, restarted};
+use crate::experiments::{
+    FRESH, PEOPLE, TWICE, bounded, formula, hit_ratio, restarted, short_hit_ratio,
+};
 use crate::worlds::Scene;
 
 /// Alice signs in, and `web-1` has her session.
@@ -38,6 +40,9 @@ deliver lb alice";
 const STOLEN: [&str; 5] = [ON_1, ON_2, ON_1, ON_2, ON_1];
 const ON_1: &str = SIGNED_IN;
 const ON_2: &str = NEXT_CLICK;
+
+/// Looks of one user in a hundred seconds.
+const TEN_LOOKS: u64 = 10;
 
 /// A figure that a script tells.
 const TOLD: [(&str, &str, Scene, &[&str]); 4] = [
@@ -82,5 +87,14 @@ pub fn numbers() -> Vec<(String, String)> {
     for n in [4, 10] {
         numbers.push((format!("away_{n}"), format!("{:.0}", 100.0 * bounded(n, 125).away)));
     }
+    let copies = [
+        ("copies_hint", hit_ratio(TEN_LOOKS, true)),
+        ("copies_chance", hit_ratio(TEN_LOOKS, false)),
+        ("copies_hint_short", short_hit_ratio(TEN_LOOKS)),
+    ];
+    let percent = |(name, share): (&str, f64)| (name.to_owned(), format!("{:.0}", 100.0 * share));
+    numbers.extend(copies.map(percent));
+    numbers.push(("workload_users".to_owned(), PEOPLE.to_string()));
+    numbers.push(("workload_copy".to_owned(), FRESH.to_string()));
     numbers
 }

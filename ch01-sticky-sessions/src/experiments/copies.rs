@@ -5,6 +5,7 @@ use std::time::Duration;
 use lab::chapter::Plot;
 use lab::rng::Rng;
 
+use super::scoreboard::FRESH as SHORT;
 use super::{Experiment, SECOND, SEED, arrived, counted, each, line, people, user_at_home};
 use crate::crowd::What;
 use crate::shop::AnyNode;
@@ -23,9 +24,21 @@ const TIME: u64 = 300 * SECOND;
 /// four web nodes; `sticky`: affinity is used as a hint.
 #[must_use]
 pub fn hit_ratio(looks_in_100_s: u64, sticky: bool) -> f64 {
+    from_copies(looks_in_100_s, sticky, || {
+        AnyNode::new(Web::new(STORE, Duration::from_secs(FRESH)))
+    })
+}
+
+/// The same with affinity, where a copy is used for as long as in the scoreboard.
+#[must_use]
+pub fn short_hit_ratio(looks_in_100_s: u64) -> f64 {
+    from_copies(looks_in_100_s, true, || AnyNode::new(Web::new(STORE, Duration::from_secs(SHORT))))
+}
+
+fn from_copies(looks_in_100_s: u64, sticky: bool, web: fn() -> AnyNode) -> f64 {
     let mut rng = Rng::new(SEED);
     let mut experiment = Experiment::new("step7", 4);
-    experiment.nodes.web = || AnyNode::new(Web::new(STORE, Duration::from_secs(FRESH)));
+    experiment.nodes.web = web;
     if !sticky {
         experiment.nodes.balancer = |webs| balancer(RoundRobin, webs);
     }

@@ -46,7 +46,7 @@ use crate::types::{Address, Msg};
 use crate::worlds::{LB_NAMES, LBS, Nodes, STORE};
 
 pub use busy::{pinned, with_top_user};
-pub use copies::hit_ratio;
+pub use copies::{hit_ratio, short_hit_ratio};
 pub use everywhere::{Everywhere, by_copies, everywhere};
 pub use hinge::{Bounded, bounded};
 pub use joining::{Newcomers, expected, shares};
@@ -56,6 +56,7 @@ pub use outcome::Outcome;
 pub use scoreboard::{Event, FRESH, after, history};
 pub use sign_ins::{crashed, forced, formula, restarted};
 pub use twice::{TWICE, shown};
+pub use workload::PEOPLE;
 
 const CROWD: NodeId = NodeId(1);
 const OPERATOR: NodeId = NodeId(9);

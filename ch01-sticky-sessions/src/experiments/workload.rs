@@ -12,7 +12,7 @@ use crate::crowd::{Click, Person, What};
 use crate::types::Address;
 
 /// People.
-pub(super) const PEOPLE: usize = 200;
+pub const PEOPLE: usize = 200;
 /// Clicks beside those in each window.
 const CLICKS: usize = 1_000;
 /// When something happens to the shop, in µs.

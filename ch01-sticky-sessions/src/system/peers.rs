@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 use crate::worlds::WEB_NAMES;
 
+// ANCHOR: haproxy_conf
 /// One thread, a cookie, and backends that are checked as often as ours checks them.
 #[must_use]
 pub fn haproxy_conf(backends: &[SocketAddr]) -> String {
@@ -26,17 +27,22 @@ pub fn haproxy_conf(backends: &[SocketAddr]) -> String {
          cookie node insert indirect nocache\n{servers}"
     )
 }
+// ANCHOR_END: haproxy_conf
 
+// ANCHOR: nginx_conf
 /// Debian's nginx has no sticky cookie: it hashes the session, consistently. It keeps so many connections to
 /// backends.
 #[must_use]
 pub fn nginx_conf(backends: &[SocketAddr], kept: usize) -> String {
     let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
     format!(
-        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {kept}; keepalive_requests 1000000000; }}\n\
+        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {kept};\n\
+         keepalive_requests 1000000000; }}\n\
          keepalive_requests 1000000000; server {{ listen {{addr}};\n\
-         location / {{ proxy_pass http://webs; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+         location / {{ proxy_pass http://webs; proxy_http_version 1.1;\n\
+         proxy_set_header Connection \"\";\n\
          proxy_set_header Host $http_host;\n\
          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}\n"
     )
 }
+// ANCHOR_END: nginx_conf

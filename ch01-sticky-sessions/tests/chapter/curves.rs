@@ -2,7 +2,7 @@
 
 use ch01_sticky_sessions::experiments::{
     Newcomers, bounded, crashed, expected, forced, formula, hit_ratio, imbalance, pinned,
-    restarted, shares, with_top_user,
+    restarted, shares, short_hit_ratio, with_top_user,
 };
 
 fn assert_near(found: f64, expected: f64, margin: f64, what: &str) {
@@ -46,6 +46,8 @@ fn one_address_is_one_node() {
 fn a_hint_finds_more_copies_than_chance() {
     assert_near(hit_ratio(10, true), 0.75, 0.02, "with a hint");
     assert_near(hit_ratio(10, false), 0.43, 0.03, "without");
+    // λτ = 0.1 · 5, so a third of the looks.
+    assert_near(short_hit_ratio(10), 1.0 / 3.0, 0.03, "with a hint and copies of five seconds");
 }
 
 #[test]
