@@ -6,6 +6,7 @@ mod everywhere;
 mod kills;
 mod kit;
 mod recorded;
+mod scoreboard;
 mod sealed;
 mod survives;
 mod tokens;
