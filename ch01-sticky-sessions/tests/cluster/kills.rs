@@ -1,9 +1,7 @@
 //! What `kill -9` of a web process costs, design by design: counted, and compared with what the design says.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::Ipv4Addr;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use axum::http::StatusCode;
 use ch01_sticky_sessions::balancer::{Asked, Backend, Route};
@@ -13,9 +11,8 @@ use ch01_sticky_sessions::system::client::Browser;
 use ch01_sticky_sessions::types::Address;
 use ch01_sticky_sessions::worlds::{WEB_NAMES, WEBS};
 
-use tempfile::TempDir;
-
-use crate::kit::{PROGRAM, TestShop};
+use crate::kit::TestShop;
+use crate::terminal::{Terminal, command};
 
 const USERS: u8 = 24;
 const KILLED: &str = "web-2";
@@ -96,51 +93,13 @@ fn a_store_a_sealed_cookie_and_a_hint_lose_nothing() {
     }
 }
 
-/// A cluster in a process of its own, as an operator starts it. Dropping it ends it, with all of its roles.
-struct Terminal {
-    process: Child,
-    /// What it says is read once; later on there is room for a few lines.
-    said: BufReader<ChildStdout>,
-    dir: TempDir,
-}
-
-impl Terminal {
-    fn start() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let mut command = Command::new(PROGRAM);
-        command.args(["cluster", "--design", "7", "--shop-port", "0", "--dir"]).arg(dir.path());
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(process.stdout.take().unwrap());
-        let mut terminal = Self { process, said, dir };
-        let mut lines = terminal.said.by_ref().lines().map(Result::unwrap);
-        assert!(lines.any(|line| line.starts_with("ready: ")), "it ended before that");
-        terminal
-    }
-
-    fn command(&self, args: &[&str]) -> (Option<i32>, String) {
-        let output = Command::new(PROGRAM).args(args).arg("--dir").arg(self.dir.path()).output();
-        let output = output.unwrap();
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(said).unwrap())
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let interrupt =
-            Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
-        if interrupt.is_ok_and(|status| status.success()) {
-            let _ = self.process.wait();
-        }
-    }
-}
-
 #[test]
 fn load_goes_on_while_a_process_is_down_and_says_so() {
-    let terminal = Terminal::start();
-    let (code, said) = terminal.command(&["kill", "web-2"]);
+    let folder = tempfile::tempdir().unwrap();
+    let _cluster = Terminal::start(folder.path(), &["cluster", "--design", "7"]);
+    let (code, said) = command(folder.path(), &["kill", "web-2"]);
     assert_eq!(code, Some(0), "{said}");
-    let (code, said) = terminal.command(&["load", "--clients", "2", "--seconds", "1"]);
+    let (code, said) = command(folder.path(), &["load", "--clients", "2", "--seconds", "1"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains(" not done\n") && said.contains("down: web-2;"), "{said}");
 }
