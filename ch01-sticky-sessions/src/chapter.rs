@@ -55,18 +55,21 @@ impl Chapter for SessionsChapter {
         let store = Measure::new("store", "how often design 7 asks its store, beside design 5");
         let conformance =
             Measure::new("conformance", "odd requests to our balancer, HAProxy and nginx");
-        let [balancers, store, conformance] =
-            [balancers, store, conformance].map(|measure| measure.needs("engines"));
+        let dribbling = Measure::new("dribbling", "users beside 2,000 connections that dribble");
+        let all = [balancers, store, conformance, dribbling];
+        let all = all.map(|measure| measure.needs("engines"));
         #[cfg(all(feature = "engines", unix))]
-        let [balancers, store, conformance] = {
+        let all = {
             use crate::system::measure;
+            let [balancers, store, conformance, dribbling] = all;
             [
                 balancers.run_by(measure::balancers),
                 store.run_by(measure::store),
                 conformance.run_by(measure::conformance),
+                dribbling.run_by(measure::dribbling),
             ]
         };
-        vec![balancers, store, conformance]
+        all.into()
     }
 
     fn numbers(&self) -> Vec<(String, String)> {

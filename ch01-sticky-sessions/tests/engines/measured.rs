@@ -52,3 +52,11 @@ fn our_balancer_answers_every_case_in_every_section_and_the_explained_ones_are_t
     assert_eq!(rows.len() - at - 1, 6, "one row for each that the book explains");
     assert!(rows[at + 1..].iter().all(|row| row[2] == "✓ as asked"), "{}", outcome.text);
 }
+
+#[test]
+fn users_are_answered_beside_two_thousand_connections_that_dribble() {
+    let dir = tempfile::tempdir().unwrap();
+    let outcome = measured("dribbling", dir.path());
+    let rows = outcome.kept["rows"].as_array().unwrap();
+    assert!(outcome.is_ok && rows.len() == 2, "{}", outcome.text);
+}

@@ -5,7 +5,7 @@
 //! sent back to where they were. Requests come at a fixed rate, to all of them in turn, again and again, in the
 //! one order and then in the other.
 //!
-//! And design 7 beside design 5: how often is the store asked?
+//! And design 7 beside design 5: how often is the store asked? And our balancer beside connections that dribble.
 //!
 //! # Left out
 //!
@@ -14,6 +14,7 @@
 
 mod beside;
 mod conformance;
+mod dribbling;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use tokio::runtime::Handle;
 
 use beside::backends;
 pub(crate) use conformance::conformance;
+pub(crate) use dribbling::dribbling;
 
 use super::SYSTEM;
 use super::client::Browser;
