@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lab::chapter::{Mark, Plot, Series, Table};
 
 use super::tables::{ms, share};
-use crate::meaning::clocks::{Clocks, Interval, Order, centred, is_answered, order};
+use crate::meaning::clocks::{Clock, Clocks, Interval, Order, centred, is_answered, order};
 use crate::meaning::{self, Tree};
 use crate::types::{Kind, Span};
 use crate::workload::{Config, Process, Run, What};
@@ -60,12 +60,12 @@ pub struct Judged {
 }
 
 /// What a rule adds to the times of each span.
-fn moved(rule: Rule, tree: &Tree<'_>, clocks: &BTreeMap<&str, Interval>) -> Vec<i128> {
+fn moved(rule: Rule, tree: &Tree<'_>, clocks: &BTreeMap<Clock<'_>, Interval>) -> Vec<i128> {
     match rule {
         Rule::Raw => vec![0; tree.spans.len()],
         Rule::Centred => centred(tree),
         Rule::Intervals => {
-            tree.spans.iter().map(|span| clocks[span.service.as_str()].middle()).collect()
+            tree.spans.iter().map(|span| clocks[&Clock::of(span)].middle()).collect()
         }
     }
 }
@@ -79,8 +79,9 @@ pub fn judge(run: &Run, rule: Rule) -> Judged {
     let spans = meaning::spans(run);
     let (tree, truth) = (Tree::new(&spans), truth(run));
     let clocks = Clocks::of(&tree);
-    let relative =
-        |to: &Process| clocks.relative_to(&to.to_string()).expect("the clocks keep their offsets");
+    let relative = |to: &Process| {
+        clocks.relative_to(to.to_string().as_str().into()).expect("the clocks keep their offsets")
+    };
     let all: Vec<_> = Process::ALL.iter().map(relative).collect();
     let moved = moved(rule, &tree, &all[Process::Lb as usize]);
     let at = |place: usize| i128::from(spans[place].start) + moved[place];
@@ -101,7 +102,7 @@ pub fn judge(run: &Run, rule: Rule) -> Judged {
             [a, b].map(|place| (&run.works[place].seen, run.works[place].began));
         let says = match rule {
             Rule::Intervals => {
-                let offset = all[seen_a.process as usize][spans[b].service.as_str()];
+                let offset = all[seen_a.process as usize][&Clock::of(&spans[b])];
                 order(seen_a.start, seen_b.start, offset)
             }
             _ if at(a) < at(b) => Order::Before,
@@ -152,7 +153,8 @@ pub fn first_calls(run: &Run, calls: usize) -> (Interval, i128) {
     assert_eq!(pairs.len(), calls, "there are fewer calls");
     let first: Vec<Span> =
         pairs.iter().flat_map(|(a, b)| [spans[*a].clone(), spans[*b].clone()]).collect();
-    let clocks = Clocks::of(&Tree::new(&first)).relative_to("coord").expect("they agree")["pay"];
+    let clocks = Clocks::of(&Tree::new(&first)).relative_to("coord".into()).expect("they agree")
+        [&"pay".into()];
     let truth = truth(run);
     (clocks, truth["pay"] - truth["coord"])
 }

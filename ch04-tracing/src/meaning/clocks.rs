@@ -11,11 +11,12 @@
 //! given.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use thiserror::Error;
 
 use super::Tree;
-use crate::types::{Kind, Span, Status};
+use crate::types::{Kind, Span, Status, Value};
 
 /// What has to be added to the times of one clock to get those of another, in ns: at least `low`, at
 /// most `high`; none where nothing is known.
@@ -56,20 +57,64 @@ impl Interval {
 #[error("no offsets of the clocks fit all calls; look at fewer spans, or at a shorter time")]
 pub struct Contradiction;
 
+/// Whose clock it is. A service may run as several processes on several machines, so its name alone does not
+/// say.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Clock<'a> {
+    /// The service.
+    pub service: &'a str,
+    /// Which of its processes, or on which machine, if its spans say so.
+    pub instance: Option<&'a str>,
+}
+
+/// Attributes that tell processes of a service apart; the first one that a span has counts.
+const INSTANCE: [&str; 2] = ["service.instance.id", "host.name"];
+
+impl<'a> Clock<'a> {
+    /// By which a span was timed.
+    #[must_use]
+    pub fn of(span: &'a Span) -> Self {
+        let named = |key: &str| {
+            span.attributes.iter().find_map(|(name, value)| match value {
+                Value::Text(text) if name == key && !text.is_empty() => Some(text.as_str()),
+                _ => None,
+            })
+        };
+        Self { service: &span.service, instance: INSTANCE.into_iter().find_map(named) }
+    }
+}
+
+/// The only process of a service.
+impl<'a> From<&'a str> for Clock<'a> {
+    fn from(service: &'a str) -> Self {
+        Self { service, instance: None }
+    }
+}
+
+impl fmt::Display for Clock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.service)?;
+        self.instance.map_or(Ok(()), |instance| write!(f, " {instance}"))
+    }
+}
+
 /// What calls say about the clocks of the processes.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Clocks<'a> {
-    /// The correction of the first process is at most so much more than that of the second.
-    most: BTreeMap<(&'a str, &'a str), i128>,
-    processes: BTreeSet<&'a str>,
+    /// The correction of the first clock is at most so much more than that of the second.
+    most: BTreeMap<(Clock<'a>, Clock<'a>), i128>,
+    all: BTreeSet<Clock<'a>>,
 }
+
+/// For each clock the sum of bounds on the best way to it; none where there is no way.
+type Sums = Vec<Option<i128>>;
 
 impl<'a> Clocks<'a> {
     /// From all calls among these spans.
     #[must_use]
     pub fn of(tree: &Tree<'a>) -> Self {
-        let processes = tree.spans.iter().map(|span| span.service.as_str()).collect();
-        let mut clocks = Self { most: BTreeMap::new(), processes };
+        let all = tree.spans.iter().map(Clock::of).collect();
+        let mut clocks = Self { most: BTreeMap::new(), all };
         for (parent, child) in tree.calls() {
             clocks.learn(&tree.spans[parent], &tree.spans[child]);
         }
@@ -80,7 +125,7 @@ impl<'a> Clocks<'a> {
     /// Whatever was caused began later. Only a call that was answered ended earlier, too: who puts a
     /// message into a queue does not wait, and who gave up did not wait long enough.
     fn learn(&mut self, cause: &'a Span, caused: &'a Span) {
-        let (from, to) = (cause.service.as_str(), caused.service.as_str());
+        let (from, to) = (Clock::of(cause), Clock::of(caused));
         self.at_most(from, to, i128::from(caused.start) - i128::from(cause.start));
         if is_answered(cause, caused) {
             self.at_most(to, from, i128::from(cause.end) - i128::from(caused.end));
@@ -88,55 +133,56 @@ impl<'a> Clocks<'a> {
     }
 
     /// The narrowest bound holds.
-    fn at_most(&mut self, of: &'a str, over: &'a str, bound: i128) {
+    fn at_most(&mut self, of: Clock<'a>, over: Clock<'a>, bound: i128) {
         let most = self.most.entry((of, over)).or_insert(bound);
         *most = bound.min(*most);
     }
     // ANCHOR_END: bounds
 
-    /// What has to be added to the times of each process to get those of `reference`. Bounds of several
+    /// What has to be added to the times of each clock to get those of `reference`. Bounds of several
     /// pairs add up, so processes that never call each other have an interval too.
     ///
     /// # Errors
     /// If no offsets fit all calls.
     pub fn relative_to(
         &self,
-        reference: &str,
-    ) -> Result<BTreeMap<&'a str, Interval>, Contradiction> {
-        let over = self.most.iter().map(|((of, over), bound)| (*over, *of, *bound)).collect();
-        let under = self.most.iter().map(|((of, over), bound)| (*of, *over, *bound)).collect();
-        let (high, low) = (self.shortest(reference, over)?, self.shortest(reference, under)?);
-        let interval = |process: &&'a str| Interval {
-            low: low.get(process).map(|bound| -bound),
-            high: high.get(process).copied(),
-        };
-        Ok(self.processes.iter().map(|process| (*process, interval(process))).collect())
+        reference: Clock<'_>,
+    ) -> Result<BTreeMap<Clock<'a>, Interval>, Contradiction> {
+        let all: Vec<Clock<'_>> = self.all.iter().copied().collect();
+        let place = |clock: &Clock<'_>| all.binary_search(clock).ok();
+        let bounds = self.most.iter();
+        let bounds =
+            bounds.filter_map(|((of, over), bound)| Some((place(over)?, place(of)?, *bound)));
+        let over: Vec<_> = bounds.collect();
+        let under: Vec<_> = over.iter().map(|(over, of, bound)| (*of, *over, *bound)).collect();
+        let mut from = vec![None; all.len()];
+        if let Some(place) = place(&reference) {
+            from[place] = Some(0);
+        }
+        let (high, low) = (shortest(from.clone(), &over)?, shortest(from, &under)?);
+        let intervals = high.into_iter().zip(low);
+        let intervals = intervals.map(|(high, low)| Interval { low: low.map(|low| -low), high });
+        Ok(all.into_iter().zip(intervals).collect())
     }
+}
 
-    /// The sum of bounds on the best way from one process to each other one (Bellman and Ford). A
-    /// circle with a sum below zero is a contradiction.
-    fn shortest(
-        &self,
-        from: &str,
-        bounds: Vec<(&'a str, &'a str, i128)>,
-    ) -> Result<BTreeMap<&'a str, i128>, Contradiction> {
-        let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
-        sums.extend(self.processes.get(from).map(|from| (*from, 0)));
-        for _ in 0..=self.processes.len() {
-            let mut is_done = true;
-            for &(a, b, bound) in &bounds {
-                let Some(sum) = sums.get(a).map(|sum| sum + bound) else { continue };
-                if sums.get(b).is_none_or(|known| sum < *known) {
-                    sums.insert(b, sum);
-                    is_done = false;
-                }
-            }
-            if is_done {
-                return Ok(sums);
+/// The sum of bounds on the best way to each clock (Bellman and Ford). A circle with a sum below zero is a
+/// contradiction.
+fn shortest(mut sums: Sums, bounds: &[(usize, usize, i128)]) -> Result<Sums, Contradiction> {
+    for _ in 0..=sums.len() {
+        let mut is_done = true;
+        for &(a, b, bound) in bounds {
+            let Some(sum) = sums[a].map(|sum| sum + bound) else { continue };
+            if sums[b].is_none_or(|known| sum < known) {
+                sums[b] = Some(sum);
+                is_done = false;
             }
         }
-        Err(Contradiction)
+        if is_done {
+            return Ok(sums);
+        }
     }
+    Err(Contradiction)
 }
 
 /// Whether the caller waited until the other one had answered.
@@ -183,7 +229,7 @@ pub fn centred(tree: &Tree<'_>) -> Vec<i128> {
         let parent = tree.parents[place].map(|parent| (parent, moved[parent].unwrap_or(0)));
         moved[place] = Some(parent.map_or(0, |(parent, by)| {
             let (parent, child) = (&tree.spans[parent], &tree.spans[place]);
-            if parent.service == child.service { by } else { centre(parent, by, child) }
+            if Clock::of(parent) == Clock::of(child) { by } else { centre(parent, by, child) }
         }));
         // What has two causes is moved with its parent.
         let children = tree.caused[place].iter().copied();

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::step3_context as step3;
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId};
 use crate::workload::Run;
+use clocks::Clock;
 
 /// Spans, and who caused whom. Whatever the spans say, it can be built: parents may be missing, be
 /// their own children, or have the same id as another span.
@@ -92,7 +93,7 @@ impl<'a> Tree<'a> {
     pub fn calls(&self) -> impl Iterator<Item = (usize, usize)> {
         let parents = self.parents.iter().enumerate();
         let calls = parents.filter_map(|(child, parent)| Some(((*parent)?, child)));
-        calls.filter(|(a, b)| self.spans[*a].service != self.spans[*b].service)
+        calls.filter(|(a, b)| Clock::of(&self.spans[*a]) != Clock::of(&self.spans[*b]))
     }
 }
 

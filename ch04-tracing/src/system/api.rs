@@ -18,7 +18,7 @@ use serde_json::json;
 use super::collector::Shared;
 use super::{now, query};
 use crate::meaning::Tree;
-use crate::meaning::clocks::{Clocks, Contradiction, Interval};
+use crate::meaning::clocks::{Clock, Clocks, Contradiction, Interval};
 use crate::meaning::critical_path::{Step, recorded};
 use crate::store::{Shown, Store};
 use crate::types::{Kind, Span, Status, TraceId};
@@ -133,10 +133,10 @@ pub(super) struct Trace<'a> {
     more: usize,
     /// What the request waited for: places in `spans`.
     critical_path: Vec<OnPath>,
-    /// What has to be added to the times of each service to get those of the root's, in ns: at least, at
+    /// What has to be added to the times of each clock to get those of the root's, in ns: at least, at
     /// most, and the number to draw with. Null if no offsets fit all calls; empty for more than
-    /// [`SERVICES`].
-    clocks: Option<BTreeMap<&'a str, [Option<i64>; 3]>>,
+    /// [`CLOCKS`].
+    clocks: Option<BTreeMap<String, [Option<i64>; 3]>>,
 }
 
 #[derive(Serialize)]
@@ -148,13 +148,13 @@ struct OnPath {
     own: u64,
 }
 
-/// The offsets of more services than these would take long to find.
-const SERVICES: usize = 256;
+/// The offsets of more clocks than these would take long to find.
+const CLOCKS: usize = 256;
 
-/// What follows from the spans of a trace. There are no offsets if it has too many services.
+/// What follows from the spans of a trace. There are no offsets if it has too many clocks.
 pub(super) struct Meaning<'a> {
     pub(super) path: Vec<Step>,
-    pub(super) clocks: Result<BTreeMap<&'a str, Interval>, Contradiction>,
+    pub(super) clocks: Result<BTreeMap<Clock<'a>, Interval>, Contradiction>,
 }
 
 impl<'a> Meaning<'a> {
@@ -163,9 +163,9 @@ impl<'a> Meaning<'a> {
         let Some(root) = tree.root() else {
             return Self { path: Vec::new(), clocks: Ok(BTreeMap::new()) };
         };
-        let services: BTreeSet<&str> = spans.iter().map(|span| span.service.as_str()).collect();
-        let clocks = match services.len() {
-            0..=SERVICES => Clocks::of(&tree).relative_to(&spans[root].service),
+        let all: BTreeSet<Clock<'_>> = spans.iter().map(Clock::of).collect();
+        let clocks = match all.len() {
+            0..=CLOCKS => Clocks::of(&tree).relative_to(Clock::of(&spans[root])),
             _ => Ok(BTreeMap::new()),
         };
         Self { path: recorded(&tree, root), clocks }
@@ -177,6 +177,9 @@ struct OneSpan<'a> {
     id: String,
     parent: Option<String>,
     service: &'a str,
+    /// Its name in `clocks`, if that is not the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<String>,
     name: &'a str,
     kind: &'static str,
     /// In ns from the begin of the trace.
@@ -197,6 +200,7 @@ impl<'a> Trace<'a> {
             id: span.id.to_string(),
             parent: span.parent.map(|parent| parent.to_string()),
             service: &span.service,
+            clock: Clock::of(span).instance.map(|_| Clock::of(span).to_string()),
             name: &span.name,
             kind: kind(span.kind),
             at: span.start - start,
@@ -212,7 +216,8 @@ impl<'a> Trace<'a> {
         let three = |clock: Interval| {
             [clock.low.and_then(number), clock.high.and_then(number), number(clock.middle())]
         };
-        let clocks = clocks.map(|clocks| clocks.into_iter().map(|(n, c)| (n, three(c))).collect());
+        let clocks = clocks
+            .map(|clocks| clocks.into_iter().map(|(n, c)| (n.to_string(), three(c))).collect());
         Self {
             trace_id,
             start: start.to_string(),

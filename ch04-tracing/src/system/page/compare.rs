@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::super::api;
 use super::super::collector::Shared;
 use super::html::{Text, page, service, sorry, took};
+use super::that_fit;
 use crate::meaning::Tree;
 use crate::meaning::compare::{Change, Difference, Operation, Usual, compare, typical};
 use crate::store::{Query, Store};
@@ -18,8 +19,6 @@ use crate::types::Span;
 
 /// What is usual is the median of so many traces at most.
 const TRACES: usize = 50;
-/// And of so many spans.
-const SPANS: usize = 20_000;
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -76,18 +75,11 @@ fn like(store: &Store, here: &[Span]) -> Vec<Vec<Span>> {
         limit: TRACES + 1,
         ..Query::default()
     };
-    let mut spans = 0;
-    let fits = |found: &crate::store::Summary| {
-        let all = spans + found.spans;
-        spans = if all <= SPANS { all } else { spans };
-        all <= SPANS
-    };
     let found = store.search(&query).traces.into_iter();
     let alike = found.filter(|found| (&found.service, &found.name) == (&root.service, &root.name));
     let id = here[0].trace;
-    let others = alike.filter(|found| api::trace_id(&found.trace_id) != Some(id)).filter(fits);
-    let ids = others.filter_map(|found| api::trace_id(&found.trace_id)).take(TRACES);
-    ids.map(|id| store.trace(id).spans).collect()
+    let others = alike.filter(|found| api::trace_id(&found.trace_id) != Some(id));
+    that_fit(others).take(TRACES).map(|id| store.trace(id).spans).collect()
 }
 
 fn table(found: &[Difference<'_>], usual: &BTreeMap<Operation<'_>, Usual>) -> String {

@@ -11,13 +11,11 @@ use super::super::api::{self, Pairs};
 use super::super::collector::Shared;
 use super::super::{now, query};
 use super::html::{page, service, sorry};
+use super::that_fit;
 use crate::meaning::Tree;
 use crate::meaning::graph::{Edge, Node, graph};
 use crate::store::{Query, Store};
 use crate::types::Span;
-
-/// As many spans are looked at.
-const SPANS: usize = 20_000;
 
 pub(super) async fn show(State(shared): State<Shared>, UrlQuery(pairs): Pairs) -> Response {
     match query::parse(&pairs, now()) {
@@ -31,16 +29,11 @@ pub(super) async fn show(State(shared): State<Shared>, UrlQuery(pairs): Pairs) -
 }
 
 fn content(store: &Store, query: &Query) -> String {
-    let (mut spans, mut traces, mut left_out) = (Vec::<Span>::new(), 0, 0);
-    for found in store.search(query).traces {
-        let Some(id) = api::trace_id(&found.trace_id) else { continue };
-        if spans.len() + found.spans > SPANS {
-            left_out += 1;
-            continue;
-        }
-        spans.extend(store.trace(id).spans);
-        traces += 1;
-    }
+    let found = store.search(query).traces;
+    let in_all = found.len();
+    let ids: Vec<_> = that_fit(found.into_iter()).collect();
+    let (traces, left_out) = (ids.len(), in_all - ids.len());
+    let spans: Vec<Span> = ids.into_iter().flat_map(|id| store.trace(id).spans).collect();
     let tree = Tree::new(&spans);
     // Each counts once, also where a sampler kept one of many: no weight is read from the trace state.
     let edges = graph(&tree, |_| 1);

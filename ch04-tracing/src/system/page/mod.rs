@@ -23,7 +23,10 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::api;
 use super::collector::Shared;
+use crate::store::Summary;
+use crate::types::TraceId;
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
@@ -40,6 +43,21 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/tree.js", get(file(SCRIPT, include_str!("tree.js"))))
 }
 
+/// Pages that look at several traces read so many spans.
+const SPANS: usize = 20_000;
+
+/// The traces that are read: the first one however long it is, and of the others those that still fit.
+fn that_fit(found: impl Iterator<Item = Summary>) -> impl Iterator<Item = TraceId> {
+    let mut spans = 0;
+    let fits = move |found: &Summary| {
+        let all = spans + found.spans;
+        let fits = spans == 0 || all <= SPANS;
+        spans = if fits { all } else { spans };
+        fits
+    };
+    found.filter(fits).filter_map(|found| api::trace_id(&found.trace_id))
+}
+
 fn typed(kind: &'static str, text: impl IntoResponse) -> Response {
     let mut response = text.into_response();
     let headers = response.headers_mut();
@@ -50,4 +68,32 @@ fn typed(kind: &'static str, text: impl IntoResponse) -> Response {
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_newest_trace_is_read_however_long_it_is_and_others_if_they_fit() {
+        let found = |lengths: &[usize]| {
+            let one = |(id, spans): (u128, &usize)| Summary {
+                trace_id: TraceId(id).to_string(),
+                service: "web".into(),
+                name: "work".into(),
+                start: "0".into(),
+                duration: 0,
+                spans: *spans,
+                errors: 0,
+                missing: 0,
+                services: BTreeMap::new(),
+            };
+            that_fit((0..).zip(lengths).map(one)).map(|id| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[SPANS + 1, 1, 5]), [0]);
+        assert_eq!(found(&[SPANS - 6, 7, 5, 1]), [0, 2, 3]);
+        assert_eq!(found(&[]), []);
+    }
 }

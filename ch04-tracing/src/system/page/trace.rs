@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::super::api::{self, Meaning};
 use super::super::collector::Shared;
 use super::html::{Text, class, date, page, service, sorry, took};
-use crate::meaning::clocks::{Contradiction, Interval};
+use crate::meaning::clocks::{Clock, Contradiction, Interval};
 use crate::meaning::critical_path::Step;
 use crate::store::Shown;
 use crate::types::{Span, SpanId};
@@ -140,19 +140,20 @@ fn waits(spans: &[Span], path: &[Step]) -> String {
 }
 
 /// How far the clocks may be apart.
-fn offsets(clocks: Result<BTreeMap<&str, Interval>, Contradiction>) -> String {
+fn offsets(clocks: Result<BTreeMap<Clock<'_>, Interval>, Contradiction>) -> String {
     let clocks = match clocks {
         Ok(clocks) if clocks.len() < 2 => return String::new(),
         Ok(clocks) => clocks,
         Err(why) => return format!("<p class=\"alarm\">Clocks: {why}.</p>"),
     };
     let mut rows = String::new();
-    for (name, clock) in clocks.iter().take(ROWS) {
+    for (Clock { service: name, instance }, clock) in clocks.iter().take(ROWS) {
         let bound = |bound: Option<i128>| bound.map_or_else(|| "not known".into(), signed);
         let _ = write!(
             rows,
-            "<tr><td>{}<td>{}<td>{}<td>{}",
+            "<tr><td>{} {}<td>{}<td>{}<td>{}",
             service(name),
+            Text(instance.unwrap_or_default()),
             bound(clock.low),
             bound(clock.high),
             signed(clock.middle())

@@ -28,7 +28,7 @@ class Waterfall {
     // Places all spans by their own clocks, or by clocks that are corrected to that of the first span.
     place(isCorrected) {
         const { spans, clocks, criticalPath } = this.trace, selected = this.rows?.[this.selected].node.span;
-        const moved = (span) => span.raw + (isCorrected ? clocks[span.service][2] ?? 0 : 0);
+        const moved = (span) => span.raw + (isCorrected ? clocks[span.clock ?? span.service]?.[2] ?? 0 : 0);
         const first = spans.reduce((min, span) => Math.min(min, moved(span)), Infinity);
         for (const span of spans) { span.at = moved(span) - first; span.waits = []; }
         this.span = spans.reduce((max, span) => Math.max(max, span.at + span.took), 1);

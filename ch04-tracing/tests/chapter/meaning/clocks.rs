@@ -3,9 +3,11 @@
 use ch04_tracing::experiments::clocks::{
     Judged, OFF, Rule, config, first_calls, judge, sequences, truth,
 };
-use ch04_tracing::meaning::clocks::{Clocks, Contradiction, Interval, Order, centred, order};
+use ch04_tracing::meaning::clocks::{
+    Clock, Clocks, Contradiction, Interval, Order, centred, order,
+};
 use ch04_tracing::meaning::{self, Tree};
-use ch04_tracing::types::{Kind, Status};
+use ch04_tracing::types::{Kind, Status, Value};
 use ch04_tracing::workload::Run;
 use proptest::prelude::*;
 
@@ -16,11 +18,11 @@ fn every_interval_covers_the_true_offset() {
     for (slow_answers, seed) in [(1, 1), (1, 2), (10, 3), (10, 4)] {
         let run = Run::of(config(slow_answers, seed));
         let (spans, truth) = (meaning::spans(&run), truth(&run));
-        let clocks = Clocks::of(&Tree::new(&spans)).relative_to("lb").expect("they fit");
+        let clocks = Clocks::of(&Tree::new(&spans)).relative_to("lb".into()).expect("they fit");
         assert_eq!(clocks.len(), 8);
         assert!(truth.values().any(|off| off.abs() > i128::from(OFF) / 10));
         for (process, interval) in clocks {
-            let offset = truth[process] - truth["lb"];
+            let offset = truth[process.service] - truth["lb"];
             assert!(interval.contains(offset), "{process}: {interval:?} {offset}");
             assert!(interval.contains(interval.middle()));
             let most = 4_000_000 * i128::from(slow_answers);
@@ -86,7 +88,7 @@ fn a_call_that_gave_up_and_a_message_bound_the_offset_on_one_side_only() {
     let served = span(2, 1, "pay", Kind::Server, [140, 150]);
     let offset = |spans: &[_]| {
         let tree = Tree::new(spans);
-        Clocks::of(&tree).relative_to("coord").map(|clocks| clocks["pay"])
+        Clocks::of(&tree).relative_to("coord".into()).map(|clocks| clocks[&"pay".into()])
     };
     let both = Interval { low: Some(-40), high: Some(-20) };
     assert_eq!(offset(&[call.clone(), served.clone()]), Ok(both));
@@ -115,9 +117,53 @@ fn processes_that_never_call_each_other_have_an_interval_by_way_of_a_third() {
         span(4, 3, "c", Kind::Server, [2_125, 2_175]),
     ];
     let tree = Tree::new(&spans);
-    let clocks = Clocks::of(&tree).relative_to("a").expect("they fit");
-    assert_eq!(clocks["b"], Interval { low: Some(-1_010), high: Some(-990) });
-    assert_eq!(clocks["c"], Interval { low: Some(-2_015), high: Some(-1_985) });
+    let clocks = Clocks::of(&tree).relative_to("a".into()).expect("they fit");
+    assert_eq!(clocks[&"b".into()], Interval { low: Some(-1_010), high: Some(-990) });
+    assert_eq!(clocks[&"c".into()], Interval { low: Some(-2_015), high: Some(-1_985) });
+}
+
+#[test]
+fn two_processes_of_one_service_have_a_clock_each() {
+    let at = |mut served: ch04_tracing::types::Span, said: &[(&str, &str)]| {
+        let said = said.iter().map(|(key, value)| ((*key).into(), Value::Text((*value).into())));
+        served.attributes.extend(said);
+        served
+    };
+    // Its clock is 1,000 ahead in one process, and 5,000 behind in the other.
+    for keys in [["service.instance.id", "host.name"], ["host.name", "process.pid"]] {
+        let spans = [
+            span(1, 0, "lb", Kind::Client, [10_000, 10_100]),
+            at(
+                span(2, 1, "web", Kind::Server, [11_010, 11_090]),
+                &[(keys[0], "one"), (keys[1], "x")],
+            ),
+            span(3, 0, "lb", Kind::Client, [10_200, 10_300]),
+            at(
+                span(4, 3, "web", Kind::Server, [5_210, 5_290]),
+                &[(keys[0], "two"), (keys[1], "x")],
+            ),
+        ];
+        let tree = Tree::new(&spans);
+        let clocks = Clocks::of(&tree).relative_to("lb".into()).expect("they fit");
+        let [one, two] = ["one", "two"]
+            .map(|instance| clocks[&Clock { service: "web", instance: Some(instance) }]);
+        assert_eq!(one, Interval { low: Some(-1_010), high: Some(-990) });
+        assert_eq!(two, Interval { low: Some(4_990), high: Some(5_010) });
+    }
+}
+
+#[test]
+fn a_forged_trace_with_many_clocks_that_contradict_each_other_is_answered() {
+    let names: Vec<String> = (0..256).map(|clock| format!("{clock:03}")).collect();
+    // Each began before the one that caused it, all around the circle.
+    let spans: Vec<_> = (0..50_000)
+        .map(|id| {
+            let service = &names[(id * 167 + id / 256) as usize % names.len()];
+            span(id + 1, id, service, Kind::Consumer, [60_000 - id, 60_000])
+        })
+        .collect();
+    let tree = Tree::new(&spans);
+    assert_eq!(Clocks::of(&tree).relative_to(Clock::of(&spans[0])), Err(Contradiction));
 }
 
 #[test]
@@ -128,7 +174,7 @@ fn a_clock_that_was_set_is_a_contradiction_and_no_offset() {
         span(3, 0, "a", Kind::Client, [300, 400]),
         span(4, 3, "b", Kind::Server, [1_310, 1_390]),
     ];
-    assert_eq!(Clocks::of(&Tree::new(&spans)).relative_to("a"), Err(Contradiction));
+    assert_eq!(Clocks::of(&Tree::new(&spans)).relative_to("a".into()), Err(Contradiction));
 }
 
 proptest! {
@@ -136,12 +182,12 @@ proptest! {
     fn middles_of_intervals_that_fit_put_every_call_inside_its_parent(spans in any_spans()) {
         let tree = Tree::new(&spans);
         let _ = centred(&tree);
-        let reference = &spans[0].service;
+        let reference = Clock::of(&spans[0]);
         if let Ok(clocks) = Clocks::of(&tree).relative_to(reference) {
-            prop_assert_eq!(clocks[reference.as_str()].middle(), 0);
+            prop_assert_eq!(clocks[&reference].middle(), 0);
             for (parent, child) in tree.calls() {
                 let [parent, child] = [&spans[parent], &spans[child]];
-                let [a, b] = [parent, child].map(|span| clocks[span.service.as_str()]);
+                let [a, b] = [parent, child].map(|span| clocks[&Clock::of(span)]);
                 if a.width().is_some() && b.width().is_some() {
                     let at = |time: u64, clock: Interval| i128::from(time) + clock.middle();
                     prop_assert!(at(parent.start, a) <= at(child.start, b));

@@ -6,7 +6,7 @@ use ch04_tracing::meaning::critical_path::{
     BEGAN_AFTER, ENDED_AFTER, Step, edge, guessed, name, recorded, waited,
 };
 use ch04_tracing::meaning::{self, Tree};
-use ch04_tracing::types::{Kind, Value};
+use ch04_tracing::types::{Kind, Link, SpanId, TraceId, Value};
 use ch04_tracing::workload::judge::Tally;
 use ch04_tracing::workload::{Arrival, Config, Run};
 use proptest::prelude::*;
@@ -114,6 +114,23 @@ fn what_is_no_join_edge_is_none() {
         one.attributes = vec![(BEGAN_AFTER.into(), Value::Text(text.into()))];
         assert_eq!(waited(&one, BEGAN_AFTER), None, "{text}");
     }
+}
+
+/// Without a limit, this one would take more than a thousand million steps.
+#[test]
+fn a_forged_trace_in_which_each_span_waits_for_all_others_is_answered() {
+    let count = 50_000;
+    let name = |span| edge(Link { trace: TraceId(1), span: SpanId(span) });
+    let spans: Vec<_> = (1..=count)
+        .map(|id| {
+            let mut span = span(id, 0, "web", Kind::Internal, [0, 1]);
+            let next = id % count + 1;
+            span.attributes =
+                vec![(ENDED_AFTER.into(), name(next)), (BEGAN_AFTER.into(), name(next))];
+            span
+        })
+        .collect();
+    assert_eq!(recorded(&Tree::new(&spans), 0).len(), spans.len());
 }
 
 proptest! {
