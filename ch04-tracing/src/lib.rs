@@ -16,7 +16,7 @@
 //! | [`step3_context`] | each message says which span sent it: nothing is guessed |
 //! | [`step4_exporter`] | spans on their way to the collector: which ones are lost, and who knows |
 //! | [`step6_sampling`] | which traces to keep, and how to count when most are gone |
-//! | [`meaning`] | what follows from spans: offsets of clocks, the critical path, who calls whom |
+//! | [`analysis`] | what follows from spans: offsets of clocks, the critical path, who calls whom |
 //! | [`propagation`] | where work changes hands inside a process, and what becomes of its cause |
 //! | [`redact`] | what must not stand in a span |
 //! | [`experiments`] | all designs on the same runs: curves and tables |
@@ -27,12 +27,12 @@
 // Without features the chapter is its core alone: nothing in it may hold what is no plain value.
 #![cfg_attr(not(feature = "study"), deny(clippy::disallowed_types))]
 
+pub mod analysis;
 #[cfg(feature = "study")]
 mod chapter;
 pub mod context;
 #[cfg(feature = "study")]
 pub mod experiments;
-pub mod meaning;
 #[cfg(feature = "system")]
 pub mod otlp;
 pub mod propagation;

@@ -8,7 +8,7 @@
 //! ```text
 //! created = stored + dropped (and why) + in flight
 //! ```
-//! The exporter of the system keeps its spans in an [`Outbox`] and asks [`Attempts`] what an answer means; the
+//! The exporter of the system keeps its spans in a [`SpanQueue`] and asks [`Attempts`] what an answer means; the
 //! experiments run the same two against collectors that fail on schedule.
 //!
 //! # Left out
@@ -118,7 +118,7 @@ impl Class {
 
 /// Spans on their way out, and what became of all others.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Outbox<S> {
+pub struct SpanQueue<S> {
     /// As many spans wait at most.
     room: usize,
     /// Those that wait, by class, the oldest first.
@@ -129,7 +129,7 @@ pub struct Outbox<S> {
     ledger: Ledger,
 }
 
-impl<S> Outbox<S> {
+impl<S> SpanQueue<S> {
     /// With room for so many that wait.
     #[must_use]
     pub fn new(room: usize) -> Self {

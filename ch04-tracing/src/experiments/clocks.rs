@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lab::chapter::{Mark, Plot, Series, Table};
 
 use super::tables::{ms, share};
-use crate::meaning::clocks::{Clock, Clocks, Interval, Order, centred, is_answered, order};
-use crate::meaning::{self, Tree};
+use crate::analysis::clocks::{Clock, Clocks, Interval, Order, centred, is_answered, order};
+use crate::analysis::{self, Tree};
 use crate::types::{Kind, Span};
 use crate::workload::{Config, Process, Run, What};
 
@@ -76,7 +76,7 @@ fn moved(rule: Rule, tree: &Tree<'_>, clocks: &BTreeMap<Clock<'_>, Interval>) ->
 /// If no offsets fit all calls, which would be a fault.
 #[must_use]
 pub fn judge(run: &Run, rule: Rule) -> Judged {
-    let spans = meaning::spans(run);
+    let spans = analysis::spans(run);
     let (tree, truth) = (Tree::new(&spans), truth(run));
     let clocks = Clocks::of(&tree);
     let relative = |to: &Process| {
@@ -143,7 +143,7 @@ fn pairs(run: &Run) -> Vec<(usize, usize)> {
 /// If there are fewer calls.
 #[must_use]
 pub fn first_calls(run: &Run, calls: usize) -> (Interval, i128) {
-    let spans = meaning::spans(run);
+    let spans = analysis::spans(run);
     let tree = Tree::new(&spans);
     let between = |(a, b): &(usize, usize)| {
         let (a, b) = (&spans[*a], &spans[*b]);
@@ -164,7 +164,7 @@ pub fn first_calls(run: &Run, calls: usize) -> (Interval, i128) {
 #[must_use]
 pub fn sequences() -> [usize; 2] {
     let run = Run::of(Config { requests: 160, skew: OFF, ..Config::serial(4) });
-    let spans = without_callers(meaning::spans(&run));
+    let spans = without_callers(analysis::spans(&run));
     let tree = Tree::new(&spans);
     let moved = centred(&tree);
     let mut found = [0, 0];

@@ -7,8 +7,8 @@ use lab::rng::Rng;
 
 use super::MANY;
 use super::tables::share;
-use crate::meaning::graph::graph;
-use crate::meaning::{self, Tree};
+use crate::analysis::graph::graph;
+use crate::analysis::{self, Tree};
 use crate::step6_sampling::{Threshold, keep, random};
 use crate::types::{Kind, Span, TraceId};
 use crate::workload::{Config, Process, Run};
@@ -60,7 +60,7 @@ pub fn judge(run: &Run, arrives: Arrives) -> Judged {
         Arrives::AllBut(lost) => !rng.chance(lost),
         Arrives::Sampled => keep(Threshold::one_in(KEPT), chance(span.trace)),
     };
-    let spans: Vec<Span> = meaning::spans(run).into_iter().filter(arrive).collect();
+    let spans: Vec<Span> = analysis::spans(run).into_iter().filter(arrive).collect();
     let weight = if arrives == Arrives::Sampled { KEPT } else { 1 };
     let edges = graph(&Tree::new(&spans), |_| weight);
     let calls = edges.values().map(|edge| edge.calls).sum();

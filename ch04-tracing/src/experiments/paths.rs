@@ -6,8 +6,8 @@ use lab::chapter::Table;
 
 use super::tables::share;
 use super::{MANY, SKEW};
-use crate::meaning::critical_path::{Step, guessed, recorded};
-use crate::meaning::{self, Tree};
+use crate::analysis::critical_path::{Step, guessed, recorded};
+use crate::analysis::{self, Tree};
 use crate::types::Kind;
 use crate::workload::judge::Tally;
 use crate::workload::{Arrival, Config, Process, Run};
@@ -70,7 +70,7 @@ pub struct Judged {
 /// Compares a way with a trial.
 #[must_use]
 pub fn judge(run: &Run, truth: &[BTreeSet<usize>], way: Way) -> Judged {
-    let spans = meaning::spans(run);
+    let spans = analysis::spans(run);
     let tree = Tree::new(&spans);
     let mut judged = Judged::default();
     for (root, truth) in roots(run).into_iter().zip(truth) {
@@ -102,7 +102,7 @@ pub(super) fn table() -> Table {
 /// Where the time of all requests goes, by each way: the share of the time, by process and work.
 fn shares() -> Vec<(String, [usize; 2])> {
     let run = Run::of(Config::shop(MANY));
-    let spans = meaning::spans(&run);
+    let spans = analysis::spans(&run);
     let tree = Tree::new(&spans);
     let mut sums: BTreeMap<String, [u64; 2]> = BTreeMap::new();
     for root in roots(&run) {

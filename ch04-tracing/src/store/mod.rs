@@ -263,17 +263,9 @@ impl Store {
     #[must_use]
     pub fn search(&self, query: &Query) -> Found {
         let (candidates, stopped_early) = search::candidates(&self.known(), query);
-        let mut found = Vec::new();
-        for (id, places) in candidates {
-            if found.len() >= query.limit.min(MAX_FOUND) {
-                break;
-            }
-            let is_found = query.tags.is_empty()
-                || search::read(&self.dir, places).any(|span| search::has_tags(&span, query));
-            if is_found {
-                found.push(id);
-            }
-        }
+        let found = search::decided(candidates, query, |places| {
+            search::read(&self.dir, places).any(|span| search::has_tags(&span, query))
+        });
         let index = self.known();
         let traces = found.into_iter().filter_map(|id| search::summary(&index, id)).collect();
         Found { traces, stopped_early }

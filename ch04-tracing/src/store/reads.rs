@@ -55,23 +55,17 @@ impl<'a> Counted<'a> {
     /// To find traces. Gives also how many are found.
     #[must_use]
     pub fn search(&self, query: &Query) -> (usize, Reads) {
-        let (mut found, mut read) = (0, Vec::new());
-        for (_, mut places) in search::candidates(&self.index, query).0 {
+        let mut read = Vec::new();
+        let candidates = search::candidates(&self.index, query).0;
+        let found = search::decided(candidates, query, |mut places| {
             // In the order in which they are read.
             places.sort_unstable();
-            if found >= query.limit {
-                break;
-            }
-            if query.tags.is_empty() {
-                found += 1;
-                continue;
-            }
-            let has_tags = |place: &Place| search::has_tags(&self.spans[place.at as usize], query);
-            let needed = places.iter().position(has_tags).map(|last| last + 1);
-            found += usize::from(needed.is_some());
-            read.extend(places.into_iter().take(needed.unwrap_or(usize::MAX)));
-        }
-        (found, Reads::of(read))
+            places.into_iter().any(|place| {
+                read.push(place);
+                search::has_tags(&self.spans[place.at as usize], query)
+            })
+        });
+        (found.len(), Reads::of(read))
     }
 }
 

@@ -156,6 +156,19 @@ pub(super) fn candidates(index: &Index, query: &Query) -> (Vec<Candidate>, bool)
     (found, false)
 }
 
+/// Which of them are what is asked for. `has_tags` reads spans until one has all tags.
+pub(super) fn decided(
+    candidates: Vec<Candidate>,
+    query: &Query,
+    mut has_tags: impl FnMut(Vec<Place>) -> bool,
+) -> Vec<TraceId> {
+    let found = candidates.into_iter().filter_map(|(id, places)| {
+        let is_found = query.tags.is_empty() || has_tags(places);
+        is_found.then_some(id)
+    });
+    found.take(query.limit.min(MAX_FOUND)).collect()
+}
+
 /// The first spans of a trace, at most so many and with so many bytes, and how many more there are.
 pub(super) fn first_spans(
     index: &Index,

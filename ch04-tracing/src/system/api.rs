@@ -17,9 +17,9 @@ use serde_json::json;
 
 use super::collector::Shared;
 use super::{now, query};
-use crate::meaning::Tree;
-use crate::meaning::clocks::{Clock, Clocks, Contradiction, Interval};
-use crate::meaning::critical_path::{Step, recorded};
+use crate::analysis::Tree;
+use crate::analysis::clocks::{Clock, Clocks, Contradiction, Interval};
+use crate::analysis::critical_path::{Step, recorded};
 use crate::store::{Shown, Store};
 use crate::types::{Kind, Span, Status, TraceId};
 
@@ -152,12 +152,12 @@ struct OnPath {
 const CLOCKS: usize = 256;
 
 /// What follows from the spans of a trace. There are no offsets if it has too many clocks.
-pub(super) struct Meaning<'a> {
+pub(super) struct Analysis<'a> {
     pub(super) path: Vec<Step>,
     pub(super) clocks: Result<BTreeMap<Clock<'a>, Interval>, Contradiction>,
 }
 
-impl<'a> Meaning<'a> {
+impl<'a> Analysis<'a> {
     pub(super) fn of(spans: &'a [Span]) -> Self {
         let tree = Tree::new(spans);
         let Some(root) = tree.root() else {
@@ -210,7 +210,7 @@ impl<'a> Trace<'a> {
             attributes: span.attributes.iter().map(|(k, v)| (k.as_str(), v.to_string())).collect(),
         };
         let trace_id = spans.first().map_or_else(String::new, |span| span.trace.to_string());
-        let Meaning { path, clocks } = Meaning::of(spans);
+        let Analysis { path, clocks } = Analysis::of(spans);
         let on_path = |Step { span, within, own }| OnPath { span, within, own };
         let number = |ns: i128| i64::try_from(ns).ok();
         let three = |clock: Interval| {

@@ -23,8 +23,8 @@ use lab::run::{Context, Done, Tracer};
 use super::exporter::Exporter;
 use super::now;
 use super::recorder::{self, Found, Recorder, RecorderError};
+use crate::analysis::critical_path::{ENDED_AFTER, edge, name};
 use crate::context::{Flags, Header, TraceContext};
-use crate::meaning::critical_path::{ENDED_AFTER, edge, name};
 use crate::redact::{clean, redact};
 use crate::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 

@@ -9,7 +9,7 @@ use ch04_tracing::experiments::export::{
 use ch04_tracing::experiments::kill;
 use ch04_tracing::step3_context::spans;
 use ch04_tracing::step4_exporter::{
-    Answer, Attempts, Class, Dropped, Next, Outbox, Outcome, QUEUE, pause,
+    Answer, Attempts, Class, Dropped, Next, Outcome, QUEUE, SpanQueue, pause,
 };
 use ch04_tracing::types::{Kind, Span, SpanId, Status, TraceId};
 use ch04_tracing::workload::{Config, Process, Run};
@@ -146,28 +146,28 @@ proptest! {
         room in 0usize..6,
         calls in proptest::collection::vec((0usize..4, 0usize..6), 0..80),
     ) {
-        let mut outbox = Outbox::new(room);
+        let mut queue = SpanQueue::new(room);
         let mut sent: Vec<usize> = vec![];
         for (id, (class, call)) in calls.into_iter().enumerate() {
             match call {
-                0..=2 => drop(outbox.record(Class::ALL[class], id)),
-                3 => sent.extend(Some(outbox.take(class).len()).filter(|count| *count > 0)),
+                0..=2 => drop(queue.record(Class::ALL[class], id)),
+                3 => sent.extend(Some(queue.take(class).len()).filter(|count| *count > 0)),
                 4 => if let Some(count) = sent.pop() {
                     let stored = class.min(count);
                     let why = Dropped::Unconfirmed;
-                    outbox.settle(Outcome { stored, dropped: count - stored, why });
+                    queue.settle(Outcome { stored, dropped: count - stored, why });
                 },
-                _ if class == 0 => outbox.close(),
+                _ if class == 0 => queue.close(),
                 _ if class == 1 => {
-                    outbox.give_up();
+                    queue.give_up();
                     sent.clear();
                 }
                 _ => {}
             }
-            let ledger = outbox.ledger();
+            let ledger = queue.ledger();
             prop_assert!(ledger.is_exact(), "{:?}", ledger);
-            prop_assert!(outbox.waiting() <= room);
-            let in_flight = outbox.waiting() + sent.iter().sum::<usize>();
+            prop_assert!(queue.waiting() <= room);
+            let in_flight = queue.waiting() + sent.iter().sum::<usize>();
             prop_assert_eq!(ledger.in_flight, in_flight as u64);
         }
     }
@@ -178,12 +178,12 @@ proptest! {
         classes in proptest::collection::vec(0usize..4, 0..30),
     ) {
         let spans: Vec<_> = classes.iter().map(|class| Class::ALL[*class]).enumerate().collect();
-        let mut outbox = Outbox::new(room);
-        let dropped = spans.iter().filter_map(|(id, class)| outbox.record(*class, *id)).count();
+        let mut queue = SpanQueue::new(room);
+        let dropped = spans.iter().filter_map(|(id, class)| queue.record(*class, *id)).count();
         let mut best = spans.clone();
         best.sort_by_key(|(id, class)| (std::cmp::Reverse(*class), *id));
         let best: Vec<_> = best.into_iter().map(|(id, _)| id).take(room).collect();
-        prop_assert_eq!(outbox.take(usize::MAX), best);
+        prop_assert_eq!(queue.take(usize::MAX), best);
         prop_assert_eq!(dropped, spans.len().saturating_sub(room));
     }
 

@@ -1,11 +1,11 @@
 //! What has to hold of the chapter's designs.
 
+mod analysis;
 #[cfg(feature = "system")]
 mod collector;
 mod contexts;
 mod exporter;
 mod log_lines;
-mod meaning;
 #[cfg(feature = "system")]
 mod propagation;
 #[cfg(feature = "system")]

@@ -80,10 +80,10 @@ fn loads() -> Table {
     let rows = runs.map(|((collector, name), load)| {
         let told = run(RETRIES, collector, load);
         let share = percent(share_stored(&told));
-        let more = vec![share, thousands(told.most_waiting), seconds(told.waited)];
+        let more = vec![share, thousands(told.most_waiting)];
         [vec![name.to_owned(), number(load)], ledger(&told).to_vec(), more].concat()
     });
-    let more = ["share stored", "most waiting", "application waited"];
+    let more = ["share stored", "most waiting"];
     table(&[&["collector", "spans per second"], &LEDGER, &more], rows)
 }
 
@@ -124,6 +124,10 @@ pub(in super::super) fn numbers() -> Vec<(&'static str, String)> {
     vec![
         ("export_rate", number(RATE)),
         ("export_seconds", END.as_secs().to_string()),
+        ("export_created", number(RATE * END.as_secs())),
+        ("export_made_in_4", number(4 * RATE)),
+        ("export_made_in_10", number(10 * RATE)),
+        ("export_span_bytes", BYTES.to_string()),
         ("export_room", thousands(QUEUE)),
         ("export_room_lasts", seconds(room)),
         ("export_print", number(killed(PRINT).ledger.created)),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use lab::rng::Rng;
 
 use crate::step4_exporter::{
-    ATTEMPTS, Answer, Attempts, BATCH, Class, FIRST_WAIT, LINGER, Ledger, Next, Outbox, QUEUE,
+    ATTEMPTS, Answer, Attempts, BATCH, Class, FIRST_WAIT, LINGER, Ledger, Next, QUEUE, SpanQueue,
 };
 
 pub(super) use figures::{numbers, plot, tables};
@@ -169,7 +169,7 @@ struct Sending {
 struct Run {
     design: Design,
     collector: Collector,
-    outbox: Outbox<Class>,
+    queue: SpanQueue<Class>,
     sending: Vec<Sending>,
     /// Since when the first span waits for others of its batch.
     since: Duration,
@@ -183,7 +183,7 @@ pub fn run(design: Design, collector: Collector, per_second: u64) -> Told {
     let mut run = Run {
         design,
         collector,
-        outbox: Outbox::new(design.room),
+        queue: SpanQueue::new(design.room),
         sending: Vec::new(),
         since: Duration::ZERO,
         rng: Rng::new(per_second),
@@ -192,7 +192,7 @@ pub fn run(design: Design, collector: Collector, per_second: u64) -> Told {
     let gap = Duration::from_secs(1) / u32::try_from(per_second).expect("no process makes so many");
     let (mut now, mut next) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let waits = design.waits && run.outbox.in_flight() > 0;
+        let waits = design.waits && run.queue.in_flight() > 0;
         let create = next.max(now);
         let events = run.sending.iter().map(|sending| sending.at).chain(run.due());
         let at = events.chain((!waits).then_some(create)).min().expect("it waits for something");
@@ -212,13 +212,13 @@ pub fn run(design: Design, collector: Collector, per_second: u64) -> Told {
             run.send(now);
         }
     }
-    Told { ledger: run.outbox.ledger(), ..run.told }
+    Told { ledger: run.queue.ledger(), ..run.told }
 }
 
 impl Run {
     /// When the next batch is sent; none if nothing waits, or as many requests are under way as may be.
     fn due(&self) -> Option<Duration> {
-        let waiting = self.outbox.waiting();
+        let waiting = self.queue.waiting();
         let may = waiting > 0 && self.sending.len() < self.design.at_once;
         let linger = if waiting < self.design.batch { LINGER } else { Duration::ZERO };
         may.then_some(self.since + linger)
@@ -231,17 +231,17 @@ impl Run {
             11..=33 => Class::Root,
             _ => Class::Ordinary,
         };
-        if self.outbox.waiting() == 0 {
+        if self.queue.waiting() == 0 {
             self.since = now;
         }
         let worth = if self.design.classes { class } else { Class::Ordinary };
-        let dropped = self.outbox.record(worth, class);
+        let dropped = self.queue.record(worth, class);
         self.told.failed_dropped += u64::from(dropped == Some(Class::Failed));
-        self.told.most_waiting = self.told.most_waiting.max(self.outbox.waiting());
+        self.told.most_waiting = self.told.most_waiting.max(self.queue.waiting());
     }
 
     fn send(&mut self, now: Duration) {
-        let spans = self.outbox.take(self.design.batch);
+        let spans = self.queue.take(self.design.batch);
         let attempts = Attempts::new(spans.len(), self.design.attempts, FIRST_WAIT);
         let mut sending = Sending { spans, attempts, at: now, exchange: None, is_collected: false };
         self.ask(&mut sending, now);
@@ -287,7 +287,7 @@ impl Run {
                     self.sending.push(sending);
                 }
                 Next::Done(outcome) => {
-                    self.outbox.settle(outcome);
+                    self.queue.settle(outcome);
                     if outcome.stored == 0 {
                         let failed = sending.spans.iter().filter(|class| **class == Class::Failed);
                         self.told.failed_dropped += failed.count() as u64;

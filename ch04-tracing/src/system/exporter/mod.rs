@@ -2,9 +2,9 @@
 //!
 //! Sends finished spans to a collector, and can account for each of them.
 //!
-//! [`Exporter::record`] never waits: a span goes into the [`Outbox`], and one of those in it may be dropped. A
+//! [`Exporter::record`] never waits: a span goes into the [`SpanQueue`], and one of those in it may be dropped. A
 //! thread of its own takes batches out and posts them by OTLP, again and again while the collector asks for
-//! that. The [`Ledger`] is exact at every moment, because the outbox is behind one lock.
+//! that. The [`Ledger`] is exact at every moment, because the queue is behind one lock.
 //!
 //! | file | what it is |
 //! |---|---|
@@ -28,7 +28,7 @@ use prost::Message as _;
 use tokio::sync::{Notify, oneshot};
 
 use crate::otlp;
-use crate::step4_exporter::{ATTEMPTS, BATCH, Class, FIRST_WAIT, LINGER, Ledger, Outbox, QUEUE};
+use crate::step4_exporter::{ATTEMPTS, BATCH, Class, FIRST_WAIT, LINGER, Ledger, QUEUE, SpanQueue};
 use crate::types::Span;
 use post::Post;
 
@@ -97,15 +97,15 @@ pub struct Exporter {
 }
 
 struct Shared {
-    outbox: Mutex<Outbox<Span>>,
+    queue: Mutex<SpanQueue<Span>>,
     /// There is a first span, or a whole batch, or the end.
     wake: Notify,
     options: Options,
 }
 
 impl Shared {
-    fn outbox(&self) -> MutexGuard<'_, Outbox<Span>> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queue(&self) -> MutexGuard<'_, SpanQueue<Span>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,8 +137,8 @@ impl Exporter {
         }
         let post = Post::new(&options, find);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let outbox = Mutex::new(Outbox::new(options.queue));
-        let shared = Arc::new(Shared { outbox, wake: Notify::new(), options });
+        let queue = Mutex::new(SpanQueue::new(options.queue));
+        let shared = Arc::new(Shared { queue, wake: Notify::new(), options });
         let (end, ended) = oneshot::channel();
         let sender = Arc::clone(&shared);
         // A runtime of its own: that of the application may be busy, or over already.
@@ -151,10 +151,10 @@ impl Exporter {
     pub fn record(&self, span: Span) {
         let Shared { wake, options, .. } = &*self.shared;
         let class = Class::of(&span, options.slow);
-        let mut outbox = self.shared.outbox();
-        let dropped = outbox.record(class, span);
-        let waiting = outbox.waiting();
-        drop(outbox);
+        let mut queue = self.shared.queue();
+        let dropped = queue.record(class, span);
+        let waiting = queue.waiting();
+        drop(queue);
         if dropped.is_none() && (waiting == 1 || waiting == options.batch) {
             wake.notify_one();
         }
@@ -163,7 +163,7 @@ impl Exporter {
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.shared.outbox().ledger()
+        self.shared.queue().ledger()
     }
 
     /// Sends what is left, for so long at most, and takes nothing more. Blocks until then.
@@ -180,7 +180,7 @@ impl Exporter {
     }
 
     fn close(&self, within: Duration) {
-        self.shared.outbox().close();
+        self.shared.queue().close();
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(end) = end {
             // It is gone only if it panicked.
@@ -206,7 +206,7 @@ async fn run(shared: &Shared, mut post: Post, end: oneshot::Receiver<Duration>) 
         () = send_all(shared, &mut post) => {}
         () = out_of_time => {}
     }
-    shared.outbox().give_up();
+    shared.queue().give_up();
 }
 
 /// Until it is closed and nothing is left.
@@ -217,7 +217,7 @@ async fn send_all(shared: &Shared, post: &mut Post) {
         // The spans themselves are not needed any more, their bytes are.
         drop(batch);
         let outcome = post.send(body.into(), count).await;
-        shared.outbox().settle(outcome);
+        shared.queue().settle(outcome);
     }
 }
 
@@ -225,8 +225,8 @@ async fn next_batch(shared: &Shared) -> Option<Vec<Span>> {
     let Options { batch, linger, .. } = shared.options;
     loop {
         let (waiting, is_closed) = {
-            let outbox = shared.outbox();
-            (outbox.waiting(), outbox.is_closed())
+            let queue = shared.queue();
+            (queue.waiting(), queue.is_closed())
         };
         if waiting == 0 && is_closed {
             return None;
@@ -238,12 +238,12 @@ async fn next_batch(shared: &Shared) -> Option<Vec<Span>> {
         if waiting < batch && !is_closed {
             // A permit of the first span may be left, so look again until there is a whole batch.
             let whole = async {
-                while shared.outbox().waiting() < batch && !shared.outbox().is_closed() {
+                while shared.queue().waiting() < batch && !shared.queue().is_closed() {
                     shared.wake.notified().await;
                 }
             };
             let _ = tokio::time::timeout(linger, whole).await;
         }
-        return Some(shared.outbox().take(batch));
+        return Some(shared.queue().take(batch));
     }
 }

@@ -12,8 +12,8 @@ use super::super::api;
 use super::super::collector::Shared;
 use super::html::{Text, page, service, sorry, took};
 use super::that_fit;
-use crate::meaning::Tree;
-use crate::meaning::compare::{Change, Difference, Operation, Usual, compare, typical};
+use crate::analysis::Tree;
+use crate::analysis::compare::{Change, Difference, Operation, Usual, compare, typical};
 use crate::store::{Query, Store};
 use crate::types::Span;
 

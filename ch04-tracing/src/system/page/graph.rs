@@ -12,8 +12,8 @@ use super::super::collector::Shared;
 use super::super::{now, query};
 use super::html::{page, service, sorry};
 use super::that_fit;
-use crate::meaning::Tree;
-use crate::meaning::graph::{Edge, Node, graph};
+use crate::analysis::Tree;
+use crate::analysis::graph::{Edge, Node, graph};
 use crate::store::{Query, Store};
 use crate::types::Span;
 

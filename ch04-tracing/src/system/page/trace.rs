@@ -9,11 +9,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde::Deserialize;
 
-use super::super::api::{self, Meaning};
+use super::super::api::{self, Analysis};
 use super::super::collector::Shared;
 use super::html::{Text, class, date, page, service, sorry, took};
-use crate::meaning::clocks::{Clock, Contradiction, Interval};
-use crate::meaning::critical_path::Step;
+use crate::analysis::clocks::{Clock, Contradiction, Interval};
+use crate::analysis::critical_path::Step;
 use crate::store::Shown;
 use crate::types::{Span, SpanId};
 
@@ -60,7 +60,7 @@ fn content(Shown { spans, more }: &Shown) -> String {
             spans.len()
         ),
     };
-    let Meaning { path, clocks } = Meaning::of(spans);
+    let Analysis { path, clocks } = Analysis::of(spans);
     format!(
         "<h1>{title}</h1><p class=\"facts\"><b>{}</b> · {} spans · {} · <code>{id}</code></p>{more}\
          <p class=\"legend\">{legend}</p>{}\

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use ch04_tracing::analysis::compare::{Change, Usual, compare, typical};
+use ch04_tracing::analysis::graph::{Edge, Node, graph};
+use ch04_tracing::analysis::{self, Tree};
 use ch04_tracing::experiments::MANY;
 use ch04_tracing::experiments::graph::{Arrives, Judged, judge, truth};
-use ch04_tracing::meaning::compare::{Change, Usual, compare, typical};
-use ch04_tracing::meaning::graph::{Edge, Node, graph};
-use ch04_tracing::meaning::{self, Tree};
 use ch04_tracing::types::{Kind, Span, Status, TraceId, Value};
 use ch04_tracing::workload::{Config, Run};
 use proptest::prelude::*;
@@ -16,7 +16,7 @@ use super::{any_spans, span};
 #[test]
 fn with_all_spans_the_graph_is_who_called_whom() {
     let run = Run::of(Config::shop(MANY));
-    let spans = meaning::spans(&run);
+    let spans = analysis::spans(&run);
     let edges = graph(&Tree::new(&spans), |_| 1);
     let truth = truth(&run);
     assert_eq!(edges.len(), truth.len());
@@ -73,7 +73,7 @@ fn checkouts(spans: &[Span]) -> Vec<Vec<Span>> {
 
 #[test]
 fn a_checkout_with_a_slow_card_differs_from_the_usual_one_in_the_payment() {
-    let traces = checkouts(&meaning::spans(&Run::of(Config::shop(1))));
+    let traces = checkouts(&analysis::spans(&Run::of(Config::shop(1))));
     let usual = typical(traces.iter().map(Vec::as_slice));
     assert_eq!(usual[&("pay", "prepare", Kind::Server)].count, 1);
     for slow in traces.iter().skip(7).step_by(16) {

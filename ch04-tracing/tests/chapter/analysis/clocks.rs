@@ -1,12 +1,12 @@
 //! Offsets between clocks.
 
+use ch04_tracing::analysis::clocks::{
+    Clock, Clocks, Contradiction, Interval, Order, centred, order,
+};
+use ch04_tracing::analysis::{self, Tree};
 use ch04_tracing::experiments::clocks::{
     Judged, OFF, Rule, config, first_calls, judge, sequences, truth,
 };
-use ch04_tracing::meaning::clocks::{
-    Clock, Clocks, Contradiction, Interval, Order, centred, order,
-};
-use ch04_tracing::meaning::{self, Tree};
 use ch04_tracing::types::{Kind, Status, Value};
 use ch04_tracing::workload::Run;
 use proptest::prelude::*;
@@ -17,7 +17,7 @@ use super::{any_spans, span};
 fn every_interval_covers_the_true_offset() {
     for (slow_answers, seed) in [(1, 1), (1, 2), (10, 3), (10, 4)] {
         let run = Run::of(config(slow_answers, seed));
-        let (spans, truth) = (meaning::spans(&run), truth(&run));
+        let (spans, truth) = (analysis::spans(&run), truth(&run));
         let clocks = Clocks::of(&Tree::new(&spans)).relative_to("lb".into()).expect("they fit");
         assert_eq!(clocks.len(), 8);
         assert!(truth.values().any(|off| off.abs() > i128::from(OFF) / 10));

@@ -1,11 +1,11 @@
 //! The critical path.
 
-use ch04_tracing::experiments::paths::{REQUESTS, by_trial, config, judge, took};
-use ch04_tracing::experiments::{MANY, SKEW};
-use ch04_tracing::meaning::critical_path::{
+use ch04_tracing::analysis::critical_path::{
     BEGAN_AFTER, ENDED_AFTER, Step, edge, guessed, name, recorded, waited,
 };
-use ch04_tracing::meaning::{self, Tree};
+use ch04_tracing::analysis::{self, Tree};
+use ch04_tracing::experiments::paths::{REQUESTS, by_trial, config, judge, took};
+use ch04_tracing::experiments::{MANY, SKEW};
 use ch04_tracing::types::{Kind, Link, SpanId, TraceId, Value};
 use ch04_tracing::workload::judge::Tally;
 use ch04_tracing::workload::{Arrival, Config, Run};
@@ -30,7 +30,7 @@ fn the_path_is_what_makes_the_request_faster_if_it_is_faster_and_nothing_else_is
 #[test]
 fn a_microsecond_less_on_the_path_is_saved_and_off_the_path_it_is_not() {
     let run = Run::of(config(0));
-    let spans = meaning::spans(&run);
+    let spans = analysis::spans(&run);
     let path = recorded(&Tree::new(&spans), 0);
     let on: Vec<usize> = path.iter().map(|step| step.span).collect();
     let of_first = (0..run.works.len()).filter(|place| run.works[*place].request == Some(0));
@@ -57,7 +57,7 @@ fn a_microsecond_less_on_the_path_is_saved_and_off_the_path_it_is_not() {
 #[test]
 fn the_steps_of_a_path_add_up_to_the_whole_request_whatever_the_clocks_say() {
     let run = Run::of(Config { skew: SKEW, ..Config::shop(MANY) });
-    let spans = meaning::spans(&run);
+    let spans = analysis::spans(&run);
     let tree = Tree::new(&spans);
     for (root, work) in run.works.iter().enumerate() {
         if work.arrival == Arrival::Edge {

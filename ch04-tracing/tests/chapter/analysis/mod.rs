@@ -4,7 +4,7 @@ mod clocks;
 mod graph;
 mod paths;
 
-use ch04_tracing::meaning::critical_path::{BEGAN_AFTER, ENDED_AFTER, edge};
+use ch04_tracing::analysis::critical_path::{BEGAN_AFTER, ENDED_AFTER, edge};
 use ch04_tracing::types::{Kind, Link, Span, SpanId, Status, TraceId, Value};
 use proptest::prelude::*;
 
