@@ -8,6 +8,7 @@ use ch04_tracing::otlp;
 use ch04_tracing::step2_request_id::{RequestId, pass_on};
 use ch04_tracing::step4_exporter::{Class, Dropped, Outbox, Outcome};
 use ch04_tracing::step6_sampling::{Threshold, keep, random};
+use ch04_tracing::system::lean::Lean;
 use ch04_tracing::types::{Kind, Link, Span, SpanId, Status, TraceId};
 use ch04_tracing::workload::{Arrived, Config, Run, Seen};
 use lab::rng::Rng;
@@ -52,6 +53,8 @@ pub(crate) fn all() -> Vec<Design> {
         design("step6, all kept", exact, exported(Sampler::OneIn(Threshold::one_in(1)))),
         design("step6, 1 of 1,024 kept", exact, exported(Sampler::OneIn(Threshold::one_in(1024)))),
         design("step6, none kept", "ok: contexts go on", exported(Sampler::None)),
+        design("lean path, all kept", exact, lean(Sampler::All)),
+        design("lean path, none kept", "ok: contexts go on", lean(Sampler::None)),
     ]
 }
 
@@ -150,6 +153,29 @@ fn exported(sampler: Sampler) -> Box<dyn FnMut()> {
                 outbox.settle(Outcome { stored: BATCH, dropped: 0, why: Dropped::Refused });
             }
         });
+    })
+}
+
+/// Records of a fixed size, which become spans when a batch of them is taken out.
+fn lean(sampler: Sampler) -> Box<dyn FnMut()> {
+    let (run, mut ids, lean) = (checkout(), Rng::new(1), Lean::new("shop", QUEUE, SLOW));
+    let mut ended = 0;
+    Box::new(move || {
+        black_box(run.carry(|seen, arrived: Arrived<'_, Handed>| {
+            let (context, parent, _) = place(&arrived, &mut ids, sampler);
+            let mut span = lean.answer(&context, parent, "work");
+            span.kind(seen.kind);
+            ended += usize::from(span.is_sampled());
+            drop(span);
+            let message = (seen.kind == Kind::Client).then(|| context.to_frame());
+            Handed { context, message }
+        }));
+        if ended >= BATCH {
+            let batch = lean.take(BATCH);
+            black_box(otlp::request(&batch).encode_to_vec());
+            lean.settle(Outcome { stored: batch.len(), dropped: 0, why: Dropped::Refused });
+            ended -= batch.len();
+        }
     })
 }
 

@@ -19,11 +19,14 @@ pub(super) const HANDFUL: usize = 64;
 /// An odd number: no two draws of a thread have the same state before all 2⁶⁴ were had.
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
+/// A record moves on from here to the queue, and from there to a batch: as a pointer.
+pub(super) type Buffer = Vec<Box<Record>>;
+
 pub(super) struct Local {
     seed: u64,
     /// How many ids were drawn. Only the thread itself writes this.
     drawn: AtomicU64,
-    buffer: Mutex<Vec<Record>>,
+    buffer: Mutex<Buffer>,
 }
 
 impl Local {
@@ -49,7 +52,7 @@ impl Local {
         TraceId((u128::from(self.draw()) << 64 | u128::from(self.draw())).max(1))
     }
 
-    pub(super) fn buffer(&self) -> MutexGuard<'_, Vec<Record>> {
+    pub(super) fn buffer(&self) -> MutexGuard<'_, Buffer> {
         self.buffer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

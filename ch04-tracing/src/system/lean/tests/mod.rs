@@ -1,5 +1,7 @@
 //! What becomes of spans, whatever threads do.
 
+mod subscriber;
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

@@ -1,0 +1,162 @@
+//! Spans of `tracing`'s macros.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::with_default;
+use tracing::{debug_span, error, info_span};
+
+use super::*;
+use crate::step6_sampling::Threshold;
+
+const CALLER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const NOT_SAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
+fn subscriber(sampler: Option<Threshold>) -> (Arc<Lean>, Arc<LeanSubscriber>) {
+    let lean = Arc::new(lean(64));
+    let subscriber = LeanSubscriber::new(Arc::clone(&lean), sampler, LevelFilter::INFO);
+    (lean, Arc::new(subscriber))
+}
+
+fn all() -> Option<Threshold> {
+    Some(Threshold::one_in(1))
+}
+
+fn by_name(lean: &Lean) -> BTreeMap<String, Span> {
+    lean.take(64).into_iter().map(|span| (span.name.clone(), span)).collect()
+}
+
+#[test]
+fn the_parent_of_a_span_is_the_one_that_is_entered_or_named() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let page = info_span!("page", user = 7, path = "/buy", card = ?Some(1)).entered();
+        let price = info_span!("price");
+        price.in_scope(|| drop(info_span!("shelf")));
+        std::thread::scope(|scope| {
+            // The subscriber of a test is that of one thread.
+            let dispatch = tracing::dispatcher::get_default(Clone::clone);
+            let price = &price;
+            scope.spawn(move || {
+                tracing::dispatcher::with_default(&dispatch, || {
+                    drop(info_span!(parent: price, "thread"));
+                    drop(info_span!("alone"));
+                });
+            });
+        });
+        let under_page = LeanSubscriber::current().expect("a span is entered");
+        drop(debug_span!("too fine"));
+        drop((price, page));
+        let spans = by_name(&lean);
+        let parent = |name: &str| spans[name].parent;
+        assert_eq!(spans.len(), 5);
+        assert_eq!((parent("page"), spans["page"].id), (None, under_page.span));
+        assert_eq!(parent("price"), Some(spans["page"].id));
+        assert_eq!(parent("shelf"), Some(spans["price"].id));
+        assert_eq!(parent("thread"), Some(spans["price"].id));
+        assert_eq!(parent("alone"), None);
+        assert_ne!(spans["alone"].trace, spans["page"].trace);
+        let named = |name: &str, value| (name.to_owned(), value);
+        let (path, card) = (Value::Text("/buy".into()), Value::Text("Some(1)".into()));
+        let expected = [named("user", Value::Int(7)), named("path", path), named("card", card)];
+        assert_eq!(spans["page"].attributes, expected);
+    });
+    assert_eq!(subscriber.open(), 0);
+}
+
+#[test]
+fn a_caller_in_the_headers_is_the_parent_and_decides_what_is_sampled() {
+    let (lean, subscriber) = subscriber(None);
+    with_default(Arc::clone(&subscriber), || {
+        drop(info_span!("page", traceparent = CALLER));
+        let not_sampled = info_span!("quiet", traceparent = NOT_SAMPLED).entered();
+        let price = info_span!("price").entered();
+        let carried = LeanSubscriber::current().expect("a span is entered");
+        assert_eq!(carried.traceparent(), NOT_SAMPLED);
+        drop(not_sampled);
+        let carried = LeanSubscriber::current().expect("a span is still entered");
+        assert_eq!(carried.traceparent(), NOT_SAMPLED, "a child may outlive its parent");
+        drop(price);
+        drop(info_span!("forged", traceparent = "00-1-2-01"));
+    });
+    let spans = by_name(&lean);
+    assert_eq!(spans.keys().collect::<Vec<_>>(), ["page"]);
+    assert_eq!(spans["page"].parent, Some(SpanId(0xb7ad_6b71_6920_3331)));
+    assert_eq!(spans["page"].attributes, []);
+    assert_eq!(subscriber.open(), 0);
+}
+
+#[test]
+fn below_a_span_that_is_not_sampled_nothing_is() {
+    let (lean, subscriber) = subscriber(None);
+    with_default(Arc::clone(&subscriber), || {
+        let page = info_span!("page").entered();
+        let carried = LeanSubscriber::current().expect("a span is entered");
+        let price = info_span!("price").entered();
+        assert_eq!(LeanSubscriber::current(), Some(carried), "all are one place of the trace");
+        drop(page);
+        drop(price);
+        assert_eq!(LeanSubscriber::current(), None);
+    });
+    assert_eq!((lean.ledger(), subscriber.open()), (Ledger::default(), 0));
+}
+
+#[test]
+fn an_error_is_one_of_the_span_around_it() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let page = info_span!("page").entered();
+        info_span!("price", late = tracing::field::Empty).in_scope(|| {
+            tracing::Span::current().record("late", true);
+            error!("no price");
+        });
+        drop(page);
+    });
+    let spans = by_name(&lean);
+    assert_eq!(spans["price"].status, Status::Error(String::new()));
+    assert_eq!(spans["page"].status, Status::Unset);
+}
+
+/// Makes a span while it is written.
+struct Traced;
+
+impl std::fmt::Debug for Traced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        info_span!("inner").in_scope(|| f.write_str("traced"))
+    }
+}
+
+#[test]
+fn a_value_may_make_spans_while_it_is_written() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(subscriber, || {
+        let page = info_span!("page", first = ?Traced, second = tracing::field::Empty);
+        page.record("second", tracing::field::debug(Traced));
+    });
+    let texts = by_name(&lean)["page"].attributes.clone();
+    let text = |name: &str| (name.to_owned(), Value::Text("traced".into()));
+    assert_eq!(texts, [text("first"), text("second")]);
+}
+
+#[test]
+fn threads_that_use_the_macros_leave_an_exact_account() {
+    let (lean, subscriber) = subscriber(all());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                with_default(Arc::clone(&subscriber), || {
+                    for _ in 0..1_000 {
+                        let _page = info_span!("page").entered();
+                        drop(info_span!("price"));
+                    }
+                });
+            });
+        }
+    });
+    let taken = lean.take(64).len() as u64;
+    let ledger = lean.ledger();
+    assert_eq!((ledger.created, taken, subscriber.open()), (6_000, 64, 0));
+    assert_eq!(ledger.dropped(Dropped::QueueFull), 6_000 - 64);
+    assert!(ledger.is_exact(), "{ledger:?}");
+}
