@@ -50,6 +50,9 @@ impl Chapter for TracingChapter {
     #[cfg(feature = "system")]
     fn measures(&self) -> Vec<lab::measure::Measure> {
         let about = "one purchase that loses a replica half-way, span by span";
-        vec![lab::measure::Measure::new("fire", about).run_by(crate::system::fire::measure)]
+        let fire = lab::measure::Measure::new("fire", about).run_by(crate::system::fire::measure);
+        let about = "spans that the collector stores per second of CPU, and how fast it finds them";
+        let ingest = lab::measure::Measure::new("ingest", about);
+        vec![fire, ingest.run_by(crate::system::capacity::measure)]
     }
 }

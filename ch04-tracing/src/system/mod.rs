@@ -15,6 +15,7 @@
 //! | `recorder/` | the last spans of a process, in a file that outlives it |
 //! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
+//! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
 //! | `w3c.rs` | a service for the W3C's test suite |
 //!
 //! # Left out
@@ -22,6 +23,7 @@
 //! TLS and sign-in: everything is on this machine.
 
 mod api;
+pub(crate) mod capacity;
 mod collector;
 pub mod exporter;
 pub(crate) mod fire;
