@@ -15,7 +15,7 @@ use lab::system::{asked_to_end, say};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::{Error, api, gzip, ingest, listen, page};
+use super::{Error, api, gzip, ingest, listen, page, perfetto};
 use crate::store::{Options, Refused, Store};
 
 /// As many bytes of bodies are received at a time. A buffer that grows takes up to twice as much.
@@ -138,6 +138,7 @@ fn reading(shared: Shared) -> Router {
         .route("/healthz", get(move || async move { health(store.spans()) }))
         .merge(api::routes())
         .merge(page::routes())
+        .merge(perfetto::routes())
         .with_state(shared)
 }
 

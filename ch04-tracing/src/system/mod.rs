@@ -9,6 +9,7 @@
 //! | `ingest.rs`, `gzip.rs` | spans arrive |
 //! | `grpc.rs` | the same over gRPC (feature `grpc`) |
 //! | `api.rs`, `query.rs` | spans are found, as JSON |
+//! | `perfetto.rs` | a trace for Chrome's and Perfetto's viewers |
 //! | `page/` | spans are found, as pages |
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
 //! | `lean/` | spans for code that runs a million times a second |
@@ -33,6 +34,7 @@ mod gzip;
 mod ingest;
 pub mod lean;
 mod page;
+mod perfetto;
 mod query;
 pub mod recorder;
 pub mod shop;
