@@ -6,7 +6,7 @@ use std::hint::black_box;
 use ch04_tracing::context::{Flags, Frame, TraceContext};
 use ch04_tracing::otlp;
 use ch04_tracing::step2_request_id::{RequestId, pass_on};
-use ch04_tracing::step4_exporter::{Class, Dropped, Outbox, Outcome};
+use ch04_tracing::step4_exporter::{Class, Dropped, Outcome, SpanQueue};
 use ch04_tracing::step6_sampling::{Threshold, keep, random};
 use ch04_tracing::system::lean::Lean;
 use ch04_tracing::types::{Kind, Link, Span, SpanId, Status, TraceId};
@@ -143,14 +143,14 @@ fn contexts() -> Box<dyn FnMut()> {
 /// Spans wait in a queue; a whole batch is taken out, encoded, and called stored.
 fn exported(sampler: Sampler) -> Box<dyn FnMut()> {
     let (run, mut ids) = (checkout(), Rng::new(1));
-    let mut outbox = Outbox::new(QUEUE);
+    let mut waiting = SpanQueue::new(QUEUE);
     Box::new(move || {
         trace(&run, &mut ids, sampler, |span| {
-            outbox.record(Class::of(&span, SLOW), span);
-            if outbox.waiting() == BATCH {
-                let batch = outbox.take(BATCH);
+            waiting.record(Class::of(&span, SLOW), span);
+            if waiting.waiting() == BATCH {
+                let batch = waiting.take(BATCH);
                 black_box(otlp::request(&batch).encode_to_vec());
-                outbox.settle(Outcome { stored: BATCH, dropped: 0, why: Dropped::Refused });
+                waiting.settle(Outcome { stored: BATCH, dropped: 0, why: Dropped::Refused });
             }
         });
     })

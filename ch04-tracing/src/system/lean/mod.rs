@@ -1,7 +1,7 @@
 //! Edge: makes it survive the real world. The lesson is in [`crate::step4_exporter`].
 //!
 //! Spans for code that runs a million times a second. A span is a record of a fixed size. When it ends,
-//! it goes into a buffer of its thread, and every 64th time the whole buffer goes into the bounded [`Outbox`]
+//! it goes into a buffer of its thread, and every 64th time the whole buffer goes into the bounded [`SpanQueue`]
 //! of step 4: with the same classes, the same drops, and the same [`Ledger`]. Records are boxed, because on
 //! this way a record is moved about ten times, and one allocation is cheaper than ten copies of 250 bytes. What
 //! remains to be paid for each span is a clock at its begin and at its end.
@@ -40,7 +40,7 @@ use thread_local::ThreadLocal;
 use super::now;
 use crate::context::{Flags, TraceContext};
 use crate::redact::clean;
-use crate::step4_exporter::{Ledger, Outbox, Outcome};
+use crate::step4_exporter::{Ledger, Outcome, SpanQueue};
 use crate::types::{Kind, Span, SpanId, TraceId};
 use local::{Buffer, HANDFUL, Local};
 use record::Record;
@@ -57,7 +57,7 @@ pub struct Lean {
     began: Instant,
     began_at: u64,
     locals: ThreadLocal<Local>,
-    outbox: Mutex<Outbox<Box<Record>>>,
+    waiting: Mutex<SpanQueue<Box<Record>>>,
 }
 
 impl fmt::Debug for Lean {
@@ -78,7 +78,7 @@ impl Lean {
             began: Instant::now(),
             began_at: now(),
             locals: ThreadLocal::new(),
-            outbox: Mutex::new(Outbox::new(queue)),
+            waiting: Mutex::new(SpanQueue::new(queue)),
         }
     }
 
@@ -126,7 +126,7 @@ impl Lean {
     pub fn ledger(&self) -> Ledger {
         let buffers: Vec<_> = self.locals.iter().map(Local::buffer).collect();
         let buffered: u64 = buffers.iter().map(|buffer| buffer.len() as u64).sum();
-        let ledger = self.outbox().ledger();
+        let ledger = self.waiting().ledger();
         Ledger {
             created: ledger.created + buffered,
             in_flight: ledger.in_flight + buffered,
@@ -142,7 +142,7 @@ impl Lean {
             for local in &self.locals {
                 self.hand_over(&mut local.buffer());
             }
-            self.outbox().take(most)
+            self.waiting().take(most)
         };
         let span = |record: Box<Record>| {
             let mut span = record.into_span(&self.service);
@@ -154,7 +154,7 @@ impl Lean {
 
     /// Enters in the ledger what became of spans that were taken.
     pub fn settle(&self, outcome: Outcome) {
-        self.outbox().settle(outcome);
+        self.waiting().settle(outcome);
     }
 
     /// Nothing more is taken in. What waits can still be taken out.
@@ -162,7 +162,7 @@ impl Lean {
         for local in &self.locals {
             self.hand_over(&mut local.buffer());
         }
-        self.outbox().close();
+        self.waiting().close();
     }
 
     fn begin<'a>(
@@ -211,9 +211,9 @@ impl Lean {
     }
 
     fn hand_over(&self, buffer: &mut Buffer) {
-        let mut outbox = self.outbox();
+        let mut waiting = self.waiting();
         for record in buffer.drain(..) {
-            outbox.record(record.class(self.slow), record);
+            waiting.record(record.class(self.slow), record);
         }
     }
     // ANCHOR_END: end
@@ -230,8 +230,8 @@ impl Lean {
     }
 
     /// Taken after the buffers, never before.
-    fn outbox(&self) -> MutexGuard<'_, Outbox<Box<Record>>> {
-        self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self) -> MutexGuard<'_, SpanQueue<Box<Record>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
