@@ -30,8 +30,8 @@ pub fn haproxy_conf(backends: &[SocketAddr]) -> String {
 // ANCHOR_END: haproxy_conf
 
 // ANCHOR: nginx_conf
-/// Debian's nginx has no sticky cookie: it hashes the session, consistently. It keeps so many connections to
-/// backends.
+/// Debian's nginx has no sticky cookie: it hashes the session, consistently. It keeps so many connections
+/// to backends.
 #[must_use]
 pub fn nginx_conf(backends: &[SocketAddr], kept: usize) -> String {
     let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
