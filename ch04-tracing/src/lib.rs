@@ -31,6 +31,8 @@ pub mod analysis;
 #[cfg(feature = "study")]
 mod chapter;
 pub mod context;
+#[cfg(feature = "exercises")]
+pub mod exercises;
 #[cfg(feature = "study")]
 pub mod experiments;
 #[cfg(feature = "system")]

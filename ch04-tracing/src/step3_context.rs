@@ -70,6 +70,11 @@ pub fn shares(whole: u64, k: u64) -> impl Iterator<Item = u64> {
 /// The spans of a run, in the order of its works.
 #[must_use]
 pub fn spans(run: &Run) -> Vec<Span> {
+    spans_by(run, receive)
+}
+
+/// The same, if a span gets its place in another way.
+pub(crate) fn spans_by(run: &Run, receive: impl Fn(&Arrived<'_, Context>, u64) -> Place) -> Vec<Span> {
     let mut next = 0;
     let mut places = Vec::with_capacity(run.works.len());
     let _ = run.carry(|_, arrived| {
