@@ -76,6 +76,17 @@ impl TestShop {
         self.until("the order is done", || (self.buy(trace, "01") == 200).then_some(()));
     }
 
+    /// The coordinator is killed at this effect of an order, and started again until the order has ended.
+    fn buys_from_a_coordinator_that_dies(&mut self, effect: u64) -> String {
+        let trace = format!("{effect:032x}");
+        self.cluster.restart("coord", Some(effect)).unwrap();
+        self.until("coord is gone", || (self.buy(&trace, "01") == 0).then_some(()));
+        self.cluster.restart("coord", None).unwrap();
+        let has_ended = |status| status == 200 || (400..500).contains(&status);
+        self.until("the order has ended", || has_ended(self.buy(&trace, "01")).then_some(()));
+        trace
+    }
+
     /// The spans of a trace, as soon as there are so many.
     fn spans(&self, trace: &str, count: usize) -> Vec<Value> {
         self.until("the spans are stored", || {
@@ -257,12 +268,7 @@ fn a_coordinator_killed_in_the_middle_of_an_order_leaves_no_wrong_cause() {
     let mut shop = TestShop::new();
     let mut lost = 0;
     for effect in [1, 2, 4, 6, 8] {
-        let trace = format!("{effect:032x}");
-        shop.cluster.restart("coord", Some(effect)).unwrap();
-        shop.until("coord is gone", || (shop.buy(&trace, "01") == 0).then_some(()));
-        shop.cluster.restart("coord", None).unwrap();
-        let has_ended = |status| status == 200 || (400..500).contains(&status);
-        shop.until("the order has ended", || has_ended(shop.buy(&trace, "01")).then_some(()));
+        let trace = shop.buys_from_a_coordinator_that_dies(effect);
         lost += shop.until("all causes are there that are not lost", || {
             lost_causes(&shop.spans(&trace, 3))
         });
@@ -276,12 +282,7 @@ fn with_flight_recorders_no_cause_is_lost_by_a_killed_coordinator() {
     let mut shop = TestShop::with(Options::default().with_flag("small").with_flag("recorder"));
     let mut unfinished = 0;
     for effect in [1, 2, 4, 6, 8] {
-        let trace = format!("{effect:032x}");
-        shop.cluster.restart("coord", Some(effect)).unwrap();
-        shop.until("coord is gone", || (shop.buy(&trace, "01") == 0).then_some(()));
-        shop.cluster.restart("coord", None).unwrap();
-        let has_ended = |status| status == 200 || (400..500).contains(&status);
-        shop.until("the order has ended", || has_ended(shop.buy(&trace, "01")).then_some(()));
+        let trace = shop.buys_from_a_coordinator_that_dies(effect);
         let spans = shop.until("all causes are there", || {
             let spans = shop.spans(&trace, 3);
             (lost_causes(&spans) == Some(0)).then_some(spans)
