@@ -140,7 +140,10 @@ fn in_the_shop(receive: Receive) -> Result<String, String> {
     let spans = step3_context::spans_by(&run, receive);
     let found = edges(&run, &step3_context::found(&spans));
     if found.missing + found.wrong > 0 {
-        return Err(format!("of the causes, {} are missing and {} wrong", found.missing, found.wrong));
+        return Err(format!(
+            "of the causes, {} are missing and {} wrong",
+            found.missing, found.wrong
+        ));
     }
     let begins = |work: &&crate::workload::Work| !matches!(work.arrival, Arrival::Call(_));
     let traces: BTreeSet<TraceId> = spans.iter().map(|span| span.trace).collect();
@@ -174,7 +177,7 @@ pub fn weights(sample: Sample) -> Result<String, String> {
 
 fn weighed(sample: Sample, seed: u64, head: u64, n: u64) -> Result<u64, String> {
     let mut rng = Rng::new(seed);
-    let (mut ordinary, mut count, mut weights) = (0, 0, 0);
+    let (mut ordinary, mut count, mut weights) = (0_u64, 0_u64, 0_u64);
     for _ in 0..TRACES {
         let id = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
         let (failed, took) = (rng.pick(0..100) == 0, rng.pick(0..SLOW + 20));
@@ -187,8 +190,10 @@ fn weighed(sample: Sample, seed: u64, head: u64, n: u64) -> Result<u64, String> 
         match (sample(head, n, SLOW, &trace), is_ordinary) {
             (None, false) => return Err("a trace that failed or was slow is not kept".into()),
             (Some(weight), false) if weight != head => {
-                let what = if failed { "a kept failure" } else { "a kept slow trace" };
-                return Err(format!("{what} stands for {weight}; the first sampler kept one of {head}"));
+                return Err(format!(
+                    "a trace that failed or was slow stands for {weight}, and the first sampler kept one \
+                     of {head}"
+                ));
             }
             (Some(weight), true) => (count, weights) = (count + 1, weights + weight),
             (None, true) | (Some(_), false) => (),
@@ -198,10 +203,14 @@ fn weighed(sample: Sample, seed: u64, head: u64, n: u64) -> Result<u64, String> 
     // More than five standard deviations.
     let margin = |of: u64| of / 8;
     if count.abs_diff(expected) > margin(expected) {
-        return Err(format!("{count} ordinary traces were kept, and about {expected} of them should be"));
+        return Err(format!(
+            "{count} ordinary traces were kept, and about {expected} of them should be"
+        ));
     }
     if weights.abs_diff(ordinary) > margin(ordinary) {
-        return Err(format!("the weights say {weights} ordinary requests, and there were {ordinary}"));
+        return Err(format!(
+            "the weights say {weights} ordinary requests, and there were {ordinary}"
+        ));
     }
     Ok(count)
 }

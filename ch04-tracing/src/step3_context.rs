@@ -74,7 +74,10 @@ pub fn spans(run: &Run) -> Vec<Span> {
 }
 
 /// The same, if a span gets its place in another way.
-pub(crate) fn spans_by(run: &Run, receive: impl Fn(&Arrived<'_, Context>, u64) -> Place) -> Vec<Span> {
+pub(crate) fn spans_by(
+    run: &Run,
+    receive: impl Fn(&Arrived<'_, Context>, u64) -> Place,
+) -> Vec<Span> {
     let mut next = 0;
     let mut places = Vec::with_capacity(run.works.len());
     let _ = run.carry(|_, arrived| {
