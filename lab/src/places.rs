@@ -112,6 +112,12 @@ impl Client {
         self.asks.fetch_add(1, Relaxed);
         Asked(Arc::clone(self))
     }
+
+    /// Whether all its requests are answered.
+    #[cfg(feature = "http2")]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.asks.load(Relaxed) == 0
+    }
 }
 
 /// A request that is under way.

@@ -61,8 +61,7 @@ impl Recorded {
                 let Found { torn, overwritten, .. } = found;
                 tracing::warn!(ended, unfinished, torn, overwritten, "spans of a killed process");
             }
-            let spans = found.unfinished.into_iter().chain(found.ended);
-            spans.for_each(|span| exporter.record(span));
+            exporter.send_found(found.unfinished.into_iter().chain(found.ended));
             Some(recorder)
         });
         Self { exporter, recorder }

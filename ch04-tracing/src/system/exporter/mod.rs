@@ -18,6 +18,7 @@ mod post;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,6 +99,8 @@ pub struct Exporter {
 
 struct Shared {
     queue: Mutex<SpanQueue<Span>>,
+    /// Of an earlier process. Locked before the queue.
+    found: Mutex<VecDeque<Span>>,
     /// There is a first span, or a whole batch, or the end.
     wake: Notify,
     options: Options,
@@ -106,6 +109,20 @@ struct Shared {
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, SpanQueue<Span>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> MutexGuard<'_, VecDeque<Span>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Half of the queue is for spans that are made now.
+    fn refill(&self) {
+        let mut found = self.found();
+        let mut queue = self.queue();
+        while queue.waiting() < self.options.queue.div_ceil(2) && !queue.is_closed() {
+            let Some(span) = found.pop_front() else { return };
+            let _ = queue.record(Class::of(&span, self.options.slow), span);
+        }
     }
 }
 
@@ -138,7 +155,8 @@ impl Exporter {
         let post = Post::new(&options, find);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let queue = Mutex::new(SpanQueue::new(options.queue));
-        let shared = Arc::new(Shared { queue, wake: Notify::new(), options });
+        let found = Mutex::default();
+        let shared = Arc::new(Shared { queue, found, wake: Notify::new(), options });
         let (end, ended) = oneshot::channel();
         let sender = Arc::clone(&shared);
         // A runtime of its own: that of the application may be busy, or over already.
@@ -160,10 +178,21 @@ impl Exporter {
         }
     }
 
+    /// Takes spans of an earlier process. They go into the queue as it has room, and push nothing out; until
+    /// then they are in flight.
+    pub fn send_found(&self, spans: impl IntoIterator<Item = Span>) {
+        self.shared.found().extend(spans);
+        self.shared.wake.notify_one();
+    }
+
     /// What became of all spans so far.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.shared.queue().ledger()
+        let found = self.shared.found();
+        let ledger = self.shared.queue().ledger();
+        let (created, in_flight) =
+            (ledger.created + found.len() as u64, ledger.in_flight + found.len() as u64);
+        Ledger { created, in_flight, ..ledger }
     }
 
     /// Sends what is left, for so long at most, and takes nothing more. Blocks until then.
@@ -224,6 +253,7 @@ async fn send_all(shared: &Shared, post: &mut Post) {
 async fn next_batch(shared: &Shared) -> Option<Vec<Span>> {
     let Options { batch, linger, .. } = shared.options;
     loop {
+        shared.refill();
         let (waiting, is_closed) = {
             let queue = shared.queue();
             (queue.waiting(), queue.is_closed())

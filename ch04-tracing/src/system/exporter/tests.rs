@@ -123,21 +123,25 @@ fn exporter(address: SocketAddr) -> Exporter {
     .unwrap()
 }
 
+fn span(id: u64) -> Span {
+    Span {
+        trace: TraceId(1),
+        id: SpanId(id),
+        parent: None,
+        links: vec![],
+        service: "web".into(),
+        name: "work".into(),
+        kind: Kind::Internal,
+        start: id,
+        end: id,
+        status: Status::Unset,
+        attributes: vec![],
+    }
+}
+
 fn record(exporter: &Exporter, ids: std::ops::RangeInclusive<u64>) {
     for id in ids {
-        exporter.record(Span {
-            trace: TraceId(1),
-            id: SpanId(id),
-            parent: None,
-            links: vec![],
-            service: "web".into(),
-            name: "work".into(),
-            kind: Kind::Internal,
-            start: id,
-            end: id,
-            status: Status::Unset,
-            attributes: vec![],
-        });
+        exporter.record(span(id));
         let ledger = exporter.ledger();
         assert!(ledger.is_exact() && ledger.in_flight <= 110, "{ledger:?}");
     }
@@ -170,6 +174,37 @@ fn every_span_is_stored_once_by_a_collector_that_fails_for_a_while() {
         let ledger = ended(exporter);
         assert_eq!((ledger.created, ledger.stored, stub.stored()), (55, 55, 55), "{ledger:?}");
     }
+}
+
+#[test]
+fn spans_of_a_killed_process_are_sent_as_there_is_room_and_push_nothing_out() {
+    let stub = Stub::start(vec![Does::Stalls]);
+    let exporter = stub.exporter();
+    exporter.send_found((1..=500).map(span));
+    let mut sent = stub.read.recv().unwrap();
+    for id in 501..=540 {
+        exporter.record(span(id));
+    }
+    let ledger = exporter.ledger();
+    assert!(ledger.is_exact() && ledger.dropped.is_empty(), "{ledger:?}");
+    stub.go_on.send(()).unwrap();
+    while sent < 540 {
+        sent += stub.read.recv().unwrap();
+    }
+    let ledger = ended(exporter);
+    assert_eq!((ledger.created, ledger.stored, stub.stored()), (540, 540, 540), "{ledger:?}");
+}
+
+#[test]
+fn spans_of_a_killed_process_that_are_left_at_the_end_are_in_flight_for_the_next_start() {
+    let stub = Stub::start(vec![Does::Stalls]);
+    let exporter = stub.exporter();
+    exporter.send_found((1..=500).map(span));
+    stub.read.recv().unwrap();
+    let ledger = exporter.shutdown(Duration::ZERO);
+    assert!(ledger.is_exact(), "{ledger:?}");
+    assert!(ledger.stored == 0 && ledger.in_flight >= 440, "{ledger:?}");
+    stub.go_on.send(()).unwrap();
 }
 
 #[test]
