@@ -35,5 +35,8 @@ fn installed() -> PathBuf {
 fn run(command: &mut Command) {
     let ran = command.output();
     let ok = matches!(&ran, Ok(Output { status, .. }) if status.success());
-    assert!(ok, "{command:?}: {ran:?}; it takes Python 3.9 or later with venv and pip, and PyPI");
+    assert!(
+        ok,
+        "{command:?}: {ran:?}; it takes Python 3.9 or later with venv and pip (Debian: apt-get install python3-venv), and PyPI"
+    );
 }

@@ -10,7 +10,7 @@
 //! draws no id, and what it calls gets the context of its parent: sampled by nobody, and still one trace.
 //!
 //! ```text
-//! created = taken by the exporter + dropped (and why) + in flight (in a buffer, in the queue, on the way)
+//! created = stored + dropped (and why) + in flight (in a buffer, in the queue, on the way)
 //! ```
 //!
 //! | file | what it is |
@@ -21,7 +21,7 @@
 //!
 //! # Left out
 //!
-//! A wall clock that is set while the process runs: all times count from the one at the start.
+//! The thread that sends: whoever uses this takes spans, sends them, and settles. A wall clock that is set while the process runs: all times count from the one at the start.
 
 mod local;
 mod record;

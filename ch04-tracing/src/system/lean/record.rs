@@ -2,8 +2,9 @@
 //!
 //! # Left out
 //!
-//! Links and lists as values. A span that needs those goes to the exporter as a [`Span`].
+//! Links, and floats and lists as values. A span that needs those goes to the exporter as a [`Span`].
 
+use crate::otlp::DROPPED_ATTRIBUTES;
 use crate::step4_exporter::Class;
 use crate::types::{Kind, Span, SpanId, Status, TraceId, Value};
 
@@ -39,8 +40,13 @@ impl From<bool> for Plain {
 
 impl From<&str> for Plain {
     fn from(text: &str) -> Self {
-        let fits = (0..=MAX_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-        Self::Text(text[..fits.unwrap_or(0)].into())
+        if text.len() <= MAX_TEXT {
+            return Self::Text(text.into());
+        }
+        let fits = (0..=MAX_TEXT).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        // Half a word that opens something would no longer be seen to be one.
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        Self::Text([text[..fits].trim_end_matches(is_part), "…"].concat().into())
     }
 }
 
@@ -75,7 +81,9 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn set(&mut self, name: &'static str, value: Plain) {
-        match self.attributes.iter_mut().find(|place| place.is_none()) {
+        let is_for =
+            |place: &Option<(&str, Plain)>| place.as_ref().is_none_or(|(of, _)| *of == name);
+        match self.attributes.iter_mut().find(|place| is_for(place)) {
             Some(place) => *place = Some((name, value)),
             None => self.more = self.more.saturating_add(1),
         }
@@ -97,7 +105,7 @@ impl Record {
         let mut attributes: Vec<(String, Value)> =
             attributes.map(|(name, value)| (name.to_owned(), value.into())).collect();
         if self.more > 0 {
-            attributes.push(("dropped attributes".to_owned(), Value::Int(self.more.into())));
+            attributes.push((DROPPED_ATTRIBUTES.to_owned(), Value::Int(self.more.into())));
         }
         Span {
             trace: self.trace,

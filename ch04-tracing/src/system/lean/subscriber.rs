@@ -217,7 +217,9 @@ impl Subscriber for LeanSubscriber {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let Some(id) = self.entered() else { return };
+        let explicit = event.parent().map(Id::into_u64);
+        let span = if event.is_contextual() { self.entered() } else { explicit };
+        let Some(id) = span else { return };
         if *event.metadata().level() == Level::ERROR
             && let Some(Open { record: Some(record), .. }) = self.shard(id).open(id)
         {

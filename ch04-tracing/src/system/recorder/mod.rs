@@ -43,7 +43,7 @@ pub use format::{Found, SLOT};
 
 /// As many records are kept, if nothing else is said: some 16,000 spans in 32 MiB.
 pub const SLOTS: u32 = 1 << 15;
-// What waits in a queue that is full has two records each, and the ring must still have all of them.
+// A queue that has just become full has two records of each span.
 const _: () = assert!(SLOTS as usize > 2 * QUEUE);
 // The book counts what this ring loses.
 const _: () = assert!(SLOTS as usize == RINGS[RINGS.len() - 1]);

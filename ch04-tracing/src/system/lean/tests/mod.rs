@@ -3,10 +3,12 @@
 mod subscriber;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::otlp::DROPPED_ATTRIBUTES;
 use crate::step4_exporter::Dropped;
 use crate::types::{Status, Value};
 
@@ -58,6 +60,7 @@ fn attributes_have_a_bound_and_what_is_above_it_is_counted() {
     let lean = lean(8);
     let own = root(&lean, Flags::SAMPLED);
     let mut span = lean.answer(&own, None, "page");
+    span.set("items", 2);
     span.set("items", 3);
     span.set("is_new", true);
     span.set("path", Plain::Static("/buy"));
@@ -71,8 +74,8 @@ fn attributes_have_a_bound_and_what_is_above_it_is_counted() {
         ("items", Value::Int(3)),
         ("is_new", Value::Bool(true)),
         ("path", text("/buy")),
-        ("text", text(&"ä".repeat(MAX_TEXT / 2))),
-        ("dropped attributes", Value::Int(2)),
+        ("text", text(&format!("{}…", "ä".repeat(MAX_TEXT / 2)))),
+        (DROPPED_ATTRIBUTES, Value::Int(2)),
     ];
     assert_eq!(lean.take(8)[0].attributes, expected.map(named));
 }
@@ -83,6 +86,11 @@ fn what_must_not_stand_in_a_span_is_not_exported() {
     let own = root(&lean, Flags::SAMPLED);
     lean.answer(&own, None, "page").set("password", "umbrella");
     assert_eq!(lean.take(8)[0].attributes, []);
+
+    let before = "a ".repeat(MAX_TEXT / 2 - 4);
+    lean.answer(&own, None, "page").set("path", format!("{before}0af7651916cd43dd").as_str());
+    let cut = Value::Text(format!("{before}…"));
+    assert_eq!(lean.take(8)[0].attributes, [("path".to_owned(), cut)]);
 }
 
 #[test]
@@ -100,12 +108,20 @@ fn spans_of_threads_that_have_ended_are_not_lost() {
 fn an_account_that_is_taken_while_threads_make_spans_is_exact() {
     let lean = lean(100);
     let own = root(&lean, Flags::SAMPLED);
+    let (begun, ended) = (AtomicU64::new(0), AtomicU64::new(0));
+    let make = |_| {
+        begun.fetch_add(1, SeqCst);
+        drop(lean.start(&own, "page"));
+        ended.fetch_add(1, SeqCst);
+    };
     std::thread::scope(|scope| {
-        let makers = [(); 3]
-            .map(|()| scope.spawn(|| (0..5_000).for_each(|_| drop(lean.start(&own, "page")))));
+        let makers = [(); 3].map(|()| scope.spawn(|| (0..5_000).for_each(&make)));
         while makers.iter().any(|maker| !maker.is_finished()) {
+            let at_least = ended.load(SeqCst);
             let ledger = lean.ledger();
+            let at_most = begun.load(SeqCst);
             assert!(ledger.is_exact(), "{ledger:?}");
+            assert!((at_least..=at_most).contains(&ledger.created), "{ledger:?}");
         }
     });
     assert_eq!(lean.ledger().created, 15_000);

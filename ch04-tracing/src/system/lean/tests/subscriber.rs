@@ -118,6 +118,21 @@ fn an_error_is_one_of_the_span_around_it() {
     assert_eq!(spans["page"].status, Status::Unset);
 }
 
+#[test]
+fn an_error_that_names_its_span_is_one_of_that_span() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let page = info_span!("page").entered();
+        let price = info_span!("price");
+        error!(parent: &price, "no price");
+        error!(parent: None, "nobody's");
+        drop((price, page));
+    });
+    let spans = by_name(&lean);
+    assert_eq!(spans["price"].status, Status::Error(String::new()));
+    assert_eq!(spans["page"].status, Status::Unset);
+}
+
 /// Makes a span while it is written.
 struct Traced;
 
