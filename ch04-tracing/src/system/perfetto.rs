@@ -6,7 +6,8 @@
 //!
 //! # Left out
 //!
-//! Arrows from a span to what it caused in another process: `parent` stands in the arguments.
+//! Arrows from a span to what it caused in another process: `parent` stands in the arguments. Clocks are not
+//! corrected.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use super::api::read;
 use super::collector::Shared;
+use crate::analysis::clocks::Clock;
 use crate::types::{Span, Status};
 
 pub(super) fn routes() -> Router<Shared> {
@@ -26,19 +28,19 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn exported(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
     read(shared, id, |found| match found {
-        Ok(shown) => answer(StatusCode::OK, &events(shown.spans)),
+        Ok(shown) => answer(StatusCode::OK, &events(shown.spans, shown.more)),
         Err((status, why)) => refuse(status, &why),
     })
     .await
 }
 
 /// The spans of one process: each lane has the ends of the spans that are open on it, the outermost first.
-struct Process {
-    service: String,
+struct Process<'a> {
+    clock: Clock<'a>,
     lanes: Vec<Vec<u64>>,
 }
 
-impl Process {
+impl Process<'_> {
     /// The first lane on which nothing is open, or only spans that end no earlier than this one.
     fn lane(&mut self, span: &Span) -> usize {
         let fits = |lane: &mut Vec<u64>| {
@@ -56,19 +58,22 @@ impl Process {
     }
 }
 
-/// Times count from the first begin: a number of JSON is too short for ns since 1970.
-fn events(mut spans: Vec<Span>) -> Value {
+/// Times count from the first begin: a number of JSON is too short for ns since 1970. Viewers take process and
+/// thread 0 for something else, so both are counted from 1.
+fn events(mut spans: Vec<Span>, left_out: usize) -> Value {
     spans.sort_by_key(|span| (span.start, u64::MAX - span.end));
     let first = spans.first().map_or(0, |span| span.start);
     let (mut processes, mut events) = (Vec::<Process>::new(), Vec::new());
     for span in &spans {
-        let known = processes.iter().position(|process| process.service == span.service);
-        let pid = known.unwrap_or(processes.len());
-        if pid == processes.len() {
-            processes.push(Process { service: span.service.clone(), lanes: Vec::new() });
-            let name = json!({ "name": span.service });
+        let clock = Clock::of(span);
+        let known = processes.iter().position(|process| process.clock == clock);
+        let at = known.unwrap_or(processes.len());
+        let pid = at + 1;
+        if known.is_none() {
+            processes.push(Process { clock, lanes: Vec::new() });
+            let name = json!({ "name": clock.to_string() });
             events.push(
-                json!({ "ph": "M", "name": "process_name", "pid": pid, "tid": 0, "args": name }),
+                json!({ "ph": "M", "name": "process_name", "pid": pid, "tid": 1, "args": name }),
             );
         }
         events.push(json!({
@@ -76,13 +81,17 @@ fn events(mut spans: Vec<Span>) -> Value {
             "name": span.name,
             "cat": format!("{:?}", span.kind),
             "pid": pid,
-            "tid": processes[pid].lane(span),
+            "tid": processes[at].lane(span) + 1,
             "ts": micros(span.start - first),
             "dur": micros(span.end.saturating_sub(span.start)),
             "args": arguments(span),
         }));
     }
-    json!({ "displayTimeUnit": "ms", "traceEvents": events })
+    let mut all = json!({ "displayTimeUnit": "ms", "traceEvents": events });
+    if left_out > 0 {
+        all["otherData"] = json!({ "spans left out": left_out.to_string() });
+    }
+    all
 }
 
 fn micros(ns: u64) -> f64 {
@@ -91,13 +100,14 @@ fn micros(ns: u64) -> f64 {
 
 fn arguments(span: &Span) -> Map<String, Value> {
     let own = span.attributes.iter().map(|(key, value)| (key.clone(), value.to_string().into()));
+    let own = ("attributes".to_owned(), Value::Object(own.collect()));
     let parent = span.parent.map(|parent| ("parent".to_owned(), parent.to_string().into()));
     let error = match &span.status {
         Status::Error(why) => Some(("error".to_owned(), why.clone().into())),
         Status::Unset | Status::Ok => None,
     };
     let id = ("span".to_owned(), span.id.to_string().into());
-    own.chain([id]).chain(parent).chain(error).collect()
+    [own, id].into_iter().chain(parent).chain(error).collect()
 }
 
 #[cfg(test)]
@@ -123,7 +133,7 @@ mod tests {
 
     /// The name, process and lane of each span.
     fn places(spans: Vec<Span>) -> Vec<(String, u64, u64)> {
-        let events = events(spans);
+        let events = events(spans, 0);
         let boxes = events["traceEvents"].as_array().unwrap().iter();
         let number = |event: &Value, field: &str| event[field].as_u64().unwrap();
         let place = |event: &Value| {
@@ -141,15 +151,15 @@ mod tests {
             span(1, "lb", (begin, begin + 9_000)),
         ];
         let expected = json!({ "displayTimeUnit": "ms", "traceEvents": [
-            { "ph": "M", "name": "process_name", "pid": 0, "tid": 0, "args": { "name": "lb" } },
-            { "ph": "X", "name": "work 1", "cat": "Server", "pid": 0, "tid": 0, "ts": 0.0, "dur": 9.0,
-              "args": { "items": "3", "span": "0000000000000001" } },
-            { "ph": "M", "name": "process_name", "pid": 1, "tid": 0, "args": { "name": "pay" } },
-            { "ph": "X", "name": "work 2", "cat": "Server", "pid": 1, "tid": 0, "ts": 1.5, "dur": 2.5,
-              "args": { "items": "3", "span": "0000000000000002", "parent": "0000000000000001",
-                        "error": "no card" } },
-        ]});
-        assert_eq!(events(all), expected);
+            { "ph": "M", "name": "process_name", "pid": 1, "tid": 1, "args": { "name": "lb" } },
+            { "ph": "X", "name": "work 1", "cat": "Server", "pid": 1, "tid": 1, "ts": 0.0, "dur": 9.0,
+              "args": { "attributes": { "items": "3" }, "span": "0000000000000001" } },
+            { "ph": "M", "name": "process_name", "pid": 2, "tid": 1, "args": { "name": "pay" } },
+            { "ph": "X", "name": "work 2", "cat": "Server", "pid": 2, "tid": 1, "ts": 1.5, "dur": 2.5,
+              "args": { "attributes": { "items": "3" }, "span": "0000000000000002",
+                        "parent": "0000000000000001", "error": "no card" } },
+        ], "otherData": { "spans left out": "4" } });
+        assert_eq!(events(all, 4), expected);
     }
 
     #[test]
@@ -162,12 +172,20 @@ mod tests {
             span(5, "lb", (100, 120)),
         ];
         let lanes: Vec<u64> = places(all).into_iter().map(|(_, _, lane)| lane).collect();
-        assert_eq!(lanes, [0, 0, 1, 0, 0]);
+        assert_eq!(lanes, [1, 1, 2, 1, 1]);
+    }
+
+    #[test]
+    fn two_processes_of_one_service_are_two_processes() {
+        let mut other = span(2, "lb", (10, 50));
+        other.attributes = vec![("host.name".into(), crate::types::Value::Text("b".into()))];
+        let places = places(vec![span(1, "lb", (0, 100)), other]);
+        assert_eq!(places.iter().map(|(_, pid, _)| *pid).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
     fn a_span_that_ends_before_it_begins_does_no_harm() {
-        assert_eq!(places(vec![span(1, "lb", (9, 3))]), [("work 1".to_owned(), 0, 0)]);
-        assert_eq!(events(Vec::new())["traceEvents"], json!([]));
+        assert_eq!(places(vec![span(1, "lb", (9, 3))]), [("work 1".to_owned(), 1, 1)]);
+        assert_eq!(events(Vec::new(), 0)["traceEvents"], json!([]));
     }
 }
