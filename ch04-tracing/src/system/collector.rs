@@ -70,6 +70,9 @@ impl Shared {
     }
 }
 
+/// They share the connections of the process.
+const PORTS: usize = if cfg!(feature = "grpc") { 2 } else { 1 };
+
 /// Where the collector listens.
 pub(super) struct Addresses {
     pub(super) http: SocketAddr,
@@ -79,6 +82,7 @@ pub(super) struct Addresses {
 
 pub(super) async fn run(dir: &Path, addresses: Addresses, options: Options) -> Result<(), Error> {
     let limits = Limits::of_process()?;
+    let limits = Limits { connections: limits.connections / PORTS, ..limits };
     let listener = listen(addresses.http, "--listen 127.0.0.1:0").await?;
     let address = listener.local_addr().map_err(Error::Start)?;
     #[cfg(feature = "grpc")]

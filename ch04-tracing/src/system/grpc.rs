@@ -63,21 +63,27 @@ impl Failed {
 }
 
 pub(super) fn router(shared: Shared) -> Router {
-    let unknown = || async { failed(&Failed::Method) };
+    let unknown = async |request: Request| {
+        if is_grpc(request.headers()) { failed(&Failed::Method) } else { no_grpc() }
+    };
     Router::new().route(METHOD, post(export).fallback(unknown)).fallback(unknown).with_state(shared)
 }
 
 async fn export(State(shared): State<Shared>, request: Request) -> Response {
     if !is_grpc(request.headers()) {
-        // No client of gRPC: it reads no trailers.
-        let mut refused = Response::new(Body::empty());
-        *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return refused;
+        return no_grpc();
     }
     match take(&shared, request).await {
         Ok(response) => succeeded(&response),
         Err(why) => failed(&why),
     }
+}
+
+/// A client that does not call by gRPC reads no code of it.
+fn no_grpc() -> Response {
+    let mut refused = Response::new(Body::empty());
+    *refused.status_mut() = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    refused
 }
 
 async fn take(shared: &Shared, request: Request) -> Result<wire::Response, Failed> {
