@@ -21,7 +21,7 @@
 //!
 //! # Left out
 //!
-//! The thread that sends: whoever uses this takes spans, sends them, and settles. A wall clock that is set while the process runs: all times count from the one at the start.
+//! The thread that sends: the application takes spans, sends them, and settles. A wall clock that is set while the process runs: all times count from the one at the start.
 
 mod local;
 mod record;
