@@ -49,6 +49,10 @@ impl Drop for Process {
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ch04-tracing"));
     command.args(args);
+    // Its second port has a fixed default, and the tests run side by side.
+    if cfg!(feature = "grpc") && args[0] == "collector" {
+        command.args(["--grpc", "127.0.0.1:0"]);
+    }
     command
 }
 
