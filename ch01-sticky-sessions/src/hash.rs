@@ -16,17 +16,18 @@ pub fn mix(key: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The weight of a node for a key. The node with the highest weight has the key: *rendezvous
-/// hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes, it
-/// takes its share from all the others.
+/// The weight of a node for a key that went through [`mix`]. The node with the highest weight has the key:
+/// *rendezvous hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes,
+/// it takes its share from all the others.
 #[must_use]
-pub fn weight(key: u64, node: NodeId) -> u64 {
-    mix(mix(key) ^ node.0)
+pub fn weight(mixed: u64, node: NodeId) -> u64 {
+    mix(mixed ^ node.0)
 }
 // ANCHOR_END: hash
 
 /// Of the nodes of a pool that are up and may be taken, the place of the one with the highest weight for a key.
 #[must_use]
 pub fn heaviest(key: u64, pool: &[Backend], may: impl Fn(&usize) -> bool) -> Option<usize> {
-    up(pool).filter(may).max_by_key(|place| weight(key, pool[*place].id))
+    let mixed = mix(key);
+    up(pool).filter(may).max_by_key(|place| weight(mixed, pool[*place].id))
 }

@@ -62,7 +62,11 @@ pub fn run(ws: &Workspace, chapter: &str, wanted: Wanted, out: &mut dyn Write) -
     let kept = format!("{folder}/{id}_{}.json", one.name);
     ws.write(&kept, &file(outcome.kept, &command))?;
     say(out, &format!("\nkept in {kept}"))?;
-    next(out, &[format!("cargo guide load {id} --help")])?;
+    let others =
+        measures::of(ws.chapter(chapter)?).into_iter().filter(|other| other.name != one.name);
+    let mut then: Vec<String> = others.map(|other| command_of(id, &other, other.name)).collect();
+    then.push(format!("cargo guide load {id} --help"));
+    next(out, &then)?;
     Ok(outcome.is_ok)
 }
 
@@ -83,8 +87,13 @@ fn find(ws: &Workspace, chapter: &str, name: Option<&str>) -> Result<(Measure, S
         };
         return Err(Error::new(what, fix));
     };
-    let feature = one.feature.map(|name| format!(" --features {name}")).unwrap_or_default();
-    let name = name.map(|name| format!(" {name}")).unwrap_or_default();
-    let command = format!("cargo run --release{feature} --bin guide -- measure {id}{name}");
+    let command = command_of(id, &one, name.unwrap_or_default());
     Ok((one, command))
+}
+
+/// What measures it; the first of a chapter needs no name.
+fn command_of(id: &str, one: &Measure, name: &str) -> String {
+    let feature = one.feature.map(|name| format!(" --features {name}")).unwrap_or_default();
+    let command = format!("cargo run --release{feature} --bin guide -- measure {id} {name}");
+    command.trim_end().to_owned()
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Error, Measured, WriteKind, cpu, family_cpu, fsync_floor, round_trip_floor};
+use super::{CpuTime, Error, Measured, WriteKind, cpu, family_cpu, fsync_floor, round_trip_floor};
 
 const WARM_UP: Duration = Duration::from_millis(200);
 
@@ -159,7 +159,8 @@ impl Turn {
 
 /// What all processes have computed, the clients' too.
 fn computed(contender: &mut dyn Contender) -> Duration {
-    let theirs = contender.processes().into_iter().filter_map(family_cpu).sum::<Duration>();
+    let theirs = contender.processes().into_iter().filter_map(family_cpu);
+    let theirs: Duration = theirs.map(CpuTime::total).sum();
     theirs + cpu(std::process::id()).unwrap_or_default()
 }
 

@@ -37,7 +37,7 @@ mod table;
 
 pub use compare::{Comparison, Row, Terms, compare};
 pub use contender::{Contender, Floors, Turn, Waits};
-pub use cpu::{cpu, family_cpu};
+pub use cpu::{CpuTime, cpu, family_cpu};
 pub use error::Error;
 pub use floor::{WriteKind, fsync_floor, round_trip_floor};
 pub use gap::Gap;

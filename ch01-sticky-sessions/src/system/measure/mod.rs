@@ -117,6 +117,7 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
         engine("nginx", NGINX, || nginx(&nginx_conf(&backends, USERS)))?,
     ];
     let mut all: Vec<Turns> = peers.iter().map(|_| Turns::new()).collect();
+    let mut in_kernel: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
     let (rounds, time) = plan(setup, peers.len() as u32, LEAST);
     for round in 1..=rounds {
         for at in in_turn(round, peers.len()) {
@@ -124,17 +125,32 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
             let users = on.block_on(users(peer.at, "/sign-in"));
             let before = family_cpu(peer.pid).unwrap_or_default();
             let measured = on.block_on(open_loop(users, RATE, time));
-            let cpu = family_cpu(peer.pid).unwrap_or_default().saturating_sub(before);
-            let each = micros(cpu) / measured.count().max(1) as f64;
+            let cpu = family_cpu(peer.pid).unwrap_or_default().since(before);
+            let [each, kernel] =
+                [cpu.total(), cpu.kernel].map(|time| micros(time) / measured.count().max(1) as f64);
             let name = peer.name;
             writeln!(out, "round {round} of {rounds}: {name}: {each:.1} µs of CPU, {measured}")
                 .map_err(Error::io("print"))?;
+            in_kernel[at].push(kernel);
             all[at].add(each, &measured);
         }
     }
     let versions: Vec<String> = peers.iter().map(|peer| peer.version.clone()).collect();
-    let rows = peers.iter().zip(&all).map(|(peer, turns)| turns.row(peer.name)).collect();
-    let columns = ["who", "CPU per request", "least", "half within", "99 % within", "no page"];
+    let row = |(at, peer): (usize, &Peer)| {
+        let [name, cpu, least, half, most, failed] = all[at].row(peer.name);
+        let kernel = format!("{:.1} µs", median(&in_kernel[at]));
+        vec![name, cpu, kernel, least, half, most, failed]
+    };
+    let rows = peers.iter().enumerate().map(row).collect();
+    let columns = [
+        "who",
+        "CPU per request",
+        "of it in the kernel",
+        "least",
+        "half within",
+        "99 % within",
+        "no page",
+    ];
     let spread = format!(
         "Medians of {rounds} interleaved turns at {RATE} requests per second of {USERS} users who are signed \
          in; CPU is that of the balancer's processes alone, counted in hundredths of a second"
