@@ -46,12 +46,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 use tokio::net::TcpListener;
 
-use crate::store::{Options, StoreError};
+use crate::store::{Options, Store, StoreError};
 
 const _: () = assert!(crate::store::BYTES_PER_SPAN == 411, "the help of the collector says so");
 
@@ -134,6 +135,12 @@ enum Error {
     Files(#[from] lab::http::TooFewFiles),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The collector's pages and its intake over a store, for a program that serves them itself.
+#[must_use]
+pub fn pages_over(store: Arc<Store>) -> axum::Router {
+    collector::router(collector::Shared::new(store))
 }
 
 /// The whole command line.

@@ -19,11 +19,22 @@ fn axe() -> String {
         .unwrap_or_else(|e| panic!("no axe-core ({e}); get it: npm ci --prefix guide/tests/axe"))
 }
 
-/// Findings that keep a reader from a page, or make it hard to read.
-async fn findings(width: u32) {
-    let script = axe()
+/// Gives what keeps a reader from a page, or makes it hard to read.
+fn axe_script() -> String {
+    axe()
         + "; return axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations
-           .filter((v) => v.impact !== 'minor').map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.target)}`))";
+           .filter((v) => v.impact !== 'minor').map((v) => `${v.impact} ${v.id}: ${v.nodes.map((n) => n.target)}`))"
+}
+
+/// What is found on the page that is open.
+pub(super) async fn axe_findings(browser: &Browser) -> Vec<Value> {
+    let found = browser.run(&axe_script()).await;
+    found.as_array().unwrap_or_else(|| panic!("no list but {found}")).clone()
+}
+
+/// What is found on all pages of the book.
+async fn findings(width: u32) {
+    let script = axe_script();
     let site = serve_real().await;
     let browser = Browser::start(Options { still: true, ..Options::default() }).await;
     browser.width(width).await;

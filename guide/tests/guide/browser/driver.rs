@@ -183,6 +183,12 @@ impl Browser {
         self.run(&format!("localStorage.setItem('mdbook-theme', '{theme}')")).await;
     }
 
+    /// What the reader's system is set to: `light` or `dark`.
+    pub(crate) async fn prefers(&self, scheme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+    }
+
     /// Presses keys wherever the focus is.
     pub(crate) async fn keys(&self, keys: &str) {
         self.client.active_element().await.expect("a focus").send_keys(keys).await.expect("keys");

@@ -2,6 +2,7 @@
 //! say how to install them.
 
 mod access;
+mod collector;
 mod driver;
 mod layout;
 mod paper;
