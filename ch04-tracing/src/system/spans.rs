@@ -87,7 +87,7 @@ impl Sink for Recorded {
         if ledger.stored < ledger.created {
             tracing::warn!(dropped = ?ledger.dropped, stored = ledger.stored, "spans were lost");
         } else if let Some(recorder) = &self.recorder {
-            recorder.clear();
+            recorder.clear(ledger.stored);
         }
     }
 }

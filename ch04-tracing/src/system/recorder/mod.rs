@@ -96,6 +96,8 @@ struct Ring {
     slots: u32,
     /// The number of the next record; the file stands at its slot.
     next: u64,
+    /// How many spans it had at its start, and how many have ended since.
+    known: u64,
     /// Spans of this process that began and have not ended.
     open: BTreeSet<(TraceId, SpanId)>,
 }
@@ -128,7 +130,8 @@ impl Recorder {
             let read = format::read(&bytes);
             read.ok_or_else(|| RecorderError::Unknown { file: path.to_owned() })?
         };
-        let mut ring = Ring { file, slots, next: found.written, open: BTreeSet::new() };
+        let known = (found.ended.len() + found.unfinished.len()) as u64;
+        let mut ring = Ring { file, slots, next: found.written, known, open: BTreeSet::new() };
         ring.seek().map_err(RecorderError::io("read", path))?;
         Ok((Self { ring: Mutex::new(Some(ring)) }, found))
     }
@@ -143,10 +146,12 @@ impl Recorder {
         self.write(Kind::Ended, span);
     }
 
-    /// Everything that has ended is stored elsewhere: the next start finds nothing of it. While a span is
-    /// open, all stays: this ring alone knows of that span.
-    pub fn clear(&self) {
-        self.change(|ring| if ring.open.is_empty() { ring.clear() } else { Ok(()) });
+    /// So many spans are stored elsewhere: of those that the ring had at its start, and those that ended since.
+    /// If these are all, the next start finds none of them. While a span is open, or one has ended that is not
+    /// stored, all stays: this ring alone knows of that span.
+    pub fn clear(&self, stored: u64) {
+        let is_all = |ring: &Ring| ring.open.is_empty() && ring.known == stored;
+        self.change(|ring| if is_all(ring) { ring.clear() } else { Ok(()) });
     }
 
     fn write(&self, kind: Kind, span: &Span) {
@@ -180,7 +185,10 @@ impl Ring {
         self.next += 1;
         match kind {
             Kind::Began => _ = self.open.insert((span.trace, span.id)),
-            Kind::Ended => _ = self.open.remove(&(span.trace, span.id)),
+            Kind::Ended => {
+                self.known += 1;
+                self.open.remove(&(span.trace, span.id));
+            }
         }
         Ok(())
     }

@@ -82,15 +82,25 @@ fn the_next_start_goes_on_in_the_same_ring() {
 fn a_ring_that_was_cleared_is_new_and_goes_on() {
     let (_dir, path) = ring(2);
     let (recorder, _) = Recorder::open(&path, 8).unwrap();
-    recorder.clear();
+    recorder.clear(3);
     drop(recorder);
     assert_eq!(reopened(&path), Found::default());
     let (recorder, _) = Recorder::open(&path, 8).unwrap();
-    recorder.clear();
+    recorder.clear(0);
     recorder.began(&span(9));
     drop(recorder);
     let found = reopened(&path);
     assert_eq!((found.written, ids(&found.unfinished)), (1, vec![9]));
+}
+
+#[test]
+fn a_ring_is_not_cleared_while_it_has_a_span_that_is_not_stored() {
+    let (_dir, path) = ring(2);
+    let (recorder, _) = Recorder::open(&path, 8).unwrap();
+    recorder.ended(&span(3));
+    recorder.clear(3);
+    drop(recorder);
+    assert_eq!(ids(&reopened(&path).ended), [1, 2, 3]);
 }
 
 #[test]
@@ -101,13 +111,13 @@ fn a_ring_is_not_cleared_while_a_span_is_open() {
     recorder.began(&span(1));
     recorder.began(&span(2));
     recorder.ended(&span(1));
-    recorder.clear();
+    recorder.clear(1);
     drop(recorder);
     let found = reopened(&path);
     assert_eq!((ids(&found.ended), ids(&found.unfinished)), (vec![1], vec![2]));
     // The process that left it open is gone, and does not hinder the next one.
     let (recorder, _) = Recorder::open(&path, 8).unwrap();
-    recorder.clear();
+    recorder.clear(2);
     drop(recorder);
     assert_eq!(reopened(&path), Found::default());
 }

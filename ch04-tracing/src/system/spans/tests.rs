@@ -96,6 +96,22 @@ fn what_may_open_something_never_reaches_the_file_of_the_flight_recorder() {
     assert_eq!((records(b"s86041"), records(secret.as_bytes())), (6, 0), "all has ended");
 }
 
+/// Between the last look at the ledger and the end of the process, threads may still make spans.
+#[test]
+fn a_span_that_the_exporter_has_not_counted_stays_in_the_flight_recorder() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("ring");
+    let exporter = Exporter::start(Options::new("http://127.0.0.1:1")).unwrap();
+    let recorded = Recorded::new(exporter, Some(&file));
+    let context = TraceContext::root(TraceId(1), SpanId(1), Flags::SAMPLED);
+    // The first half of `take`.
+    let span = span(&context, None, Kind::Internal, "coord", "order");
+    recorded.recorder.as_ref().unwrap().ended(&span);
+    recorded.close();
+    drop(recorded);
+    assert_eq!(Recorder::open(&file, recorder::SLOTS).unwrap().1.ended, [span]);
+}
+
 #[test]
 fn two_requests_that_share_one_commit_both_show_it() {
     let dir = tempfile::tempdir().unwrap();
