@@ -114,7 +114,6 @@ impl Client {
     }
 
     /// Whether all its requests are answered.
-    #[cfg(feature = "http2")]
     pub(crate) fn is_idle(&self) -> bool {
         self.asks.load(Relaxed) == 0
     }
@@ -168,12 +167,23 @@ impl Places {
         if !std::mem::replace(&mut self.is_reported, true) {
             tracing::warn!(limit = self.limit, "all connections are taken; idle ones make room");
         }
-        let idle = |(_, client): &&(AbortHandle, Arc<Client>)| client.asks.load(Relaxed) == 0;
-        let longest = self.taken.iter().filter(idle).map(|(_, c)| c.idle_since.load(Relaxed)).min();
-        let longest = longest.and_then(|since| {
-            self.taken.iter().position(|(_, client)| client.idle_since.load(Relaxed) == since)
-        });
-        longest.map(|at| self.taken.swap_remove(at).0.abort()).is_some()
+        while let Some(at) = self.longest_idle() {
+            let (task, client) = &self.taken[at];
+            // Since it was looked at, it may have begun a request.
+            if client.is_idle() {
+                task.abort();
+                self.taken.swap_remove(at);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The connection that has been without a request for longest.
+    fn longest_idle(&self) -> Option<usize> {
+        let all = self.taken.iter().map(|(_, client)| client).enumerate();
+        let idle = all.filter(|(_, client)| client.is_idle());
+        idle.min_by_key(|(_, client)| client.idle_since.load(Relaxed)).map(|(at, _)| at)
     }
 }
 
