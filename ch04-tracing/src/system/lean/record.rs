@@ -122,3 +122,36 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_record_is_worth_as_much_as_its_span(
+            (start, took, slow) in (..u64::MAX / 2, ..50_u64, ..50_u64),
+            (is_root, has_failed, is_early) in any::<(bool, bool, bool)>(),
+        ) {
+            let record = Record {
+                trace: TraceId(1),
+                id: SpanId(2),
+                parent: (!is_root).then_some(SpanId(1)),
+                name: "work",
+                kind: Kind::Internal,
+                start,
+                // A clock may be set back.
+                end: if is_early { start.saturating_sub(took) } else { start + took },
+                has_failed,
+                attributes: [const { None }; MAX_ATTRIBUTES],
+                more: 0,
+            };
+            let class = record.class(slow);
+            prop_assert_eq!(class, Class::of(&record.into_span("web"), Duration::from_nanos(slow)));
+        }
+    }
+}
