@@ -66,6 +66,7 @@ fn content(Shown { spans, more }: &Shown) -> String {
          <p class=\"legend\">{legend}</p>{}\
          <p class=\"muted\">Times in tables are raw: what the clock of each process said. Clocks differ, so a \
          span may seem to begin before the one that caused it. <a href=\"/api/traces/{id}\">As JSON</a> · \
+         <a href=\"/api/traces/{id}/perfetto\" download=\"{id}.json\">For Perfetto</a> · \
          <a href=\"/compare?a={id}\">Compare with what is usual</a></p>{}{}\
          <section id=\"waterfall\" data-trace=\"{id}\" hidden></section>\
          <div id=\"plain\">{}</div>\

@@ -98,6 +98,9 @@ fn a_trace_says_what_it_waited_for_and_how_far_clocks_may_be_apart() {
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+    let export = format!("/api/traces/{}/perfetto", TraceId(5));
+    assert!(text.contains(&format!("<a href=\"{export}\" download=")), "{text}");
+    assert!(get(&collector, &export).1.contains("\"traceEvents\""));
     let (_, json) = get(&collector, "/api/traces/5");
     let trace: serde_json::Value = serde_json::from_str(&json).unwrap();
     // Spans are in the order of their raw begins, so the second of the calls stands first.
