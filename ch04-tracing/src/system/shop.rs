@@ -27,6 +27,7 @@ use std::time::Duration;
 use axum::Router;
 use ch01_sticky_sessions::system::{Outside, Till};
 use ch02_two_phase_commit::system::{Design, decisions};
+use ch03_paxos::types::Timer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lab::NodeId;
 use lab::event::Log;
@@ -207,7 +208,9 @@ impl System for Shop {
         let seed = now() ^ u64::from(std::process::id()).rotate_left(40);
         // Beside the folder of the role: in there is its log, and nothing else may be.
         let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
-        Some(Arc::new(Spans::new(seed, Recorded::new(exporter, file.as_deref()))))
+        let spans = Spans::new(seed, Recorded::new(exporter, file.as_deref()));
+        // A replica that hears of no leader: what follows is a change of the leader.
+        Some(Arc::new(spans.beginning_with(vec![Timer::Suspect.to_string()])))
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {

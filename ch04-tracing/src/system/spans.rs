@@ -6,7 +6,8 @@
 //!
 //! # Left out
 //!
-//! What a timer causes: its spans would need a parent, and a driver knows none that is right.
+//! The cause of a timer: a driver knows none that is right. What most timers cause has no spans; some begin a
+//! trace of their own ([`Spans::beginning_with`]).
 
 #[cfg(test)]
 mod tests;
@@ -100,6 +101,8 @@ pub(super) struct Spans {
     open: Mutex<HashMap<SpanId, Open>>,
     /// The open request that each first step of one is for: a driver tells of answers by that step.
     requests: Mutex<HashMap<SpanId, SpanId>>,
+    /// What the timers are called that begin a trace.
+    timers: Vec<String>,
 }
 
 struct Open {
@@ -125,7 +128,12 @@ impl Spans {
     pub(super) fn new(seed: u64, sink: impl Sink + 'static) -> Self {
         let sink = Box::new(sink);
         let (open, requests) = (Mutex::default(), Mutex::default());
-        Self { sink, ids: Mutex::new(Rng::new(seed)), open, requests }
+        Self { sink, ids: Mutex::new(Rng::new(seed)), open, requests, timers: Vec::new() }
+    }
+
+    /// Where one of these timers runs out, a trace begins.
+    pub(super) fn beginning_with(self, timers: Vec<String>) -> Self {
+        Self { timers, ..self }
     }
 
     /// A new id; never 0.
@@ -237,6 +245,16 @@ impl Tracer for Spans {
         framed(&own)
     }
     // ANCHOR_END: step
+
+    fn timeout(&self, role: &str, timer: &str) -> Context {
+        if !self.timers.iter().any(|name| name == timer) {
+            return Context::default();
+        }
+        let flags = Flags::SAMPLED.with(Flags::RANDOM);
+        let context = TraceContext::root(self.trace_id(), self.span_id(), flags);
+        self.begin(span(&context, None, Kind::Internal, role, timer));
+        framed(&context)
+    }
 
     fn end(&self, context: &Context, done: &Done) {
         let Some(own) = read(context) else { return };

@@ -153,3 +153,49 @@ fn whichever_process_is_killed_nobody_is_signed_out_and_each_order_is_done_at_mo
     assert_eq!(coins["stock"]["candle"], json!(500 - done), "{coins}");
     assert_eq!(coins["pay"]["alice"], json!(500 - 2 * done), "{coins}");
 }
+
+/// The trace of a change of the leader: it begins with a replica that has not heard of one for long.
+fn is_change_of_the_leader(spans: &[Value]) -> bool {
+    let root = spans.iter().find(|span| span["parent"].is_null());
+    let by = |name: &str| -> BTreeSet<String> {
+        let named = spans.iter().filter(|span| text(span, "name") == name);
+        named.map(|span| text(span, "service")).collect()
+    };
+    root.is_some_and(|root| text(root, "name") == "no message came")
+        && by("prepare").len() >= 2
+        && by("promise").len() == 1
+}
+
+#[test]
+fn a_change_of_the_leader_is_a_trace_of_its_own_with_its_cause() {
+    let mut shop = TestShop::whole();
+    let mut alice = shop.alice();
+    let changes = |shop: &TestShop| {
+        let mut collector = Caller::new(shop.cluster.endpoint("collector"));
+        let mut get = |path: &str| shop.runtime.block_on(collector.get(path)).ok();
+        let list = get("/api/traces?operation=no+message+came&limit=100")?.body;
+        let ids: Vec<String> =
+            list["traces"].as_array()?.iter().map(|trace| text(trace, "traceId")).collect();
+        let spans = ids
+            .iter()
+            .filter_map(|id| get(&format!("/api/traces/{id}"))?.body["spans"].as_array().cloned());
+        Some(spans.filter(|spans| is_change_of_the_leader(spans)).collect::<Vec<_>>())
+    };
+    let leader_of = |spans: &[Value]| {
+        let promised = spans.iter().find(|span| text(span, "name") == "promise");
+        promised.map(|span| text(span, "service"))
+    };
+    let first = shop.until("the first leader", || changes(&shop)?.first().cloned());
+    let leader = leader_of(&first).expect("it was promised");
+    shop.cluster.kill(&leader).unwrap();
+    let next = shop.until("the next leader", || {
+        let all = changes(&shop)?;
+        all.iter().filter_map(|spans| leader_of(spans)).find(|next| *next != leader)
+    });
+    assert!(next.starts_with("replica-"), "{next}");
+    let bought = shop.until("an order that is done", || {
+        let page = shop.call(&mut alice, Method::POST, "/buy?item=candle&key=after")?;
+        (page.status == StatusCode::OK).then_some(page)
+    });
+    assert_eq!(bought.body["outcome"], json!("done"));
+}

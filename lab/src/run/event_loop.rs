@@ -260,10 +260,15 @@ impl<P: Protocol> EventLoop<P> {
 
     /// The context of everything that an input causes, and whether a tracer was told.
     fn begins(&mut self, input: &Input<P>, context: Context) -> (Context, bool) {
-        let Some(traced) = self.traced.as_ref().filter(|_| !context.is_empty()) else {
-            return (context, false);
-        };
+        let Some(traced) = &self.traced else { return (context, false) };
+        if let Input::Timeout(timer) = input {
+            let context = traced.tracer.timeout(traced.name(self.me), &timer.to_string());
+            return (context, !context.is_empty());
+        }
         let Input::Message { from, msg } = input else { return (context, false) };
+        if context.is_empty() {
+            return (context, false);
+        }
         let under = traced.tracer.step(traced.name(self.me), &msg.to_string(), &context);
         // From here on the request is known by the step that took it.
         if let Some(asked) = self.asked.get_mut(from).and_then(VecDeque::back_mut)

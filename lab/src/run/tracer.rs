@@ -7,7 +7,8 @@
 //! # Left out
 //!
 //! Timers carry no context. Most of them are about the node and not about one request; what they cause has
-//! no parent, and that is better than a wrong one.
+//! no parent, and that is better than a wrong one. A tracer may let a timeout be the first cause of all that
+//! follows.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -35,6 +36,13 @@ pub trait Tracer: Send + Sync + Debug {
     /// A node is about to take an input that came under `context`, which is not empty. Gives the context of
     /// all that it causes.
     fn step(&self, role: &str, what: &str, context: &Context) -> Context;
+
+    /// A timer of a node has run out. Gives the context of all that this causes; an empty one if nothing of it
+    /// is to be told.
+    fn timeout(&self, role: &str, timer: &str) -> Context {
+        let _ = (role, timer);
+        Context::default()
+    }
 
     /// All that was begun under this context is done: its records are durable, and what it sent has left.
     fn end(&self, context: &Context, done: &Done);

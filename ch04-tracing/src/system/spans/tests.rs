@@ -32,7 +32,19 @@ impl Node for InPairs {
     type Protocol = Words;
 
     fn step(&mut self, input: Input<Words>, cx: &mut Cx<'_, Words>) {
-        let Input::Message { from, msg } = input else { return };
+        let (from, msg) = match input {
+            Input::Boot { .. } => {
+                let soon = Duration::ZERO..Duration::from_millis(1);
+                cx.set_timer("again".into(), soon.clone());
+                return cx.set_timer("alone".into(), soon);
+            }
+            Input::Timeout(timer) => return cx.send_ahead(cx.me(), format!("{timer}?")),
+            Input::Message { from, msg } => (from, msg),
+            _ => return,
+        };
+        if msg.ends_with('?') {
+            return cx.persist(msg);
+        }
         if msg == "flush" {
             cx.persist("both".into());
             self.waiting.drain(..).for_each(|client| cx.send(client, "done".into()));
@@ -146,4 +158,28 @@ fn two_requests_that_share_one_commit_both_show_it() {
         assert_eq!((root.trace, root.name.as_str()), (span.trace, "POST /orders"));
         assert_eq!(root.attributes, [(ENDED_AFTER.into(), edge(name(span)))], "it waited for that");
     }
+}
+
+#[test]
+fn a_timer_that_may_begin_a_trace_is_the_cause_of_what_it_causes() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::default();
+    let spans = Spans::new(1, kept.clone()).beginning_with(vec!["alone".into()]);
+    let mut config = Config::new(7, STORE, Data::Dir(dir.path().into()));
+    let names = BTreeMap::from([(STORE, "store".into())]);
+    config.traced = Some(Traced { tracer: Arc::new(spans), names });
+    let driver = Driver::start(config, InPairs::default(), ()).unwrap();
+    while kept.0.lock().unwrap().len() < 2 {
+        std::thread::yield_now();
+    }
+    driver.stop();
+    driver.join().unwrap();
+    let spans = kept.0.lock().unwrap().clone();
+    let [root, caused] = spans.as_slice() else { panic!("{spans:#?}") };
+    assert_eq!((root.name.as_str(), root.service.as_str(), root.parent), ("alone", "store", None));
+    assert_eq!((caused.name.as_str(), caused.parent), ("alone?", Some(root.id)));
+    assert_eq!(
+        (caused.trace, &caused.attributes[1]),
+        (root.trace, &("records".into(), Value::Int(1)))
+    );
 }
