@@ -138,7 +138,6 @@ enum Error {
 }
 
 /// The collector's pages and its intake over a store, for a program that serves them itself.
-#[must_use]
 pub fn pages_over(store: Arc<Store>) -> axum::Router {
     collector::router(collector::Shared::new(store))
 }
