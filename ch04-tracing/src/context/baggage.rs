@@ -107,19 +107,25 @@ fn parse(member: &[u8]) -> Option<Entry> {
 }
 
 fn format(entry: &Entry) -> String {
-    let mut member = format!("{}=", entry.key);
-    for byte in entry.value.bytes() {
-        if is_octet(&byte) && byte != b'%' {
-            member.push(byte.into());
-        } else {
-            member.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let mut member = format!("{}={}", entry.key, escape(&entry.value, is_octet));
     if !entry.properties.is_empty() {
         member.push(';');
         member.push_str(&entry.properties);
     }
     member
+}
+
+/// Writes all bytes but these as `%` and two digits; a `%` itself too.
+pub(crate) fn escape(text: &str, stays: impl Fn(&u8) -> bool) -> String {
+    let mut escaped = String::new();
+    for byte in text.bytes() {
+        if stays(&byte) && byte != b'%' {
+            escaped.push(byte.into());
+        } else {
+            escaped.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    escaped
 }
 
 /// A `%` without two hex digits behind it stays as it is.
@@ -186,6 +192,14 @@ mod tests {
             let baggage = read(&[value.as_bytes()], &["a", "a b", "ä"]);
             assert_eq!((baggage.entries().len(), baggage.refused()), (0, 1), "{value}");
         }
+    }
+
+    #[test]
+    fn what_may_not_stand_there_is_escaped_and_read_back() {
+        let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+        let escaped = escape("100 % ü\n", is_printable);
+        assert_eq!(escaped, "100 %25 %C3%BC%0A");
+        assert_eq!(unescape(escaped.as_bytes()), "100 % ü\n".as_bytes());
     }
 
     #[test]

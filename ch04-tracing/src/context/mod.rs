@@ -33,6 +33,8 @@ mod w3c_cases;
 use crate::types::{SpanId, TraceId};
 
 pub use b3::{B3, BadB3};
+#[cfg(feature = "grpc")]
+pub(crate) use baggage::escape;
 pub use baggage::{Baggage, Entry, MAX_BAGGAGE, MAX_ENTRIES};
 pub use frame::{BadFrame, Frame, MAX_FRAME};
 pub use traceparent::BadTraceparent;

@@ -19,9 +19,9 @@ use hyper::body::Bytes;
 use prost::Message as _;
 
 use super::collector::Shared;
-use super::ingest::{NotTaken, Whole, keep};
-use crate::otlp::Encoding;
-use crate::otlp::wire;
+use super::ingest::{NotTaken, UNIMPLEMENTED, Whole, keep};
+use crate::context::escape;
+use crate::otlp::{Encoding, wire};
 
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 const CONTENT_TYPE: &str = "application/grpc";
@@ -29,7 +29,6 @@ const CONTENT_TYPE: &str = "application/grpc";
 const PREFIX: usize = 5;
 
 const OK: i32 = 0;
-const UNIMPLEMENTED: i32 = 12;
 const INTERNAL: i32 = 13;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -152,17 +151,8 @@ fn respond(body: Body) -> Response {
     response
 }
 
-/// In a header, all but printable ASCII stands as percent and two digits.
+/// Nothing but printable ASCII may stand in a header.
 fn message(text: &str) -> HeaderValue {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        match byte {
-            b' '..=b'~' if byte != b'%' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    let encoded = escape(text, |byte| matches!(byte, b' '..=b'~'));
     HeaderValue::try_from(encoded).expect("it is printable")
 }
-
-#[cfg(test)]
-mod tests;

@@ -27,6 +27,9 @@ use crate::store::Refused;
 /// The longest body, packed or not.
 const MAX_BODY: usize = 64 << 20;
 
+/// The code of gRPC for a method that is not there.
+pub(super) const UNIMPLEMENTED: i32 = 12;
+
 /// Why spans are not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotTaken {
@@ -57,7 +60,6 @@ impl NotTaken {
     pub(super) fn codes(&self) -> (StatusCode, i32) {
         const INVALID_ARGUMENT: i32 = 3;
         const RESOURCE_EXHAUSTED: i32 = 8;
-        const UNIMPLEMENTED: i32 = 12;
         const UNAVAILABLE: i32 = 14;
         match self {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, UNIMPLEMENTED),

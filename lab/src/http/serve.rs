@@ -12,6 +12,8 @@
 //! is among those that make room.
 
 use std::convert::Infallible;
+use std::future::pending;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -78,18 +80,32 @@ async fn attend(
     router: Router,
     limits: Limits,
     client: Arc<Client>,
-    mut closing: watch::Receiver<()>,
+    closing: watch::Receiver<()>,
 ) {
     let service = service(router, limits.body, client);
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(MAX_HEAD);
-    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    to_its_end(connection, closing, |connection| connection.graceful_shutdown(), pending()).await;
+}
+
+/// Waits for the end of a connection. Once the other end of `closing` is gone, nothing new begins on it, and
+/// it is waited for until `is_enough`.
+pub(super) async fn to_its_end<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    mut closing: watch::Receiver<()>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    is_enough: impl Future<Output = ()>,
+) {
+    let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        // The other end is gone: nothing new begins.
         _ = closing.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            shut_down(connection.as_mut());
+            tokio::select! {
+                ended = &mut connection => ended,
+                () = is_enough => Ok(()),
+            }
         }
     };
     if let Err(error) = ended {

@@ -8,20 +8,33 @@ use std::process::{Child, Command, Stdio};
 pub(super) struct Process {
     child: Child,
     pub(super) address: SocketAddr,
+    /// A second one, for gRPC.
+    #[cfg(feature = "grpc")]
+    pub(super) grpc: Option<SocketAddr>,
 }
 
 impl Process {
     /// Waits for the line that says where it listens.
     pub(super) fn start(args: &[&str]) -> Self {
         let mut child = command(args).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.by_ref().map(Result::unwrap).find_map(|line| {
-            let (_, address) = line.starts_with("ready").then(|| line.split_once("http://"))??;
-            address.split(['/', ',']).next()?.parse().ok()
-        });
-        let address = address.expect("it says where it listens");
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let mut addresses = Vec::new();
+        for line in lines {
+            let address = line.split_once("http://").and_then(|(_, address)| {
+                address.split(['/', ',']).next()?.parse::<SocketAddr>().ok()
+            });
+            addresses.extend(address);
+            if line.starts_with("ready") {
+                break;
+            }
+        }
         // Nobody reads on; printing into a closed pipe does not end it.
-        Self { child, address }
+        Self {
+            child,
+            address: addresses.pop().expect("it says where it listens"),
+            #[cfg(feature = "grpc")]
+            grpc: addresses.pop(),
+        }
     }
 
     /// As `kill -9`.

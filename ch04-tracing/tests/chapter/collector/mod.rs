@@ -1,5 +1,7 @@
 //! The collector as a process.
 
+#[cfg(feature = "grpc")]
+mod grpc;
 mod kit;
 mod pages;
 
