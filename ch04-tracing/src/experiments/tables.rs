@@ -9,7 +9,7 @@ use super::{
 use crate::propagation::{Crossing, MATRIX};
 use crate::step3_context as step3;
 use crate::types::{Kind, Span};
-use crate::workload::judge::Tally;
+use crate::workload::judge::{SLOW, Tally};
 use crate::workload::{Config, Run, Seen};
 
 /// The tables of the chapter, by name.
@@ -136,6 +136,7 @@ pub fn numbers() -> Vec<(String, String)> {
         ("whole_2", of(2).whole.to_string()),
         ("whole_4", of(4).whole.to_string()),
         ("slow", (right + missing + wrong).to_string()),
+        ("slow_from", format!("{} ms", SLOW / 1_000_000)),
         ("slow_right", right.to_string()),
         ("slow_missing", missing.to_string()),
         ("slow_wrong", wrong.to_string()),

@@ -14,6 +14,10 @@ const SECOND: u64 = 1_000_000_000;
 pub const WAIT: u64 = 30;
 /// How many traces may wait.
 pub const ROOM: usize = 50_000;
+/// Spans per second of a shop with a thousand checkouts per second.
+const SPANS: u64 = 45_000;
+/// Bytes of one span.
+const BYTES: u64 = 559;
 /// Traces of one experiment.
 const TRACES: u64 = 200_000;
 
@@ -51,7 +55,11 @@ pub fn fates(per_second: u64) -> (usize, usize) {
 
 pub(super) fn numbers() -> Vec<(&'static str, String)> {
     vec![
-        ("tail_memory", format!("{} MB", (memory(45_000, WAIT, 559) + 500_000) / 1_000_000)),
+        ("tail_spans", lab::view::thousands(SPANS as usize)),
+        ("tail_bytes", BYTES.to_string()),
+        ("tail_wait", WAIT.to_string()),
+        ("tail_room", lab::view::thousands(ROOM)),
+        ("tail_memory", format!("{} MB", (memory(SPANS, WAIT, BYTES) + 500_000) / 1_000_000)),
         ("tail_most", lab::view::thousands(most() as usize)),
         ("tail_evicted_1600", fates(1_600).1.to_string()),
         ("tail_decided_1750", fates(1_750).0.to_string()),
