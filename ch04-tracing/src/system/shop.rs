@@ -27,7 +27,6 @@ use std::time::Duration;
 use axum::Router;
 use ch01_sticky_sessions::system::{Outside, Till};
 use ch02_two_phase_commit::system::{Design, decisions};
-use ch03_paxos::types::Timer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lab::NodeId;
 use lab::event::Log;
@@ -173,9 +172,8 @@ impl System for Shop {
             let http = role.http;
             [format!("open http://{http}/ in another tab: each request is a trace")]
         });
-        let own = lines.into_iter().flatten();
         let pages = if roles.iter().any(|role| role.role == "lb") { PAGES } else { CHECKOUT };
-        pages.greeting(roles).into_iter().chain(own).collect()
+        pages.greeting(roles).into_iter().chain(lines.into_iter().flatten()).collect()
     }
 
     fn options(&self) -> Vec<Arg> {
@@ -210,7 +208,7 @@ impl System for Shop {
         let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
         let spans = Spans::new(seed, Recorded::new(exporter, file.as_deref()));
         // A replica that hears of no leader: what follows is a change of the leader.
-        Some(Arc::new(spans.beginning_with(vec![Timer::Suspect.to_string()])))
+        Some(Arc::new(spans.beginning_with(vec![ch03_paxos::types::Timer::Suspect.to_string()])))
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
@@ -237,8 +235,7 @@ impl System for Shop {
         }
         let is_small = config.options.has(SMALL);
         for part in parts(&config.options) {
-            let started = part.serve(config, |own| start(&part, own, is_small))?;
-            if let Some(service) = started {
+            if let Some(service) = part.serve(config, |own| start(&part, own, is_small))? {
                 return Ok(service);
             }
         }
