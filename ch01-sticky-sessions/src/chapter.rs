@@ -39,6 +39,10 @@ impl Chapter for SessionsChapter {
         experiments::tables()
     }
 
+    fn scoreboard(&self) -> Option<Table> {
+        Some(experiments::scoreboard())
+    }
+
     fn dials(&self) -> Vec<(String, Dial)> {
         experiments::dials()
     }

@@ -218,6 +218,12 @@ fn limits(crashes: u8, losses: u8, duplicates: u8) -> Limits {
 }
 
 impl Row {
+    /// `5 Shared store`.
+    pub(crate) fn short_title(&self) -> String {
+        let name = self.info.title.split(':').next().unwrap_or_default();
+        format!("{} {name}", self.info.id.trim_start_matches("step"))
+    }
+
     fn design(&self) -> Design<Shop, Ledger> {
         let expected: Vec<&str> = self.expected.split("; ").collect();
         assert_eq!(expected.len(), FAULTS.len(), "{}: one verdict a column", self.info.id);

@@ -26,6 +26,15 @@ struct Waiting {
     answer: Option<Answer>,
 }
 
+/// What the store is to keep.
+struct Save {
+    id: SessionId,
+    /// `None` ends it.
+    session: Option<Session>,
+    /// What the user is told then; `None`: first a session begins.
+    answer: Option<Answer>,
+}
+
 /// A web node that keeps no session.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Web {
@@ -47,11 +56,13 @@ impl Web {
     fn on_request(&mut self, waiting: Waiting, before: Option<SessionId>, cx: &mut Cx) {
         match (&waiting.action, before) {
             // The session that this browser had before ends first.
-            (Action::SignIn { .. }, Some(before)) => self.save(waiting, before, None, None, cx),
+            (Action::SignIn { .. }, Some(before)) => {
+                self.save(waiting, Save { id: before, session: None, answer: None }, cx);
+            }
             (Action::SignIn { .. }, None) => self.begin(waiting, cx),
             (Action::SignOut | Action::SignOutEverywhere, _) => {
-                let id = waiting.id;
-                self.save(waiting, id, None, Some(Answer::SignedOut), cx);
+                let (id, answer) = (waiting.id, Some(Answer::SignedOut));
+                self.save(waiting, Save { id, session: None, answer }, cx);
             }
             (Action::Look | Action::Add(_), _) => {
                 let (store, id) = (self.store, waiting.id);
@@ -68,8 +79,8 @@ impl Web {
                 if !session.add(item) {
                     return answer(&waiting, Answer::Full, cx);
                 }
-                let (id, shown) = (waiting.id, Answer::Cart(session.clone()));
-                self.save(waiting, id, Some(session), Some(shown), cx);
+                let (id, answer) = (waiting.id, Some(Answer::Cart(session.clone())));
+                self.save(waiting, Save { id, session: Some(session), answer }, cx);
             }
             (Some(session), _) => answer(&waiting, Answer::Cart(session), cx),
         }
@@ -87,18 +98,12 @@ impl Web {
         let Action::SignIn { user, .. } = &waiting.action else {
             unreachable!("only who signs in begins a session")
         };
-        let (id, session) = (waiting.id, Session::new(user.clone()));
-        self.save(waiting, id, Some(session), Some(Answer::SignedIn), cx);
+        let (id, session) = (waiting.id, Some(Session::new(user.clone())));
+        self.save(waiting, Save { id, session, answer: Some(Answer::SignedIn) }, cx);
     }
 
-    fn save(
-        &mut self,
-        waiting: Waiting,
-        id: SessionId,
-        session: Option<Session>,
-        answer: Option<Answer>,
-        cx: &mut Cx,
-    ) {
+    fn save(&mut self, waiting: Waiting, save: Save, cx: &mut Cx) {
+        let Save { id, session, answer } = save;
         let number = self.wait(Waiting { answer, ..waiting }, cx);
         cx.send(self.store, Msg::Save { number, id, session, expected: None });
     }

@@ -61,6 +61,8 @@ pub enum Scene {
     TwoLooks,
     /// She signs in, buys and signs out. A thief has a copy of her cookies, and uses it before and after.
     Stolen,
+    /// She signs in, buys, and her cookies are copied. She buys something else; then the copy is used.
+    OldCookie,
     /// Alice signs in, buys, looks, and puts two things into the cart at once, in two tabs.
     TwoAtOnce,
     /// A thief has a copy of her cookies, and uses it. She signs out while a request of hers is under way.
@@ -101,6 +103,7 @@ impl Scene {
         let end = match self {
             Self::Visit | Self::StoreFails => vec![Op::Look],
             Self::Stolen => vec![Op::Copy, Op::SignOut, Op::Replay],
+            Self::OldCookie => vec![Op::Copy, item("boots"), Op::Replay],
             Self::TwoLooks | Self::TwoBalancers => vec![Op::Look, Op::Look],
             Self::OneAddress => {
                 let both = |i| Op::Both(Box::new((numbered(i), Op::Look)));

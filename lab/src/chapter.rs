@@ -39,6 +39,11 @@ pub trait Chapter: Sync {
         Vec::new()
     }
 
+    /// What a command that prints its matrix prints below it: what each design costs, counted. Never times.
+    fn scoreboard(&self) -> Option<Table> {
+        None
+    }
+
     /// The counted numbers in its text, by name. Never times.
     fn numbers(&self) -> Vec<(String, String)> {
         Vec::new()

@@ -7,13 +7,15 @@
 //! |---|---|
 //! | `sign_ins.rs` | how many pages are sign-in pages; how many a crash or a rolling restart costs |
 //! | `twice.rs` | what one user is shown when two nodes have the same session |
-//! | `load.rs` | how much of the load one node gets when many people share an address |
+//! | `load.rs` | how much of the load one node gets when many people share an address, or a block |
 //! | `busy.rs` | the same where one user clicks more than others |
 //! | `moves.rs` | how many sessions move when a node joins or leaves, by policy |
 //! | `joining.rs` | how long a node that joins stays idle |
 //! | `hinge.rs` | how many requests bounded loads send away from home |
 //! | `copies.rs` | how many pages need no question to the store |
 //! | `everywhere.rs` | how long other browsers stay signed in after a sign-out from everywhere |
+//! | `reads.rs` | how often the store is asked where users look seldom, and how long a page takes |
+//! | `races.rs` | how often two requests of one user end badly, over many seeds |
 //! | `workload.rs`, `outcome.rs`, `scoreboard.rs` | what one day of all of it does to each design |
 
 mod busy;
@@ -24,6 +26,8 @@ mod joining;
 mod load;
 mod moves;
 mod outcome;
+mod races;
+mod reads;
 mod scoreboard;
 mod sign_ins;
 mod twice;
@@ -50,19 +54,21 @@ pub use copies::{hit_ratio, short_hit_ratio};
 pub use everywhere::{Everywhere, by_copies, everywhere};
 pub use hinge::{Bounded, bounded};
 pub use joining::{Newcomers, expected, shares};
-pub use load::imbalance;
+pub use load::{imbalance, imbalance_of_a_block};
 pub use moves::{HASHING, homes, judged, moved};
 pub use outcome::Outcome;
+pub use races::{Races, races};
+pub use reads::{Reads, reads};
 pub use scoreboard::{Event, FRESH, after, history};
 pub use sign_ins::{crashed, forced, formula, restarted};
-pub use twice::{TWICE, shown};
+pub use twice::{TWICE, shown, shown_with_an_old_cookie};
 pub use workload::PEOPLE;
 
 const CROWD: NodeId = NodeId(1);
 const OPERATOR: NodeId = NodeId(9);
 /// A node needs this long, in µs, until its clients have noticed that it is down.
 const SECOND: u64 = 1_000_000;
-/// Every experiment is one run with this seed.
+/// Nearly every experiment is one run with this seed.
 const SEED: u64 = 1;
 /// The most web nodes of an experiment.
 const MOST: usize = 10;
@@ -94,7 +100,11 @@ impl Experiment {
         Self { nodes, webs, people, clicks, faults, balancers: 1, pool: None }
     }
 
-    fn run(mut self) -> Run<Shop, ()> {
+    fn run(self) -> Run<Shop, ()> {
+        self.run_with(SEED)
+    }
+
+    fn run_with(mut self, seed: u64) -> Run<Shop, ()> {
         self.clicks.sort_unstable();
         let end = self.clicks.last().map_or(0, |click| click.at) + SECOND;
         let known = webs(self.webs);
@@ -118,7 +128,7 @@ impl Experiment {
             roles.push(Role::new(STORE, "store", "replica", store()));
         }
         let world: Model<Shop, ()> = Model { goal: |_| false, ..Model::new(roles) };
-        sim::run(&world, &FaultSchedule { faults: self.faults, end, ..FaultSchedule::none() }, SEED)
+        sim::run(&world, &FaultSchedule { faults: self.faults, end, ..FaultSchedule::none() }, seed)
     }
 }
 
@@ -180,11 +190,21 @@ pub fn tables() -> Vec<(String, Table)> {
     let [scoreboard, events] = scoreboard::tables();
     vec![
         ("back-in-time".into(), twice::table()),
+        ("old-cookie".into(), twice::old_cookie()),
         ("scoreboard".into(), scoreboard),
         ("events".into(), events),
+        ("races".into(), races::table()),
+        ("reads".into(), reads::table()),
         ("policies".into(), moves::table()),
         ("everywhere".into(), everywhere::table()),
     ]
+}
+
+/// What the workload costs each design.
+#[must_use]
+pub fn scoreboard() -> Table {
+    let [scoreboard, _] = scoreboard::tables();
+    scoreboard
 }
 
 /// All dials, by name.

@@ -18,13 +18,15 @@ use crate::worlds::STORE;
 /// A page that takes longer is a slow one, in µs. A health check finds a dead node within 220 ms.
 const SLOW: u64 = 100_000;
 /// A session that can be used so long after its end, in µs, has come back, or never ended.
-const BACK: u64 = 5 * SECOND + SECOND / 2;
+pub(super) const BACK: u64 = 5 * SECOND + SECOND / 2;
 
 /// What became of one run of the workload.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Outcome {
     /// Sessions of people who were asked to sign in although they were signed in.
     pub forced: usize,
+    /// Those of them that had something in the cart: no later page shows it.
+    pub lost: usize,
     /// People who were shown one of them after the event.
     pub signed_out: usize,
     /// People whose next page after the event came from another node than their last before.
@@ -59,11 +61,16 @@ impl Outcome {
             .filter(|at| visits[**at].asked >= EVENT)
             .map(|at| person(&visits[*at]))
             .collect();
-        let forced = findings.forced.iter().map(|at| &visits[*at].session);
+        let forced = findings.forced.iter().map(|at| &*visits[*at].session);
+        let forced: BTreeSet<&str> = forced.collect();
+        let has_cart = |visit: &&Visit| matches!(&visit.told, Told::Cart(cart) if !cart.is_empty());
+        let with_cart: BTreeSet<&str> =
+            own().filter(has_cart).map(|visit| &*visit.session).collect();
         let is_slow = |visit: &&Visit| visit.answered - visit.asked > SLOW;
         let is_refused = |visit: &&Visit| visit.told == Told::Unknown;
         Self {
-            forced: forced.collect::<BTreeSet<_>>().len(),
+            forced: forced.len(),
+            lost: forced.intersection(&with_cart).count(),
             signed_out: signed_out.len(),
             moved: moved(run),
             busiest: busiest(run, nodes),
@@ -83,7 +90,7 @@ fn is_question(msg: &&Msg) -> bool {
 }
 
 /// Whose visit it is.
-fn person(visit: &Visit) -> usize {
+pub(super) fn person(visit: &Visit) -> usize {
     whose(SessionId::try_from(visit.session.clone()).expect("the name of a session"))
 }
 

@@ -50,11 +50,16 @@ pub fn history(step: &str, event: Event) -> Vec<Visit> {
     crowd(&with(step, event).run()).visits().to_vec()
 }
 
-fn with(step: &str, event: Event) -> Experiment {
-    let mut experiment = shop(step);
+/// Step 7 uses a copy for as long as in the running shop.
+pub(super) fn as_in_the_shop(step: &str, experiment: &mut Experiment) {
     if step == "step7" {
         experiment.nodes.web = || AnyNode::new(Web::new(STORE, wait::FRESH_IN_SHOP));
     }
+}
+
+fn with(step: &str, event: Event) -> Experiment {
+    let mut experiment = shop(step);
+    as_in_the_shop(step, &mut experiment);
     let crash = |node, at, back| Fault::Crash { node, at, back, wiped: false, forget: 0 };
     let has_store = experiment.nodes.store.is_some();
     match event {
@@ -121,9 +126,8 @@ impl Outcomes {
         // Without a store, nothing happens to it.
         let of_store =
             |event| if row.nodes.store.is_some() { after(step, event) } else { quiet.clone() };
-        let name = row.info.title.split(':').next().unwrap_or_default();
         Self {
-            design: format!("{} {name}", step.trim_start_matches("step")),
+            design: row.short_title(),
             crash: after(step, Event::Crash),
             rolling_restart: after(step, Event::RollingRestart),
             joins: after(step, Event::Joins),
@@ -146,6 +150,7 @@ impl Outcomes {
             self.design.clone(),
             per(quiet.forced, PEOPLE),
             per(self.rolling_restart.forced, PEOPLE),
+            self.rolling_restart.lost.to_string(),
             percent(self.crash.signed_out),
             percent(self.joins.moved),
             percent(self.leaves.moved),
@@ -173,6 +178,7 @@ pub(super) fn tables() -> [Table; 2] {
         "design",
         "sign-ins forced, per user",
         "in a rolling restart",
+        "sessions lost in it",
         "signed out by a crash",
         "moved, 4 → 5",
         "moved, 5 → 4",

@@ -2,7 +2,7 @@
 //!
 //! A sign-in that is not answered in time is sent again, and reaches the next node. Now both have a session of
 //! the same name, each with a cart of its own, and round robin shows them in turn. Nobody is asked to sign in,
-//! so only a judge of what was shown notices.
+//! so only a judge of what was shown notices. With the session in a cookie, an older cookie does the same.
 //!
 //! # Left out
 //!
@@ -47,6 +47,11 @@ deliver lb web-1
 deliver web-1 lb
 deliver lb alice";
 
+/// Five requests, of which the nodes get one each in turn.
+const IN_TURN: [&str; 5] = [ON_1, ON_2, ON_1, ON_2, ON_1];
+const ON_1: &str = "deliver alice lb\ndeliver lb web-1\ndeliver web-1 lb\ndeliver lb alice";
+const ON_2: &str = "deliver alice lb\ndeliver lb web-2\ndeliver web-2 lb\ndeliver lb alice";
+
 /// What one browser asked and was told; times count what it sent and got.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Watched {
@@ -75,6 +80,7 @@ fn watch(watched: &mut Arc<Watched>, at: NodeId, event: &Event<'_, Shop>) {
                 && let Some((asked, session, action)) = watched.open.remove(number)
             {
                 let (answered, deed, told) = (watched.time, deed(&action), told(answer));
+                // Whoever has the cookies, it is one browser's history.
                 let (user, is_copied) = (String::new(), false);
                 let visit = Visit { asked, answered, session, user, deed, is_copied, told };
                 watched.visits.push(visit);
@@ -90,19 +96,42 @@ fn watch(watched: &mut Arc<Watched>, at: NodeId, event: &Event<'_, Shop>) {
 /// If the script no longer fits the design.
 #[must_use]
 pub fn shown(step: &str) -> Vec<Visit> {
-    let roles = designs::row(step).nodes.model(Scene::TwoLooks).roles;
+    played(step, Scene::TwoLooks, TWICE)
+}
+
+/// What she is shown when her session is in a cookie, and her browser sends an older one in the end.
+#[must_use]
+pub fn shown_with_an_old_cookie() -> Vec<Visit> {
+    played("step6", Scene::OldCookie, &IN_TURN.join("\n"))
+}
+
+fn played(step: &str, scene: Scene, script: &str) -> Vec<Visit> {
+    let roles = designs::row(step).nodes.model(scene).roles;
     let model: Model<Shop, Watched> = Model { observe: watch, ..Model::new(roles) };
-    let play = Play::new(model, step).run(TWICE).unwrap_or_else(|why| panic!("{step}: {why}"));
+    let play = Play::new(model, step).run(script).unwrap_or_else(|why| panic!("{step}: {why}"));
     play.world().ghost().visits.clone()
 }
 
-/// Each page, and what the judge says about it.
+/// Each page of the run [`TWICE`], and what the judge says about it.
 pub(super) fn table() -> Table {
-    let visits = shown("step1");
-    let findings = judge(&visits).expect("a cart of one thing");
-    let row = |(at, visit): (usize, &Visit)| {
-        vec![asks(&visit.deed), page(&visit.told), verdict(&findings, at)]
+    judged(&shown("step1"), &[(0, "sign in, twice")])
+}
+
+/// The same of the older cookie.
+pub(super) fn old_cookie() -> Table {
+    let words = [(2, "show the cart; this cookie is copied"), (4, "show the cart, with the copy")];
+    judged(&shown_with_an_old_cookie(), &words)
+}
+
+/// Each page with the judge's verdict; `words` say more about some of them.
+fn judged(visits: &[Visit], words: &[(usize, &str)]) -> Table {
+    let findings = judge(visits).expect("a cart of a few things");
+    let asks = |at: usize| {
+        let known = words.iter().find(|(known, _)| *known == at);
+        known.map_or_else(|| asks(&visits[at].deed), |(_, words)| (*words).to_owned())
     };
+    let row =
+        |(at, visit): (usize, &Visit)| vec![asks(at), page(&visit.told), verdict(&findings, at)];
     Table {
         columns: ["Alice asks", "she is shown", "the checker"].map(Into::into).into(),
         rows: visits.iter().enumerate().map(row).collect(),
@@ -111,7 +140,7 @@ pub(super) fn table() -> Table {
 
 fn asks(deed: &Deed) -> String {
     match deed {
-        Deed::SignIn => "sign in, twice".into(),
+        Deed::SignIn => "sign in".into(),
         Deed::Add(item) => format!("add {item}"),
         Deed::Look => "show the cart".into(),
         Deed::SignOut | Deed::SignOutEverywhere => "sign out".into(),

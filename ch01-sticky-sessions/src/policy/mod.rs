@@ -6,6 +6,7 @@
 //! | random | any node | [`Random`] |
 //! | fewest sessions | the node with the fewest sessions | [`Fewest`] |
 //! | modulo | the hash of the address, modulo the number of nodes | [`crate::step2_ip_hash::IpHash`] |
+//! | first octets | the same of the first three octets of the address, as nginx | [`FirstOctets`] |
 //! | ring | the next point on a ring of hashes | [`Ring`] |
 //! | rendezvous | the node with the highest weight for the key | [`crate::step4_consistent_hash::ConsistentHash`] |
 //! | Maglev | a table of which each node has an equal part | [`Maglev`] |
@@ -20,6 +21,7 @@
 //! Weights: all nodes are alike here.
 
 mod fewest;
+mod first_octets;
 mod jump;
 mod maglev;
 mod random;
@@ -27,6 +29,7 @@ mod ring;
 mod sticky;
 
 pub use fewest::Fewest;
+pub use first_octets::FirstOctets;
 pub use jump::Jump;
 pub use maglev::Maglev;
 pub use random::Random;

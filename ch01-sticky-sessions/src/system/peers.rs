@@ -2,7 +2,8 @@
 //!
 //! HAProxy and nginx as they are configured wherever they stand beside our balancer, each once: a browser is
 //! sent back to where it was, connections are kept on both sides, and a request that found nobody is sent
-//! elsewhere. `{addr}` stands for the address to listen on.
+//! elsewhere. The files in `settings` are whole, with addresses to begin with; here those are replaced, and
+//! `{addr}` stands for the address to listen on.
 //!
 //! # Left out
 //!
@@ -10,39 +11,55 @@
 
 use std::net::SocketAddr;
 
-use crate::worlds::WEB_NAMES;
+/// The addresses in the files: to listen on, and of the web servers.
+const LISTEN: &str = "127.0.0.1:8000";
+const FIRST: &str = "127.0.0.1:8001";
+const OTHERS: [&str; 3] = ["127.0.0.1:8002", "127.0.0.1:8003", "127.0.0.1:8004"];
 
-// ANCHOR: haproxy_conf
 /// One thread, a cookie, and backends that are checked as often as ours checks them.
 #[must_use]
 pub fn haproxy_conf(backends: &[SocketAddr]) -> String {
-    let server = |(name, at): (&&str, &SocketAddr)| {
-        format!(" server {name} {at} cookie {name} check inter 200ms\n")
-    };
-    let servers: String = WEB_NAMES.iter().zip(backends).map(server).collect();
-    format!(
-        "global\n nbthread 1\ndefaults\n mode http\n timeout connect 2s\n timeout client 60s\n\
-         timeout server 30s\n http-reuse always\n option redispatch\nfrontend all\n bind {{addr}}\n\
-         option forwardfor\n default_backend webs\nbackend webs\n balance roundrobin\n\
-         cookie node insert indirect nocache\n{servers}"
-    )
+    before(backends, include_str!("../../settings/haproxy.cfg"))
 }
-// ANCHOR_END: haproxy_conf
 
-// ANCHOR: nginx_conf
-/// Debian's nginx has no sticky cookie: it hashes the session, consistently. It keeps so many connections
-/// to backends.
+/// Debian's nginx has no sticky cookie: it hashes the session, consistently.
 #[must_use]
-pub fn nginx_conf(backends: &[SocketAddr], kept: usize) -> String {
-    let servers: String = backends.iter().map(|at| format!("server {at};\n")).collect();
-    format!(
-        "upstream webs {{ hash $cookie_sid consistent;\n{servers} keepalive {kept};\n\
-         keepalive_requests 1000000000; }}\n\
-         keepalive_requests 1000000000; server {{ listen {{addr}};\n\
-         location / {{ proxy_pass http://webs; proxy_http_version 1.1;\n\
-         proxy_set_header Connection \"\";\n\
-         proxy_set_header Host $http_host;\n\
-         proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }} }}\n"
-    )
+pub fn nginx_conf(backends: &[SocketAddr]) -> String {
+    before(backends, include_str!("../../settings/nginx.conf"))
 }
-// ANCHOR_END: nginx_conf
+
+/// The line of the first web server once for each of these, and without those of the others.
+fn before(backends: &[SocketAddr], settings: &str) -> String {
+    let mut text = String::new();
+    let mut push = |line: &str| {
+        text.push_str(line);
+        text.push('\n');
+    };
+    for line in settings.lines() {
+        if line.contains(FIRST) {
+            for (number, at) in (1..).zip(backends) {
+                let line = line.replace("web-1", &format!("web-{number}"));
+                push(&line.replace(FIRST, &at.to_string()));
+            }
+        } else if !OTHERS.iter().any(|other| line.contains(other)) {
+            push(&line.replace(LISTEN, "{addr}"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_get_a_line_for_each_backend_and_keep_no_address_of_their_own() {
+        let backends = ["127.0.0.1:9101", "127.0.0.1:9102"].map(|at| at.parse().unwrap());
+        for text in [haproxy_conf(&backends), nginx_conf(&backends)] {
+            let lines = |part: &str| text.lines().filter(|line| line.contains(part)).count();
+            assert_eq!(["{addr}", ":9101", ":9102", ":800"].map(lines), [1, 1, 1, 0], "{text}");
+        }
+        let second = "    server web-2 127.0.0.1:9102 cookie web-2 check inter 200ms\n";
+        assert!(haproxy_conf(&backends).contains(second));
+    }
+}

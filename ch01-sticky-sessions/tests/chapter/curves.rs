@@ -1,8 +1,8 @@
 //! Simulated points beside the lines of their formulas.
 
 use ch01_sticky_sessions::experiments::{
-    Newcomers, bounded, crashed, expected, forced, formula, hit_ratio, imbalance, pinned,
-    restarted, shares, short_hit_ratio, with_top_user,
+    Newcomers, Races, bounded, crashed, expected, forced, formula, hit_ratio, imbalance,
+    imbalance_of_a_block, pinned, races, reads, restarted, shares, short_hit_ratio, with_top_user,
 };
 
 fn assert_near(found: f64, expected: f64, margin: f64, what: &str) {
@@ -43,9 +43,28 @@ fn one_address_is_one_node() {
 }
 
 #[test]
+fn a_block_of_addresses_is_one_node_where_only_the_first_octets_count() {
+    for percent in [20, 50] {
+        let expected = 1.0 + 3.0 * percent as f64 / 100.0;
+        let (of_all, of_three) = (false, true);
+        let found = imbalance_of_a_block(4, percent, of_three);
+        assert_near(found, expected, 0.15, &format!("{percent} %, three octets"));
+        let found = imbalance_of_a_block(4, percent, of_all);
+        assert_near(found, 1.0, 0.15, &format!("{percent} %, the whole address"));
+    }
+}
+
+#[test]
 fn a_hint_finds_more_copies_than_chance() {
-    assert_near(hit_ratio(10, true), 0.75, 0.02, "with a hint");
-    assert_near(hit_ratio(10, false), 0.43, 0.03, "without");
+    // λτ, for copies of 30 s and looks in a hundred seconds.
+    let share = |looks: f64| looks / (1.0 + looks);
+    for (looks, margin) in [(2, 0.05), (10, 0.03), (50, 0.01)] {
+        let expected = looks as f64 * 0.3;
+        let what = format!("{looks} looks in 100 s");
+        assert_near(hit_ratio(looks, true), share(expected), margin, &what);
+        let what = format!("{what}, by chance");
+        assert_near(hit_ratio(looks, false), share(expected / 4.0), margin, &what);
+    }
     // λτ = 0.1 · 5, so a third of the looks.
     assert_near(short_hit_ratio(10), 1.0 / 3.0, 0.03, "with a hint and copies of five seconds");
 }
@@ -85,4 +104,36 @@ fn bounded_loads_send_requests_away_from_home_and_keep_their_bound() {
     assert_near(bounded(4, 125).away, 0.09, 0.03, "4 nodes, 125 %");
     assert_near(bounded(10, 125).away, 0.29, 0.05, "10 nodes, 125 %");
     assert_near(bounded(4, 300).away, 0.0, 0.001, "4 nodes, 300 %");
+}
+
+#[test]
+fn a_hint_saves_questions_and_time_also_where_users_look_seldom() {
+    for (tenths, margin) in [(2, 0.05), (10, 0.03), (50, 0.02)] {
+        let looks = tenths as f64 / 10.0;
+        let [five, seven] = ["step5", "step7"].map(|step| reads(step, tenths));
+        assert_near(five.per_look, 1.0, 0.0, "design 5");
+        assert_near(seven.per_look, 1.0 / (1.0 + looks), margin, &format!("λτ = {looks}"));
+    }
+    // Most looks find a copy, so the median has no way to the store and back in it: one millisecond.
+    let [five, seven] = ["step5", "step7"].map(|step| reads(step, 50).median);
+    assert_near((five - seven) as f64, 1_000.0, 100.0, "µs");
+}
+
+#[test]
+fn two_requests_of_one_user_race_and_only_versions_lose_nothing() {
+    let ended = |step, apart| {
+        let Races { run, lost_updates, sessions_back } = races(step, apart);
+        assert_eq!(run, 1_000);
+        (lost_updates, sessions_back)
+    };
+    // At once; while the first request is under way; and when it is not any more.
+    let apart = [0, 1, 4];
+    let counted = ["step5", "step6", "step7"].map(|step| apart.map(|apart| ended(step, apart)));
+    let expected = [
+        [(955, 459), (486, 493), (0, 0)],
+        // A copied cookie is good for ever.
+        [(1_000, 1_000), (1_000, 1_000), (0, 1_000)],
+        [(0, 0), (0, 0), (0, 0)],
+    ];
+    assert_eq!(counted, expected);
 }

@@ -1,6 +1,6 @@
 //! Session guarantees, judged from what everybody was told in simulated runs.
 
-use ch01_sticky_sessions::experiments::{Event, FRESH, history, shown};
+use ch01_sticky_sessions::experiments::{Event, FRESH, history, shown, shown_with_an_old_cookie};
 use ch01_sticky_sessions::guarantees::history::{check, of};
 use ch01_sticky_sessions::guarantees::{Deed, Told, judge};
 use ch01_sticky_sessions::types::Item;
@@ -71,6 +71,21 @@ fn a_session_on_two_nodes_shows_a_cart_that_goes_back_in_time_and_comes_back() {
     // The empty cart is the witness, against the answer to *add*.
     assert_eq!(only, [vec![(2, 1, umbrella())], vec![(2, 1, umbrella())]]);
     assert!(findings.forced.is_empty(), "nobody is asked to sign in");
+}
+
+#[test]
+fn an_old_sealed_cookie_brings_an_old_cart_back() {
+    let visits = shown_with_an_old_cookie();
+    let [umbrella, boots] = ["umbrella", "boots"].map(Item::new);
+    let carts: Vec<&Told> = visits.iter().map(|visit| &visit.told).skip(1).collect();
+    let (old, new) =
+        (Told::Cart([umbrella.clone()].into()), Told::Cart([umbrella, boots.clone()].into()));
+    assert_eq!(carts, [&old, &old, &new, &old]);
+    let findings = judge(&visits).expect("a small history");
+    for found in [&findings.unread, &findings.unseen] {
+        let found: Vec<_> = found.iter().map(|item| (item.at, item.since, &item.what)).collect();
+        assert_eq!(found, [(4, 3, &boots)]);
+    }
 }
 
 #[test]

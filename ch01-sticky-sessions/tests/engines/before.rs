@@ -15,10 +15,8 @@ type Start = fn(&[SocketAddr]) -> Engine;
 
 #[test]
 fn design_7_keeps_its_guarantees_behind_haproxy_and_nginx_with_its_sessions_in_redis() {
-    let all: [Start; 2] = [
-        |webs| haproxy(&haproxy_conf(webs)).unwrap(),
-        |webs| nginx(&nginx_conf(webs, 16)).unwrap(),
-    ];
+    let all: [Start; 2] =
+        [|webs| haproxy(&haproxy_conf(webs)).unwrap(), |webs| nginx(&nginx_conf(webs)).unwrap()];
     for start in all {
         let redis = redis().unwrap();
         let address = format!("redis://{}", redis.addr());

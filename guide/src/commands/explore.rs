@@ -7,6 +7,7 @@ use lab::chapter::{Bounds, Searched};
 use lab::view::{text, thousands};
 
 use super::progress::Progress;
+use super::table::lines;
 use super::{cannot, next, say, unknown_fault};
 use crate::book::tables;
 use crate::error::Result;
@@ -116,7 +117,7 @@ pub fn points(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
     Ok(true)
 }
 
-/// Every step under every fault.
+/// Every step under every fault, and below that what each costs, where a chapter counts it.
 ///
 /// # Errors
 /// An unknown chapter.
@@ -142,6 +143,10 @@ pub fn matrix(ws: &Workspace, chapter: Option<&str>, out: &mut dyn Write) -> Res
                 }
             }
             say(out, line.trim_end())?;
+        }
+        if let Some(scoreboard) = chapter.scoreboard() {
+            say(out, "")?;
+            lines(&scoreboard).iter().try_for_each(|line| say(out, &format!("  {line}")))?;
         }
         say(out, "")?;
     }

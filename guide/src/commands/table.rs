@@ -30,7 +30,7 @@ pub fn table(ws: &Workspace, name: &str, out: &mut dyn Write) -> Result<bool> {
 
 /// The first column of a table stands by itself; below it, each other cell has the name of its column: so
 /// a table of many columns fits a terminal.
-fn lines(table: &Table) -> Vec<String> {
+pub(super) fn lines(table: &Table) -> Vec<String> {
     let width = |text: &String| text.chars().count();
     let wide = table.columns.iter().skip(1).map(width).max().unwrap_or(0);
     let row = |row: &Vec<String>| {

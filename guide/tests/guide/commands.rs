@@ -59,6 +59,24 @@ fn a_table_names_the_column_of_each_cell() {
 }
 
 #[test]
+fn a_matrix_has_the_verdicts_and_below_them_what_each_step_costs() {
+    let (code, said) = guide("matrix ch99");
+    let expected = "ch99  Who took the umbrella?
+                            crash        loss
+  step1  just take it       ✗ unsafe     ‖ stuck
+  step2  ask before taking  ✓ ok         ~ slow
+
+  1 take
+    messages per order  3
+  2 ask
+    messages per order  12
+
+";
+    assert_eq!(code, 0);
+    assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
 fn an_unknown_step_or_chapter_lists_those_there_are() {
     let (code, said) = guide("run ch99/step9");
     assert_eq!(code, 2);

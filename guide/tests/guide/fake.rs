@@ -75,9 +75,13 @@ impl Chapter for Fake {
     }
 
     fn tables(&self) -> Vec<(String, Table)> {
-        let words = |row: [&str; 2]| row.map(ToOwned::to_owned).to_vec();
-        let rows = vec![words(["1", "9"]), words(["2", "unsafe"])];
-        vec![("left".into(), Table { columns: words(["buyers", "left"]), rows })]
+        let rows = [["1", "9"], ["2", "unsafe"]];
+        vec![("left".into(), table(["buyers", "left"], rows))]
+    }
+
+    fn scoreboard(&self) -> Option<Table> {
+        let rows = [["1 take", "3"], ["2 ask", "12"]];
+        Some(table(["design", "messages per order"], rows))
     }
 
     fn numbers(&self) -> Vec<(String, String)> {
@@ -103,6 +107,11 @@ impl Chapter for Fake {
             Ok(log.clone())
         })
     }
+}
+
+fn table(columns: [&str; 2], rows: [[&str; 2]; 2]) -> Table {
+    let words = |row: [&str; 2]| row.map(ToOwned::to_owned).to_vec();
+    Table { columns: words(columns), rows: rows.map(words).to_vec() }
 }
 
 /// Ten umbrellas, fewer after each buyer.

@@ -114,7 +114,7 @@ pub(crate) fn balancers(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, E
     let peers = [
         ours(setup, &backends)?,
         engine("HAProxy", HAPROXY, || haproxy(&haproxy_conf(&backends)))?,
-        engine("nginx", NGINX, || nginx(&nginx_conf(&backends, USERS)))?,
+        engine("nginx", NGINX, || nginx(&nginx_conf(&backends)))?,
     ];
     let mut all: Vec<Turns> = peers.iter().map(|_| Turns::new()).collect();
     let mut in_kernel: Vec<Vec<f64>> = vec![Vec::new(); peers.len()];
