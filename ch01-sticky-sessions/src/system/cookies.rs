@@ -12,13 +12,12 @@
 use std::collections::BTreeSet;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use lab::NodeId;
 
 use super::hashed::hashed;
 use super::seal::cart::{self, NotSealed};
 use super::seal::ring::Ring;
+use super::webs::{WEB_NAMES, WEBS, node};
 use crate::types::{Cookies, Sealed, Seen, SessionId, SetCookie, Version};
-use crate::worlds::{WEB_NAMES, WEBS};
 
 const SESSION: &str = "sid";
 const AFFINITY: &str = "node";
@@ -100,16 +99,16 @@ fn seen_of(id: SessionId) -> String {
     format!("{SEEN}-{:08x}-", id.0 as u32)
 }
 
-/// The web node of this name.
-fn node(name: &str) -> Option<NodeId> {
-    let place = WEB_NAMES.iter().position(|known| *known == name)?;
-    Some(WEBS[place])
-}
-
 /// The value of a cookie; `None` if there are two of that name: one of them may have been set by another site.
 fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut found = pairs(headers).filter(|(known, _)| *known == name).map(|(_, value)| value);
     found.next().filter(|_| found.next().is_none())
+}
+
+/// Whether there are two cookies of a name of ours, so that neither is taken.
+pub(super) fn has_two_of_one_name(headers: &HeaderMap) -> bool {
+    let has_two = |name| pairs(headers).filter(|(known, _)| *known == name).nth(1).is_some();
+    [SESSION, AFFINITY, cart::NAME].into_iter().any(has_two)
 }
 
 /// Names and values.
@@ -244,7 +243,7 @@ mod tests {
             |byte: &u8| u128::from(if *byte > b'9' { byte - b'a' + 10 } else { byte - b'0' });
         let id = digits.map(|id| id.iter().fold(0, |id, byte| id << 4 | digit(byte)));
         let affinity =
-            (1..=4_u8).find(|web| only("node") == Some(&[b"web-", &[b'0' + web][..]].concat()));
+            (1..=8_u8).find(|web| only("node") == Some(&[b"web-", &[b'0' + web][..]].concat()));
         let mut seen = BTreeSet::new();
         for (name, _) in &pairs {
             let Some((id, session)) = id.zip(digits) else { continue };

@@ -21,7 +21,7 @@ use lab::system::{Error, Handle, say};
 use serde_json::{Value, json};
 
 use super::NAME;
-use crate::worlds::WEB_NAMES;
+use super::webs::WEB_NAMES;
 
 /// Between two looks at a drain.
 const LOOK: Duration = Duration::from_millis(50);

@@ -17,11 +17,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 
 use super::options::{self, SHOP_PORT};
-use super::picks::{node, policy_of, route};
+use super::picks::{policy_of, route};
 use super::proxy::{self, Backend, Backends, Config, Health, Pool, Proxy, State};
 use super::seal::keys::Keys;
 use super::shop::PATHS;
-use crate::worlds::WEB_NAMES;
+use super::webs::{WEB_NAMES, node};
 
 /// Users come here, if that port is free.
 const PORT: u16 = 8_000;
@@ -220,6 +220,9 @@ impl Service for Lb {
         if let Some(keys) = &self.keys {
             own.insert("keys".into(), json!(keys.now().names()));
         }
+        let counters = self.proxy.counters().into_iter();
+        let counters = counters.map(|(name, count)| (name.to_owned(), json!(count)));
+        own.insert("counters".into(), json!(counters.collect::<Map<_, _>>()));
         let pool = self.proxy.backends().now();
         let states = pool
             .backends()
@@ -237,7 +240,7 @@ impl Service for Lb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worlds::WEBS;
+    use crate::system::webs::WEBS;
 
     #[test]
     fn a_web_process_that_was_never_checked_is_not_reached_yet() {

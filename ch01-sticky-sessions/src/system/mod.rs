@@ -19,7 +19,7 @@
 //! | `probe/` | what a reverse proxy must do, as cases of bytes |
 //! | `client.rs`, `load.rs` | a browser without a window; many of them at once |
 //! | `measure/`, `peers.rs` | beside HAProxy and nginx, and how those are configured; design 7 beside 5 |
-//! | `options.rs`, `processes.rs` | all of it as a system |
+//! | `options.rs`, `processes.rs`, `webs.rs` | all of it as a system |
 //!
 //! # Left out
 //!
@@ -49,6 +49,7 @@ pub mod sessions;
 mod shop;
 mod till;
 mod web;
+pub mod webs;
 
 pub use processes::{SYSTEM, serve};
 pub use till::Till;

@@ -8,7 +8,10 @@ use lab::system::{Error, Options, RoleConfig};
 
 use super::picks::POLICIES;
 use super::seal::keys::Keys;
+use super::webs::WEBS;
 
+/// The most web processes of a cluster.
+const MOST: i64 = WEBS.len() as i64;
 /// Which design runs.
 pub(super) const DESIGN: &str = "design";
 /// How many web processes there are.
@@ -31,8 +34,8 @@ pub(super) fn args() -> Vec<Arg> {
             .value_parser(value_parser!(u8).range(1..=7))
             .help("The design, 1 to 7; 7 if nothing is said"),
         number(NODES)
-            .value_parser(value_parser!(u8).range(1..=4))
-            .help("How many web processes, up to 4; 4 if nothing is said"),
+            .value_parser(value_parser!(u8).range(1..=MOST))
+            .help(format!("How many web processes, up to {MOST}; 4 if nothing is said")),
         number(SHOP_PORT)
             .value_parser(value_parser!(u16))
             .help("Where users come; 0 is any free port; 8000 if that is free and nothing is said"),
@@ -60,8 +63,8 @@ fn known_policy(name: &str) -> Result<String, String> {
     match name {
         known if POLICIES.contains(&known) => Ok(known.to_owned()),
         "fewest" => Err(format!(
-            "it needs the number of sessions of each web process, and this balancer asks those alone that \
-             drain; `bounded` goes by open requests, which it knows (there are {all})"
+            "it goes by the number of sessions, and this balancer asks those web processes alone that drain; \
+             `least-connections` goes by requests under way, which it knows (there are {all})"
         )),
         _ => Err(format!("there is no such policy; choose one of {all}")),
     }
@@ -140,7 +143,7 @@ mod tests {
             assert_eq!(known_policy(name).as_deref(), Ok(name));
         }
         let why = known_policy("fewest").expect_err("nobody counts the sessions");
-        assert!(why.contains("number of sessions") && why.contains("`bounded`"), "{why}");
+        assert!(why.contains("number of sessions") && why.contains("`least-connections`"), "{why}");
         let why = known_policy("sticky-ish").expect_err("unknown");
         assert!(why.contains("choose one of round-robin, random"), "{why}");
     }

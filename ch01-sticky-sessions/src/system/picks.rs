@@ -8,12 +8,15 @@
 //! and have to agree. Who has many addresses can send them all to one web process; the bound of design 4 is
 //! what remains.
 
+mod connections;
+
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
+use connections::{LeastConnections, TwoChoices};
 use lab::NodeId;
 
 use super::cookies;
@@ -22,6 +25,7 @@ use super::seal::keys::Keys;
 use super::seal::now;
 use super::seal::token::{Token, generation};
 use super::shop::SIGN_IN;
+use super::webs::node;
 use crate::balancer::{Asked, Backend, Route, up};
 use crate::designs::BOUND;
 use crate::hash::mix;
@@ -32,7 +36,6 @@ use crate::step3_sticky_cookie::StickyCookie;
 use crate::step4_consistent_hash::ConsistentHash;
 use crate::step7_affinity_hint::AffinityHint;
 use crate::types::{Address, Cookies, SessionId, SetCookie};
-use crate::worlds::{WEB_NAMES, WEBS};
 
 const NO_PANIC: &str = "no thread panics with this lock held";
 /// Points of a node on the ring.
@@ -69,12 +72,17 @@ struct Picks<R> {
     affinity: Affinity,
     newcomers: Newcomers,
     turn: AtomicU64,
+    /// Requests with two cookies of one name of ours.
+    twice: AtomicU64,
+    /// Tokens that nobody with these keys sealed for the session that they came with.
+    forged: AtomicU64,
 }
 
 impl<R: Route> Picks<R> {
     fn new(route: R, affinity: Affinity, newcomers: Newcomers) -> Self {
         let prepared = RwLock::new(Prepared { route, webs: Vec::new() });
-        Self { prepared, affinity, newcomers, turn: AtomicU64::new(0) }
+        let (turn, twice, forged) = <(AtomicU64, AtomicU64, AtomicU64)>::default();
+        Self { prepared, affinity, newcomers, turn, twice, forged }
     }
 
     /// Leaves out those that have just come up, but for a part of their turns. They are left in if nothing
@@ -116,8 +124,12 @@ impl<R: Route> Picks<R> {
     fn known(&self, headers: &HeaderMap, pool: &Pool, cookies: &Cookies) -> (Option<NodeId>, bool) {
         let Affinity::Sealed(keys) = &self.affinity else { return (cookies.affinity, false) };
         let now = now();
-        let token = cookies::token(headers).zip(cookies.session);
-        let token = token.and_then(|(text, id)| Token::open(text, id, &keys.now(), now));
+        let sent = cookies::token(headers).zip(cookies.session);
+        let ring = keys.now();
+        let token = sent.and_then(|(text, id)| Token::open(text, id, &ring, now));
+        if token.is_none() && sent.is_some_and(|(text, id)| Token::is_forged(text, id, &ring)) {
+            self.forged.fetch_add(1, Relaxed);
+        }
         let is_listed = |token: &Token| {
             let mut backends = pool.backends().iter();
             let backend = backends.find(|backend| node(backend.name()) == Some(token.web));
@@ -157,10 +169,14 @@ impl<R: Route> proxy::Route for Picks<R> {
         tried: &[usize],
     ) -> Option<Choice> {
         let cookies = cookies::read(&request.headers);
+        if cookies::has_two_of_one_name(&request.headers) {
+            self.twice.fetch_add(1, Relaxed);
+        }
         let (affinity, is_old) = self.known(&request.headers, pool, &cookies);
         let is_only_there = matches!(self.affinity, Affinity::Plain);
         let has_session = cookies.session.is_some() && request.uri.path() != SIGN_IN;
         let backend = |(place, backend): (usize, &Arc<proxy::Backend>)| {
+            // An operator may list others, which get no requests.
             let known = node(backend.name());
             let id = known.unwrap_or(NodeId(0));
             let may = known.is_some()
@@ -197,6 +213,13 @@ impl<R: Route> proxy::Route for Picks<R> {
         Some(Choice { backend: place, set_cookie, affinity: found })
     }
 
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("requests_with_a_cookie_twice", self.twice.load(Relaxed)),
+            ("tokens_forged", self.forged.load(Relaxed)),
+        ]
+    }
+
     /// A token is for one session, so a new session needs a new token.
     fn set_cookie_for(
         &self,
@@ -212,12 +235,6 @@ impl<R: Route> proxy::Route for Picks<R> {
     }
 }
 
-/// The node of a web process; an operator may list others, which get no requests.
-pub(super) fn node(name: &str) -> Option<NodeId> {
-    let place = WEB_NAMES.iter().position(|known| *known == name)?;
-    Some(WEBS[place])
-}
-
 /// An IPv6 address counts by its first half: the rest names a machine within one network.
 fn address(client: IpAddr) -> Address {
     Address(match client {
@@ -227,8 +244,18 @@ fn address(client: IpAddr) -> Address {
 }
 
 /// Policies that may be put in the place of a design's own.
-pub(super) const POLICIES: [&str; 8] =
-    ["round-robin", "random", "modulo", "ring", "rendezvous", "maglev", "jump", "bounded"];
+pub(super) const POLICIES: [&str; 10] = [
+    "round-robin",
+    "random",
+    "least-connections",
+    "two-choices",
+    "modulo",
+    "ring",
+    "rendezvous",
+    "maglev",
+    "jump",
+    "bounded",
+];
 
 /// The policy of a design.
 pub(super) fn policy_of(design: u8) -> &'static str {
@@ -247,6 +274,8 @@ pub(super) fn route(policy: &str, keys: Option<Arc<Keys>>) -> Arc<dyn proxy::Rou
     let affinity = keys.map_or(Affinity::Plain, Affinity::Sealed);
     match policy {
         "random" => Arc::new(Picks::new(Random, affinity, Anywhere)),
+        "least-connections" => Arc::new(Picks::new(LeastConnections, affinity, Anywhere)),
+        "two-choices" => Arc::new(Picks::new(TwoChoices, affinity, Anywhere)),
         "modulo" => Arc::new(Picks::new(IpHash, affinity, ByHash)),
         "ring" => Arc::new(Picks::new(Ring::new(POINTS), affinity, ByHash)),
         "rendezvous" => Arc::new(Picks::new(ConsistentHash { bound: None }, affinity, ByHash)),

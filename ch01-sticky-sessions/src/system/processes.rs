@@ -13,11 +13,12 @@ use serde_json::Value;
 
 use super::options::{self, DESIGN, NODES, SESSIONS};
 use super::web::{self, Outside};
+use super::webs::{WEB_NAMES, WEBS, node};
 use super::{NAME, drain, lb, load, probe, rotate};
 use crate::shop::{AnyNode, Shop};
 use crate::store::Store;
 use crate::types::wait;
-use crate::worlds::{LBS, STORE, WEB_NAMES, WEBS};
+use crate::worlds::{LBS, STORE};
 use crate::{
     step1_round_robin as step1, step5_shared_store as step5, step6_sealed_cookie as step6,
     step7_affinity_hint as step7,
@@ -30,8 +31,7 @@ struct Processes;
 
 /// The node of a role under a design; the balancer is none.
 fn program(design: u8, role: &str) -> Option<AnyNode> {
-    let place = WEB_NAMES.iter().position(|name| *name == role);
-    match (design, place, role) {
+    match (design, node(role), role) {
         (5, Some(_), _) => Some(AnyNode::new(step5::Web::new(STORE))),
         (6, Some(_), _) => Some(AnyNode::new(step6::Web)),
         (7, Some(_), _) => Some(AnyNode::new(step7::Web::new(STORE, wait::FRESH_IN_SHOP))),
@@ -176,10 +176,7 @@ impl System for Processes {
 
     fn replay(&self, log: &Log) -> Result<Log, String> {
         let design = design_of(&log.header.title);
-        let id = |name: &str| {
-            let place = WEB_NAMES.iter().position(|known| *known == name);
-            place.map_or(STORE, |place| WEBS[place])
-        };
+        let id = |name: &str| node(name).unwrap_or(STORE);
         lab::replay::replay::<Shop>(
             log,
             |summary| summary.to_string(),

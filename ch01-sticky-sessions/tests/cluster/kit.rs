@@ -159,8 +159,13 @@ impl TestShop {
     pub(crate) fn list(&self, webs: &[&str]) {
         let one = |web: &&str| json!({ "name": web, "address": self.cluster.endpoint(web) });
         let list: Vec<Value> = webs.iter().map(one).collect();
+        self.put(&json!(list));
+    }
+
+    /// The same, wherever they listen.
+    pub(crate) fn put(&self, list: &Value) {
         let mut operator = Caller::new(self.cluster.front());
-        let body = json!(list).to_string().into();
+        let body = list.to_string().into();
         let put = operator.call(Method::PUT, "/backends", body, "application/json");
         assert_eq!(self.runtime.block_on(put).unwrap().status, 200);
     }

@@ -5,6 +5,7 @@ mod drains;
 mod everywhere;
 mod kills;
 mod kit;
+mod policies;
 mod readme;
 mod recorded;
 mod scoreboard;

@@ -18,8 +18,18 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts `cluster`, with these arguments and on free ports, in this folder.
     pub(crate) fn start(folder: &Path, args: &[&str]) -> Self {
+        Self::start_with(folder, args, |command| command)
+    }
+
+    /// The same, in a terminal that is not as usual.
+    pub(crate) fn start_with(
+        folder: &Path,
+        args: &[&str],
+        with: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
         let mut command = Command::new(PROGRAM);
         command.args(args).args(["--shop-port", "0"]).current_dir(folder);
+        with(&mut command);
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut said = BufReader::new(process.stdout.take().unwrap());
         let mut lines = said.by_ref().lines().map(Result::unwrap);

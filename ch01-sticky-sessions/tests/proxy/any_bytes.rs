@@ -258,7 +258,7 @@ fn clients() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn no_bytes_of_a_client_make_a_panic_or_a_request_or_a_field_that_is_not_its_own() {
-    let health = Health { fall: u32::MAX, ..Health::default() };
+    let health = Health { fall: u32::MAX, unanswered: u32::MAX, ..Health::default() };
     let times = Times { go_ahead: Duration::from_millis(1), ..Times::default() };
     let (address, recording) = Recording::start().await;
     let config = Config { health, times, ..Config::default() };

@@ -12,7 +12,7 @@ use crate::kit::{Running, Wire};
 async fn every_case_is_answered_as_the_rfcs_have_it() {
     let recorder = Recorder::start().await.expect("a free port");
     // Broken answers are what the cases are about.
-    let health = Health { fall: u32::MAX, ..Health::default() };
+    let health = Health { fall: u32::MAX, unanswered: u32::MAX, ..Health::default() };
     let config = Config { health, ..Config::default() };
     let proxy = Running::start(config, &[recorder.address()]).await;
     let mut wrong = Vec::new();

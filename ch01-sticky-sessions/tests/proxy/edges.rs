@@ -115,6 +115,32 @@ async fn a_websocket_is_passed_on_in_both_directions() {
 }
 
 #[tokio::test]
+async fn an_upgrade_that_is_declined_is_a_plain_request_and_so_is_one_to_something_else() {
+    let (listener, address) = web().await;
+    let proxy = Running::start(Config::default(), &[address]).await;
+    let mut client = Wire::dial(proxy.address).await;
+    let ask = |protocol: &str| {
+        let fields = format!("Connection: Upgrade\r\nUpgrade: {protocol}\r\n");
+        format!("GET /{protocol} HTTP/1.1\r\nHost: a\r\n{fields}\r\n")
+    };
+    client.send(ask("websocket")).await;
+    let mut backend = accept(&listener).await;
+    assert!(backend.read_head().await.contains("\r\nupgrade: websocket\r\n"));
+    backend.send(OK).await;
+    let head = client.read_head().await;
+    assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("upgrade"), "{head}");
+    client.read_to("ok").await;
+    // Both connections are as they were, and h2c is not for a proxy to pass on.
+    client.send(ask("h2c")).await;
+    let head = backend.read_head().await;
+    assert!(head.starts_with("GET /h2c HTTP/1.1\r\n"), "{head}");
+    assert!(!head.contains("upgrade"), "{head}");
+    backend.send(OK).await;
+    assert!(client.read_head().await.starts_with("HTTP/1.1 200 "));
+    client.read_to("ok").await;
+}
+
+#[tokio::test]
 async fn trailers_reach_a_client_that_reads_them() {
     let (listener, address) = web().await;
     let proxy = Running::start(Config::default(), &[address]).await;

@@ -4,6 +4,8 @@ mod any_bytes;
 mod conformance;
 mod edges;
 mod kit;
+mod limits;
 mod operating;
+mod passive;
 mod slice;
 mod slow;

@@ -131,8 +131,15 @@ async fn an_operator_sees_and_drains_and_replaces() {
     let json = "application/json";
     let replaced = operator.call(put.clone(), "/backends", list.to_string().into(), json).await;
     assert_eq!(replaced.expect("it answers").body["backends"].as_array().map(Vec::len), Some(2));
-    let bad = operator.call(put, "/backends", "[{\"name\":1}]".into(), json).await;
+    let bad = operator.call(put.clone(), "/backends", "[{\"name\":1}]".into(), json).await;
     assert_eq!(bad.expect("it answers").status, 400);
+
+    for name in ["web-1\\nWARN forged", "web 1", "", &"w".repeat(65)] {
+        let list = format!("[{{\"name\":\"{name}\",\"address\":\"{address}\"}}]");
+        let bad = operator.call(put.clone(), "/backends", list.into(), json).await;
+        let bad = bad.expect("it answers");
+        assert!(bad.status == 400 && bad.field("error").contains("is no name"), "{bad:?}");
+    }
 
     let mut reader = Wire::dial(at).await;
     reader.send("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n").await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::http::{Request, header};
 
+use super::connections::{LeastConnections, TwoChoices};
 use super::{policy_of, route};
 use crate::balancer::{self, Asked, Route as _};
 use crate::designs::BOUND;
@@ -138,4 +139,42 @@ fn nobody_can_make_up_sessions_that_all_go_to_one_web_process() {
     let at_first = |id: &&u64| chosen(&*route, &pool, 1, &format!("sid={id:032x}")) == 0;
     let found = made_up.iter().filter(at_first).count();
     assert!((130..270).contains(&found), "a quarter of 800, and not all: {found}");
+}
+
+/// Of 6,000 turns, how many each of four gets that have so many requests under way.
+fn shares(route: &impl balancer::Route, open: [u32; 4], down: &[usize]) -> [u32; 4] {
+    let backend = |(place, id)| {
+        let is_up = !down.contains(&place);
+        balancer::Backend { id, is_up, open: open[place], sessions: 0 }
+    };
+    let pool: Vec<_> = WEBS.into_iter().enumerate().map(backend).collect();
+    let mut shares = [0; 4];
+    for turn in 0..6_000 {
+        let asked = Asked { address: Address(1), affinity: None, session: None, turn };
+        shares[route.pick(&asked, &pool).expect("some are up")] += 1;
+    }
+    shares
+}
+
+#[test]
+fn least_connections_picks_the_least_busy_and_takes_turns_among_equals() {
+    assert_eq!(shares(&LeastConnections, [3, 1, 2, 4], &[]), [0, 6_000, 0, 0]);
+    assert_eq!(shares(&LeastConnections, [3, 1, 2, 4], &[1]), [0, 0, 6_000, 0]);
+    assert_eq!(shares(&LeastConnections, [1, 0, 0, 0], &[]), [0, 2_000, 2_000, 2_000]);
+}
+
+/// Of the six pairs, the least busy is in three, the next one is the better one of two, and the busiest of none.
+#[test]
+fn two_choices_never_picks_the_busiest_and_the_least_busy_in_half_of_all_turns() {
+    let near = |found: [u32; 4], expected: [u32; 4]| {
+        let is_near = |(found, expected): (u32, u32)| found.abs_diff(expected) <= expected / 10;
+        assert!(found.into_iter().zip(expected).all(is_near), "{found:?}, and not {expected:?}");
+    };
+    near(shares(&TwoChoices, [3, 1, 2, 4], &[]), [1_000, 3_000, 2_000, 0]);
+    near(shares(&TwoChoices, [5; 4], &[]), [1_500; 4]);
+    assert_eq!(shares(&TwoChoices, [3, 1, 2, 4], &[0, 1, 3]), [0, 0, 6_000, 0]);
+    let none: [balancer::Backend; 0] = [];
+    let asked = Asked { address: Address(1), affinity: None, session: None, turn: 0 };
+    assert_eq!(TwoChoices.pick(&asked, &none), None);
+    assert_eq!(LeastConnections.pick(&asked, &none), None);
 }

@@ -69,7 +69,7 @@ pub async fn table() -> io::Result<Table> {
 /// Our own proxy, as `cluster --design 1` runs it.
 async fn ours(recorder: &Recorder) -> io::Result<Column> {
     // Broken answers are what the cases are about.
-    let health = Health { fall: u32::MAX, ..Health::default() };
+    let health = Health { fall: u32::MAX, unanswered: u32::MAX, ..Health::default() };
     let list = vec![("web-1".to_owned(), recorder.address())];
     let backends = Arc::new(Backends::new(list, &health).map_err(io::Error::other)?);
     let config = Config { health, ..Config::default() };

@@ -35,6 +35,9 @@ use super::Proxy;
 use super::backend::Backend;
 use super::pool::Pool;
 
+/// No name of a backend is longer.
+const LONGEST: usize = 64;
+
 /// One backend in a list.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +65,7 @@ pub fn router(proxy: Arc<Proxy>) -> Router {
 }
 
 async fn metrics(State(proxy): State<Arc<Proxy>>) -> Response {
-    proxy.metrics.text(&proxy.backends.now()).into_response()
+    proxy.metrics.text(&proxy.backends.now(), &proxy.counters()).into_response()
 }
 
 async fn backends(State(proxy): State<Arc<Proxy>>) -> Response {
@@ -84,6 +87,12 @@ fn shown(backend: &Backend) -> Value {
     })
 }
 
+/// A name is in logs, in metrics and in paths: it is one word there.
+fn is_name(name: &str) -> bool {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (1..=LONGEST).contains(&name.len()) && name.bytes().all(is_good)
+}
+
 /// Puts another list in force. Requests under way are not disturbed.
 async fn replace(State(proxy): State<Arc<Proxy>>, body: axum::body::Bytes) -> Response {
     let new: Vec<Listed> = match serde_json::from_slice(&body) {
@@ -96,6 +105,10 @@ async fn replace(State(proxy): State<Arc<Proxy>>, body: axum::body::Bytes) -> Re
     };
     if new.is_empty() {
         return refuse(StatusCode::BAD_REQUEST, "a balancer needs at least one backend");
+    }
+    if let Some(bad) = new.iter().find(|listed| !is_name(&listed.name)) {
+        let why = format!("{:?} is no name: 1 to {LONGEST} letters, digits, - . or _", bad.name);
+        return refuse(StatusCode::BAD_REQUEST, &why);
     }
     let new = new.into_iter().map(|listed| (listed.name, listed.address)).collect();
     match proxy.backends.replace(new) {

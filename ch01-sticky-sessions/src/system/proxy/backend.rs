@@ -3,7 +3,7 @@
 //! One backend: what it may be given, what an operator and the checks say about it, and what it has.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +76,8 @@ pub struct Backend {
     in_flight: AtomicUsize,
     requests: AtomicU64,
     failures: AtomicU64,
+    /// Requests in a row that it did not answer.
+    unanswered: AtomicU32,
     status: Mutex<Status>,
     pub(super) idle: Mutex<Vec<Idle>>,
 }
@@ -97,6 +99,7 @@ impl Backend {
             in_flight: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            unanswered: AtomicU32::new(0),
             status: Mutex::new(status),
             idle: Mutex::default(),
         }
@@ -254,16 +257,41 @@ impl Backend {
         }
         status.contrary += 1;
         if status.contrary >= fall {
-            (status.is_up, status.contrary) = (false, 0);
-            tracing::warn!(backend = %self.name, "is down");
-            drop(status);
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            self.goes_down(status);
         }
+    }
+
+    fn goes_down(&self, mut status: MutexGuard<'_, Status>) {
+        (status.is_up, status.contrary) = (false, 0);
+        drop(status);
+        tracing::warn!(backend = %self.name, "is down");
+        self.forget_idle();
     }
 
     /// A request was not answered.
     pub(super) fn failed(&self) {
         self.failures.fetch_add(1, Relaxed);
+    }
+
+    /// A request was sent, and its connection broke or nothing came in time. Checks do not reset the count:
+    /// they may be answered although nothing else is.
+    pub(super) fn did_not_answer(&self, most: u32) {
+        if self.unanswered.fetch_add(1, Relaxed) + 1 < most {
+            return;
+        }
+        self.unanswered.store(0, Relaxed);
+        let status = self.status();
+        if status.is_up {
+            self.goes_down(status);
+        }
+    }
+
+    /// The head of an answer came.
+    pub(super) fn answered(&self) {
+        // Most of the time there is nothing to write, which other threads would have to be told.
+        if self.unanswered.load(Relaxed) != 0 {
+            self.unanswered.store(0, Relaxed);
+        }
     }
 
     /// It has one more request; `None` if it is gone. The request is counted before the state is read: so
@@ -292,52 +320,4 @@ impl Drop for InFlight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn backend() -> Arc<Backend> {
-        Arc::new(Backend::new("web-1".into(), ([127, 0, 0, 1], 9).into(), None))
-    }
-
-    #[test]
-    fn a_backend_that_is_gone_begins_no_request_and_one_that_hands_off_ends_those_it_has() {
-        let backend = backend();
-        let first = backend.begin().expect("it is active");
-        backend.drain(Duration::ZERO);
-        assert_eq!(backend.state(), State::HandingOff);
-        let second = backend.begin().expect("chosen before, and counted in time");
-        drop(first);
-        assert_eq!(backend.state(), State::HandingOff, "one is on its way");
-        drop(second);
-        assert_eq!(backend.state(), State::Gone);
-        assert!(backend.begin().is_none());
-        assert_eq!((backend.in_flight(), backend.requests()), (0, 2));
-    }
-
-    #[test]
-    fn nobody_says_gone_while_a_request_is_on_its_way() {
-        for _ in 0..500 {
-            let backend = backend();
-            std::thread::scope(|scope| {
-                scope.spawn(|| backend.drain(Duration::ZERO));
-                scope.spawn(|| {
-                    let begun = backend.begin();
-                    assert!(begun.is_none() || backend.state() != State::Gone);
-                });
-            });
-            assert_eq!(backend.state(), State::Gone);
-        }
-    }
-
-    #[test]
-    fn the_time_of_a_second_drain_takes_effect() {
-        let (backend, long) = (backend(), Duration::from_secs(3_600));
-        backend.report_sessions(2);
-        backend.drain(long);
-        assert_eq!(backend.state(), State::Draining);
-        backend.drain(Duration::ZERO);
-        assert_eq!(backend.state(), State::Gone);
-        backend.drain(long);
-        assert_eq!(backend.state(), State::Gone, "it is over");
-    }
-}
+mod tests;

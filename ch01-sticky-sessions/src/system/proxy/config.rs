@@ -146,6 +146,9 @@ pub struct Health {
     pub rise: u32,
     /// Bad checks in a row, or failed connections in a row, before one that was up is down.
     pub fall: u32,
+    /// Requests in a row that were sent and got no answer, before a backend that was up is down: the
+    /// connection broke, or nothing came in time.
+    pub unanswered: u32,
     /// For so long after it came up, [`super::Pool::weight`] of a backend is below 100: that much of its
     /// share it gets of requests that may go anywhere.
     pub slow_start: Duration,
@@ -161,6 +164,7 @@ impl Default for Health {
             timeout: Duration::from_secs(1),
             rise: 2,
             fall: 3,
+            unanswered: 10,
             slow_start: Duration::from_secs(10),
             drain: Duration::from_secs(60),
         }

@@ -162,6 +162,7 @@ impl Proxy {
             let (times, limits) = (&self.config.times, &self.config.limits);
             let failure = match send(in_flight, request, progress.as_deref(), times, limits).await {
                 Ok((response, lease)) => {
+                    backend.answered();
                     return Ok((response, lease, choice));
                 }
                 Err(failure) => failure,
@@ -174,7 +175,7 @@ impl Proxy {
             match why {
                 Why::Refused | Why::ConnectTimeout => backend.is_unwell(self.config.health.fall),
                 Why::Stale => backend.forget_idle(),
-                Why::Broken | Why::Late => {}
+                Why::Broken | Why::Late => backend.did_not_answer(self.config.health.unanswered),
             }
             // The session is there, and only the connection was not.
             if why != Why::Stale {

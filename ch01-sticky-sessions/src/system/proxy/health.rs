@@ -2,6 +2,16 @@
 //!
 //! Asks each backend how it is. A node that drains may say in the same answer how many sessions it has left,
 //! in the field `X-Sessions-Left`.
+//!
+//! Requests of clients tell something as well, between two checks: a connection that is refused counts like a
+//! check that failed, and a backend that leaves [`super::Health::unanswered`] requests in a row without an answer
+//! is down until its checks have succeeded [`super::Health::rise`] times.
+//!
+//! # Left out
+//!
+//! A floor under it, such as Envoy's share of backends that may be ejected: a request that breaks every web
+//! process, sent often enough, takes all of them out until their next checks. Answers with a status of 5xx, and
+//! those that end before their end: the first are answers, and the second may be a client that has left.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -37,8 +37,8 @@ impl Metrics {
         self.turned_away.fetch_add(1, Relaxed);
     }
 
-    /// All of them, with those of the backends.
-    pub(super) fn text(&self, pool: &Pool) -> String {
+    /// All of them, with those of the route and of the backends.
+    pub(super) fn text(&self, pool: &Pool, of_route: &[(&'static str, u64)]) -> String {
         let mut text = String::new();
         let mut line = |name: &str, labels: &str, value: u64| {
             let _ = writeln!(text, "lb_{name}{labels} {value}");
@@ -49,6 +49,9 @@ impl Metrics {
         line("retries_total", "", self.retries.load(Relaxed));
         line("connections_total", "", self.connections.load(Relaxed));
         line("connections_turned_away_total", "", self.turned_away.load(Relaxed));
+        for (name, count) in of_route {
+            line(&format!("{name}_total"), "", *count);
+        }
         for (at, backend) in pool.backends().iter().enumerate() {
             let labels = format!("{{backend=\"{}\"}}", escaped(backend.name()));
             line("backend_requests_total", &labels, backend.requests());

@@ -82,6 +82,11 @@ pub trait Route: Send + Sync + 'static {
         let _ = (backend, fields);
         choice.set_cookie.clone()
     }
+
+    /// What it has counted: names, as in metrics, and numbers that only grow.
+    fn counters(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
 }
 
 /// Where a request goes.
@@ -153,6 +158,12 @@ impl Proxy {
     #[must_use]
     pub fn backends(&self) -> &Arc<Backends> {
         &self.backends
+    }
+
+    /// What its route has counted.
+    #[must_use]
+    pub fn counters(&self) -> Vec<(&'static str, u64)> {
+        self.route.counters()
     }
 
     /// Asks clients to come back on another connection, with `Connection: close` on each answer. It still

@@ -75,6 +75,11 @@ impl Token {
     }
     // ANCHOR_END: open
 
+    /// Whether none of us sealed this for this session: then it is no matter of time.
+    pub fn is_forged(text: &str, session: SessionId, ring: &Ring) -> bool {
+        ring.open(&purpose(session), text).is_none()
+    }
+
     /// Whether a new one is due, so that a browser which comes back always has a good one.
     pub fn is_old(&self, now: u64) -> bool {
         now.saturating_sub(self.issued) > LIFE / 2
