@@ -18,12 +18,14 @@
 //! | `record.rs` | a span of a fixed size |
 //! | `local.rs` | what each thread has for itself |
 //! | `subscriber.rs` | the same below the macros of `tracing` |
+//! | `open.rs` | spans of those macros while they are open |
 //!
 //! # Left out
 //!
 //! The thread that sends: the application takes spans, sends them, and settles. A wall clock that is set while the process runs: all times count from the one at the start.
 
 mod local;
+mod open;
 mod record;
 mod subscriber;
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! Which span is entered on a thread, only that thread knows; so that takes no lock. The open spans are in
 //! shards, one for each thread as long as there are few of them, because a span may end on another thread
 //! than the one that began it. What is below a span that is not sampled has that span's id: a new reference,
-//! and nothing else.
+//! and nothing else. It could be no span at all, as a filter would make it, but then a future that is
+//! instrumented with it would run on another thread without a context, and begin a trace of its own.
 //!
 //! A span with a field `traceparent` (and perhaps `tracestate`) is a child of the span that these headers
 //! name. An event of level `ERROR` says that the span around it does not end well.
@@ -12,10 +13,10 @@
 //!
 //! Events as such, and `follows_from`. A bound for open spans: those are as many as the program has work.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use thread_local::ThreadLocal;
 use tracing::field::{Field, Visit};
@@ -23,11 +24,11 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record as Values};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use super::{Lean, Plain, Record};
+use super::open::{Here, Open, OpenId, Shards};
+use super::{Lean, Plain};
 use crate::context::{Flags, Header, TraceContext};
 use crate::step6_sampling::{Threshold, keep, random};
 
-const SHARDS: usize = 64;
 /// The fields that name a caller.
 const CALLER: [&str; 2] = ["traceparent", "tracestate"];
 
@@ -36,30 +37,15 @@ pub struct LeanSubscriber {
     lean: Arc<Lean>,
     sampler: Option<Threshold>,
     level: LevelFilter,
-    shards: [Mutex<Shard>; SHARDS],
+    open: Shards,
     threads: ThreadLocal<Thread>,
     /// How many threads there were.
-    seen: AtomicUsize,
+    seen: AtomicU64,
 }
 
 struct Thread {
-    shard: usize,
-    /// The spans that are entered here, the innermost one last.
-    entered: RefCell<Vec<u64>>,
-}
-
-/// Open spans, by place.
-#[derive(Default)]
-struct Shard {
-    places: Vec<Option<Open>>,
-    free: Vec<usize>,
-}
-
-struct Open {
-    references: usize,
-    context: TraceContext,
-    /// None if it is not sampled.
-    record: Option<Box<Record>>,
+    shard: u64,
+    here: RefCell<Here>,
 }
 
 impl fmt::Debug for LeanSubscriber {
@@ -73,9 +59,8 @@ impl LeanSubscriber {
     /// are not made.
     #[must_use]
     pub fn new(lean: Arc<Lean>, sampler: Option<Threshold>, level: LevelFilter) -> Self {
-        let shards = std::array::from_fn(|_| Mutex::default());
-        let (threads, seen) = (ThreadLocal::new(), AtomicUsize::new(0));
-        Self { lean, sampler, level, shards, threads, seen }
+        let (threads, seen) = (ThreadLocal::new(), AtomicU64::new(0));
+        Self { lean, sampler, level, open: Shards::new(), threads, seen }
     }
 
     /// What a call that is made now, on this thread, has to carry. None outside of all spans, and if another
@@ -84,8 +69,10 @@ impl LeanSubscriber {
     pub fn current() -> Option<TraceContext> {
         tracing::dispatcher::get_default(|dispatch| {
             let this = dispatch.downcast_ref::<Self>()?;
-            let id = this.entered()?;
-            this.shard(id).open(id).map(|open| open.context.clone())
+            match this.innermost()? {
+                (_, Some(context)) => Some(context),
+                (id, None) => this.context(id),
+            }
         })
     }
 
@@ -93,28 +80,37 @@ impl LeanSubscriber {
     /// sampled, count as one.
     #[must_use]
     pub fn open(&self) -> usize {
-        let of = |shard: &Mutex<Shard>| {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.places.len() - shard.free.len()
-        };
-        self.shards.iter().map(of).sum()
+        self.open.count()
     }
 
     fn thread(&self) -> &Thread {
         self.threads.get_or(|| {
-            let shard = self.seen.fetch_add(1, Ordering::Relaxed) % SHARDS;
-            Thread { shard, entered: RefCell::default() }
+            let shard = self.seen.fetch_add(1, Ordering::Relaxed);
+            Thread { shard, here: RefCell::default() }
         })
     }
 
-    fn entered(&self) -> Option<u64> {
-        self.thread().entered.borrow().last().copied()
+    fn here(&self) -> RefMut<'_, Here> {
+        self.thread().here.borrow_mut()
     }
 
-    /// That of an id: an id is `place * SHARDS + shard + 1`.
-    fn shard(&self, id: u64) -> MutexGuard<'_, Shard> {
-        let shard = &self.shards[(id - 1) as usize % SHARDS];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The innermost span that is entered on this thread and has not ended, and its context if it is sampled.
+    fn innermost(&self) -> Option<(OpenId, Option<TraceContext>)> {
+        let mut here = self.here();
+        while let Some(id) = here.innermost() {
+            if !id.is_sampled() {
+                return Some((id, None));
+            }
+            if let Some(context) = self.context(id) {
+                return Some((id, Some(context)));
+            }
+            here.leave_innermost();
+        }
+        None
+    }
+
+    fn context(&self, id: OpenId) -> Option<TraceContext> {
+        self.open.lock(id).get(id).map(|open| open.context.clone())
     }
 
     /// The context of the first span of a trace.
@@ -138,42 +134,9 @@ impl LeanSubscriber {
             attributes.record(&mut Fields(|name, value| record.set(name, value)));
             record
         });
-        let at = self.thread().shard;
-        let mut shard = self.shard(at as u64 + 1);
-        let place = shard.insert(Open { references: 1, context: own, record });
-        Id::from_u64((place * SHARDS + at) as u64 + 1)
+        self.open.insert(self.thread().shard, own, record).into()
     }
     // ANCHOR_END: begin
-}
-
-impl Shard {
-    fn place(id: u64) -> usize {
-        (id - 1) as usize / SHARDS
-    }
-
-    fn insert(&mut self, open: Open) -> usize {
-        let Some(place) = self.free.pop() else {
-            self.places.push(Some(open));
-            return self.places.len() - 1;
-        };
-        self.places[place] = Some(open);
-        place
-    }
-
-    fn open(&mut self, id: u64) -> Option<&mut Open> {
-        self.places.get_mut(Self::place(id))?.as_mut()
-    }
-
-    /// Gives one reference back; the last one takes the span out.
-    fn close(&mut self, id: u64) -> Option<Open> {
-        let open = self.open(id)?;
-        open.references -= 1;
-        if open.references > 0 {
-            return None;
-        }
-        self.free.push(Self::place(id));
-        self.places[Self::place(id)].take()
-    }
 }
 
 impl Subscriber for LeanSubscriber {
@@ -189,27 +152,25 @@ impl Subscriber for LeanSubscriber {
         if let Some(caller) = caller(attributes) {
             return self.begin(Some(&caller), attributes);
         }
-        let explicit = attributes.parent().map(Id::into_u64);
-        let parent = if attributes.is_contextual() { self.entered() } else { explicit };
-        let Some(parent) = parent else { return self.begin(None, attributes) };
-        let mut shard = self.shard(parent);
-        let context = match shard.open(parent) {
-            Some(open) if open.record.is_none() => {
-                open.references += 1;
-                return Id::from_u64(parent);
+        let named = |id: OpenId| (id, id.is_sampled().then(|| self.context(id)).flatten());
+        let named = || attributes.parent().map(|id| named(OpenId::of(id)));
+        let parent = if attributes.is_contextual() { self.innermost() } else { named() };
+        match parent {
+            Some((id, _)) if !id.is_sampled() => {
+                self.here().refer(id, &self.open);
+                id.into()
             }
-            open => open.map(|open| open.context.clone()),
-        };
-        drop(shard);
-        self.begin(context.as_ref(), attributes)
+            Some((_, context)) => self.begin(context.as_ref(), attributes),
+            None => self.begin(None, attributes),
+        }
     }
 
     fn record(&self, span: &Id, values: &Values<'_>) {
         // Values may be formatted by code that makes spans itself, so no lock is held meanwhile.
         let mut fields = Vec::new();
         values.record(&mut Fields(|name, value| fields.push((name, value))));
-        let id = span.into_u64();
-        if let Some(Open { record: Some(record), .. }) = self.shard(id).open(id) {
+        let id = OpenId::of(span);
+        if let Some(Open { record: Some(record), .. }) = self.open.lock(id).get(id) {
             fields.into_iter().for_each(|(name, value)| record.set(name, value));
         }
     }
@@ -217,36 +178,32 @@ impl Subscriber for LeanSubscriber {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let explicit = event.parent().map(Id::into_u64);
-        let span = if event.is_contextual() { self.entered() } else { explicit };
-        let Some(id) = span else { return };
+        let named = || event.parent().map(OpenId::of);
+        let innermost = || self.innermost().map(|(id, _)| id);
+        let span = if event.is_contextual() { innermost() } else { named() };
+        let Some(id) = span.filter(|id| id.is_sampled()) else { return };
         if *event.metadata().level() == Level::ERROR
-            && let Some(Open { record: Some(record), .. }) = self.shard(id).open(id)
+            && let Some(Open { record: Some(record), .. }) = self.open.lock(id).get(id)
         {
             record.has_failed = true;
         }
     }
 
     fn enter(&self, span: &Id) {
-        self.thread().entered.borrow_mut().push(span.into_u64());
+        self.here().enter(OpenId::of(span), &self.open);
     }
 
     fn exit(&self, span: &Id) {
-        let mut entered = self.thread().entered.borrow_mut();
-        if let Some(place) = entered.iter().rposition(|id| *id == span.into_u64()) {
-            entered.remove(place);
-        }
+        self.here().exit(OpenId::of(span), &self.open);
     }
 
     fn clone_span(&self, id: &Id) -> Id {
-        if let Some(open) = self.shard(id.into_u64()).open(id.into_u64()) {
-            open.references += 1;
-        }
+        self.here().refer(OpenId::of(id), &self.open);
         id.clone()
     }
 
     fn try_close(&self, id: Id) -> bool {
-        let closed = self.shard(id.into_u64()).close(id.into_u64());
+        let closed = self.here().close(OpenId::of(&id), &self.open);
         let is_closed = closed.is_some();
         if let Some(record) = closed.and_then(|open| open.record) {
             self.lean.end(record);

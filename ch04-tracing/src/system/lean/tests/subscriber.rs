@@ -1,10 +1,10 @@
 //! Spans of `tracing`'s macros.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 
 use tracing::level_filters::LevelFilter;
-use tracing::subscriber::with_default;
+use tracing::subscriber::{Subscriber as _, with_default};
 use tracing::{debug_span, error, info_span};
 
 use super::*;
@@ -174,4 +174,140 @@ fn threads_that_use_the_macros_leave_an_exact_account() {
     assert_eq!((ledger.created, taken, subscriber.open()), (6_000, 64, 0));
     assert_eq!(ledger.dropped(Dropped::QueueFull), 6_000 - 64);
     assert!(ledger.is_exact(), "{ledger:?}");
+}
+
+#[test]
+fn a_forgotten_guard_makes_no_stranger_a_parent() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let gone = info_span!("gone");
+        std::mem::forget(gone.enter());
+        drop(gone);
+        let in_its_place = info_span!("in its place");
+        drop(info_span!("alone"));
+        drop(in_its_place);
+    });
+    let spans = by_name(&lean);
+    assert_eq!((spans["in its place"].parent, spans["alone"].parent), (None, None));
+    assert_eq!((spans.len(), subscriber.open()), (3, 0));
+}
+
+#[test]
+fn a_forgotten_guard_does_not_decide_what_is_sampled_later() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let quiet = info_span!("quiet", traceparent = NOT_SAMPLED);
+        std::mem::forget(quiet.enter());
+        drop(quiet);
+        assert_eq!(LeanSubscriber::current(), None);
+        drop(info_span!("page"));
+    });
+    assert_eq!(by_name(&lean).into_keys().collect::<Vec<_>>(), ["page"]);
+    assert_eq!(subscriber.open(), 0);
+}
+
+#[test]
+fn what_is_not_sampled_keeps_its_context_on_another_thread_after_its_parent() {
+    let (lean, subscriber) = subscriber(all());
+    with_default(Arc::clone(&subscriber), || {
+        let page = info_span!("page", traceparent = NOT_SAMPLED).entered();
+        let price = info_span!("price");
+        drop(page);
+        let dispatch = tracing::dispatcher::get_default(Clone::clone);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _shelf = tracing::dispatcher::with_default(&dispatch, || {
+                    let _price = price.enter();
+                    let shelf = info_span!("shelf").entered();
+                    let carried = LeanSubscriber::current().expect("a span is entered");
+                    assert_eq!(carried.traceparent(), NOT_SAMPLED);
+                    shelf.exit()
+                });
+            });
+        });
+        assert_eq!(subscriber.open(), 1);
+    });
+    assert_eq!((lean.ledger(), subscriber.open()), (Ledger::default(), 0));
+}
+
+/// A thread that does one thing after the other, when it is told.
+struct Worker {
+    acts: mpsc::Sender<Box<dyn FnOnce() + Send>>,
+    done: mpsc::Receiver<()>,
+}
+
+impl Worker {
+    #[expect(clippy::disallowed_methods, reason = "what is entered belongs to a thread")]
+    fn start() -> Self {
+        let (acts, told) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let (is_done, done) = mpsc::channel();
+        std::thread::spawn(move || {
+            for act in told {
+                act();
+                is_done.send(()).unwrap();
+            }
+        });
+        Self { acts, done }
+    }
+
+    fn run(&self, act: impl FnOnce() + Send + 'static) {
+        self.acts.send(Box::new(act)).unwrap();
+        self.done.recv().unwrap();
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Act {
+    Refer,
+    Close,
+    Enter,
+    Exit,
+}
+
+fn act(subscriber: &LeanSubscriber, act: Act, id: tracing::span::Id) {
+    match act {
+        Act::Refer => drop(subscriber.clone_span(&id)),
+        Act::Close => drop(subscriber.try_close(id)),
+        Act::Enter => subscriber.enter(&id),
+        Act::Exit => subscriber.exit(&id),
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_span_that_two_threads_share_ends_with_its_last_reference(
+        acts in proptest::collection::vec((0..2_usize, 0..4_usize), 0..40),
+        last in 0..2_usize,
+    ) {
+        let (_, subscriber) = subscriber(all());
+        let id = with_default(Arc::clone(&subscriber), || {
+            let span = info_span!("page", traceparent = NOT_SAMPLED);
+            span.id().map(|id| subscriber.clone_span(&id)).unwrap()
+        });
+        let workers = [Worker::start(), Worker::start()];
+        let on = |thread: usize, what: Act| {
+            let (subscriber, id) = (Arc::clone(&subscriber), id.clone());
+            workers[thread].run(move || act(&subscriber, what, id));
+        };
+        let (mut references, mut entered) = (1, [0, 0]);
+        for (thread, what) in acts {
+            let what = [Act::Refer, Act::Close, Act::Enter, Act::Exit][what];
+            match what {
+                Act::Refer => references += 1,
+                Act::Close if references > 1 => references -= 1,
+                Act::Enter => entered[thread] += 1,
+                Act::Exit if entered[thread] > 0 => entered[thread] -= 1,
+                Act::Close | Act::Exit => continue,
+            }
+            on(thread, what);
+            prop_assert_eq!(subscriber.open(), 1);
+        }
+        for thread in 0..2 {
+            (0..entered[thread]).for_each(|_| on(thread, Act::Exit));
+        }
+        (1..references).for_each(|_| on(1 - last, Act::Close));
+        prop_assert_eq!(subscriber.open(), 1);
+        on(last, Act::Close);
+        prop_assert_eq!(subscriber.open(), 0);
+    }
 }
