@@ -49,10 +49,14 @@ impl Chapter for TracingChapter {
 
     #[cfg(feature = "system")]
     fn measures(&self) -> Vec<lab::measure::Measure> {
+        use crate::system::{capacity, fire};
+        use lab::measure::Measure;
         let about = "one purchase that loses a replica half-way, span by span";
-        let fire = lab::measure::Measure::new("fire", about).run_by(crate::system::fire::measure);
-        let about = "spans that the collector stores per second of CPU, and how fast it finds them";
-        let ingest = lab::measure::Measure::new("ingest", about);
-        vec![fire, ingest.run_by(crate::system::capacity::measure)]
+        let fire = Measure::new("fire", about).run_by(fire::measure);
+        let about = "spans that the collector stores per second of CPU";
+        let ingest = Measure::new("ingest", about).run_by(capacity::measure);
+        let about = "how fast the collector finds traces among a million spans";
+        let queries = Measure::new("queries", about).run_by(capacity::queries);
+        vec![fire, ingest, queries]
     }
 }

@@ -1,8 +1,9 @@
-//! How much the collector takes, and how fast it finds: `guide measure ch04 ingest`.
+//! How much the collector takes, `guide measure ch04 ingest`, and how fast it finds, `guide measure ch04 queries`.
 //!
 //! Bodies of 512 spans are made and encoded first, and do not count. Then each body is decoded, its spans get
-//! their limits, are compared with those that are stored, written, and forced to disk. The processor time of that is
-//! this process's own, so it does not depend on who else has the cores. At the end, traces are looked up.
+//! their limits, are compared with those that are stored, written, and forced to disk: all of it on the threads on which
+//! the collector does the same. The processor time of that is
+//! this process's own, so it does not depend on who else has the cores. `queries` looks traces up when about a million spans are stored.
 //!
 //! # Left out
 //!
@@ -26,7 +27,6 @@ use crate::otlp::{self, Encoding};
 use crate::store::{Options, Query, Store, Stored};
 use crate::types::{Kind, Span, SpanId, Status, TraceId, Value};
 
-const COLUMNS: [&str; 4] = ["what", "of", "half", "99 % within; the slowest round"];
 /// What an exporter sends at once.
 const BODY: usize = 512;
 /// Spans of one trace.
@@ -39,6 +39,10 @@ const BODIES: usize = 96;
 const ROUNDS: u64 = 20;
 /// Each question is asked so often.
 const QUESTIONS: usize = 1_000;
+/// One user's traces are among those of so many.
+const USERS: u64 = 256;
+/// The attribute that says whose trace it is.
+const USER: &str = "user-of-the-shop-000";
 /// A round takes about a second, making its spans included.
 const ROUND: u64 = 1;
 
@@ -59,21 +63,10 @@ pub(crate) fn measure(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Err
 
 /// The same in so many rounds of so many bodies.
 fn sized(setup: &Setup, rounds: u64, bodies: usize, out: &mut dyn Write) -> Result<Outcome, Error> {
-    let scratch = Scratch(setup.dir.join(format!("capacity-{}", std::process::id())));
-    let runtime = runtime()?;
-    let failed = |why: crate::store::StoreError| Error::contender("the store", why);
-    let store = Arc::new(Store::open(&scratch.0, Options::default()).map_err(failed)?);
-    let (mut rng, mut rates, mut busy, mut traces) =
-        (Rng::new(1), Vec::new(), Vec::new(), Vec::new());
-    let mut bytes = 0;
+    let mut filled = Filled::open(setup)?;
+    let (mut rates, mut busy) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let made: Vec<Vec<u8>> = (0..bodies).map(|_| body(&mut rng, &mut traces)).collect();
-        bytes = made[0].len() / BODY;
-        let before = computed()?;
-        let began = Instant::now();
-        let stored = fill(&runtime, &store, made)?;
-        let took = began.elapsed();
-        let used = computed()?.saturating_sub(before);
+        let (stored, took, used) = filled.round(bodies)?;
         let line =
             format!("round {round} of {rounds}: {stored} spans in {took:.2?}, {used:.2?} of CPU");
         writeln!(out, "{line}").map_err(Error::io("print"))?;
@@ -81,45 +74,140 @@ fn sized(setup: &Setup, rounds: u64, bodies: usize, out: &mut dyn Write) -> Resu
         busy.push(thousands(stored, used));
     }
     let all = (bodies * BODY) as u64 * rounds;
-    let is_ok = store.spans() == all;
+    let is_ok = filled.store.spans() == all;
+    let columns = ["what", "of", "half", "slowest round"];
     let rows = vec![
         rate("thousand spans stored per second of CPU", all, busy),
         rate("thousand spans stored per second", all, rates),
-        times("a trace by its id", |at| {
-            store.trace(traces[at * traces.len() / QUESTIONS]).spans.len() == TRACE
+    ];
+    let spread = format!(
+        "{} of {bodies} bodies with {BODY} spans of {} bytes each, {CLIENTS} bodies at a time, decoded, \
+         compared and forced to disk, without HTTP",
+        many(usize::try_from(rounds).unwrap_or(usize::MAX), "round"),
+        filled.bytes,
+    );
+    Ok(filled.outcome(setup, &columns, rows, spread, is_ok))
+}
+
+/// Fills a store with about a million spans, and asks it.
+pub(crate) fn queries(setup: &Setup, out: &mut dyn Write) -> Result<Outcome, Error> {
+    asked(setup, ROUNDS, BODIES, QUESTIONS, out)
+}
+
+/// The same with so many rounds of so many bodies, and each question asked so often.
+fn asked(
+    setup: &Setup,
+    rounds: u64,
+    bodies: usize,
+    questions: usize,
+    out: &mut dyn Write,
+) -> Result<Outcome, Error> {
+    let mut filled = Filled::open(setup)?;
+    for round in 1..=rounds {
+        let (stored, ..) = filled.round(bodies)?;
+        writeln!(out, "round {round} of {rounds}: {stored} spans are stored")
+            .map_err(Error::io("print"))?;
+    }
+    let is_ok = filled.store.spans() == (bodies * BODY) as u64 * rounds;
+    let (store, traces) = (&filled.store, &filled.traces);
+    let latest = || Query { limit: 20, ..Query::default() };
+    let finds = |query: &Query| {
+        let found = store.search(query);
+        !found.traces.is_empty() || found.stopped_early
+    };
+    let rows = vec![
+        times("a trace by its id", questions, |at| {
+            store.trace(traces[at * traces.len() / questions]).spans.len() == TRACE
         })?,
-        times("the latest 20 traces of a service", |_| {
-            let service = Some("shop".to_owned());
-            !store.search(&Query { service, limit: 20, ..Query::default() }).traces.is_empty()
+        times("the latest 20 traces of a service", questions, |_| {
+            finds(&Query { service: Some("shop".to_owned()), ..latest() })
+        })?,
+        times("the latest 20 with an operation that took 90 ms", questions, |_| {
+            finds(&Query {
+                operation: Some("checkout".to_owned()),
+                min: Some(90_000_000),
+                ..latest()
+            })
+        })?,
+        times("the latest 20 with a certain user", questions.div_ceil(20), |at| {
+            finds(&Query { tags: vec![(USER.to_owned(), user(at as u64))], ..latest() })
         })?,
     ];
-    store.close();
-    let table = Table {
-        columns: COLUMNS.map(Into::into).into(),
-        rows,
-        spread: format!(
-            "{} of {bodies} bodies with {BODY} spans of {bytes} bytes each, {CLIENTS} bodies at a time, \
-             decoded, compared and forced to disk, without HTTP; then each question {QUESTIONS} times, \
-             with {all} spans stored",
-            many(usize::try_from(rounds).unwrap_or(usize::MAX), "round"),
-        ),
-        machine: Machine::read(&setup.dir),
-        versions: concat!("ch04-tracing ", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    Ok(Outcome { text: table.to_string(), kept: table.kept(), is_ok })
+    let columns = ["question", "asked", "half within", "99 % within", "longest"];
+    let spread = format!(
+        "With {} spans of {} traces stored; one question at a time",
+        store.spans(),
+        traces.len()
+    );
+    Ok(filled.outcome(setup, &columns, rows, spread, is_ok))
+}
+
+/// A store that is filled in rounds.
+struct Filled {
+    store: Arc<Store>,
+    runtime: Runtime,
+    rng: Rng,
+    /// Those that are stored.
+    traces: Vec<TraceId>,
+    /// Of one span, encoded.
+    bytes: usize,
+    /// Gone last.
+    _scratch: Scratch,
+}
+
+impl Filled {
+    fn open(setup: &Setup) -> Result<Self, Error> {
+        let scratch = Scratch(setup.dir.join(format!("capacity-{}", std::process::id())));
+        let store = Store::open(&scratch.0, Options::default());
+        let store = Arc::new(store.map_err(|why| Error::contender("the store", why))?);
+        let (runtime, rng, traces) = (runtime()?, Rng::new(1), Vec::new());
+        Ok(Self { store, runtime, rng, traces, bytes: 0, _scratch: scratch })
+    }
+
+    /// Makes so many bodies, and stores them. Returns how many spans are new, how long it took, and how much of a
+    /// processor.
+    fn round(&mut self, bodies: usize) -> Result<(u64, Duration, Duration), Error> {
+        let made: Vec<Vec<u8>> =
+            (0..bodies).map(|_| body(&mut self.rng, &mut self.traces)).collect();
+        self.bytes = made[0].len() / BODY;
+        let before = computed()?;
+        let began = Instant::now();
+        let stored = fill(&self.runtime, &self.store, made)?;
+        let took = began.elapsed();
+        Ok((stored, took, computed()?.saturating_sub(before)))
+    }
+
+    fn outcome(
+        self,
+        setup: &Setup,
+        columns: &[&str],
+        rows: Vec<Vec<String>>,
+        spread: String,
+        is_ok: bool,
+    ) -> Outcome {
+        self.store.close();
+        let table = Table {
+            columns: columns.iter().map(|&column| column.into()).collect(),
+            rows,
+            spread,
+            machine: Machine::read(&setup.dir),
+            versions: concat!("ch04-tracing ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        Outcome { text: table.to_string(), kept: table.kept(), is_ok }
+    }
 }
 
 /// Spans of the size that OpenTelemetry's own benchmarks use: ten attributes of 20 and 20 letters.
 fn body(rng: &mut Rng, traces: &mut Vec<TraceId>) -> Vec<u8> {
     let start = now();
-    let attributes: Vec<(String, Value)> = (0..10)
-        .map(|at| (format!("attribute-name-{at:05}"), Value::Text("v".repeat(20))))
-        .collect();
+    let attributes: Vec<(String, Value)> =
+        (0..9).map(|at| (format!("attribute-name-{at:05}"), Value::Text("v".repeat(20)))).collect();
     let mut spans = Vec::with_capacity(BODY);
     for _ in 0..BODY / TRACE {
         let trace = TraceId(u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64() | 1));
         traces.push(trace);
         let root = SpanId(rng.next_u64() | 1);
+        let user = user(rng.pick(0..USERS));
         for at in 0..TRACE as u64 {
             spans.push(Span {
                 trace,
@@ -132,11 +220,16 @@ fn body(rng: &mut Rng, traces: &mut Vec<TraceId>) -> Vec<u8> {
                 start: start + at,
                 end: start + rng.pick(100..100_000_000),
                 status: Status::Unset,
-                attributes: attributes.clone(),
+                attributes: [&attributes[..], &[(USER.into(), Value::Text(user.clone()))]].concat(),
             });
         }
     }
     otlp::request(&spans).encode_to_vec()
+}
+
+/// One of [`USERS`], in 20 letters.
+fn user(number: u64) -> String {
+    format!("{:020}", number % USERS)
 }
 
 /// Some bodies at a time, until all are durable. Returns how many spans are new.
@@ -150,9 +243,10 @@ fn fill(runtime: &Runtime, store: &Arc<Store>, bodies: Vec<Vec<u8>>) -> Result<u
             clients.spawn(async move {
                 let mut new = 0;
                 for body in share {
-                    let request = Encoding::Protobuf.read(&body).map_err(|e| e.to_string())?;
-                    let spans = otlp::received(request).spans;
-                    let stored = store.store(spans, Duration::ZERO).await;
+                    let read = move || Encoding::Protobuf.read(&body).map(otlp::received);
+                    let arrived = tokio::task::spawn_blocking(read).await;
+                    let arrived = arrived.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+                    let stored = store.store(arrived.spans, Duration::ZERO).await;
                     let Stored { stored, .. } = stored.map_err(|e| e.to_string())?;
                     new += stored;
                 }
@@ -185,9 +279,13 @@ fn rate(what: &str, of: u64, rounds: Vec<f64>) -> Vec<String> {
 }
 
 /// A question, asked again and again; it fails if an answer is not as it has to be.
-fn times(what: &str, mut ask: impl FnMut(usize) -> bool) -> Result<Vec<String>, Error> {
-    let mut times = Vec::with_capacity(QUESTIONS);
-    for at in 0..QUESTIONS {
+fn times(
+    what: &str,
+    questions: usize,
+    mut ask: impl FnMut(usize) -> bool,
+) -> Result<Vec<String>, Error> {
+    let mut times = Vec::with_capacity(questions);
+    for at in 0..questions {
         let began = Instant::now();
         if !ask(at) {
             return Err(Error::contender("the store", format!("does not find {what}")));
@@ -195,25 +293,34 @@ fn times(what: &str, mut ask: impl FnMut(usize) -> bool) -> Result<Vec<String>, 
         times.push(micros(began.elapsed()));
     }
     times.sort_by(f64::total_cmp);
-    let at = |percent: usize| format!("{:.0} µs", times[QUESTIONS * percent / 100]);
-    Ok(vec![what.to_owned(), format!("{QUESTIONS} questions"), at(50), at(99)])
+    let at = |percent: usize| format!("{:.0} µs", times[(questions - 1) * percent / 100]);
+    Ok(vec![what.to_owned(), format!("{questions} times"), at(50), at(99), at(100)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_span_is_stored_once_and_each_question_finds_its_traces() {
-        let dir = tempfile::tempdir().unwrap();
+    fn setup(dir: &tempfile::TempDir) -> Setup {
         let (program, prefix) = (PathBuf::new(), Vec::new());
-        let setup = Setup { program, prefix, dir: dir.path().to_owned(), seconds: 1 };
-        let mut out = Vec::new();
-        let outcome = sized(&setup, 2, 9, &mut out).unwrap();
+        Setup { program, prefix, dir: dir.path().to_owned(), seconds: 1 }
+    }
+
+    #[test]
+    fn every_span_is_stored_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let outcome = sized(&setup(&dir), 2, 9, &mut Vec::new()).unwrap();
         assert!(outcome.is_ok, "{}", outcome.text);
-        let rows = outcome.kept["rows"].as_array().unwrap();
-        assert_eq!(rows.len(), 4, "{}", outcome.text);
-        assert_eq!(rows[0][1], "9216 spans");
+        assert_eq!(outcome.kept["rows"][0][1], "9216 spans");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+    }
+
+    #[test]
+    fn each_question_finds_its_traces() {
+        let dir = tempfile::tempdir().unwrap();
+        let outcome = asked(&setup(&dir), 1, 40, 40, &mut Vec::new()).unwrap();
+        assert!(outcome.is_ok, "{}", outcome.text);
+        assert_eq!(outcome.kept["rows"].as_array().map(Vec::len), Some(4), "{}", outcome.text);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
     }
 }
