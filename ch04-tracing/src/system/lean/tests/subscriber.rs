@@ -302,8 +302,8 @@ proptest! {
             on(thread, what);
             prop_assert_eq!(subscriber.open(), 1);
         }
-        for thread in 0..2 {
-            (0..entered[thread]).for_each(|_| on(thread, Act::Exit));
+        for (thread, times) in entered.into_iter().enumerate() {
+            (0..times).for_each(|_| on(thread, Act::Exit));
         }
         (1..references).for_each(|_| on(1 - last, Act::Close));
         prop_assert_eq!(subscriber.open(), 1);
