@@ -16,9 +16,9 @@ pub fn mix(key: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The weight of a node for a key that went through [`mix`]. The node with the highest weight has the key:
-/// *rendezvous hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when one comes,
-/// it takes its share from all the others.
+/// The weight of a node for a key that went through [`mix`]. The node with the highest weight has the
+/// key: *rendezvous hashing* (Thaler and Ravishankar 1998). When a node goes, only its keys move; when
+/// one comes, it takes its share from all the others.
 #[must_use]
 pub fn weight(mixed: u64, node: NodeId) -> u64 {
     mix(mixed ^ node.0)
