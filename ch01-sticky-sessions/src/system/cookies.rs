@@ -6,8 +6,9 @@
 //! # Left out
 //!
 //! `Secure`, and `__Host-` before the names: everything is on loopback, without TLS, and a browser sends no
-//! such cookie over plain HTTP to another machine. A shop on a network needs both. Until then a page of a
-//! neighbouring host name could set one of ours: two of one name are none, and signing in changes the session.
+//! such cookie over plain HTTP to another machine. A shop on a network needs both, and the balancer adds them
+//! with `--tls-in-front` (`proxy/host_only.rs`). Without, a page of a neighbouring host name could set one of
+//! ours: two of one name are none, and signing in changes the session.
 
 use std::collections::BTreeSet;
 

@@ -53,7 +53,11 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let listener = listen(options::number(&config.options, SHOP_PORT))?;
     let shop = listener.local_addr().map_err(Error::io("read the address of the shop"))?;
     let health = Health { interval: Duration::from_millis(200), ..Health::default() };
-    let proxying = Config { health, ..Config::default() };
+    let proxying = Config {
+        health,
+        tls_in_front: options::tls_in_front(&config.options),
+        ..Config::default()
+    };
     let backends = Backends::new(Vec::new(), &proxying.health).expect("an empty list");
     let backends = Arc::new(backends);
     let design = options::design(&config.options);

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::{Arg, value_parser};
+use clap::{Arg, ArgAction, value_parser};
 use lab::system::{Error, Options, RoleConfig};
 
 use super::picks::POLICIES;
@@ -24,6 +24,8 @@ const THREADS: &str = "threads";
 const POLICY: &str = "policy";
 /// Where the keys are, with which what goes to browsers is sealed.
 pub(super) const KEYS: &str = "keys";
+/// Whether TLS ends in front of the balancer.
+pub(super) const TLS_IN_FRONT: &str = "tls-in-front";
 /// Where the session store is, if it is elsewhere.
 pub(super) const SESSIONS: &str = "sessions";
 
@@ -50,6 +52,10 @@ pub(super) fn args() -> Vec<Arg> {
         Arg::new(SESSIONS).long(SESSIONS).value_name("redis://HOST:PORT,…").help(
             "Designs 5 and 7: keep the sessions in chapter 3's store, or in a Redis, instead of the process \
              `store`",
+        ),
+        Arg::new(TLS_IN_FRONT).long(TLS_IN_FRONT).action(ArgAction::SetTrue).help(
+            "TLS ends at a proxy in front of the balancer: cookies are `Secure`, and their names begin with \
+             `__Host-`",
         ),
         Arg::new(KEYS).long(KEYS).value_name("FILE").help(
             "Designs 6 and 7: the keys that seal cookies; without it, they are made in the data directory",
@@ -88,6 +94,11 @@ pub(super) fn design(options: &Options) -> u8 {
 /// Where requests go, if that was given.
 pub(super) fn policy(options: &Options) -> Option<&str> {
     options.values(POLICY).last().map(String::as_str)
+}
+
+/// Whether TLS ends in front of the balancer.
+pub(super) fn tls_in_front(options: &Options) -> bool {
+    options.has(TLS_IN_FRONT)
 }
 
 /// Whether sessions are in the memory of web processes, and nowhere else.

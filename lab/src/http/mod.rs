@@ -290,12 +290,16 @@ async fn only_plain_and_local(request: Request, next: Next) -> Response {
         return refuse(StatusCode::FORBIDDEN, "only for this machine: call it 127.0.0.1");
     }
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
-    let own = host.map(|host| format!("http://{host}"));
+    // TLS may end in front of us.
+    let from = origin.map(|origin| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        host.unwrap_or_default()
+    });
     let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     // A browser that says nothing about where a request comes from may still say that it is from elsewhere.
     let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
     let is_foreign = site.is_some_and(|site| !matches!(site, b"same-origin" | b"none"));
-    if is_change && (is_foreign || origin.is_some_and(|origin| own.as_deref() != Some(origin))) {
+    if is_change && (is_foreign || from.is_some_and(|from| host != Some(from))) {
         return refuse(
             StatusCode::FORBIDDEN,
             "a page of another site must not change anything here",

@@ -12,6 +12,8 @@ pub struct Config {
     pub name: String,
     /// Peers whose `X-Forwarded-For` is believed: other proxies of ours. From all others it is removed.
     pub trusted: Vec<IpAddr>,
+    /// TLS ends in front of this balancer: browsers keep cookies as `__Host-` and `Secure`.
+    pub tls_in_front: bool,
     /// The sizes of requests.
     pub limits: Limits,
     /// The patience with both sides.
@@ -27,6 +29,7 @@ impl Default for Config {
         Self {
             name: "lb".into(),
             trusted: Vec::new(),
+            tls_in_front: false,
             limits: Limits::default(),
             times: Times::default(),
             retries: Retries::default(),

@@ -23,7 +23,7 @@ use super::check::check;
 use super::guard::Interim;
 use super::headers::{self, AFFINITY, Wishes};
 use super::upstream::{Failure, Lease, Why, send};
-use super::{Choice, Proxy};
+use super::{Choice, Proxy, host_only};
 
 /// A client's connection, as its requests see it.
 pub(super) struct Client {
@@ -113,6 +113,9 @@ impl Proxy {
         let version = parts.version;
         let address = headers::client(&parts.headers, client.peer, &self.config.trusted);
         let wishes = headers::request(&mut parts, host, client.peer, &self.config, &self.via);
+        if self.config.tls_in_front {
+            host_only::to_backend(&mut parts.headers);
+        }
         if parts.uri.scheme().is_some() {
             let path = parts.uri.into_parts().path_and_query;
             parts.uri = path.map_or_else(|| Uri::from_static("/"), Uri::from);
@@ -213,6 +216,9 @@ impl Proxy {
         headers::answer(&mut parts.headers, parts.version, wishes, &self.via);
         if let Some(cookie) = self.route.set_cookie_for(&choice, lease.backend(), &parts.headers) {
             parts.headers.append(header::SET_COOKIE, cookie);
+        }
+        if self.config.tls_in_front {
+            host_only::to_browser(&mut parts.headers);
         }
         if let Some(affinity) = choice.affinity {
             parts.headers.insert(AFFINITY, HeaderValue::from_static(affinity));

@@ -31,6 +31,7 @@ mod forward;
 mod guard;
 mod headers;
 mod health;
+mod host_only;
 mod metrics;
 mod pool;
 mod scan;

@@ -113,6 +113,38 @@ mod tests {
         assert_eq!(keys.now().open(b"a", &old), None, "its key is gone");
     }
 
+    /// Four web processes read the file, one after the other. Whose cookie is sealed by the first one that has the
+    /// new key is signed out by those that have not.
+    #[test]
+    fn a_key_that_seals_before_all_processes_have_it_signs_users_out() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = dir.path().join("keys");
+        let webs: Vec<Arc<Keys>> = (0..4).map(|_| Keys::made_at(&file).expect("keys")).collect();
+        let rotation = Rotation::begin(&file).expect("it is the only one");
+        let signed_out = || {
+            let cookie = webs[0].now().seal(b"a", b"cart").expect("random numbers");
+            webs.iter().filter(|web| web.now().open(b"a", &cookie).is_none()).count()
+        };
+        // In one phase.
+        let new = rotation.add().expect("there is room");
+        rotation.promote(&new).expect("it is written");
+        for have_it_not in [3, 2, 1, 0] {
+            webs[3 - have_it_not].reload().expect("keys");
+            assert_eq!(signed_out(), have_it_not);
+        }
+        // In two.
+        let new = rotation.add().expect("there is room");
+        for web in &webs {
+            web.reload().expect("keys");
+            assert_eq!(signed_out(), 0);
+        }
+        rotation.promote(&new).expect("it is written");
+        for web in &webs {
+            web.reload().expect("keys");
+            assert_eq!(signed_out(), 0);
+        }
+    }
+
     #[test]
     fn a_key_that_is_added_takes_the_place_of_none_and_one_too_many_is_refused() {
         let dir = tempfile::tempdir().expect("a directory");
