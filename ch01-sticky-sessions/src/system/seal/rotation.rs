@@ -82,6 +82,7 @@ impl Rotation {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::sync::Arc;
 
     use super::super::keys::Keys;
     use super::super::ring::MOST;
