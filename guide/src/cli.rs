@@ -36,7 +36,7 @@ enum Command {
         /// Such as ch02/step3
         step: String,
     },
-    /// Every step under every fault, and what each step costs
+    /// Every step under every fault, and below it, where a chapter counts them, what each step costs
     Matrix {
         /// A chapter, such as ch02; without it, all
         chapter: Option<String>,

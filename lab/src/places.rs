@@ -169,7 +169,8 @@ impl Places {
         }
         while let Some(at) = self.longest_idle() {
             let (task, client) = &self.taken[at];
-            // Since it was looked at, it may have begun a request.
+            // Since it was looked at, it may have begun a request. What begins from here on has no answer, as
+            // with every idle connection that a server closes (RFC 9112, section 9.3.1 and 9.5).
             if client.is_idle() {
                 task.abort();
                 self.taken.swap_remove(at);

@@ -57,7 +57,7 @@ fn busiest(mut experiment: Experiment, people: Vec<Person>) -> f64 {
     most as f64 * n as f64 / all as f64
 }
 
-/// IP hash beside its formula, the cookie, and a block of addresses with nginx's key and with all of it.
+/// IP hash beside its formula, the cookie, and a block of addresses with nginx's key.
 pub(super) fn plot() -> Plot {
     let shares = || (0..=50).step_by(10);
     let of = |step: &'static str| shares().map(move |f| (f as f64, imbalance(step, 4, f)));

@@ -114,8 +114,10 @@ pub(super) fn has_two_of_one_name(headers: &HeaderMap) -> bool {
 
 /// Names and values.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';'));
+    let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
+    // One that is no text was set by somebody else, and hides none of ours.
+    let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
     pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
 

@@ -4,7 +4,7 @@
 //! drain how many sessions they have left.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -52,12 +52,11 @@ pub(super) fn start(config: &RoleConfig) -> Result<Arc<dyn Service>, Error> {
     let runtime = runtime.map_err(Error::io("start the balancer"))?;
     let listener = listen(options::number(&config.options, SHOP_PORT))?;
     let shop = listener.local_addr().map_err(Error::io("read the address of the shop"))?;
+    let tls_in_front = options::tls_in_front(&config.options);
+    // Then who calls from this machine is the proxy that has TLS, and tells where users are.
+    let trusted = if tls_in_front { vec![Ipv4Addr::LOCALHOST.into()] } else { Vec::new() };
     let health = Health { interval: Duration::from_millis(200), ..Health::default() };
-    let proxying = Config {
-        health,
-        tls_in_front: options::tls_in_front(&config.options),
-        ..Config::default()
-    };
+    let proxying = Config { health, tls_in_front, trusted, ..Config::default() };
     let backends = Backends::new(Vec::new(), &proxying.health).expect("an empty list");
     let backends = Arc::new(backends);
     let design = options::design(&config.options);

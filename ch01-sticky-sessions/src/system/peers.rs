@@ -19,17 +19,17 @@ const OTHERS: [&str; 3] = ["127.0.0.1:8002", "127.0.0.1:8003", "127.0.0.1:8004"]
 /// One thread, a cookie, and backends that are checked as often as ours checks them.
 #[must_use]
 pub fn haproxy_conf(backends: &[SocketAddr]) -> String {
-    before(backends, include_str!("../../settings/haproxy.cfg"))
+    with_backends(backends, include_str!("../../settings/haproxy.cfg"))
 }
 
 /// Debian's nginx has no sticky cookie: it hashes the session, consistently.
 #[must_use]
 pub fn nginx_conf(backends: &[SocketAddr]) -> String {
-    before(backends, include_str!("../../settings/nginx.conf"))
+    with_backends(backends, include_str!("../../settings/nginx.conf"))
 }
 
 /// The line of the first web server once for each of these, and without those of the others.
-fn before(backends: &[SocketAddr], settings: &str) -> String {
+fn with_backends(backends: &[SocketAddr], settings: &str) -> String {
     let mut text = String::new();
     let mut push = |line: &str| {
         text.push_str(line);

@@ -72,9 +72,9 @@ struct Picks<R> {
     affinity: Affinity,
     newcomers: Newcomers,
     turn: AtomicU64,
-    /// Requests with two cookies of one name of ours.
+    /// Choices for a request with two cookies of one name of ours; a request that is sent again has two.
     twice: AtomicU64,
-    /// Tokens that nobody with these keys sealed for the session that they came with.
+    /// The same for tokens that do not open: forged, of another session, or sealed with keys that are gone.
     forged: AtomicU64,
 }
 

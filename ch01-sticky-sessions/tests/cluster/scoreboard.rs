@@ -111,10 +111,10 @@ fn round_robin_shows_as_many_sign_in_pages_in_a_restart_as_the_scoreboard_says_w
 fn round_robin_shows_as_many_sign_in_pages_around_a_join_as_the_scoreboard_says_within_a_tenth() {
     let (shop, mut rng) = (with_a_fifth(1), Rng::new(1));
     let mut users = shop.users(USERS);
-    let before = crowded(&shop, &mut users, 5, &mut rng);
+    let before = crowded(&shop, &mut users, 20, &mut rng);
     shop.list(&WEB_NAMES[..=WEB]);
     all_are_warm(&shop);
-    let after = crowded(&shop, &mut users, 5, &mut rng);
+    let after = crowded(&shop, &mut users, 20, &mut rng);
     let both = [before[0] + after[0], before[1] + after[1]];
     assert_near("a join", share(both), share_of_pages(Event::Joins));
 }

@@ -185,12 +185,15 @@ fn a_change_of_the_leader_is_a_trace_of_its_own_with_its_cause() {
         let promised = spans.iter().find(|span| text(span, "name") == "promise");
         promised.map(|span| text(span, "service"))
     };
-    let first = shop.until("the first leader", || changes(&shop)?.first().cloned());
-    let leader = leader_of(&first).expect("it was promised");
+    let id = |spans: &[Value]| text(&spans[0], "spanId");
+    let before =
+        shop.until("the first leader", || changes(&shop).filter(|changes| !changes.is_empty()));
+    let leader = leader_of(&before[0]).expect("it was promised");
+    let before: BTreeSet<String> = before.iter().map(|spans| id(spans)).collect();
     shop.cluster.kill(&leader).unwrap();
     let next = shop.until("the next leader", || {
-        let all = changes(&shop)?;
-        all.iter().filter_map(|spans| leader_of(spans)).find(|next| *next != leader)
+        let later = changes(&shop)?.into_iter().filter(|spans| !before.contains(&id(spans)));
+        later.filter_map(|spans| leader_of(&spans)).find(|next| *next != leader)
     });
     assert!(next.starts_with("replica-"), "{next}");
     let bought = shop.until("an order that is done", || {

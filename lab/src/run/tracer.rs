@@ -1,8 +1,8 @@
 //! Where it is told what is done for a request, to the part that makes spans of it.
 //!
 //! A driver knows which input came under which context, what it caused, and when all of that had left. It
-//! does not know what a trace is: chapter 4 does. Only what comes with a context is told, so a process
-//! without a tracer, or a request without a context, costs a comparison.
+//! does not know what a trace is: chapter 4 does. Only what comes with a context is told, and timeouts: so a
+//! process without a tracer, or a request without a context, costs a comparison.
 //!
 //! # Left out
 //!

@@ -244,6 +244,8 @@ impl Backend {
         if status.contrary >= rise {
             (status.is_up, status.contrary) = (true, 0);
             status.up_since = Some(Instant::now());
+            // Those of before have no part in what is seen from now on.
+            self.unanswered.store(0, Relaxed);
             tracing::info!(backend = %self.name, "is up");
         }
     }

@@ -11,7 +11,8 @@
 //! # Left out
 //!
 //! Forgotten guards of threads that have ended: what they had entered is entered for the next thread in their
-//! place, until it ends.
+//! place, until it ends. And a forgotten guard of a span that is not sampled, if its last reference is given
+//! back on another thread: nothing that its own thread begins at the top is sampled from then on.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -68,6 +68,8 @@ struct Outcome {
     http: u16,
     /// Of the headers, if there is nothing but them, or of the trailers.
     code: Option<i32>,
+    /// Why, percent-encoded.
+    message: Option<String>,
     body: Bytes,
     has_trailers: bool,
 }
@@ -112,10 +114,11 @@ async fn outcome<B: Body<Data = Bytes, Error = hyper::Error>>(
     let (head, body) = answer.into_parts();
     let whole = body.collect().await?;
     let trailers = whole.trailers().cloned();
-    let says = trailers.as_ref().unwrap_or(&head.headers).get("grpc-status");
-    let code = says.map(|code| code.to_str().unwrap().parse().unwrap());
+    let says = |name| trailers.as_ref().unwrap_or(&head.headers).get(name);
+    let code = says("grpc-status").map(|code| code.to_str().unwrap().parse().unwrap());
+    let message = says("grpc-message").map(|message| message.to_str().unwrap().to_owned());
     let (http, has_trailers) = (head.status.as_u16(), trailers.is_some());
-    Ok(Outcome { http, code, body: whole.to_bytes(), has_trailers })
+    Ok(Outcome { http, code, message, body: whole.to_bytes(), has_trailers })
 }
 
 fn sent(bytes: Vec<u8>, then: Then) -> Sent {
@@ -201,6 +204,7 @@ fn a_message_that_cannot_be_taken_gets_the_code_that_says_why() {
             let outcome = client.call(headers, body).await;
             assert_eq!((outcome.http, outcome.code), (200, Some(code)), "{what}");
             assert!(!outcome.has_trailers && outcome.body.is_empty(), "{what}: only headers");
+            assert!(outcome.message.is_some_and(|why| !why.is_empty()), "{what}");
         }
         assert_eq!(stored(&collector), 0);
         assert_eq!(client.call(&[], framed(0, &batch(1))).await.code, Some(OK));

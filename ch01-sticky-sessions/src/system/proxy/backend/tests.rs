@@ -62,6 +62,9 @@ fn so_many_requests_in_a_row_without_an_answer_are_down_whatever_its_checks_say(
     assert_eq!(backend.state(), State::Active, "two, an answer, and two");
     backend.did_not_answer(3);
     assert_eq!(backend.state(), State::Down);
+    for _ in 0..2 {
+        backend.did_not_answer(3);
+    }
     backend.is_well(2);
     backend.is_well(2);
     assert_eq!(backend.state(), State::Active, "its checks bring it back");
