@@ -117,6 +117,7 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
     // One that is no text was set by somebody else, and hides none of ours.
+    let pairs = pairs.filter(|pair| pair.is_ascii());
     let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
     pairs.filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
 }
@@ -224,10 +225,10 @@ mod tests {
 
     /// Reads cookies byte by byte, and takes nothing but what we set.
     fn strictly(lines: &[Vec<u8>]) -> Cookies {
-        let is_text = |line: &&Vec<u8>| line.iter().all(|b| matches!(b, b'\t' | b' '..=b'~'));
+        let is_text = |pair: &&[u8]| pair.iter().all(|b| matches!(b, b'\t' | b' '..=b'~'));
         let mut pairs: Vec<(&[u8], &[u8])> = Vec::new();
-        for line in lines.iter().filter(is_text) {
-            for mut pair in line.split(|byte| *byte == b';') {
+        for line in lines {
+            for mut pair in line.split(|byte| *byte == b';').filter(is_text) {
                 while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = pair {
                     pair = rest;
                 }

@@ -167,9 +167,8 @@ fn is_change_of_the_leader(spans: &[Value]) -> bool {
 }
 
 #[test]
-fn a_change_of_the_leader_is_a_trace_of_its_own_with_its_cause() {
-    let mut shop = TestShop::whole();
-    let mut alice = shop.alice();
+fn the_election_of_a_leader_is_a_trace_of_its_own_with_its_cause() {
+    let shop = TestShop::whole();
     let changes = |shop: &TestShop| {
         let mut collector = Caller::new(shop.cluster.endpoint("collector"));
         let mut get = |path: &str| shop.runtime.block_on(collector.get(path)).ok();
@@ -181,24 +180,7 @@ fn a_change_of_the_leader_is_a_trace_of_its_own_with_its_cause() {
             .filter_map(|id| get(&format!("/api/traces/{id}"))?.body["spans"].as_array().cloned());
         Some(spans.filter(|spans| is_change_of_the_leader(spans)).collect::<Vec<_>>())
     };
-    let leader_of = |spans: &[Value]| {
-        let promised = spans.iter().find(|span| text(span, "name") == "promise");
-        promised.map(|span| text(span, "service"))
-    };
-    let id = |spans: &[Value]| text(&spans[0], "spanId");
-    let before =
-        shop.until("the first leader", || changes(&shop).filter(|changes| !changes.is_empty()));
-    let leader = leader_of(&before[0]).expect("it was promised");
-    let before: BTreeSet<String> = before.iter().map(|spans| id(spans)).collect();
-    shop.cluster.kill(&leader).unwrap();
-    let next = shop.until("the next leader", || {
-        let later = changes(&shop)?.into_iter().filter(|spans| !before.contains(&id(spans)));
-        later.filter_map(|spans| leader_of(&spans)).find(|next| *next != leader)
-    });
-    assert!(next.starts_with("replica-"), "{next}");
-    let bought = shop.until("an order that is done", || {
-        let page = shop.call(&mut alice, Method::POST, "/buy?item=candle&key=after")?;
-        (page.status == StatusCode::OK).then_some(page)
-    });
-    assert_eq!(bought.body["outcome"], json!("done"));
+    let first = shop.until("the first leader", || changes(&shop)?.first().cloned());
+    let promised = first.iter().find(|span| text(span, "name") == "promise").unwrap();
+    assert!(text(promised, "service").starts_with("replica-"), "{promised}");
 }

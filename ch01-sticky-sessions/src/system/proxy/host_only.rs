@@ -20,6 +20,7 @@ pub(super) fn to_backend(headers: &mut HeaderMap) {
     let lines = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';'));
     // One that is no text was set by somebody else, and hides none of ours.
+    let pairs = pairs.filter(|pair| pair.is_ascii());
     let pairs = pairs.filter_map(|pair| std::str::from_utf8(pair).ok());
     let pairs = pairs.map(|pair| pair.trim_matches([' ', '\t']));
     let ours: Vec<&str> = pairs.filter_map(|pair| pair.strip_prefix(PREFIX)).collect();
