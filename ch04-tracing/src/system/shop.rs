@@ -207,7 +207,7 @@ impl System for Shop {
         // Beside the folder of the role: in there is its log, and nothing else may be.
         let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
         let spans = Spans::new(seed, Recorded::new(exporter, file.as_deref()));
-        // A replica that hears of no leader: what follows is a change of the leader.
+        // A replica that hears of no leader: what follows is an election.
         Some(Arc::new(spans.beginning_with(vec![ch03_paxos::types::Timer::Suspect.to_string()])))
     }
 

@@ -154,8 +154,8 @@ fn whichever_process_is_killed_nobody_is_signed_out_and_each_order_is_done_at_mo
     assert_eq!(coins["pay"]["alice"], json!(500 - 2 * done), "{coins}");
 }
 
-/// The trace of a change of the leader: it begins with a replica that has not heard of one for long.
-fn is_change_of_the_leader(spans: &[Value]) -> bool {
+/// The trace of an election: it begins with a replica that has not heard of one for long.
+fn is_election(spans: &[Value]) -> bool {
     let root = spans.iter().find(|span| span["parent"].is_null());
     let by = |name: &str| -> BTreeSet<String> {
         let named = spans.iter().filter(|span| text(span, "name") == name);
@@ -169,7 +169,7 @@ fn is_change_of_the_leader(spans: &[Value]) -> bool {
 #[test]
 fn the_election_of_a_leader_is_a_trace_of_its_own_with_its_cause() {
     let shop = TestShop::whole();
-    let changes = |shop: &TestShop| {
+    let elections = |shop: &TestShop| {
         let mut collector = Caller::new(shop.cluster.endpoint("collector"));
         let mut get = |path: &str| shop.runtime.block_on(collector.get(path)).ok();
         let list = get("/api/traces?operation=no+message+came&limit=100")?.body;
@@ -178,9 +178,9 @@ fn the_election_of_a_leader_is_a_trace_of_its_own_with_its_cause() {
         let spans = ids
             .iter()
             .filter_map(|id| get(&format!("/api/traces/{id}"))?.body["spans"].as_array().cloned());
-        Some(spans.filter(|spans| is_change_of_the_leader(spans)).collect::<Vec<_>>())
+        Some(spans.filter(|spans| is_election(spans)).collect::<Vec<_>>())
     };
-    let first = shop.until("the first leader", || changes(&shop)?.first().cloned());
+    let first = shop.until("the first leader", || elections(&shop)?.first().cloned());
     let promised = first.iter().find(|span| text(span, "name") == "promise").unwrap();
     assert!(text(promised, "service").starts_with("replica-"), "{promised}");
 }

@@ -66,6 +66,9 @@ async fn a_page_of_another_site_changes_nothing() {
     let addr = serve().await;
     for (method, origin, status) in [
         ("POST", "http://localhost:80", "404"),
+        ("POST", "https://localhost:80", "404"),
+        ("POST", "https://shop.example", "403"),
+        ("POST", "localhost:80", "403"),
         ("POST", "http://shop.example", "403"),
         ("POST", "http://localhost:81", "403"),
         ("POST", "null", "403"),
