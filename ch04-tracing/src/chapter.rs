@@ -57,6 +57,10 @@ impl Chapter for TracingChapter {
         let ingest = Measure::new("ingest", about).run_by(capacity::measure);
         let about = "how fast the collector finds traces among a million spans";
         let queries = Measure::new("queries", about).run_by(capacity::queries);
-        vec![fire, ingest, queries]
+        let about = "the collector beside Rotel, over HTTP";
+        let collectors = Measure::new("collectors", about).needs("engines");
+        #[cfg(all(feature = "engines", unix))]
+        let collectors = collectors.run_by(crate::system::collectors::measure);
+        vec![fire, ingest, queries, collectors]
     }
 }

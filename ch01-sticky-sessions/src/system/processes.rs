@@ -143,7 +143,10 @@ impl System for Processes {
             let states = backends
                 .iter()
                 .map(|(name, state)| format!("{name} {}", state.as_str().unwrap_or_default()));
-            return vec![states.collect::<Vec<_>>().join(", ")];
+            let states = states.collect::<Vec<_>>().join(", ");
+            let shop = status.own.get("shop").and_then(Value::as_str);
+            let shop = shop.map(|shop| format!("users come to http://{shop}"));
+            return [states].into_iter().chain(shop).collect();
         }
         let sessions = status.own.get("sessions").and_then(Value::as_u64).unwrap_or_default();
         let what = if role == "store" { "sessions, ended ones too" } else { "sessions in memory" };

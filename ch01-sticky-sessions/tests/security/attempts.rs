@@ -1,5 +1,6 @@
 //! What is tried is counted, and nobody writes lines into a log.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 
 use ch01_sticky_sessions::types::SessionId;
@@ -35,6 +36,26 @@ fn cookies_that_come_twice_and_forged_tokens_are_counted() {
     }
     ask(&format!("sid={other}; node={token}"));
     assert_eq!(counted(), [2, 4]);
+}
+
+/// Design 2 goes by the address, so who is believed is seen in which web process answers.
+#[test]
+fn an_address_in_a_header_counts_behind_a_proxy_with_tls_alone() {
+    let answering = |is_behind_tls: bool| {
+        let shop = TestShop::with(2, |options| {
+            let options = options.with_value("nodes", "2");
+            if is_behind_tls { options.with_flag("tls-in-front") } else { options }
+        });
+        let addresses = (1..=32).map(|last| format!("203.0.113.{last}"));
+        let served_by = |address: String| {
+            let head = format!("GET / HTTP/1.1\r\nX-Forwarded-For: {address}\r\n");
+            let answer = shop.raw(&head);
+            let line = answer.lines().find(|line| line.starts_with("x-served-by: "));
+            line.unwrap_or_else(|| panic!("{answer}")).to_owned()
+        };
+        addresses.map(served_by).collect::<BTreeSet<String>>().len()
+    };
+    assert_eq!([answering(false), answering(true)], [1, 2]);
 }
 
 /// A line end in what is sent would begin a line that the balancer or a web process seems to have written.

@@ -7,7 +7,7 @@
 //!
 //! # Left out
 //!
-//! HTTP, and a client on the same cores. A third party's collector beside this one.
+//! HTTP, and a client on the same cores; `collectors` has them (`collectors.rs`).
 
 #![expect(clippy::disallowed_methods, reason = "measuring is what a clock is for")]
 
@@ -28,15 +28,15 @@ use crate::store::{Options, Query, Store, Stored};
 use crate::types::{Kind, Span, SpanId, Status, TraceId, Value};
 
 /// What an exporter sends at once.
-const BODY: usize = 512;
+pub(super) const BODY: usize = 512;
 /// Spans of one trace.
 const TRACE: usize = 32;
 /// Bodies that are under way at a time.
-const CLIENTS: usize = 8;
+pub(super) const CLIENTS: usize = 8;
 /// Bodies of one round: enough for a clock that counts hundredths of a second.
-const BODIES: usize = 96;
+pub(super) const BODIES: usize = 96;
 /// Rounds at most: about a million spans.
-const ROUNDS: u64 = 20;
+pub(super) const ROUNDS: u64 = 20;
 /// Each question is asked so often.
 const QUESTIONS: usize = 1_000;
 /// One user's traces are among those of so many.
@@ -195,7 +195,7 @@ impl Filled {
 }
 
 /// Spans of the size that OpenTelemetry's own benchmarks use: ten attributes of 20 and 20 letters.
-fn body(rng: &mut Rng, traces: &mut Vec<TraceId>) -> Vec<u8> {
+pub(super) fn body(rng: &mut Rng, traces: &mut Vec<TraceId>) -> Vec<u8> {
     let start = now();
     let attributes: Vec<(String, Value)> =
         (0..9).map(|at| (format!("attribute-name-{at:05}"), Value::Text("v".repeat(20)))).collect();
@@ -265,11 +265,11 @@ fn computed() -> Result<Duration, Error> {
     cpu(std::process::id()).ok_or_else(|| Error::contender("this system", why))
 }
 
-fn thousands(count: u64, time: Duration) -> f64 {
+pub(super) fn thousands(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(0.001) / 1e3
 }
 
-fn rate(what: &str, of: u64, rounds: Vec<f64>) -> Vec<String> {
+pub(super) fn rate(what: &str, of: u64, rounds: Vec<f64>) -> Vec<String> {
     let least = rounds.iter().copied().fold(f64::INFINITY, f64::min);
     let half = quartiles(rounds).1;
     vec![what.to_owned(), format!("{of} spans"), format!("{half:.0}"), format!("{least:.0}")]

@@ -17,6 +17,7 @@
 //! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
+//! | `collectors.rs` | the same over HTTP, beside another collector (feature `engines`) |
 //! | `w3c.rs` | a service for the W3C's test suite |
 //!
 //! # Left out
@@ -26,6 +27,8 @@
 mod api;
 pub(crate) mod capacity;
 mod collector;
+#[cfg(all(feature = "engines", unix))]
+pub(crate) mod collectors;
 pub mod exporter;
 pub(crate) mod fire;
 #[cfg(feature = "grpc")]

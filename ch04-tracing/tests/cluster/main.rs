@@ -14,6 +14,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
+mod sessions;
+mod shared;
 mod whole;
 
 const DEADLINE: Duration = Duration::from_secs(30);

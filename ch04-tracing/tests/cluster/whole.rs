@@ -22,14 +22,14 @@ impl TestShop {
     }
 
     /// Asks until there is a page that is no error of a server.
-    fn page(&self, browser: &mut Browser, method: &Method, path: &str) -> Page {
+    pub(crate) fn page(&self, browser: &mut Browser, method: &Method, path: &str) -> Page {
         self.until(path, || {
             let page = self.call(browser, method.clone(), path)?;
             (!page.status.is_server_error()).then_some(page)
         })
     }
 
-    fn alice(&self) -> Browser {
+    pub(crate) fn alice(&self) -> Browser {
         let shop = self.until("the balancer", || self.pages());
         let mut alice = Browser::new(shop);
         for path in ["/sign-in?user=alice", "/cart?item=candle"] {

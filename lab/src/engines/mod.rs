@@ -40,9 +40,11 @@ mod proxies;
 #[cfg(all(feature = "engines", unix))]
 mod redis;
 #[cfg(all(feature = "engines", unix))]
+mod rotel;
+#[cfg(all(feature = "engines", unix))]
 mod server;
 
-pub use program::{ETCD, HAPROXY, Missing, NGINX, POSTGRES, PROGRAMS, Program, REDIS};
+pub use program::{ETCD, HAPROXY, Missing, NGINX, POSTGRES, PROGRAMS, Program, REDIS, ROTEL};
 
 #[cfg(feature = "engines")]
 pub use etcd_client::{EtcdClient, Found, Leads, NoAnswer};
@@ -53,5 +55,6 @@ pub use {
     postgres::Postgres,
     proxies::{haproxy, nginx},
     redis::{redis, redis_in},
+    rotel::rotel,
     server::Engine,
 };

@@ -12,10 +12,12 @@ use std::process::Command;
 pub struct Program {
     /// The name of its binary.
     pub name: &'static str,
-    /// The Debian packages that have it.
+    /// The Debian packages that have it; empty if there is none.
     pub debian: &'static str,
-    /// The Homebrew formula that has it.
+    /// The Homebrew formula that has it; empty if there is none.
     pub brew: &'static str,
+    /// The package of PyPI that has it, if the two above are empty.
+    pub pypi: &'static str,
     /// Folders to look into beside PATH; a `*` stands for a version, and the newest wins.
     places: &'static [&'static str],
     /// How it is asked for its version.
@@ -30,6 +32,7 @@ pub const POSTGRES: Program = Program {
     name: "postgres",
     debian: "postgresql",
     brew: "postgresql",
+    pypi: "",
     places: &[
         "/usr/lib/postgresql/*/bin",
         "/opt/homebrew/opt/postgresql*/bin",
@@ -42,6 +45,7 @@ pub const REDIS: Program = Program {
     name: "redis-server",
     debian: "redis-server",
     brew: "redis",
+    pypi: "",
     places: SBIN,
     version: "--version",
 };
@@ -50,29 +54,63 @@ pub const ETCD: Program = Program {
     name: "etcd",
     debian: "etcd-server etcd-client",
     brew: "etcd",
+    pypi: "",
     places: SBIN,
     version: "--version",
 };
 /// The balancer.
-pub const HAPROXY: Program =
-    Program { name: "haproxy", debian: "haproxy", brew: "haproxy", places: SBIN, version: "-v" };
+pub const HAPROXY: Program = Program {
+    name: "haproxy",
+    debian: "haproxy",
+    brew: "haproxy",
+    pypi: "",
+    places: SBIN,
+    version: "-v",
+};
 /// The other balancer.
-pub const NGINX: Program =
-    Program { name: "nginx", debian: "nginx-light", brew: "nginx", places: SBIN, version: "-v" };
+pub const NGINX: Program = Program {
+    name: "nginx",
+    debian: "nginx-light",
+    brew: "nginx",
+    pypi: "",
+    places: SBIN,
+    version: "-v",
+};
+/// The collector of traces. It is in no package of a system, and only one measurement asks for it.
+pub const ROTEL: Program = Program {
+    name: "rotel-agent",
+    debian: "",
+    brew: "",
+    pypi: "rotel==0.0.1a15",
+    places: &[
+        "/usr/local/lib/python3*/dist-packages/rotel",
+        "/usr/local/lib/python3*/site-packages/rotel",
+    ],
+    version: "--version",
+};
 
-/// All of them.
+/// Those that come from packages of the system.
 pub const PROGRAMS: [Program; 5] = [HAPROXY, NGINX, REDIS, POSTGRES, ETCD];
 
 /// A program that is not on this machine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error(
-    "{} is not on this machine; install it with `apt-get install {}` (Debian, Ubuntu) or `brew \
-     install {}` (macOS)",
-    .0.name, .0.debian, .0.brew
-)]
+#[error("{} is not on this machine; {}", .0.name, .0.how_to_install())]
 pub struct Missing(pub Program);
 
 impl Program {
+    /// What to type, for a person.
+    fn how_to_install(&self) -> String {
+        let Self { name, debian, brew, pypi, .. } = self;
+        if pypi.is_empty() {
+            return format!(
+                "install it with `apt-get install {debian}` (Debian, Ubuntu) or `brew install {brew}` (macOS)"
+            );
+        }
+        format!(
+            "install it with `pip install {pypi}`, and put the folder of site-packages with {name} in it into PATH"
+        )
+    }
+
     /// Where it is: in PATH, or where it is known to hide.
     ///
     /// # Errors
@@ -124,6 +162,9 @@ mod tests {
         let absent = Program { name: "no-such-program", debian: "such-a-package", ..REDIS };
         let said = absent.find().unwrap_err().to_string();
         assert!(said.contains("apt-get install such-a-package"), "{said}");
+        let absent = Program { name: "no-such-program", ..ROTEL };
+        let said = absent.find().unwrap_err().to_string();
+        assert!(said.contains("pip install rotel==") && said.contains("PATH"), "{said}");
     }
 
     #[test]

@@ -118,11 +118,11 @@ pub(super) fn play(
     ));
     let others = nodes.keys().copied().collect::<Vec<_>>();
     service.set_peers(nodes);
-    let (ready, name) = (system.texts().ready, name.clone());
+    let name = name.clone();
     let linking = Arc::clone(&service);
     service.runtime().spawn(async move {
         linking.linked_to(&others).await;
-        say(&format!("{name} reaches all others: {ready}"));
+        say(&format!("{name} reaches all others"));
         let status = linking.status().await;
         system.describe(&name, status.as_ref()).iter().for_each(|line| say(&format!("  {line}")));
     });

@@ -1,18 +1,22 @@
 //! What a session store has to do, whichever it is: the node that a cluster runs as `store`, one that has CAS, as
 //! chapter 3's, one that does the same with a script, as a Redis, and with the feature `engines` a real Redis.
 
+mod suite;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ch01_sticky_sessions::shop::{Input, Shop};
 use ch01_sticky_sessions::store::Store;
 use ch01_sticky_sessions::system::sessions::{NoAnswer, Sessions};
-use ch01_sticky_sessions::types::{Item, Kept, Msg, Session, SessionId, User, Version};
+use ch01_sticky_sessions::types::{Kept, Msg, Session, SessionId, User, Version};
 use ch01_sticky_sessions::worlds::{STORE, WEBS};
 use lab::node::{Effect, react};
 use lab::resp::{Reply, Servers};
 use lab::testing::Rows;
+use suite::{Own, SessionStore};
 
+const OWN: Own = Own(0);
 const ALICE: SessionId = SessionId(7);
 
 fn run<T>(test: impl Future<Output = T>) -> T {
@@ -32,7 +36,7 @@ async fn at(servers: &[Rows]) -> Sessions {
     Sessions::new(Servers::at(&address, Duration::from_secs(5)).unwrap())
 }
 
-/// A session store, as a web node asks it.
+/// A session store of one of these kinds.
 enum AnyStore {
     /// One that serves RESP.
     Elsewhere(Sessions),
@@ -40,7 +44,7 @@ enum AnyStore {
     Own(Mutex<Store>),
 }
 
-impl AnyStore {
+impl SessionStore for AnyStore {
     async fn load(&self, id: SessionId) -> Result<Kept, NoAnswer> {
         match self {
             Self::Elsewhere(sessions) => sessions.load(id).await,
@@ -112,23 +116,12 @@ async fn stores() -> (Vec<AnyStore>, lab::engines::Engine) {
     (all, redis)
 }
 
-fn session(items: &[&str]) -> Session {
-    let mut session = Session::new(User::new("alice"));
-    assert!(items.iter().all(|item| session.add(Item::new(item))));
-    session
-}
-
 #[test]
 fn a_session_that_never_was_has_version_0_and_each_save_counts_one() {
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            assert_eq!(store.load(ALICE).await, Ok(Kept::default()));
-            assert_eq!(store.save(ALICE, Some(session(&[])), Some(0)).await, Ok(Ok(1)));
-            assert_eq!(store.save(ALICE, Some(session(&["umbrella"])), Some(1)).await, Ok(Ok(2)));
-            let kept = Kept { version: 2, session: Some(session(&["umbrella"])) };
-            assert_eq!(store.load(ALICE).await, Ok(kept));
-            assert_eq!(store.load(SessionId(8)).await, Ok(Kept::default()), "another session");
+            suite::counts_versions(&store, OWN).await;
         }
     });
 }
@@ -138,13 +131,7 @@ fn a_save_on_top_of_another_version_saves_nothing_and_is_told_what_is_there() {
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
-            let there = Kept { version: 1, session: Some(session(&["boots"])) };
-            for expected in [0, 2] {
-                let saved = store.save(ALICE, Some(session(&["candle"])), Some(expected)).await;
-                assert_eq!(saved, Ok(Err(there.clone())), "expected {expected}");
-            }
-            assert_eq!(store.load(ALICE).await, Ok(there));
+            suite::refuses_another_version(&store, OWN).await;
         }
     });
 }
@@ -154,10 +141,7 @@ fn a_session_that_has_ended_keeps_its_version_and_is_not_brought_back() {
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            store.save(ALICE, Some(session(&["boots"])), Some(0)).await.unwrap().unwrap();
-            assert_eq!(store.save(ALICE, None, None).await, Ok(Ok(2)), "ended without a version");
-            let late = store.save(ALICE, Some(session(&["boots", "candle"])), Some(1)).await;
-            assert_eq!(late, Ok(Err(Kept { version: 2, session: None })));
+            suite::keeps_an_end(&store, OWN).await;
         }
     });
 }
@@ -167,26 +151,7 @@ fn of_many_that_add_something_at_once_none_is_lost() {
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            let store = Arc::new(store);
-            store.save(ALICE, Some(session(&[])), Some(0)).await.unwrap().unwrap();
-            let adding = (0..8).map(|i| {
-                let store = Arc::clone(&store);
-                tokio::spawn(async move {
-                    loop {
-                        let Kept { version, session } = store.load(ALICE).await.unwrap();
-                        let mut session = session.unwrap();
-                        assert!(session.add(Item::new(&format!("item-{i}"))));
-                        if store.save(ALICE, Some(session), Some(version)).await.unwrap().is_ok() {
-                            return;
-                        }
-                    }
-                })
-            });
-            for added in adding.collect::<Vec<_>>() {
-                added.await.unwrap();
-            }
-            let Kept { version, session } = store.load(ALICE).await.unwrap();
-            assert_eq!((version, session.unwrap().cart.len()), (9, 8));
+            suite::loses_no_addition(&Arc::new(store), OWN).await;
         }
     });
 }
@@ -196,27 +161,7 @@ fn a_user_who_signs_out_everywhere_ends_all_sessions_begun_before_and_no_other()
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            let of = |user: &str| Some(Session::new(User::new(user)));
-            for (id, user) in [(1, "alice"), (2, "alice"), (3, "bob")] {
-                store.save(SessionId(id), of(user), Some(0)).await.unwrap().unwrap();
-            }
-            let alice = User::new("alice");
-            assert_eq!(store.revoke(SessionId(1)).await, Ok(Some(alice.clone())));
-            assert_eq!(store.revoke(SessionId(1)).await, Ok(None), "asked once more");
-            let late = store.save(SessionId(2), of("alice"), Some(1)).await;
-            let ended = Kept { version: 1, session: None };
-            assert_eq!(late, Ok(Err(ended)), "its version is the one that was expected");
-            store.save(SessionId(4), of("alice"), Some(0)).await.unwrap().unwrap();
-            let mut open = Vec::new();
-            for id in 1..=4 {
-                open.push(store.load(SessionId(id)).await.unwrap().session.is_some());
-            }
-            assert_eq!(open, [false, false, true, true]);
-            // A change keeps the epoch of the session.
-            let Kept { version, session } = store.load(SessionId(4)).await.unwrap();
-            store.save(SessionId(4), session, Some(version)).await.unwrap().unwrap();
-            assert_eq!(store.revoke(SessionId(4)).await, Ok(Some(alice)));
-            assert_eq!(store.load(SessionId(4)).await.unwrap().session, None);
+            suite::ends_what_began_before(&store, OWN).await;
         }
     });
 }
@@ -226,24 +171,7 @@ fn of_many_who_sign_out_everywhere_at_once_each_ends_what_was_there() {
     run(async {
         let (stores, _running) = stores().await;
         for store in stores {
-            let store = Arc::new(store);
-            for id in 0..8 {
-                store.save(SessionId(id), Some(session(&[])), Some(0)).await.unwrap().unwrap();
-            }
-            let asked = (0..8).map(|id| {
-                let store = Arc::clone(&store);
-                tokio::spawn(async move { store.revoke(SessionId(id)).await.unwrap() })
-            });
-            let mut ended = 0;
-            for asked in asked.collect::<Vec<_>>() {
-                ended += usize::from(asked.await.unwrap().is_some());
-            }
-            assert!(ended > 0);
-            // One epoch is over, however many asked: what begins now belongs to the next one.
-            let fresh = SessionId(9);
-            store.save(fresh, Some(session(&[])), Some(0)).await.unwrap().unwrap();
-            assert_eq!(store.load(fresh).await.unwrap().session.unwrap().epoch, 1);
-            assert_eq!(store.load(SessionId(0)).await.unwrap().session, None);
+            suite::ends_one_epoch(&Arc::new(store), OWN).await;
         }
     });
 }
@@ -253,14 +181,14 @@ fn an_epoch_that_cannot_be_read_lets_nobody_in() {
     run(async {
         let rows = Rows::default();
         let store = at(std::slice::from_ref(&rows)).await;
-        store.save(ALICE, Some(session(&[])), Some(0)).await.unwrap().unwrap();
+        store.save(ALICE, Some(OWN.session(&[])), Some(0)).await.unwrap().unwrap();
         let server = rows.serve().await;
         let other = Servers::at(&format!("redis://{server}"), Duration::from_secs(5)).unwrap();
         for bad in [&b"-1"[..], b"", b"one", b"18446744073709551615"] {
-            let old = other.call(&[b"GET", b"epoch/alice"]).await.unwrap();
+            let old = other.call(&[b"GET", b"epoch/alice-0"]).await.unwrap();
             match old {
-                Reply::Bulk(old) => other.call(&[b"CAS", b"epoch/alice", &old, bad]).await,
-                _ => other.call(&[b"SET", b"epoch/alice", bad, b"NX"]).await,
+                Reply::Bulk(old) => other.call(&[b"CAS", b"epoch/alice-0", &old, bad]).await,
+                _ => other.call(&[b"SET", b"epoch/alice-0", bad, b"NX"]).await,
             }
             .unwrap();
             let why = store.load(ALICE).await.unwrap_err().to_string();
@@ -275,8 +203,8 @@ fn a_save_whose_answer_is_lost_is_found_by_the_next_server() {
     run(async {
         let rows = Rows::default();
         let store = at(&[rows.dropping_replies(), rows]).await;
-        let saved = store.save(ALICE, Some(session(&["boots"])), Some(0)).await;
-        let there = Kept { version: 1, session: Some(session(&["boots"])) };
+        let saved = store.save(ALICE, Some(OWN.session(&["boots"])), Some(0)).await;
+        let there = Kept { version: 1, session: Some(OWN.session(&["boots"])) };
         assert_eq!(saved, Ok(Err(there)), "it is there, and only that is known");
     });
 }

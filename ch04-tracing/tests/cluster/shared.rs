@@ -1,0 +1,108 @@
+//! What several requests share, and what one request asks twice, as their traces show it.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use lab::http::Caller;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{TestShop, text};
+
+impl TestShop {
+    fn collected(&self, path: &str) -> Option<Value> {
+        let mut collector = Caller::new(self.cluster.endpoint("collector"));
+        let page = self.runtime.block_on(collector.get(path)).ok()?;
+        (page.status == 200).then_some(page.body)
+    }
+
+    fn spans_of(&self, trace: &str) -> Option<Vec<Value>> {
+        let page = self.collected(&format!("/api/traces/{trace}"))?;
+        page["spans"].as_array().cloned()
+    }
+
+    /// Some orders at once; some may be declined, because others have their accounts.
+    fn buys_at_once(&self, round: u32) {
+        let front = self.cluster.front();
+        self.runtime.block_on(async {
+            let mut orders = JoinSet::new();
+            for order in 0..8 {
+                let customer = ["alice", "bob"][order % 2];
+                let item = ["boots", "candle", "umbrella"][order % 3];
+                let key = format!("round-{round}-{order}");
+                let body = json!({ "key": key, "item": item, "quantity": 1, "customer": customer });
+                orders.spawn(async move { Caller::new(front).post("/checkout", &body).await });
+            }
+            orders.join_all().await.into_iter().for_each(|answer| drop(answer.expect("an answer")));
+        });
+    }
+
+    fn leader(&self) -> String {
+        self.until("a leader of the replicas", || {
+            let mut all = ["replica-1", "replica-2", "replica-3"].into_iter();
+            let leads = |replica: &&str| {
+                let mut caller = Caller::new(self.cluster.endpoint(replica));
+                let status = self.runtime.block_on(caller.get("/status"));
+                status.is_ok_and(|status| status.body["role"] == "leads")
+            };
+            all.find(leads).map(ToOwned::to_owned)
+        })
+    }
+
+    /// The trace of the request that has this in it, once all causes are there.
+    fn whole_trace_with(&self, words: &str) -> Vec<Value> {
+        self.until(words, || {
+            let list = self.collected("/api/traces?operation=POST+/buy&limit=100")?;
+            let whole = list["traces"].as_array()?.iter().filter(|trace| trace["missing"] == 0);
+            let mut all = whole.filter_map(|trace| self.spans_of(&text(trace, "traceId")));
+            all.find(|spans| json!(spans).to_string().contains(words))
+        })
+    }
+}
+
+/// A coordinator learns several decisions at once, and replicas agree on several commands at once. So one step
+/// answers several requests: that is one piece of work, and each request has to lead to it.
+#[test]
+fn work_that_is_done_for_several_requests_is_linked_from_each_of_their_traces() {
+    let shop = TestShop::whole();
+    let mut round = 0;
+    let (own, shared, by) = shop.until("an answer to several requests", || {
+        round += 1;
+        shop.buys_at_once(round);
+        let list = shop.collected("/api/traces?operation=answered+with+others&limit=1")?;
+        let own = text(list["traces"].as_array()?.first()?, "traceId");
+        let spans = shop.spans_of(&own)?;
+        let shared = spans.iter().find(|span| text(span, "name") == "answered with others")?;
+        let [trace, id] = [0, 1].map(|part| shared["links"][0][part].as_str().map(str::to_owned));
+        // The other trace may arrive a little later.
+        let by =
+            shop.spans_of(&trace.clone()?)?.into_iter().find(|span| span["id"] == json!(id))?;
+        spans.iter().find(|span| span["id"] == shared["parent"])?;
+        Some(((own, trace?), shared.clone(), by))
+    });
+    assert_ne!(own.0, own.1, "it is the work of another trace");
+    assert_eq!(by["service"], shared["service"], "{by} did the work for {shared}");
+}
+
+/// Without a leader a replica does not answer in time, and the next one is asked.
+#[test]
+fn a_question_that_is_asked_again_is_in_the_trace_of_the_first_one() {
+    let mut shop = TestShop::whole();
+    let mut alice = shop.alice();
+    // A new leader may be there before the question is.
+    let again = (1..=20).find_map(|attempt| {
+        let leader = shop.leader();
+        shop.cluster.kill(&leader).unwrap();
+        let key = format!("attempt-{attempt}-");
+        shop.page(&mut alice, &Method::POST, &format!("/buy?item=candle&key={key}"));
+        shop.cluster.restart(&leader, None).unwrap();
+        let spans = shop.whole_trace_with(&key);
+        let asked: Vec<Value> =
+            spans.into_iter().filter(|span| text(span, "name") == "set").collect();
+        (asked.len() > 1).then_some(asked)
+    });
+    let again = again.expect("in one of 20 attempts the question comes before the new leader");
+    let of = |field: &str| again.iter().map(|span| text(span, field)).collect::<BTreeSet<_>>();
+    assert_eq!(of("parent").len(), 1, "both have one cause: {again:#?}");
+    assert!(of("service").len() > 1, "another replica was asked: {again:#?}");
+}
