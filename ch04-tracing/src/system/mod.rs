@@ -14,7 +14,7 @@
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
 //! | `lean/` | spans for code that runs a million times a second |
 //! | `recorder/` | the last spans of a process, in a file that outlives it |
-//! | `shop.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
+//! | `shop.rs`, `role.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
 //! | `collectors.rs` | the same over HTTP, beside another collector (feature `engines`) |
@@ -40,6 +40,7 @@ mod page;
 mod perfetto;
 mod query;
 pub mod recorder;
+mod role;
 pub mod shop;
 mod spans;
 mod w3c;

@@ -16,17 +16,15 @@
 //!
 //! Reading the flight recorder of a role that is not started again.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
 use ch01_sticky_sessions::system::{Outside, Till};
 use ch02_two_phase_commit::system::{Design, decisions};
+use ch03_paxos::types::Timer;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use lab::NodeId;
 use lab::event::Log;
@@ -36,15 +34,11 @@ use lab::system::{
     BoxFuture, Endpoints, Error, Handle, Layout, Options, Part, RespStore, Role, RoleConfig,
     RoleReport, Service, Status, System, Texts, Workload, report, run_within,
 };
-use serde_json::{Map, json};
-use tokio::runtime::{self, Builder, Runtime};
-use tokio::sync::watch;
 
-use super::collector::{self, Shared};
 use super::exporter::{self, Exporter};
 use super::now;
+use super::role::Collector;
 use super::spans::{Recorded, Spans};
-use crate::store::{self, Store};
 
 /// The shop with its collector.
 pub const SYSTEM: &dyn System = &Shop;
@@ -54,6 +48,8 @@ const CHECKOUT: &dyn System = ch02_two_phase_commit::system::SYSTEM;
 const STORE: &dyn System = ch03_paxos::system::SYSTEM;
 
 const COLLECTOR: &str = "collector";
+/// The names of all replicas begin with it.
+const REPLICA: &str = "replica-";
 /// No node has this id.
 const COLLECTOR_ID: NodeId = NodeId(1_000);
 /// Each chapter's ids are so much larger than those of the one before.
@@ -99,7 +95,7 @@ fn of(role: &str) -> &'static dyn System {
     match role {
         "lb" => PAGES,
         web if web.starts_with("web-") => PAGES,
-        replica if replica.starts_with("replica-") => STORE,
+        replica if replica.starts_with(REPLICA) => STORE,
         _ => CHECKOUT,
     }
 }
@@ -109,7 +105,7 @@ fn replicas(config: &RoleConfig, within: Duration) -> Servers {
     let (endpoints, cluster) = (Arc::clone(&config.endpoints), config.cluster);
     let find = move || {
         let mut all = endpoints.lock().expect("no thread panics with this lock held").clone();
-        all.retain(|(name, _)| name.starts_with("replica-"));
+        all.retain(|(name, _)| name.starts_with(REPLICA));
         async move {
             let all = report(&all, Some(cluster)).await.into_iter();
             let redis = |status: Status| status.own.get("redis")?.as_str()?.parse().ok();
@@ -207,8 +203,9 @@ impl System for Shop {
         // Beside the folder of the role: in there is its log, and nothing else may be.
         let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
         let spans = Spans::new(seed, Recorded::new(exporter, file.as_deref()));
-        // A replica that hears of no leader: what follows is an election.
-        Some(Arc::new(spans.beginning_with(vec![ch03_paxos::types::Timer::Suspect.to_string()])))
+        // A replica that hears of no leader: what follows is an election. No other role elects.
+        let begins = config.role.name.starts_with(REPLICA).then(|| Timer::Suspect.to_string());
+        Some(Arc::new(spans.beginning_with(begins.into_iter().collect())))
     }
 
     fn layout(&self, options: &Options) -> Result<Layout, Error> {
@@ -279,72 +276,5 @@ impl System for Shop {
 
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
         CHECKOUT.workload(front)
-    }
-}
-
-/// The collector as a role.
-struct Collector {
-    shared: Shared,
-    runtime: Mutex<Option<Runtime>>,
-    handle: runtime::Handle,
-    /// Whether it has ended.
-    ended: watch::Sender<bool>,
-}
-
-impl Collector {
-    fn open(dir: &Path) -> Result<Self, Error> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.map_err(Error::io("start the collector"))?;
-        let store = Store::open(dir, store::Options::default());
-        let store = store.map_err(|why| Error::Refused(why.to_string()))?;
-        for damage in store.damage() {
-            tracing::warn!("{damage}");
-        }
-        let shared = Shared::new(Arc::new(store));
-        let (handle, ended) = (runtime.handle().clone(), watch::Sender::new(false));
-        handle.spawn(shared.clone().keep_tidy());
-        Ok(Self { shared, runtime: Mutex::new(Some(runtime)), handle, ended })
-    }
-}
-
-impl Service for Collector {
-    /// No node sends it messages.
-    fn addr(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 0))
-    }
-
-    fn runtime(&self) -> runtime::Handle {
-        self.handle.clone()
-    }
-
-    fn set_peers(&self, _: BTreeMap<NodeId, SocketAddr>) {}
-
-    fn linked_to<'a>(&'a self, _: &'a [NodeId]) -> BoxFuture<'a, ()> {
-        Box::pin(std::future::ready(()))
-    }
-
-    fn stop(&self) {
-        self.ended.send_replace(true);
-    }
-
-    fn ended(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let mut ended = self.ended.subscribe();
-            let _ = ended.wait_for(|ended| *ended).await;
-            self.shared.store.close();
-            let runtime = self.runtime.lock().expect("no thread panics with it").take();
-            if let Some(runtime) = runtime {
-                runtime.shutdown_background();
-            }
-        })
-    }
-
-    fn status(&self) -> BoxFuture<'_, Option<Status>> {
-        let own = Map::from_iter([("spans".into(), json!(self.shared.store.spans()))]);
-        Box::pin(std::future::ready(Some(Status { own, start: 1, ..Status::default() })))
-    }
-
-    fn routes(&self) -> Router {
-        collector::pages(self.shared.clone())
     }
 }

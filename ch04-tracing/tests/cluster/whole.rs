@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::http::{Method, StatusCode};
 use ch01_sticky_sessions::system::client::{Browser, Page};
 use lab::http::Caller;
+use lab::system::{Status, report};
 use serde_json::{Value, json};
 
 use crate::{TestShop, text};
@@ -154,33 +155,55 @@ fn whichever_process_is_killed_nobody_is_signed_out_and_each_order_is_done_at_mo
     assert_eq!(coins["pay"]["alice"], json!(500 - 2 * done), "{coins}");
 }
 
-/// The trace of an election: it begins with a replica that has not heard of one for long.
-fn is_election(spans: &[Value]) -> bool {
+/// The services of a trace that have spans of this name.
+fn by(spans: &[Value], name: &str) -> BTreeSet<String> {
+    let named = spans.iter().filter(|span| text(span, "name") == name);
+    named.map(|span| text(span, "service")).collect()
+}
+
+/// Whether this is the trace of an election that this replica won: it begins with a replica that has not heard of
+/// a leader for long, and two of three were asked for a promise.
+fn elects(leader: &str, spans: &[Value]) -> bool {
     let root = spans.iter().find(|span| span["parent"].is_null());
-    let by = |name: &str| -> BTreeSet<String> {
-        let named = spans.iter().filter(|span| text(span, "name") == name);
-        named.map(|span| text(span, "service")).collect()
-    };
     root.is_some_and(|root| text(root, "name") == "no message came")
-        && by("prepare").len() >= 2
-        && by("promise").len() == 1
+        && by(spans, "prepare").len() >= 2
+        && by(spans, "prepare").contains(leader)
+        && by(spans, "promise") == BTreeSet::from([leader.to_owned()])
+}
+
+impl TestShop {
+    /// The replica that says that it leads.
+    fn leader(&self) -> Option<String> {
+        let all = self.runtime.block_on(report(&self.cluster.endpoints(), None)).into_iter();
+        let leads = |status: Option<Status>| status?.own.get("role").map(|role| role == "leads");
+        all.filter(|(name, _)| name.starts_with("replica-"))
+            .find_map(|(name, status)| leads(status)?.then_some(name))
+    }
+
+    /// Every trace that begins with such a timeout, by its id.
+    fn begun_by_silence(&self) -> Option<BTreeMap<String, Vec<Value>>> {
+        let mut collector = Caller::new(self.cluster.endpoint("collector"));
+        let mut get = |path: &str| self.runtime.block_on(collector.get(path)).ok();
+        let list = get("/api/traces?operation=no+message+came&limit=1000")?.body;
+        let ids = list["traces"].as_array()?.iter().map(|trace| text(trace, "traceId"));
+        let spans = |id: String| {
+            let trace = get(&format!("/api/traces/{id}"))?.body;
+            Some((id, trace["spans"].as_array()?.clone()))
+        };
+        Some(ids.filter_map(spans).collect())
+    }
 }
 
 #[test]
-fn the_election_of_a_leader_is_a_trace_of_its_own_with_its_cause() {
-    let shop = TestShop::whole();
-    let elections = |shop: &TestShop| {
-        let mut collector = Caller::new(shop.cluster.endpoint("collector"));
-        let mut get = |path: &str| shop.runtime.block_on(collector.get(path)).ok();
-        let list = get("/api/traces?operation=no+message+came&limit=100")?.body;
-        let ids: Vec<String> =
-            list["traces"].as_array()?.iter().map(|trace| text(trace, "traceId")).collect();
-        let spans = ids
-            .iter()
-            .filter_map(|id| get(&format!("/api/traces/{id}"))?.body["spans"].as_array().cloned());
-        Some(spans.filter(|spans| is_election(spans)).collect::<Vec<_>>())
-    };
-    let first = shop.until("the first leader", || elections(&shop)?.first().cloned());
-    let promised = first.iter().find(|span| text(span, "name") == "promise").unwrap();
-    assert!(text(promised, "service").starts_with("replica-"), "{promised}");
+fn the_election_after_a_kill_of_the_leader_is_a_trace_of_its_own_with_its_cause() {
+    let mut shop = TestShop::whole();
+    let killed = shop.until("the first leader", || shop.leader());
+    let before = shop.until("the list of traces", || shop.begun_by_silence());
+    shop.cluster.kill(&killed).unwrap();
+    shop.until("a trace of the election", || {
+        let leader = shop.leader().filter(|leader| *leader != killed)?;
+        let mut new = shop.begun_by_silence()?;
+        new.retain(|id, _| !before.contains_key(id));
+        new.values().any(|spans| elects(&leader, spans)).then_some(())
+    });
 }

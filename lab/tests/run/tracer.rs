@@ -10,7 +10,11 @@ use crate::toy::{Ledger, Msg, Words};
 
 /// Names each piece of work by a number, and remembers what it is told about it.
 #[derive(Debug, Default)]
-struct Told(Mutex<Vec<Work>>);
+struct Told {
+    all: Mutex<Vec<Work>>,
+    /// Whether it is told about timeouts.
+    timeouts: bool,
+}
 
 #[derive(Clone, Debug)]
 struct Work {
@@ -27,12 +31,12 @@ fn numbered(number: usize) -> Context {
 
 impl Told {
     fn work(&self) -> Vec<Work> {
-        self.0.lock().unwrap().clone()
+        self.all.lock().unwrap().clone()
     }
 
     fn change(&self, context: &Context, change: impl FnOnce(&mut Work)) {
         let number: usize = context.as_bytes()[0].into();
-        change(&mut self.0.lock().unwrap()[number - 1]);
+        change(&mut self.all.lock().unwrap()[number - 1]);
     }
 }
 
@@ -47,10 +51,17 @@ impl Tracer for Told {
     }
 
     fn step(&self, role: &str, what: &str, context: &Context) -> Context {
-        let mut all = self.0.lock().unwrap();
+        let mut all = self.all.lock().unwrap();
         let (role, what) = (role.into(), what.into());
         all.push(Work { role, what, under: *context, done: None, answered_by: None });
         numbered(all.len())
+    }
+
+    fn timeout(&self, role: &str, timer: &str) -> Context {
+        if !self.timeouts {
+            return Context::default();
+        }
+        self.step(role, timer, &Context::default())
     }
 
     fn end(&self, context: &Context, done: &Done) {
@@ -103,6 +114,39 @@ fn what_a_request_causes_is_one_chain_over_all_nodes() {
     let ends: Vec<_> = work[1..].iter().map(|work| work.done.clone()).collect();
     assert_eq!(ends, [done(1, 1), done(1, 1), done(0, 1)], "{work:#?}");
     assert_eq!(work[1].answered_by, Some(numbered(4)));
+}
+
+/// A replica that hears of no leader is such a cause: no request has asked it to do anything.
+#[test]
+fn a_timeout_is_the_first_cause_of_all_that_follows_on_every_node() {
+    let (dir, told) = (tempfile::tempdir().unwrap(), Told { timeouts: true, ..Told::default() });
+    let told = Arc::new(told);
+    run(async {
+        let (primary, backup) =
+            (start(PRIMARY, dir.path(), &told), start(BACKUP, dir.path(), &told));
+        let mut client = primary.clients().connect().unwrap();
+        // What it sends before it knows its peer is lost: a timer makes it send that again.
+        client.send(Msg::Add(7)).await.unwrap();
+        while !told.work().iter().any(|work| work.what == "Retry") {
+            tokio::task::yield_now().await;
+        }
+        introduce(&primary, &backup).await;
+        assert_eq!(client.recv().await, Some(Msg::Added { at: 0 }));
+    });
+    let work = told.work();
+    let cause = |one: &Work| {
+        let number = one.under.as_bytes().first().map(|number| usize::from(*number));
+        number.map(|number| work[number - 1].what.as_str())
+    };
+    let causes: Vec<_> =
+        work.iter().map(|one| (one.role.as_str(), one.what.as_str(), cause(one))).collect();
+    for expected in [
+        ("primary", "Retry", None),
+        ("backup", "Copy { at: 0, number: 7 }", Some("Retry")),
+        ("primary", "Kept { at: 0 }", Some("Copy { at: 0, number: 7 }")),
+    ] {
+        assert!(causes.contains(&expected), "{expected:?}: {work:#?}");
+    }
 }
 
 /// Looks at how many frames have left whenever it is told that something has ended.
