@@ -15,6 +15,7 @@
 //! | `lean/` | spans for code that runs a million times a second |
 //! | `recorder/` | the last spans of a process, in a file that outlives it |
 //! | `shop.rs`, `role.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
+//! | `buyers.rs` | load: users who buy over the pages of that shop |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
 //! | `collectors.rs` | the same over HTTP, beside another collector (feature `engines`) |
@@ -25,6 +26,7 @@
 //! TLS and sign-in: everything is on this machine.
 
 mod api;
+mod buyers;
 pub(crate) mod capacity;
 mod collector;
 #[cfg(all(feature = "engines", unix))]

@@ -35,6 +35,7 @@ use lab::system::{
     RoleReport, Service, Status, System, Texts, Workload, report, run_within,
 };
 
+use super::buyers::Buyers;
 use super::exporter::{self, Exporter};
 use super::now;
 use super::role::Collector;
@@ -48,6 +49,7 @@ const CHECKOUT: &dyn System = ch02_two_phase_commit::system::SYSTEM;
 const STORE: &dyn System = ch03_paxos::system::SYSTEM;
 
 const COLLECTOR: &str = "collector";
+const BALANCER: &str = "lb";
 /// The names of all replicas begin with it.
 const REPLICA: &str = "replica-";
 /// No node has this id.
@@ -93,7 +95,7 @@ fn parts(options: &Options) -> Vec<Part> {
 /// The system that a role belongs to.
 fn of(role: &str) -> &'static dyn System {
     match role {
-        "lb" => PAGES,
+        BALANCER => PAGES,
         web if web.starts_with("web-") => PAGES,
         replica if replica.starts_with(REPLICA) => STORE,
         _ => CHECKOUT,
@@ -168,7 +170,7 @@ impl System for Shop {
             let http = role.http;
             [format!("open http://{http}/ in another tab: each request is a trace")]
         });
-        let pages = if roles.iter().any(|role| role.role == "lb") { PAGES } else { CHECKOUT };
+        let pages = if roles.iter().any(|role| role.role == BALANCER) { PAGES } else { CHECKOUT };
         pages.greeting(roles).into_iter().chain(lines.into_iter().flatten()).collect()
     }
 
@@ -276,5 +278,13 @@ impl System for Shop {
 
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload> {
         CHECKOUT.workload(front)
+    }
+
+    /// Users of the whole shop come to the balancer; chapter 2's shop alone has no pages.
+    fn workload_of(&self, front: SocketAddr, endpoints: &Endpoints) -> Box<dyn Workload> {
+        match endpoints.iter().find(|(role, _)| role == BALANCER) {
+            Some((_, balancer)) => Box::new(Buyers::new(*balancer, front)),
+            None => self.workload(front),
+        }
     }
 }

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 mod sessions;
 mod shared;
+mod load;
 mod whole;
 
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -277,7 +277,8 @@ async fn loaded(system: &dyn System, handle: &Handle, args: &ArgMatches) -> Resu
     if let Some(other) = system.load_other(args, clients, time) {
         return other.await;
     }
-    let workload = system.workload(handle.front()?);
+    let endpoints = handle.report().await?.endpoints();
+    let workload = system.workload_of(handle.front()?, &endpoints);
     say(&format!(
         "{clients} customers for {seconds} s, each waits for its answer and asks again …"
     ));

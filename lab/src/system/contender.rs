@@ -61,7 +61,7 @@ pub struct MeasuredCluster {
 }
 
 impl MeasuredCluster {
-    /// Starts the cluster. One of each system at a time in a process.
+    /// Starts the cluster. One of each name at a time in a process.
     ///
     /// # Errors
     /// It does not start.
@@ -71,7 +71,7 @@ impl MeasuredCluster {
         setup: &Setup,
         runtime: Handle,
     ) -> Result<Self, measure::Error> {
-        let dir = Scratch::new(&setup.dir, system.name())?;
+        let dir = Scratch::new(&setup.dir, name)?;
         let cluster = start(system, options, setup, &dir);
         let cluster = cluster.map_err(|e| measure::Error::contender(name, e))?;
         Ok(Self { name, system, cluster, runtime, dir })
@@ -139,6 +139,8 @@ impl MeasuredCluster {
 /// A running cluster of a system, loaded as its [`Workload`] says.
 pub struct ClusterContender {
     measured: MeasuredCluster,
+    /// One for all turns: it may count, or know customers who come back.
+    workload: Box<dyn Workload>,
     customers: u64,
 }
 
@@ -153,13 +155,23 @@ impl ClusterContender {
         setup: &Setup,
         runtime: Handle,
     ) -> Result<Self, measure::Error> {
-        let of = (system, Options::default());
-        let measured = MeasuredCluster::start(name, of, setup, runtime)?;
-        Ok(Self { measured, customers: 0 })
+        Self::start_with(name, (system, Options::default()), setup, runtime)
     }
 
-    fn workload(&self) -> Box<dyn Workload> {
-        self.measured.system.workload(self.measured.cluster.front())
+    /// The same with options.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_with(
+        name: &'static str,
+        (system, options): (&'static dyn System, Options),
+        setup: &Setup,
+        runtime: Handle,
+    ) -> Result<Self, measure::Error> {
+        let measured = MeasuredCluster::start(name, (system, options), setup, runtime)?;
+        let cluster = &measured.cluster;
+        let workload = system.workload_of(cluster.front(), &cluster.endpoints());
+        Ok(Self { measured, workload, customers: 0 })
     }
 }
 
@@ -206,7 +218,7 @@ impl Contender for ClusterContender {
     }
 
     fn waits(&self) -> Waits {
-        self.workload().words().waits
+        self.workload.words().waits
     }
 
     fn processes(&mut self) -> Vec<u32> {
@@ -214,10 +226,9 @@ impl Contender for ClusterContender {
     }
 
     fn load(&mut self, clients: usize, time: Duration) -> Result<Measured, measure::Error> {
-        let workload = self.workload();
         let customers = (0..clients).map(|_| {
             self.customers += 1;
-            Asking(workload.customer(format!("customer-{}", self.customers), self.customers))
+            Asking(self.workload.customer(format!("customer-{}", self.customers), self.customers))
         });
         let customers = customers.collect();
         Ok(self.measured.runtime.block_on(closed_loop(customers, Until::Time(time))))
@@ -232,12 +243,11 @@ impl Contender for ClusterContender {
     }
 
     fn audit(&mut self) -> Result<Value, measure::Error> {
-        let workload = self.workload();
-        self.measured.runtime.block_on(workload.audit()).map_err(|e| self.measured.error(e))
+        self.measured.runtime.block_on(self.workload.audit()).map_err(|e| self.measured.error(e))
     }
 
     fn verdict(&self, before: &Value, after: &Value) -> (bool, String) {
-        self.workload().verdict(before, after)
+        self.workload.verdict(before, after)
     }
 }
 
@@ -249,7 +259,7 @@ pub fn measure_alone(system: &'static dyn System) -> Measure {
         let runtime = runtime()?;
         let on = runtime.handle().clone();
         let alone = ClusterContender::start(system.name(), system, setup, on)?;
-        let unit = alone.workload().words().unit;
+        let unit = alone.workload.words().unit;
         let mut contenders: Vec<Box<dyn Contender>> = vec![Box::new(alone)];
         let plan = Plan::within(&setup.dir, setup.seconds, contenders.len());
         let compared = compare(&plan, &mut contenders, out)?;

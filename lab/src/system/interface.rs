@@ -10,7 +10,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::error::Error;
 use super::handle::{Handle, RoleReport};
-use super::layout::{Layout, Options};
+use super::layout::{Endpoints, Layout, Options};
 use super::load::Workload;
 use super::service::{BoxFuture, RoleConfig, Service, Status};
 use crate::event::Log;
@@ -149,4 +149,10 @@ pub trait System: Sync {
 
     /// What `load` does to the server of the front role.
     fn workload(&self, front: SocketAddr) -> Box<dyn Workload>;
+
+    /// The same where users come to another role than the front; `endpoints` is where all roles serve HTTP.
+    fn workload_of(&self, front: SocketAddr, endpoints: &Endpoints) -> Box<dyn Workload> {
+        let _ = endpoints;
+        self.workload(front)
+    }
 }
