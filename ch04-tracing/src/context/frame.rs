@@ -80,6 +80,12 @@ impl TraceContext {
         Frame { bytes, len: FIXED + fits, dropped }
     }
 
+    /// Whether these bytes are a context that is to be recorded, without reading the rest of it.
+    #[must_use]
+    pub fn is_sampled_frame(bytes: &[u8]) -> bool {
+        matches!(bytes, [VERSION, flags, ..] if Flags::from_bits(*flags).has(Flags::SAMPLED))
+    }
+
     /// Reads what [`TraceContext::to_frame`] wrote. A tracestate that is wrong is dropped.
     ///
     /// # Errors

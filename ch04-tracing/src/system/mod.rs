@@ -14,7 +14,7 @@
 //! | `exporter/` | the other side: sends finished spans, and counts what became of each |
 //! | `lean/` | spans for code that runs a million times a second |
 //! | `recorder/` | the last spans of a process, in a file that outlives it |
-//! | `shop.rs`, `role.rs`, `spans.rs` | the shop of all chapters, with everything traced into a collector |
+//! | `shop.rs`, `role.rs`, `spans.rs`, `share.rs` | the shop of all chapters, with everything traced into a collector |
 //! | `buyers.rs` | load: users who buy over the pages of that shop |
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
@@ -43,6 +43,7 @@ mod perfetto;
 mod query;
 pub mod recorder;
 mod role;
+mod share;
 pub mod shop;
 mod spans;
 mod w3c;

@@ -39,6 +39,7 @@ use super::buyers::Buyers;
 use super::exporter::{self, Exporter};
 use super::now;
 use super::role::Collector;
+use super::share::Share;
 use super::spans::{Recorded, Spans};
 
 /// The shop with its collector.
@@ -60,6 +61,8 @@ const OFFSET: u64 = 10_000;
 const SMALL: &str = "small";
 /// Spans are written down before they are sent.
 const RECORDER: &str = "recorder";
+/// Which share of the requests is recorded.
+const SAMPLE: &str = "sample";
 /// A server of the replicated store that does not answer within this time is not asked further.
 const WITHIN: Duration = Duration::from_millis(500);
 /// The same for sessions: a web node waits 400 ms, and a second server is to be asked in this time.
@@ -181,9 +184,15 @@ impl System for Shop {
         let port = port.value_parser(value_parser!(u16)).conflicts_with(SMALL);
         let port = port.help("Where users come; 0 is any free port");
         let recorder = flag(RECORDER).help("Keep the last spans of each process through a kill -9");
+        let sample = Arg::new(SAMPLE).long(SAMPLE).value_name("SHARE");
+        let sample = sample.value_parser(str::parse::<Share>);
+        let sample = sample.help(
+            "Which share of the requests is recorded, of those whose caller does not say: 0, 1 or 1/N; \
+             default: 1",
+        );
         // What chapter 2's own cluster takes, its shop alone may be asked for.
         let own = CHECKOUT.options().into_iter().map(|option| option.requires(SMALL));
-        own.chain([small, port, recorder]).collect()
+        own.chain([small, port, recorder, sample]).collect()
     }
 
     fn role_names(&self) -> Vec<&'static str> {
@@ -205,6 +214,8 @@ impl System for Shop {
         // Beside the folder of the role: in there is its log, and nothing else may be.
         let file = config.options.has(RECORDER).then(|| config.dir.with_extension("ring"));
         let spans = Spans::new(seed, Recorded::new(exporter, file.as_deref()));
+        let share = config.options.values(SAMPLE).iter().find_map(|share| share.parse().ok());
+        let spans = spans.recording(share.unwrap_or_else(Share::all));
         // A replica that hears of no leader: what follows is an election. No other role elects.
         let begins = config.role.name.starts_with(REPLICA).then(|| Timer::Suspect.to_string());
         Some(Arc::new(spans.beginning_with(begins.into_iter().collect())))

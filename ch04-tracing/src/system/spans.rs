@@ -24,6 +24,7 @@ use lab::run::{Context, Done, Tracer};
 use super::exporter::Exporter;
 use super::now;
 use super::recorder::{self, Found, Recorder, RecorderError};
+use super::share::Share;
 use crate::analysis::critical_path::{ENDED_AFTER, edge, name};
 use crate::context::{Flags, Header, TraceContext};
 use crate::redact::{clean, redact};
@@ -103,6 +104,8 @@ pub(super) struct Spans {
     requests: Mutex<HashMap<SpanId, SpanId>>,
     /// What the timers are called that begin a trace.
     timers: Vec<String>,
+    /// Which of the traces that begin here are recorded.
+    share: Share,
 }
 
 struct Open {
@@ -128,12 +131,18 @@ impl Spans {
     pub(super) fn new(seed: u64, sink: impl Sink + 'static) -> Self {
         let sink = Box::new(sink);
         let (open, requests) = (Mutex::default(), Mutex::default());
-        Self { sink, ids: Mutex::new(Rng::new(seed)), open, requests, timers: Vec::new() }
+        let (ids, timers, share) = (Mutex::new(Rng::new(seed)), Vec::new(), Share::all());
+        Self { sink, ids, open, requests, timers, share }
     }
 
     /// Where one of these timers runs out, a trace begins.
     pub(super) fn beginning_with(self, timers: Vec<String>) -> Self {
         Self { timers, ..self }
+    }
+
+    /// Of the traces that begin here, only a share is recorded. A caller decides for its own requests.
+    pub(super) fn recording(self, share: Share) -> Self {
+        Self { share, ..self }
     }
 
     /// A new id; never 0.
@@ -217,9 +226,12 @@ impl Tracer for Spans {
     ) -> Context {
         let headers: Vec<Header<'_>> =
             headers.map(|(name, value)| (name, value.as_bytes())).collect();
-        let parent = TraceContext::extract(&headers).ok().flatten().map(|caller| caller.span);
-        let flags = Flags::SAMPLED.with(Flags::RANDOM);
-        let context = TraceContext::answering(&headers, self.span_id(), self.trace_id(), flags);
+        let caller = TraceContext::extract(&headers).ok().flatten();
+        let parent = caller.as_ref().map(|caller| caller.span);
+        let context = match caller {
+            Some(caller) => caller.child(self.span_id()),
+            None => self.share.root(self.trace_id(), self.span_id()),
+        };
         if context.flags.has(Flags::SAMPLED) {
             self.begin(span(&context, parent, Kind::Server, role, what));
         }
@@ -228,6 +240,10 @@ impl Tracer for Spans {
 
     fn headers(&self, context: &Context) -> Vec<(&'static str, String)> {
         read(context).map(|context| context.headers().collect()).unwrap_or_default()
+    }
+
+    fn is_told(&self, context: &Context) -> bool {
+        TraceContext::is_sampled_frame(context.as_bytes())
     }
 
     // ANCHOR: step
@@ -250,8 +266,10 @@ impl Tracer for Spans {
         if !self.timers.iter().any(|name| name == timer) {
             return Context::default();
         }
-        let flags = Flags::SAMPLED.with(Flags::RANDOM);
-        let context = TraceContext::root(self.trace_id(), self.span_id(), flags);
+        let context = self.share.root(self.trace_id(), self.span_id());
+        if !context.flags.has(Flags::SAMPLED) {
+            return Context::default();
+        }
         self.begin(span(&context, None, Kind::Internal, role, timer));
         framed(&context)
     }

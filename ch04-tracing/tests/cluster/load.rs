@@ -1,8 +1,9 @@
-//! Users who buy over the pages of the whole shop.
+//! Users who buy over the pages of the whole shop, and which of their requests are recorded.
 
+use ch04_tracing::store::{self, Store};
 use ch04_tracing::system::shop::SYSTEM;
 use lab::http::Caller;
-use lab::system::{Customer, Workload};
+use lab::system::{Customer, Options, Workload};
 use serde_json::{Value, json};
 
 use crate::{TestShop, text};
@@ -77,4 +78,20 @@ fn users_who_buy_come_through_and_a_purchase_of_theirs_is_a_trace_through_the_ch
     assert_eq!((&after["open"], &after["forced"]), (&json!(0), &json!(0)), "{after}");
     // The balancer, a web process, coordinator and participants, three replicas.
     shop.until("a whole trace of a purchase", || shop.purchases()?.contains(&8).then_some(()));
+}
+
+#[test]
+fn a_shop_that_records_no_request_sells_as_well_and_stores_no_span() {
+    let options = Options::default().with_value("shop-port", "0").with_value("sample", "0");
+    let shop = TestShop::with(options);
+    let buyers = shop.buyers();
+    shop.opens(&*buyers);
+    shop.users_buy(&*buyers, "user");
+    let TestShop { cluster, _dir: dir, .. } = shop;
+    let data = cluster.dir().join("collector");
+    // All roles send what they have when they end.
+    cluster.stop().unwrap();
+    let store = Store::open(&data, store::Options::default()).unwrap();
+    assert_eq!(store.spans(), 0);
+    drop(dir);
 }

@@ -266,7 +266,7 @@ impl<P: Protocol> EventLoop<P> {
             return (context, !context.is_empty());
         }
         let Input::Message { from, msg } = input else { return (context, false) };
-        if context.is_empty() {
+        if context.is_empty() || !traced.tracer.is_told(&context) {
             return (context, false);
         }
         let under = traced.tracer.step(traced.name(self.me), &msg.to_string(), &context);

@@ -33,6 +33,13 @@ pub trait Tracer: Send + Sync + Debug {
         Vec::new()
     }
 
+    /// Whether what is done under this context is told. Where it is not, the context is handed on as it came,
+    /// and that is all: such a message costs about as much as one without a context.
+    fn is_told(&self, context: &Context) -> bool {
+        let _ = context;
+        true
+    }
+
     /// A node is about to take an input that came under `context`, which is not empty. Gives the context of
     /// all that it causes.
     fn step(&self, role: &str, what: &str, context: &Context) -> Context;

@@ -149,6 +149,47 @@ fn a_timeout_is_the_first_cause_of_all_that_follows_on_every_node() {
     }
 }
 
+/// Is told nothing.
+#[derive(Debug)]
+struct NotTold;
+
+impl Tracer for NotTold {
+    fn request(&self, _: &str, _: &str, _: &mut dyn Iterator<Item = (&str, &str)>) -> Context {
+        Context::default()
+    }
+
+    fn is_told(&self, _: &Context) -> bool {
+        false
+    }
+
+    fn step(&self, _: &str, what: &str, _: &Context) -> Context {
+        panic!("it is told of {what}");
+    }
+
+    fn end(&self, _: &Context, done: &Done) {
+        panic!("it is told of an end: {done:?}");
+    }
+
+    fn answered(&self, _: &str, _: &Context, _: &Context) {}
+}
+
+#[test]
+fn a_context_that_is_not_told_is_handed_on_as_it_came() {
+    let (dir, told) = (tempfile::tempdir().unwrap(), Arc::new(Told::default()));
+    run(async {
+        let mut config = config(PRIMARY, dir.path());
+        config.traced = Some(Traced { tracer: Arc::new(NotTold), names: BTreeMap::new() });
+        let primary = Driver::start(config, Ledger::new(BACKUP), ()).unwrap();
+        let backup = start(BACKUP, dir.path(), &told);
+        introduce(&primary, &backup).await;
+        let mut client = primary.clients().connect().unwrap();
+        numbered(9).scope(ask(&mut client, Msg::Add(7))).await;
+    });
+    let work = told.work();
+    let what = work.iter().map(|one| (one.what.as_str(), one.under)).collect::<Vec<_>>();
+    assert_eq!(what.first(), Some(&("Copy { at: 0, number: 7 }", numbered(9))), "{work:#?}");
+}
+
 /// Looks at how many frames have left whenever it is told that something has ended.
 #[derive(Debug, Default)]
 struct Looking {

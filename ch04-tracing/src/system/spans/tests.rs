@@ -183,3 +183,53 @@ fn a_timer_that_may_begin_a_trace_is_the_cause_of_what_it_causes() {
         (root.trace, &("records".into(), Value::Int(1)))
     );
 }
+
+/// As a caller sends it.
+fn asked(spans: &Spans, traceparent: &str) -> Context {
+    spans.request("web", "GET /cart", &mut [("traceparent", traceparent)].into_iter())
+}
+
+#[test]
+fn of_a_request_that_is_not_recorded_the_context_goes_on_and_nothing_else() {
+    let kept = Kept::default();
+    let spans = Spans::new(1, kept.clone()).recording("0".parse().unwrap());
+    let own = spans.request("web", "GET /cart", &mut std::iter::empty());
+    let context = read(&own).unwrap();
+    assert_eq!(context.flags, Flags::RANDOM);
+    assert_eq!(spans.headers(&own), [("traceparent", context.traceparent())]);
+    let mut goes_on = Context::default();
+    let counted = allocation_counter::measure(|| {
+        goes_on = if spans.is_told(&own) { Context::default() } else { own };
+    });
+    assert_eq!((goes_on, counted.count_total), (own, 0), "what a driver does for a message");
+    assert_eq!(spans.step("store", "get", &own), own);
+    spans.answered("store", &own, &own);
+    spans.end(&own, &Done::default());
+    assert_eq!(kept.0.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn whoever_calls_decides_whether_its_request_is_recorded() {
+    let traceparent = |flags| format!("00-{:032x}-{:016x}-{flags}", 7, 9);
+    for (share, flags, recorded) in [("0", "03", 1), ("0", "00", 0), ("1", "02", 0), ("1", "01", 1)]
+    {
+        let kept = Kept::default();
+        let spans = Spans::new(1, kept.clone()).recording(share.parse().unwrap());
+        let own = asked(&spans, &traceparent(flags));
+        assert_eq!(read(&own).unwrap().trace, TraceId(7));
+        assert_eq!(spans.is_told(&own), recorded == 1);
+        spans.end(&own, &Done::default());
+        let spans = kept.0.lock().unwrap().clone();
+        assert_eq!(spans.len(), recorded, "{share} {flags}");
+        assert!(spans.iter().all(|span| span.parent == Some(SpanId(9))));
+    }
+}
+
+#[test]
+fn a_share_is_recorded_of_what_begins_with_a_timer_as_well() {
+    let begins = |share: &str| {
+        let spans = Spans::new(1, Kept::default()).beginning_with(vec!["alone".into()]);
+        !spans.recording(share.parse().unwrap()).timeout("store", "alone").is_empty()
+    };
+    assert_eq!((begins("0"), begins("1")), (false, true));
+}
