@@ -49,7 +49,7 @@ impl Chapter for TracingChapter {
 
     #[cfg(feature = "system")]
     fn measures(&self) -> Vec<lab::measure::Measure> {
-        use crate::system::{capacity, fire};
+        use crate::system::{capacity, cost, fire};
         use lab::measure::Measure;
         let about = "one purchase that loses a replica half-way, span by span";
         let fire = Measure::new("fire", about).run_by(fire::measure);
@@ -61,6 +61,8 @@ impl Chapter for TracingChapter {
         let collectors = Measure::new("collectors", about).needs("engines");
         #[cfg(all(feature = "engines", unix))]
         let collectors = collectors.run_by(crate::system::collectors::measure);
-        vec![fire, ingest, queries, collectors]
+        let about = "what tracing costs the shop, with none, 1 of 1024 and all requests recorded";
+        let shop = Measure::new("shop", about).run_by(cost::measure);
+        vec![fire, ingest, queries, collectors, shop]
     }
 }

@@ -19,6 +19,7 @@
 //! | `fire.rs` | a purchase that loses a replica half-way, measured |
 //! | `capacity.rs` | how much the collector takes, and how fast it finds, measured |
 //! | `collectors.rs` | the same over HTTP, beside another collector (feature `engines`) |
+//! | `cost.rs` | what tracing costs the shop, measured |
 //! | `w3c.rs` | a service for the W3C's test suite |
 //!
 //! # Left out
@@ -31,6 +32,7 @@ pub(crate) mod capacity;
 mod collector;
 #[cfg(all(feature = "engines", unix))]
 pub(crate) mod collectors;
+pub(crate) mod cost;
 pub mod exporter;
 pub(crate) mod fire;
 #[cfg(feature = "grpc")]

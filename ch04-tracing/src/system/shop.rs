@@ -62,7 +62,7 @@ const SMALL: &str = "small";
 /// Spans are written down before they are sent.
 const RECORDER: &str = "recorder";
 /// Which share of the requests is recorded.
-const SAMPLE: &str = "sample";
+pub(super) const SAMPLE: &str = "sample";
 /// A server of the replicated store that does not answer within this time is not asked further.
 const WITHIN: Duration = Duration::from_millis(500);
 /// The same for sessions: a web node waits 400 ms, and a second server is to be asked in this time.
