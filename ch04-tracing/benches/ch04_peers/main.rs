@@ -142,7 +142,7 @@ fn table(measured: &Measured, rounds: usize) -> Table {
         "per span delivered",
         "CPU per span delivered",
         "delivered",
-        "neither delivered nor counted",
+        "unaccounted",
         "peak memory",
         "aim",
     ];

@@ -22,6 +22,7 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 /// A record moves on from here to the queue, and from there to a batch: as a pointer.
 pub(super) type Buffer = Vec<Box<Record>>;
 
+// ANCHOR: local
 pub(super) struct Local {
     seed: u64,
     /// How many ids were drawn. Only the thread itself writes this.
@@ -35,12 +36,14 @@ impl Local {
         Self { seed, drawn: AtomicU64::new(0), buffer }
     }
 
-    /// The next number of this thread's stream. There is no other writer, so a load and a store are enough.
+    /// The next number of this thread's stream. There is no other writer, so a load and a store are
+    /// enough.
     fn draw(&self) -> u64 {
         let count = self.drawn.load(Ordering::Relaxed);
         self.drawn.store(count.wrapping_add(1), Ordering::Relaxed);
         Rng::new(self.seed.wrapping_add(count.wrapping_mul(STEP))).next_u64()
     }
+    // ANCHOR_END: local
 
     /// A new id; never 0.
     pub(super) fn span_id(&self) -> SpanId {
