@@ -14,9 +14,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
+mod load;
 mod sessions;
 mod shared;
-mod load;
 mod whole;
 
 const DEADLINE: Duration = Duration::from_secs(30);
