@@ -140,6 +140,16 @@ fn an_answer_says_whether_to_send_again() {
     assert_eq!(after(minutes), Next::SendAgain(3 * MINUTE + SECOND / 2));
 }
 
+#[test]
+fn waits_are_doubled_up_to_five_seconds() {
+    let mut attempts = Attempts::new(1, 6, SECOND);
+    for seconds in [1, 2, 4, 5, 5] {
+        // Half of it, and none of the random part.
+        let wait = Next::SendAgain(seconds * SECOND / 2);
+        assert_eq!(attempts.after(Answer::Later(None), 0), wait);
+    }
+}
+
 proptest! {
     #[test]
     fn the_ledger_is_exact_after_any_calls(

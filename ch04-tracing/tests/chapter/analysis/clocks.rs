@@ -105,6 +105,9 @@ fn an_order_is_unknown_where_the_interval_allows_both() {
     assert_eq!(order(100, 111, offset), Order::Before);
     assert_eq!(order(100, 105, offset), Order::Unknown);
     assert_eq!(order(100, 89, offset), Order::After);
+    // At a bound, both may be at the same time.
+    assert_eq!(order(100, 110, offset), Order::Unknown);
+    assert_eq!(order(100, 90, offset), Order::Unknown);
     assert_eq!(order(100, 105, Interval::default()), Order::Unknown);
 }
 
