@@ -37,18 +37,6 @@ impl TestShop {
         });
     }
 
-    fn leader(&self) -> String {
-        self.until("a leader of the replicas", || {
-            let mut all = ["replica-1", "replica-2", "replica-3"].into_iter();
-            let leads = |replica: &&str| {
-                let mut caller = Caller::new(self.cluster.endpoint(replica));
-                let status = self.runtime.block_on(caller.get("/status"));
-                status.is_ok_and(|status| status.body["role"] == "leads")
-            };
-            all.find(leads).map(ToOwned::to_owned)
-        })
-    }
-
     /// The trace of the request that has this in it, once all causes are there.
     fn whole_trace_with(&self, words: &str) -> Vec<Value> {
         self.until(words, || {
@@ -91,7 +79,7 @@ fn a_question_that_is_asked_again_is_in_the_trace_of_the_first_one() {
     let mut alice = shop.alice();
     // A new leader may be there before the question is.
     let again = (1..=20).find_map(|attempt| {
-        let leader = shop.leader();
+        let leader = shop.until("a leader of the replicas", || shop.leader());
         shop.cluster.kill(&leader).unwrap();
         let key = format!("attempt-{attempt}-");
         shop.page(&mut alice, &Method::POST, &format!("/buy?item=candle&key={key}"));

@@ -173,7 +173,7 @@ fn elects(leader: &str, spans: &[Value]) -> bool {
 
 impl TestShop {
     /// The replica that says that it leads.
-    fn leader(&self) -> Option<String> {
+    pub(crate) fn leader(&self) -> Option<String> {
         let all = self.runtime.block_on(report(&self.cluster.endpoints(), None)).into_iter();
         let leads = |status: Option<Status>| status?.own.get("role").map(|role| role == "leads");
         all.filter(|(name, _)| name.starts_with("replica-"))
