@@ -150,8 +150,8 @@ fn table(measured: &Measured, rounds: usize) -> Table {
         columns: columns.map(Into::into).into(),
         rows: measured.iter().map(row).collect(),
         spread: format!(
-            "Medians of {}, each in a process of its own, all in turn; ± is half of the middle half. Time is that of the thread that \
-             makes spans; CPU is that of all threads, until what can arrive has. *Paced* is {PACE} spans per second, and *flat out* as many as \
+            "Medians of {}, each in a process of its own, all in turn; ± is half of the middle half. Time is wall time while spans are made; \
+             CPU is that of all threads, until what can arrive has. *Paced* is {PACE} spans per second, and *flat out* as many as \
              one thread can make. A sink counts spans and encodes none",
             many(rounds, "round"),
         ),

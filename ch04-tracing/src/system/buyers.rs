@@ -216,9 +216,9 @@ impl Workload for Buyers {
         Words {
             unit: "purchase",
             done: "bought",
-            waits: Waits { fsyncs: 2, round_trips: 6 },
-            because: "a purchase waits for two fsyncs, of a vote and of the decision, and for six round trips: \
-                      browser, balancer, web process, coordinator, participant; coordinator, replica, replica",
+            waits: Waits { fsyncs: 2, round_trips: 7 },
+            because: "a purchase waits for two fsyncs, of a vote and of the decision, and for seven round trips: \
+                      browser, balancer, web process, coordinator, participant; coordinator, store, replica, replica",
         }
     }
 

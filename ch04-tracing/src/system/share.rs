@@ -5,7 +5,8 @@
 //!
 //! # Left out
 //!
-//! Shares that are not one of so many, and a share for each operation.
+//! Shares that are not one of so many, and a share for each operation. Work that several requests share is
+//! recorded if the first of them is, so a link may lead to a trace that is not kept.
 
 use std::str::FromStr;
 

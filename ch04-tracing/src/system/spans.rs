@@ -267,10 +267,9 @@ impl Tracer for Spans {
             return Context::default();
         }
         let context = self.share.root(self.trace_id(), self.span_id());
-        if !context.flags.has(Flags::SAMPLED) {
-            return Context::default();
+        if context.flags.has(Flags::SAMPLED) {
+            self.begin(span(&context, None, Kind::Internal, role, timer));
         }
-        self.begin(span(&context, None, Kind::Internal, role, timer));
         framed(&context)
     }
 

@@ -169,6 +169,7 @@ impl<P: Protocol> EventLoop<P> {
         if let Some(traced) = &self.traced
             && let Some(asked) = self.asked.get_mut(&to).and_then(VecDeque::pop_front)
             && !asked.is_empty()
+            && traced.tracer.is_told(&asked)
         {
             traced.tracer.answered(traced.name(self.me), &asked, &reply.context);
         }

@@ -263,7 +263,7 @@ impl<P: Protocol> EventLoop<P> {
         let Some(traced) = &self.traced else { return (context, false) };
         if let Input::Timeout(timer) = input {
             let context = traced.tracer.timeout(traced.name(self.me), &timer.to_string());
-            return (context, !context.is_empty());
+            return (context, !context.is_empty() && traced.tracer.is_told(&context));
         }
         let Input::Message { from, msg } = input else { return (context, false) };
         if context.is_empty() || !traced.tracer.is_told(&context) {

@@ -2,7 +2,8 @@
 //!
 //! A driver knows which input came under which context, what it caused, and when all of that had left. It
 //! does not know what a trace is: chapter 4 does. Only what comes with a context is told, and timeouts: so a
-//! process without a tracer, or a request without a context, costs a comparison.
+//! process without a tracer, or a request without a context, costs a comparison. A request whose context is not
+//! to be told ([`Tracer::is_told`]) costs one question more for each of its messages and its answer.
 //!
 //! # Left out
 //!
@@ -33,8 +34,8 @@ pub trait Tracer: Send + Sync + Debug {
         Vec::new()
     }
 
-    /// Whether what is done under this context is told. Where it is not, the context is handed on as it came,
-    /// and that is all: such a message costs about as much as one without a context.
+    /// Whether what is done under this context is told, and its answer. Where it is not, the context is handed
+    /// on as it came, and that is all: such a message costs about as much as one without a context.
     fn is_told(&self, context: &Context) -> bool {
         let _ = context;
         true

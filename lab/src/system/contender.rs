@@ -94,6 +94,14 @@ impl MeasuredCluster {
         self.cluster.endpoints().iter().map(|(role, _)| self.cluster.pid(role)).collect()
     }
 
+    /// The process of a role.
+    ///
+    /// # Panics
+    /// If there is no such role.
+    pub fn process(&mut self, role: &str) -> u32 {
+        self.cluster.pid(role)
+    }
+
     /// Where the data of all roles is.
     #[must_use]
     pub fn data(&self) -> PathBuf {

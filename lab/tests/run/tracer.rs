@@ -170,7 +170,9 @@ impl Tracer for NotTold {
         panic!("it is told of an end: {done:?}");
     }
 
-    fn answered(&self, _: &str, _: &Context, _: &Context) {}
+    fn answered(&self, _: &str, asked: &Context, _: &Context) {
+        panic!("it is told of the answer to {asked:?}");
+    }
 }
 
 #[test]

@@ -229,7 +229,11 @@ fn whoever_calls_decides_whether_its_request_is_recorded() {
 fn a_share_is_recorded_of_what_begins_with_a_timer_as_well() {
     let begins = |share: &str| {
         let spans = Spans::new(1, Kept::default()).beginning_with(vec!["alone".into()]);
-        !spans.recording(share.parse().unwrap()).timeout("store", "alone").is_empty()
+        let spans = spans.recording(share.parse().unwrap());
+        let context = spans.timeout("store", "alone");
+        // Whoever is asked for it must not decide again.
+        assert!(read(&context).is_some(), "{share}");
+        spans.is_told(&context)
     };
     assert_eq!((begins("0"), begins("1")), (false, true));
 }
