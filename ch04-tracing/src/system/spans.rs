@@ -7,7 +7,8 @@
 //! # Left out
 //!
 //! The cause of a timer: a driver knows none that is right. What most timers cause has no spans; some begin a
-//! trace of their own ([`Spans::beginning_with`]).
+//! trace of their own ([`Spans::beginning_with`]). The last answer that a request waited for, if it asked more than
+//! once: the rule of thumb finds it.
 
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,8 @@ struct Open {
     began: Instant,
     /// The first step of a request.
     step: Option<SpanId>,
+    /// It has asked again, here or in another process: then nobody here knows which answer was its last.
+    asks_more: bool,
     /// The span that answered a request.
     answered_by: Option<Link>,
 }
@@ -155,14 +158,16 @@ impl Spans {
         TraceId((u128::from(ids.next_u64()) << 64 | u128::from(ids.next_u64())).max(1))
     }
 
-    /// If this cause is a request that is open here, then this step is what it began with.
-    fn first_step(&self, cause: SpanId, step: SpanId) {
+    /// If this cause is a request that is open here, then it asks by this step.
+    fn asks(&self, cause: SpanId, step: SpanId) {
         if let Some(open) = self.open.lock().expect(LOCK).get_mut(&cause)
             && open.span.kind == Kind::Server
-            && open.step.is_none()
         {
-            open.step = Some(step);
-            self.requests.lock().expect(LOCK).insert(step, cause);
+            open.asks_more |= open.step.is_some();
+            if open.step.is_none() {
+                open.step = Some(step);
+                self.requests.lock().expect(LOCK).insert(step, cause);
+            }
         }
     }
 
@@ -179,7 +184,8 @@ impl Spans {
     fn begin(&self, mut span: Span) {
         clean(&mut span);
         self.sink.began(&span);
-        let open = Open { span, began: Instant::now(), step: None, answered_by: None };
+        let (began, step, answered_by) = (Instant::now(), None, None);
+        let open = Open { span, began, step, asks_more: false, answered_by };
         self.open.lock().expect(LOCK).insert(open.span.id, open);
     }
 }
@@ -239,7 +245,13 @@ impl Tracer for Spans {
     }
 
     fn headers(&self, context: &Context) -> Vec<(&'static str, String)> {
-        read(context).map(|context| context.headers().collect()).unwrap_or_default()
+        let Some(context) = read(context) else { return Vec::new() };
+        if context.flags.has(Flags::SAMPLED)
+            && let Some(open) = self.open.lock().expect(LOCK).get_mut(&context.span)
+        {
+            open.asks_more = true;
+        }
+        context.headers().collect()
     }
 
     fn is_told(&self, context: &Context) -> bool {
@@ -257,7 +269,7 @@ impl Tracer for Spans {
         let mut span = span(&own, Some(cause.span), Kind::Consumer, role, name);
         span.attributes.push(("message".into(), Value::Text(what.into())));
         self.begin(span);
-        self.first_step(cause.span, own.span);
+        self.asks(cause.span, own.span);
         framed(&own)
     }
     // ANCHOR_END: step
@@ -291,7 +303,8 @@ impl Tracer for Spans {
             span.status = Status::Error(redact(why));
         }
         // Long ids look like secrets, and these are our own.
-        let edge = open.answered_by.map(|by| (ENDED_AFTER.into(), edge(by)));
+        let last = open.answered_by.filter(|_| !open.asks_more);
+        let edge = last.map(|by| (ENDED_AFTER.into(), edge(by)));
         span.attributes.extend(edge);
         self.sink.take(span);
     }

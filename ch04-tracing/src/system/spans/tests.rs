@@ -8,6 +8,7 @@ use lab::{Cx, Input, Node, NodeId, Protocol};
 
 use super::super::exporter::Options;
 use super::*;
+use crate::analysis::critical_path::waited;
 
 const STORE: NodeId = NodeId(1);
 
@@ -236,4 +237,30 @@ fn a_share_is_recorded_of_what_begins_with_a_timer_as_well() {
         spans.is_told(&context)
     };
     assert_eq!((begins("0"), begins("1")), (false, true));
+}
+
+#[test]
+fn a_request_that_asks_again_or_elsewhere_names_no_answer_as_its_last() {
+    let kept = Kept::default();
+    let spans = Spans::new(1, kept.clone());
+    let names_its_last = |asks: &[&str]| {
+        let request = spans.request("web", "POST /buy", &mut std::iter::empty());
+        for what in asks {
+            if *what == "elsewhere" {
+                assert!(!spans.headers(&request).is_empty());
+                continue;
+            }
+            let step = spans.step("web", what, &request);
+            spans.answered("web", &step, &step);
+            spans.end(&step, &Done::default());
+        }
+        spans.end(&request, &Done::default());
+        let last = kept.0.lock().unwrap().last().cloned().unwrap();
+        assert_eq!(last.name, "POST /buy");
+        waited(&last, ENDED_AFTER).is_some()
+    };
+    assert!(names_its_last(&["show"]));
+    assert!(!names_its_last(&["show", "elsewhere"]));
+    assert!(!names_its_last(&["show", "add"]));
+    assert!(!names_its_last(&["elsewhere"]));
 }
